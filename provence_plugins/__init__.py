@@ -1,0 +1,75 @@
+"""Query-aware context pruning for RAG: one forward pass reranks a passage and keeps the sentences that help.
+
+```python
+from provence_plugins import Pruner
+
+with Pruner() as pruner:
+    result = pruner.prune("What goes on the bottom of shepherd's pie?", [text])
+print(result.passages[0].text)
+```
+
+Importing this package loads neither a model nor a framework.
+"""
+
+import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
+    from provence_plugins.engine.policy import PruningPolicy
+    from provence_plugins.engine.pruner import Pruner, PruneRequest
+    from provence_plugins.engine.results import PruneResult
+    from provence_plugins.engine.scoring import DirectScorer, SharedScorer
+    from provence_plugins.errors import ProvenceError
+    from provence_plugins.types import Passage, Sentence, Span
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DirectScorer",
+    "Passage",
+    "ProvenceError",
+    "PruneRequest",
+    "PruneResult",
+    "PrunedPassage",
+    "Pruner",
+    "PruningPolicy",
+    "RankedPassage",
+    "ScoredSentence",
+    "Sentence",
+    "SharedScorer",
+    "Span",
+    "__version__",
+]
+
+_HOMES = {
+    "DirectScorer": "engine.scoring",
+    "Passage": "types",
+    "ProvenceError": "errors",
+    "PruneRequest": "engine.pruner",
+    "PruneResult": "engine.results",
+    "PrunedPassage": "engine.passages",
+    "Pruner": "engine.pruner",
+    "PruningPolicy": "engine.policy",
+    "RankedPassage": "engine.passages",
+    "ScoredSentence": "engine.passages",
+    "Sentence": "types",
+    "SharedScorer": "engine.scoring",
+    "Span": "types",
+}
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for; numpy and the tokenizer need not load before."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

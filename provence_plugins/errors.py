@@ -1,0 +1,92 @@
+"""Every exception that this package raises on purpose.
+
+ProvenceError
+├── InvalidInputError (ValueError)   an argument that no call can accept
+│   └── QueryTooLongError            the query leaves no room for text in a window
+├── SplitterError                    a sentence splitter gave spans that cannot be used
+├── MissingExtraError (ImportError)  an optional package is not installed
+├── CheckpointError                  a model folder cannot be used
+│   ├── CheckpointNotFoundError      there is no such folder, file or hub id
+│   └── UnsafeCheckpointError        only pickled weights, which could run code
+├── BackendError                     the model could not be run
+├── ExportError                      an exported model disagrees with the one it was made from
+├── OverloadedError                  the shared scorer's queue is full
+├── ClosedError                      the pruner was closed
+└── TrainingDataError                a line of labelled data cannot be read
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class ProvenceError(Exception):
+    """Base of every exception that this package raises on purpose."""
+
+
+class InvalidInputError(ProvenceError, ValueError):
+    """An argument has the wrong type or a value that no call can accept."""
+
+
+class QueryTooLongError(InvalidInputError):
+    """The query alone fills a window, so that no text could be read with it."""
+
+
+class SplitterError(ProvenceError):
+    """A sentence splitter returned spans out of order, overlapping or outside the text, or lacks its data."""
+
+
+class MissingExtraError(ProvenceError, ImportError):
+    """An optional package is needed and not installed; the message names the extra that brings it."""
+
+
+class CheckpointError(ProvenceError):
+    """A model folder is damaged, incomplete, of another format version or of an unknown layout."""
+
+
+class CheckpointNotFoundError(CheckpointError):
+    """There is no such model folder, no such file in it, or no such repository on the hub."""
+
+
+class UnsafeCheckpointError(CheckpointError):
+    """A model folder holds only pickled weights, which can run code when they are read."""
+
+
+class BackendError(ProvenceError):
+    """The model could not be run: an unknown backend, a missing device, a failure inside the runtime."""
+
+
+class ExportError(ProvenceError):
+    """An exported model gives other probabilities than the one it was made from; nothing was written."""
+
+
+class OverloadedError(ProvenceError):
+    """The shared scorer's queue is full; try again later or give it a larger `max_pending_tokens`."""
+
+
+class ClosedError(ProvenceError):
+    """The pruner or scorer was used after it was closed."""
+
+
+class TrainingDataError(ProvenceError):
+    """A line of labelled data is malformed; the message names the file, the line and what is wrong."""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Translate the absence of an optional package into an error that names the extra to install.
+
+    Args:
+        extra: Name of the extra, as in `pip install "provence-plugins[extra]"`.
+
+    Raises:
+        MissingExtraError: A package imported inside the block is not installed. An import error of our own modules
+            stays what it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == __package__:
+            raise
+        raise MissingExtraError(
+            f'this needs {error.name}. Install it with: pip install "provence-plugins[{extra}]"', name=error.name
+        ) from error
