@@ -1,0 +1,216 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provence_plugins.text.blocks import split_blocks
+
+LINES = [
+    "", " ", "# Title", "## Part ##", "#tag", "Title", "====", "----", "--", "***", "```", "```py", "~~~~", "    code",
+    "\tcode", "- item", "  - nested", "* item", "• item", "1. one", "2) two", "a) letter", "1.", "-", "  indented",
+    "| a | b |", "|---|:-:|", "a | b", "---|---", "> quote", ">", "Prose that goes on. And on.", "Short",
+    "2019. It was", "Name: Bob", "x" * 130, "    " + "x" * 130, "。东京", "\u2028", "é",
+]  # fmt: skip
+MARKDOWN = st.builds(
+    lambda lines, ends: "".join(line + end for line, end in zip(lines, ends, strict=False)),
+    st.lists(st.sampled_from(LINES), max_size=25),
+    st.lists(st.sampled_from(["\n", "\r\n", "\r", "\n\n", ""]), min_size=25, max_size=25),
+)
+
+
+def pieces(text: str) -> list[tuple[str, str]]:
+    return [(block.kind, text[block.start : block.end]) for block in split_blocks(text)]
+
+
+def kinds(text: str) -> list[str]:
+    return [block.kind for block in split_blocks(text)]
+
+
+@given(st.one_of(MARKDOWN, st.text(), st.text(alphabet="-=|:#`~>*1.)a \t\n\r", max_size=60)))
+def test_blocks_tile_any_text_and_prose_lies_inside_its_block(text: str) -> None:
+    blocks = split_blocks(text)
+    edges = [0, *(block.end for block in blocks)]
+    assert [(block.start, block.end) for block in blocks] == list(pairwise(edges))
+    assert edges[-1] == len(text)
+    for block in blocks:
+        assert block.start < block.end
+        assert block.prose is None or block.start <= block.prose.start < block.prose.end <= block.end
+        assert (block.level > 0) == (block.kind == "heading")
+
+
+def test_an_empty_text_has_no_blocks_and_a_blank_one_has_one() -> None:
+    assert split_blocks("") == []
+    assert pieces(" \n\t\n") == [("sentence", " \n\t\n")]
+
+
+def test_headings_in_both_styles_carry_their_level() -> None:
+    text = "# One\n###### Six\nTop\n===\nSub\n---\nText.\n"
+    assert [(block.kind, block.level) for block in split_blocks(text)] == [
+        ("heading", 1), ("heading", 6), ("heading", 1), ("heading", 2), ("sentence", 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#hashtag first.\n",
+        "####### seven marks.\n",
+        f"{'A long paragraph on one line. ' * 6}\n---\n",
+        "Two wrapped lines of a paragraph that goes on,\nand on.\n---\n",
+    ],
+    ids=["hash tag", "too many marks", "long line above dashes", "paragraph above dashes"],
+)
+def test_what_only_looks_like_a_heading_stays_prose(text: str) -> None:
+    assert kinds(text) == ["sentence"]
+
+
+@pytest.mark.parametrize("fence", ["```", "~~~", "````python", "~~~ text with ``` in it", "  ```"])
+def test_fenced_code_is_one_block_whatever_it_holds(fence: str) -> None:
+    mark = fence.strip()[0]
+    closing = mark * (4 if mark * 4 in fence else 3)
+    code = f"{fence}\n# no heading\n\n- no item\n| a | b |\n|---|---|\n{mark * 2}\n{closing}\n"
+    assert pieces(f"Before.\n{code}After.\n") == [("sentence", "Before.\n"), ("code", code), ("sentence", "After.\n")]
+
+
+def test_an_unclosed_fence_runs_to_the_end() -> None:
+    assert pieces("```\ncode\n\n# still code") == [("code", "```\ncode\n\n# still code")]
+
+
+def test_a_fence_is_closed_only_by_the_same_mark_at_least_as_long() -> None:
+    assert kinds("````\n```\n~~~~\n`````\nText.") == ["code", "sentence"]
+
+
+def test_indented_code_keeps_its_blank_lines() -> None:
+    code = "    x = 1\n\n    # comment\n\ty = 2\n\n"
+    assert pieces(f"See:\n\n{code}Done.") == [("sentence", "See:\n\n"), ("code", code), ("sentence", "Done.")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    It was a dark night, and the rain\nfell in torrents.\n",
+        "\tA paragraph on one long line, as novels have them. " + "It goes on and on. " * 8,
+        "A paragraph whose second line\n    is indented.\n",
+    ],
+    ids=["first-line indent", "long line", "not after a blank line"],
+)
+def test_indented_prose_is_not_code(text: str) -> None:
+    assert kinds(text) == ["sentence"]
+
+
+def test_a_table_has_a_header_and_rows() -> None:
+    assert pieces("Intro:\n| A | B |\n|---|:-:|\n| One. Two. | x |\n| y | z |\n\nEnd.") == [
+        ("sentence", "Intro:\n"),
+        ("table_header", "| A | B |\n|---|:-:|\n"),
+        ("table_row", "| One. Two. | x |\n"),
+        ("table_row", "| y | z |\n\n"),
+        ("sentence", "End."),
+    ]
+
+
+def test_a_table_needs_no_outer_pipes_and_ends_at_a_line_without_any() -> None:
+    assert kinds("a | b\n--|--\n1 | 2\nSource: the census.\n") == [
+        "table_header", "table_row", "sentence",
+    ]  # fmt: skip
+
+
+def test_rows_cut_off_from_their_header_are_still_rows() -> None:
+    assert kinds("| y | z |\n| 1 | 2 |\n") == ["table_row", "table_row"]
+
+
+def test_a_pipe_in_prose_makes_no_table() -> None:
+    assert kinds("Use a | b to pipe,\nor |x| for the norm of x.\n") == ["sentence"]
+
+
+@pytest.mark.parametrize("mark", ["-", "*", "+", "•", "1.", "1)", "7.", "a)"])
+def test_each_list_item_is_a_block_with_its_continuation_lines(mark: str) -> None:
+    text = f"{mark} one\n  goes on\n{mark} two\n\n{mark} three\n"
+    assert pieces(text) == [
+        ("list_item", f"{mark} one\n  goes on\n"),
+        ("list_item", f"{mark} two\n\n"),
+        ("list_item", f"{mark} three\n"),
+    ]
+
+
+def test_a_list_item_may_hold_paragraphs_nested_items_and_code() -> None:
+    text = "1. one\n\n   paragraph\n   - nested\n\n   ```\n   code\n   ```\n\n    deep paragraph\n2. two\n\nText.\n"
+    assert kinds(text) == ["list_item", "list_item", "list_item", "code", "list_item", "list_item", "sentence"]
+
+
+def test_only_a_long_item_may_be_split_and_its_mark_is_no_prose() -> None:
+    short, long = split_blocks("- Short. Item.\n- " + "Long item here. " * 20)
+    assert short.prose is None
+    assert long.prose is not None
+    assert long.prose.start == long.start + 2
+
+
+@pytest.mark.parametrize("line", ["2019. It was a good year.", "2) of them", "-\nthe rest", "1984. A novel."])
+def test_a_number_at_the_start_of_a_wrapped_line_begins_no_list(line: str) -> None:
+    assert kinds(f"All of this had happened before the end of the year\n{line}\n") == ["sentence"]
+
+
+@pytest.mark.parametrize("line", ["- one", "* one", "1. one", "1) one", "a) one"])
+def test_a_list_may_follow_a_paragraph_without_a_blank_line(line: str) -> None:
+    assert kinds(f"There are the following kinds of it:\n{line}\n") == ["sentence", "list_item"]
+
+
+def test_a_quote_ends_where_its_marks_end() -> None:
+    assert pieces("> One.\n> > Two.\n>\n> Three.\nMy answer.\n") == [
+        ("quote", "> One.\n> > Two.\n>\n> Three.\n"),
+        ("sentence", "My answer.\n"),
+    ]
+
+
+def test_wrapped_lines_stay_together() -> None:
+    assert kinds("The old house stood near the river, and Dr.\nSmith lived\nin it.\n") == ["sentence"]
+
+
+def test_a_short_line_before_a_capital_or_a_number_stands_alone() -> None:
+    text = "Early life\nName: Bob Smith\n42 Green Street\nHe was born in the north of the country.\n"
+    assert pieces(text) == [("sentence", line) for line in text.splitlines(keepends=True)]
+
+
+def test_short_lines_of_scripts_without_capitals_are_taken_as_wrapped() -> None:
+    assert kinds("私は昨日、東京\nへ行きました。\n") == ["sentence"]
+
+
+@pytest.mark.parametrize("line", ["***", "---", "- - -", "_____", "====", "--"])
+def test_a_break_goes_with_the_block_before_it(line: str) -> None:
+    assert pieces(f"One.\n\n{line}\n\nTwo.") == [("sentence", f"One.\n\n{line}\n\n"), ("sentence", "Two.")]
+    assert pieces(f"{line}\nTwo.") == [("sentence", f"{line}\nTwo.")]
+    assert pieces(line) == [("sentence", line)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_all_line_ends_give_the_same_blocks(end: str) -> None:
+    text = "# A\n\nText.\n\n```\ncode\n```\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- item\n> quote\n\nTitle\n---\n    code"
+    assert [kind for kind, _ in pieces(text.replace("\n", end))] == kinds(text)
+    assert "".join(piece for _, piece in pieces(text.replace("\n", end))) == text.replace("\n", end)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 5_000_000,
+        "\n" * 100_000,
+        " " * 500_000 + "a\nB" * 20_000,
+        "| " * 500_000,
+        "|" + "-|" * 500_000 + "x",
+        "|" + " " * 500_000 + "x",
+        "a|b\n-|-\n" * 10_000,
+        "- " * 200_000 + "x",
+        "> " * 200_000,
+        "`" * 200_000 + "\n```\n~~~\n" * 20_000,
+        "    a\n\n" * 20_000 + "    b\nc",
+        "\t" * 200_000 + "x",
+        "#" * 200_000 + "\n-" * 20_000,
+        "1. " * 100_000 + "\n2. x" * 20_000,
+    ],
+    ids=lambda text: f"{text[:8]!r} and so on",
+)
+def test_huge_odd_texts_take_linear_time(text: str) -> None:
+    blocks = split_blocks(text)
+    assert blocks[0].start == 0
+    assert all(left.end == right.start for left, right in pairwise(blocks))
+    assert blocks[-1].end == len(text)
