@@ -1,0 +1,65 @@
+"""Windows to padded batches of like lengths, under a budget of tokens."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.tokens.windows import Window
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
+    """Windows as the model takes them: three arrays of shape (rows, length), padded on the right.
+
+    Attributes:
+        ids: Token ids; padding holds the tokenizer's pad id.
+        mask: 1 where there is a token, 0 on padding.
+        type_ids: Token types; 0 on padding.
+    """
+
+    ids: IntArray
+    mask: IntArray
+    type_ids: IntArray
+
+
+def iter_batches(lengths: Sequence[int], *, max_batch_tokens: int) -> Iterator[list[int]]:
+    """Group row numbers, longest rows first, so that rows times the longest row stays within the budget.
+
+    Raises:
+        InvalidInputError: A single row is longer than the budget.
+    """
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    if order and lengths[order[0]] > max_batch_tokens:
+        raise InvalidInputError(
+            f"A window of {lengths[order[0]]} tokens does not fit into a batch of {max_batch_tokens}. "
+            f"Raise max_batch_tokens."
+        )
+    batch: list[int] = []
+    for row in order:
+        if batch and (len(batch) + 1) * lengths[batch[0]] > max_batch_tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def pad_windows(windows: Sequence[Window], *, pad_id: int) -> TokenBatch:
+    """Lay windows side by side, one a row, padded on the right to the longest."""
+    length = max((len(window.ids) for window in windows), default=0)
+    shape = (len(windows), length)
+    ids = np.full(shape, pad_id, dtype=np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    type_ids = np.zeros(shape, dtype=np.int64)
+    for row, window in enumerate(windows):
+        tokens = len(window.ids)
+        ids[row, :tokens] = window.ids
+        mask[row, :tokens] = 1
+        type_ids[row, :tokens] = window.query_type
+        type_ids[row, window.text_start : tokens] = window.text_type
+    return TokenBatch(ids=ids, mask=mask, type_ids=type_ids)

@@ -1,0 +1,107 @@
+"""Texts to token ids, and the special tokens that a tokenizer puts around a pair."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tokenizers import Encoding, Tokenizer
+
+from provence_plugins.errors import CheckpointError
+
+TokenIds = list[int]
+
+# Half a surrogate pair is no character; the tokenizer refuses it. One stand-in for one keeps every offset.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class PairTemplate:
+    """The special tokens around a query and a text, and the token type of each side.
+
+    Attributes:
+        before: Ids in front of the query.
+        between: Ids that part the query from the text.
+        after: Ids behind the text.
+        query_type: Token type of the query, of what is in front of it and of what parts it from the text.
+        text_type: Token type of the text and of what is behind it.
+        pad_id: Id that fills a row up to the length of its batch.
+    """
+
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
+    query_type: int = 0
+    text_type: int = 0
+    pad_id: int = 0
+
+    @property
+    def special_tokens(self) -> int:
+        """How many tokens of a window are neither query nor text."""
+        return len(self.before) + len(self.between) + len(self.after)
+
+
+class TextEncoder:
+    """A checkpoint's tokenizer: ids without special tokens, and the template that joins a pair of texts.
+
+    Safe to use from many threads: the tokenizer is set up once, here, and only read afterwards.
+
+    Args:
+        tokenizer: Taken over; its truncation and padding are switched off, and texts that spell a special token
+            ("[SEP]") are read as ordinary characters, so that a passage cannot forge the end of its own window.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self.template = learn_template(tokenizer)
+        tokenizer.encode_special_tokens = True
+        self._tokenizer = tokenizer
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids that the tokenizer can give, added tokens included."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def encode(self, texts: Sequence[str]) -> list[TokenIds]:
+        """The ids of each text on its own, without special tokens; an empty text has none."""
+        encodings = self._tokenizer.encode_batch_fast(
+            [_LONE_SURROGATE.sub(_REPLACEMENT, text) for text in texts], add_special_tokens=False
+        )
+        return [encoding.ids for encoding in encodings]
+
+
+def learn_template(tokenizer: Tokenizer) -> PairTemplate:
+    """Read the pair template off a tokenizer by encoding a pair and seeing what it puts around both sides.
+
+    Raises:
+        CheckpointError: The tokenizer puts nothing around a pair, or cannot encode the probe.
+    """
+    probe = tokenizer.encode("a", "a")
+    sides = [None if special else side for special, side in zip(probe.special_tokens_mask, _sides(probe), strict=True)]
+    if 0 not in sides or 1 not in sides or sides[0] is not None:
+        raise CheckpointError(
+            "The tokenizer puts no special tokens around a pair of texts, so a query could not be told from its "
+            "passage. Use a tokenizer.json with a post-processor for pairs."
+        )
+    query, text = sides.index(0), sides.index(1)
+    query_end = len(sides) - sides[::-1].index(0)
+    text_end = len(sides) - sides[::-1].index(1)
+    return PairTemplate(
+        before=tuple(probe.ids[:query]),
+        between=tuple(probe.ids[query_end:text]),
+        after=tuple(probe.ids[text_end:]),
+        query_type=probe.type_ids[query],
+        text_type=probe.type_ids[text],
+        pad_id=_pad_id(tokenizer),
+    )
+
+
+def _sides(probe: Encoding) -> list[int | None]:
+    return list(probe.sequence_ids)
+
+
+def _pad_id(tokenizer: Tokenizer) -> int:
+    # Padding is masked out, so any id does when a tokenizer names none.
+    ids = (tokenizer.token_to_id(token) for token in ("[PAD]", "<pad>"))
+    return next((int(number) for number in ids if number is not None), 0)

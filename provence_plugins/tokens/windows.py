@@ -1,0 +1,140 @@
+"""Whole sentences packed into windows that a model can read at once, each with the query in front."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from provence_plugins.errors import InvalidInputError, QueryTooLongError
+from provence_plugins.tokens.encoding import PairTemplate, TokenIds
+
+# With fewer tokens beside the query a window could not hold even a short sentence.
+MIN_TEXT_TOKENS = 16
+
+# A title is context, not the subject: it may take this share of the room beside the query, and no more.
+_TITLE_SHARE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceTokens:
+    """The tokens of one sentence, or of a part of it, in one window.
+
+    Attributes:
+        sentence: Number of the sentence in its passage.
+        start: Position in the window of its first token.
+        end: One past the position of its last token.
+    """
+
+    sentence: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One model input: the query, the title if there is one, then a run of whole sentences from one passage.
+
+    Attributes:
+        ids: Token ids, special tokens included.
+        text_start: Position of the first token behind the query and what parts it from the text.
+        query_type: Token type of all that is in front of `text_start`.
+        text_type: Token type of the rest.
+        sentences: Where each sentence lies, in reading order; sentences without tokens are left out.
+    """
+
+    ids: TokenIds
+    text_start: int
+    query_type: int
+    text_type: int
+    sentences: tuple[SentenceTokens, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowHead:
+    """What every window of a passage begins with, and the room that it leaves for sentences."""
+
+    query: TokenIds
+    title: TokenIds
+    room: int
+    title_cut: bool
+
+
+def plan_head(query: TokenIds, title: TokenIds, template: PairTemplate, *, max_tokens: int) -> WindowHead:
+    """Share a window out among query, title and text.
+
+    A title longer than a quarter of the room beside the query is cut to that quarter, which `title_cut` tells.
+
+    Raises:
+        QueryTooLongError: The query leaves less than `MIN_TEXT_TOKENS` tokens for text.
+    """
+    room = max_tokens - template.special_tokens - len(query)
+    if room < MIN_TEXT_TOKENS:
+        raise QueryTooLongError(
+            f"The query has {len(query)} tokens and a window holds {max_tokens}; beside it and the special tokens at "
+            f"least {MIN_TEXT_TOKENS} must stay free for text. Shorten the query or use a model with longer windows."
+        )
+    kept_title = title[: room // _TITLE_SHARE]
+    return WindowHead(query, kept_title, room - len(kept_title), len(kept_title) < len(title))
+
+
+def plan_windows(head: WindowHead, sentences: Sequence[TokenIds], template: PairTemplate) -> list[Window]:
+    """Pack whole sentences into windows of about equal size, in reading order.
+
+    Args:
+        head: Query, title and the room that they leave.
+        sentences: Token ids of each sentence of the passage.
+        template: Special tokens around query and text.
+
+    Returns:
+        As few windows as whole sentences allow, which together hold every token of every sentence exactly once. A
+        sentence longer than a window is cut between tokens, and its parts carry the same sentence number. None
+        when there are no tokens.
+    """
+    front = [*template.before, *head.query, *template.between]
+    windows = []
+    for run in _pack([len(ids) for ids in sentences], head.room):
+        ids = [*front, *head.title]
+        parts = []
+        for sentence, start, end in run:
+            parts.append(SentenceTokens(sentence, len(ids), len(ids) + end - start))
+            ids += sentences[sentence][start:end]
+        ids += template.after
+        windows.append(Window(ids, len(front), template.query_type, template.text_type, tuple(parts)))
+    return windows
+
+
+Piece = tuple[int, int, int]  # number of the sentence, its first token, one past its last
+
+
+def _pack(lengths: Sequence[int], room: int) -> Iterator[list[Piece]]:
+    """Fill as few windows as can be, and those evenly: a short last one would lack the context of its neighbours."""
+    if room < 1:
+        raise InvalidInputError(f"A window needs room for at least one token of text, got {room}.")
+    pieces = list(_pieces(lengths, room))
+    heights = range(max((end - start for _, start, end in pieces), default=room), room)
+    fewest = _count(_fill(pieces, room))
+    lowest = bisect_left(heights, True, key=lambda height: _count(_fill(pieces, height)) == fewest)
+    return _fill(pieces, heights[lowest] if lowest < len(heights) else room)
+
+
+def _fill(pieces: Sequence[Piece], height: int) -> Iterator[list[Piece]]:
+    run: list[Piece] = []
+    used = 0
+    for piece in pieces:
+        size = piece[2] - piece[1]
+        if run and used + size > height:
+            yield run
+            run, used = [], 0
+        run.append(piece)
+        used += size
+    if run:
+        yield run
+
+
+def _count(runs: Iterator[list[Piece]]) -> int:
+    return sum(1 for _ in runs)
+
+
+def _pieces(lengths: Sequence[int], room: int) -> Iterator[Piece]:
+    for sentence, length in enumerate(lengths):
+        for start in range(0, length, room):
+            yield sentence, start, min(start + room, length)

@@ -1,0 +1,130 @@
+"""Tiny real model folders, built once a session: a WordPiece tokenizer and a two-layer BERT with random weights."""
+
+import json
+import os
+import string
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
+
+if TYPE_CHECKING:
+    from provence_plugins.model.network import ProvenceModel
+
+# So small a network gains nothing from threads, and on a busy machine they wait for each other. Read when torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine is no bug of the code under test.
+settings.register_profile("provence", deadline=None)
+settings.load_profile("provence")
+
+_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+_WORDS = (
+    "the",
+    "of",
+    "in",
+    "is",
+    "what",
+    "where",
+    "who",
+    "how",
+    "paris",
+    "france",
+    "city",
+    "capital",
+    "river",
+    "cheese",
+)
+
+# Random heads answer close to one half whatever they read; stretched, they spread over the whole range.
+_STRETCH = 12.0
+
+
+def _build_tokenizer() -> Tokenizer:
+    signs = [*string.ascii_lowercase, *string.digits, *string.punctuation]
+    vocabulary = [*_SPECIAL, *signs, *(f"##{sign}" for sign in signs), *_WORDS]
+    tokenizer = Tokenizer(
+        models.WordPiece({token: number for number, token in enumerate(vocabulary)}, unk_token="[UNK]")
+    )
+    tokenizer.add_special_tokens(_SPECIAL)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.post_processor = processors.BertProcessing(
+        ("[SEP]", _SPECIAL.index("[SEP]")), ("[CLS]", _SPECIAL.index("[CLS]"))
+    )
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with nothing but `tokenizer.json` and `tokenizer_config.json`."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    _build_tokenizer().save(str(folder / "tokenizer.json"))
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": 64,
+        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
+        **{f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")},
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture
+def tokenizer(tokenizer_folder: Path) -> Tokenizer:
+    """A BERT tokenizer of its own for each test, for a `TextEncoder` takes over the one that it is given."""
+    return Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))
+
+
+def _build_network() -> "ProvenceModel":
+    import torch
+    from transformers import BertConfig
+
+    from provence_plugins.model.network import ProvenceConfig, ProvenceModel
+
+    backbone = BertConfig(
+        vocab_size=_build_tokenizer().get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.2,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        network = ProvenceModel(
+            ProvenceConfig(backbone_config=backbone, separator_id=_SPECIAL.index("[SEP]"), max_tokens=64)
+        )
+    with torch.no_grad():
+        for layer in (network.relevance_head[0], network.relevance_head[2], network.keep_head.out):
+            layer.weight *= _STRETCH
+    return network.train(False)
+
+
+@pytest.fixture
+def tiny_network() -> "ProvenceModel":
+    """The network of `tiny_folder`, built anew for each test."""
+    return _build_network()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
+    """A complete model folder: safetensors, `model.onnx` and `model_int8.onnx`. Copy it before changing anything."""
+    from provence_plugins.model.export import export_onnx, save_folder
+
+    folder = tmp_path_factory.mktemp("tiny")
+    network = _build_network()
+    save_folder(network, folder, tokenizer_from=tokenizer_folder)
+    export_onnx(network, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tiny_folder: Path) -> Checkpoint:
+    return open_checkpoint(tiny_folder)
