@@ -1,0 +1,93 @@
+"""Sentences with their probabilities, and the passage that they make up."""
+
+from dataclasses import dataclass
+
+from provence_plugins.types import Kind, Passage, Span
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence:
+    """One sentence, how surely it should stay, and whether it does.
+
+    Attributes:
+        start: First character in the passage.
+        end: One past the last character.
+        probability: How surely the sentence should stay.
+        kept: Whether it stays.
+        kind: Its role in the structure of the text.
+        tokens: How many tokens it has for the model.
+        heading: Number of the sentence that this one stands under, always smaller than its own; None when there is
+            none.
+    """
+
+    start: int
+    end: int
+    probability: float
+    kept: bool
+    kind: Kind
+    tokens: int
+    heading: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedPassage:
+    """A passage with the decision about each of its sentences.
+
+    Attributes:
+        index: Place of the passage in the input.
+        passage: The passage as it was given.
+        relevance: How well it answers the query.
+        sentences: Its sentences in reading order; together they tile the text.
+    """
+
+    index: int
+    passage: Passage
+    relevance: float
+    sentences: tuple[ScoredSentence, ...]
+
+    @property
+    def text(self) -> str:
+        """What is left of the text: its kept parts one after another, character for character."""
+        return "".join(span.of(self.passage.text) for span in self.kept_spans)
+
+    @property
+    def kept_spans(self) -> tuple[Span, ...]:
+        """Where the kept parts lie in the original text; neighbouring sentences are one span."""
+        spans: list[Span] = []
+        for sentence in self.sentences:
+            if not sentence.kept:
+                continue
+            start = spans.pop().start if spans and spans[-1].end == sentence.start else sentence.start
+            spans.append(Span(start, sentence.end))
+        return tuple(spans)
+
+    @property
+    def tokens_before(self) -> int:
+        """How many tokens the passage has."""
+        return sum(sentence.tokens for sentence in self.sentences)
+
+    @property
+    def tokens_after(self) -> int:
+        """How many tokens stay."""
+        return sum(sentence.tokens for sentence in self.sentences if sentence.kept)
+
+    @property
+    def kept_ratio(self) -> float:
+        """Share of the tokens that stay; 1.0 for a passage without tokens."""
+        before = self.tokens_before
+        return self.tokens_after / before if before else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPassage:
+    """A passage in the order of relevance.
+
+    Attributes:
+        index: Place of the passage in the input.
+        passage: The passage as it was given.
+        relevance: How well it answers the query.
+    """
+
+    index: int
+    passage: Passage
+    relevance: float

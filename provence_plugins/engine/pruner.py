@@ -1,0 +1,294 @@
+"""The whole road: passages are planned, their windows scored, and the scores decide what stays."""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, ParamSpec, Self, TypedDict, TypeVar, Unpack
+
+from provence_plugins.engine.decisions import decide
+from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
+from provence_plugins.engine.planning import PassagePlan, Planner, check_query
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.results import PruneResult
+from provence_plugins.engine.scoring import (
+    DirectScorer,
+    PassageScores,
+    Runtime,
+    ScorerFactory,
+    WindowScores,
+    combine,
+)
+from provence_plugins.errors import ClosedError, InvalidInputError
+from provence_plugins.model.backend import Backend, BackendName, BackendOptions, load_backend
+from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
+from provence_plugins.text.sentences import SentenceSplitter, SplitterName
+from provence_plugins.tokens.windows import Window
+from provence_plugins.types import Passage
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a bound on memory.
+_AHEAD_BATCHES = 16
+
+
+class PruneRequest(NamedTuple):
+    """One item of `Pruner.prune_many`; a plain pair does as well."""
+
+    query: str
+    passages: Sequence[str | Passage]
+
+
+class PrunerOptions(TypedDict, total=False):
+    """How a pruner is set up; every key may be left out.
+
+    Attributes:
+        backend: "onnx", "torch", or an object of one's own that fulfils `Backend`; left out, ONNX Runtime where the
+            model has an ONNX file, and torch elsewhere.
+        device: "cpu", "cuda", "cuda:1", "mps"; left out, the best that the backend finds.
+        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; left out, the backend's choice.
+        threads: Threads of one forward pass; left out, as many as there are processors.
+        revision: Branch, tag or commit of a hub id.
+        splitter: Name of a sentence splitter, or a callable from a text to spans; left out, the checkpoint's own.
+        policy: Used by every call that brings none.
+        scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together; options are given
+            with `functools.partial`.
+        max_batch_tokens: Budget of a batch, padding included; left out, what runs fastest on the backend.
+    """
+
+    backend: BackendName | Backend | None
+    device: str | None
+    dtype: str | None
+    threads: int | None
+    revision: str | None
+    splitter: SplitterName | SentenceSplitter | None
+    policy: PruningPolicy | None
+    scorer: ScorerFactory
+    max_batch_tokens: int | None
+
+
+class Pruner:
+    """Keeps the sentences that help to answer a question, and says how relevant each passage is.
+
+    One pruner serves any number of threads and event loops. It owns threads once it is used from asyncio or with a
+    shared scorer: close it, or use it as a context manager.
+
+    Args:
+        model: None for the model that ships with the package, a model folder, or a hub id such as "owner/name".
+        options: See `PrunerOptions`.
+
+    Raises:
+        CheckpointError: The model cannot be found, or not be used.
+        BackendError: The backend or its device is not there.
+        MissingExtraError: The backend's packages are not installed.
+        InvalidInputError: An option has a value that cannot be.
+    """
+
+    def __init__(self, model: str | Path | None = None, **options: Unpack[PrunerOptions]) -> None:
+        checkpoint = open_checkpoint(model, revision=options.get("revision"))
+        self._backend = _backend(checkpoint, options)
+        self.policy = _check_policy(options.get("policy") or PruningPolicy())
+        self.default_threshold = checkpoint.default_threshold
+        splitter = options.get("splitter") or checkpoint.splitter
+        self._planner = Planner(checkpoint.encoder, checkpoint.format, splitter, checkpoint.max_tokens)  # type: ignore[arg-type]
+        batch_tokens = options.get("max_batch_tokens") or max(self._backend.max_batch_tokens, checkpoint.max_tokens)
+        if batch_tokens < checkpoint.max_tokens:
+            raise InvalidInputError(
+                f"max_batch_tokens={batch_tokens} cannot hold one window of this model, which has up to "
+                f"{checkpoint.max_tokens} tokens. Give at least that."
+            )
+        self._max_batch_tokens = batch_tokens
+        runtime = Runtime(self._backend, checkpoint.encoder.template.pad_id, batch_tokens)
+        self._scorer = options.get("scorer", DirectScorer)(runtime)
+        # Splitting and tokenising hold the processor too; asyncio callers do them here, off their event loop.
+        self._planning = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="provence-plan")
+        self._closed = False
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path, **options: Unpack[PrunerOptions]) -> Self:
+        """Load a model folder or hub id; the same as `Pruner(model, ...)`, in the words of Transformers."""
+        return cls(model, **options)
+
+    def prune(self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None) -> PruneResult:
+        """Prune the passages of one query.
+
+        Args:
+            query: The question; claims and key words work too.
+            passages: Texts or `Passage`s. An empty or blank one passes through unchanged.
+            policy: What to keep; None takes the pruner's own.
+
+        Returns:
+            The passages that remain and those that were dropped, with the probability of every sentence.
+
+        Raises:
+            InvalidInputError: The query is blank, something is no text, or the query leaves no room for text.
+            ClosedError: The pruner was closed.
+        """
+        call = self._plan(query, _check_passages(passages), policy)
+        return self._decide(call, self._scorer.score(call.windows))
+
+    async def aprune(
+        self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None
+    ) -> PruneResult:
+        """Prune the passages of one query without ever blocking the event loop.
+
+        Splitting, scoring and deciding happen in the pruner's threads. A cancelled call costs nothing more than the
+        batch that is running. Arguments, result and errors are those of `prune`.
+        """
+        given = _check_passages(passages)
+        call = await self._offload(self._plan, query, given, policy)
+        scores = await asyncio.wrap_future(self._scorer.submit(call.windows))
+        return await self._offload(self._decide, call, scores)
+
+    def prune_many(
+        self,
+        requests: Iterable[PruneRequest | tuple[str, Sequence[str | Passage]]],
+        policy: PruningPolicy | None = None,
+    ) -> Iterator[PruneResult]:
+        """Prune request after request, in order, with batches that reach across requests.
+
+        Requests are read as results are taken: memory does not grow with their number.
+
+        Args:
+            requests: Pairs of a query and its passages.
+            policy: What to keep; None takes the pruner's own.
+
+        Raises:
+            InvalidInputError: As `prune`, when the request's turn comes; results of earlier requests come out first.
+        """
+        ahead: list[_Call] = []
+        tokens = 0
+        requests = iter(requests)
+        while True:
+            try:
+                query, passages = next(requests)
+                call = self._plan(query, _check_passages(passages), policy)
+            except StopIteration:
+                break
+            except Exception:
+                yield from self._finish(ahead)
+                raise
+            ahead.append(call)
+            tokens += sum(len(window.ids) for window in call.windows)
+            if tokens >= self._max_batch_tokens * _AHEAD_BATCHES:
+                yield from self._finish(ahead)
+                ahead, tokens = [], 0
+        yield from self._finish(ahead)
+
+    def rerank(self, query: str, passages: Iterable[str | Passage], top_n: int | None = None) -> list[RankedPassage]:
+        """Order passages by relevance, the most relevant first; equals stay in the order given.
+
+        Args:
+            query: The question.
+            passages: Texts or `Passage`s.
+            top_n: How many to return; None returns all.
+
+        Raises:
+            InvalidInputError: As `prune`, or `top_n` is not a positive whole number.
+        """
+        PruningPolicy(top_n=top_n)  # the same rule, the same words
+        result = self.prune(query, passages, PruningPolicy(threshold=0.0, order="relevance"))
+        return [RankedPassage(row.index, row.passage, row.relevance) for row in result.passages[:top_n]]
+
+    def close(self) -> None:
+        """End the pruner's threads; calls that wait fail with ClosedError. Closing twice does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._scorer.close()
+            self._planning.shutdown(wait=True, cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Pruner({self._backend.description}, threshold={self.default_threshold:g})"
+
+    def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> "_Call":
+        if self._closed:
+            raise ClosedError("This pruner was closed. Make a new one, or close it after its last use.")
+        chosen = self.policy if policy is None else _check_policy(policy)
+        check_query(query)
+        return _Call(query, self._planner.plan(query, passages), chosen)
+
+    def _decide(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
+        bounds = pairwise(accumulate((len(plan.windows) for plan in call.plans), initial=0))
+        scored = [
+            _undecided(index, plan, combine(plan, scores[first:last]))
+            for index, (plan, (first, last)) in enumerate(zip(call.plans, bounds, strict=True))
+        ]
+        passages, dropped = decide(scored, call.policy, self.default_threshold)
+        return PruneResult(call.query, passages, dropped, call.policy, self.default_threshold)
+
+    def _finish(self, calls: Sequence["_Call"]) -> Iterator[PruneResult]:
+        scores = self._scorer.score([window for call in calls for window in call.windows])
+        bounds = pairwise(accumulate((len(call.windows) for call in calls), initial=0))
+        for call, (first, last) in zip(calls, bounds, strict=True):
+            yield self._decide(call, scores[first:last])
+
+    async def _offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            future = self._planning.submit(function, *args, **kwargs)
+        except RuntimeError as error:  # the executor was shut down
+            raise ClosedError("This pruner was closed. Make a new one, or close it after its last use.") from error
+        return await asyncio.wrap_future(future)
+
+
+class _Call(NamedTuple):
+    """One query on its way: its passages are planned and wait for their scores."""
+
+    query: str
+    plans: Sequence[PassagePlan]
+    policy: PruningPolicy
+
+    @property
+    def windows(self) -> list[Window]:
+        return [window for plan in self.plans for window in plan.windows]
+
+
+def _undecided(index: int, plan: PassagePlan, scores: PassageScores) -> PrunedPassage:
+    sentences = tuple(
+        ScoredSentence(s.start, s.end, probability, False, s.kind, tokens, s.heading)
+        for s, probability, tokens in zip(plan.sentences, scores.probabilities.tolist(), plan.token_counts, strict=True)
+    )
+    return PrunedPassage(index, plan.passage, scores.relevance, sentences)
+
+
+def _backend(checkpoint: Checkpoint, options: PrunerOptions) -> Backend:
+    backend = options.get("backend")
+    if backend is not None and not isinstance(backend, str):
+        return backend
+    chosen = BackendOptions(options.get("device"), options.get("dtype"), options.get("threads"))
+    return load_backend(checkpoint, backend, chosen)
+
+
+def _check_policy(policy: PruningPolicy) -> PruningPolicy:
+    if not isinstance(policy, PruningPolicy):
+        raise InvalidInputError(
+            f"The policy must be a PruningPolicy, got {type(policy).__name__}. Write PruningPolicy(threshold=0.5)."
+        )
+    return policy
+
+
+def _check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
+    if isinstance(passages, str | Passage) or not isinstance(passages, Iterable):
+        raise InvalidInputError(f"Passages must be a list, got one {type(passages).__name__}. Put it into a list.")
+    return [_as_passage(passage, number) for number, passage in enumerate(passages)]
+
+
+def _as_passage(passage: str | Passage, number: int) -> Passage:
+    if isinstance(passage, Passage):
+        return passage
+    if isinstance(passage, str):
+        return Passage(passage)
+    raise InvalidInputError(
+        f"Passage {number} must be a string or a Passage, got {type(passage).__name__}. Pass its text."
+    )

@@ -1,0 +1,354 @@
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from time import process_time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provence_plugins.engine.decisions import decide
+from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.types import Passage
+
+DEFAULT_THRESHOLD = 0.5
+
+
+def scored(
+    *probabilities: float,
+    index: int = 0,
+    relevance: float = 0.5,
+    tokens: Sequence[int] | int = 10,
+    headings: Mapping[int, int] | None = None,
+) -> PrunedPassage:
+    """A passage of sentences "0123 ", "0123 ", ... with these probabilities."""
+    counts = [tokens] * len(probabilities) if isinstance(tokens, int) else tokens
+    sentences = tuple(
+        ScoredSentence(5 * n, 5 * n + 5, probability, False, "sentence", counts[n], (headings or {}).get(n))
+        for n, probability in enumerate(probabilities)
+    )
+    return PrunedPassage(index, Passage("0123 " * len(sentences)), relevance, sentences)
+
+
+def kept_numbers(passage: PrunedPassage) -> list[int]:
+    return [number for number, sentence in enumerate(passage.sentences) if sentence.kept]
+
+
+def remaining(*passages: PrunedPassage, **policy: Any) -> dict[int, list[int]]:
+    """Index of each passage that remains, in order, with the numbers of its kept sentences."""
+    kept, _ = decide(passages, PruningPolicy(**policy), DEFAULT_THRESHOLD)
+    return {passage.index: kept_numbers(passage) for passage in kept}
+
+
+class TestThreshold:
+    def test_a_sentence_stays_when_it_reaches_the_threshold(self) -> None:
+        assert remaining(scored(0.69, 0.7, 0.71), threshold=0.7) == {0: [1, 2]}
+
+    def test_the_default_threshold_counts_when_the_policy_names_none(self) -> None:
+        assert remaining(scored(0.49, 0.5)) == {0: [1]}
+
+    def test_a_threshold_of_zero_is_not_mistaken_for_none(self) -> None:
+        assert remaining(scored(0.0, 0.1), threshold=0) == {0: [0, 1]}
+
+    def test_a_threshold_of_one_keeps_what_is_certain(self) -> None:
+        assert remaining(scored(0.999, 1.0), threshold=1) == {0: [1]}
+
+
+class TestWhenNothingPasses:
+    def test_the_passage_is_dropped(self) -> None:
+        kept, dropped = decide([scored(0.1, 0.2)], PruningPolicy(), DEFAULT_THRESHOLD)
+        assert kept == ()
+        assert [kept_numbers(passage) for passage in dropped] == [[]]
+
+    def test_its_best_sentences_stay_on_request(self) -> None:
+        assert remaining(scored(0.1, 0.3, 0.2), when_empty="keep_best") == {0: [1]}
+        assert remaining(scored(0.1, 0.3, 0.2), when_empty="keep_best", min_sentences=2) == {0: [1, 2]}
+
+    def test_all_of_it_stays_on_request(self) -> None:
+        assert remaining(scored(0.1, 0.3, 0.2), when_empty="keep_all") == {0: [0, 1, 2]}
+
+    @pytest.mark.parametrize("when_empty", ["drop", "keep_best", "keep_all"])
+    def test_other_passages_are_pruned_as_ever(self, when_empty: str) -> None:
+        assert remaining(scored(0.1), scored(0.9, 0.1, index=1), when_empty=when_empty)[1] == [0]
+
+
+class TestMinSentences:
+    def test_a_passage_that_keeps_something_is_filled_up_with_its_most_probable_sentences(self) -> None:
+        assert remaining(scored(0.2, 0.1, 0.9, 0.3), min_sentences=3) == {0: [0, 2, 3]}
+
+    def test_ties_are_filled_in_reading_order(self) -> None:
+        assert remaining(scored(0.1, 0.1, 0.9), min_sentences=2) == {0: [0, 2]}
+
+    def test_more_sentences_than_there_are_means_all(self) -> None:
+        assert remaining(scored(0.9, 0.1), min_sentences=9) == {0: [0, 1]}
+
+    def test_it_never_takes_away(self) -> None:
+        assert remaining(scored(0.9, 0.8, 0.7), min_sentences=2) == {0: [0, 1, 2]}
+
+    def test_it_does_not_revive_a_passage_of_which_nothing_passes(self) -> None:
+        assert remaining(scored(0.1, 0.2), min_sentences=2) == {}
+
+
+class TestHeadings:
+    # 0 chapter, 1 section, 2 and 3 under the section, 4 another section, 5 under it
+    page = scored(0.1, 0.1, 0.9, 0.1, 0.1, 0.1, headings={1: 0, 2: 1, 3: 1, 4: 0, 5: 4})
+
+    def test_a_kept_sentence_pulls_in_the_headings_above_it_up_to_the_top(self) -> None:
+        assert remaining(self.page) == {0: [0, 1, 2]}
+
+    def test_headings_stay_only_for_their_own_sake_when_switched_off(self) -> None:
+        assert remaining(self.page, keep_headings=False) == {0: [2]}
+
+    def test_a_kept_heading_does_not_pull_in_what_stands_under_it(self) -> None:
+        assert remaining(scored(0.9, 0.1, headings={1: 0})) == {0: [0]}
+
+    def test_sentences_that_fill_up_a_passage_bring_their_headings_too(self) -> None:
+        page = scored(0.1, 0.3, 0.9, headings={1: 0})
+        assert remaining(page, min_sentences=2) == {0: [0, 1, 2]}
+
+
+class TestTitle:
+    def test_the_first_sentence_stays_with_another_one(self) -> None:
+        assert remaining(scored(0.1, 0.1, 0.9), keep_title=True) == {0: [0, 2]}
+
+    def test_it_does_not_stay_by_itself(self) -> None:
+        assert remaining(scored(0.1, 0.2), keep_title=True) == {}
+
+    def test_it_stays_by_itself_when_it_passes(self) -> None:
+        assert remaining(scored(0.9, 0.2), keep_title=True) == {0: [0]}
+
+    @pytest.mark.parametrize("keep_headings", [True, False])
+    @pytest.mark.parametrize("first", [0.9, 0.6])
+    def test_it_is_paid_for_once(self, first: float, keep_headings: bool) -> None:
+        page = scored(first, 0.8, 0.5)
+        assert remaining(page, keep_title=True, keep_headings=keep_headings, max_tokens=30) == {0: [0, 1, 2]}
+
+    def test_the_budget_wins_over_it(self) -> None:
+        assert remaining(scored(0.1, 0.9), keep_title=True, max_tokens=19) == {0: [1]}
+        assert remaining(scored(0.1, 0.9), keep_title=True, max_tokens=20) == {0: [0, 1]}
+
+
+class TestBudget:
+    def test_the_most_probable_sentences_of_all_passages_go_first(self) -> None:
+        passages = scored(0.6, 0.9), scored(0.8, 0.7, index=1)
+        assert remaining(*passages, max_tokens=20) == {0: [1], 1: [0]}
+
+    def test_ties_go_in_reading_order(self) -> None:
+        passages = scored(0.9, 0.9), scored(0.9, 0.9, index=1)
+        assert remaining(*passages, max_tokens=30) == {0: [0, 1], 1: [0]}
+
+    def test_a_sentence_that_does_not_fit_is_skipped_and_smaller_ones_follow(self) -> None:
+        assert remaining(scored(0.9, 0.8, 0.7, tokens=[5, 20, 6]), max_tokens=11) == {0: [0, 2]}
+
+    def test_a_sentence_pays_for_its_headings(self) -> None:
+        page = scored(0.1, 0.9, 0.8, headings={1: 0})
+        assert remaining(page, max_tokens=19) == {0: [2]}
+
+    def test_a_heading_is_paid_for_once(self) -> None:
+        page = scored(0.1, 0.9, 0.8, headings={1: 0, 2: 0})
+        assert remaining(page, max_tokens=30) == {0: [0, 1, 2]}
+
+    def test_a_heading_that_was_pulled_in_is_not_paid_for_again_when_it_passes_itself(self) -> None:
+        page = scored(0.6, 0.9, 0.5, headings={1: 0})
+        assert remaining(page, max_tokens=30) == {0: [0, 1, 2]}
+
+    def test_it_wins_over_min_sentences(self) -> None:
+        assert remaining(scored(0.9, 0.2, 0.1), min_sentences=3, max_tokens=20) == {0: [0, 1]}
+
+    @pytest.mark.parametrize("when_empty", ["keep_best", "keep_all"])
+    def test_it_wins_over_when_empty(self, when_empty: str) -> None:
+        assert remaining(scored(0.1, 0.2), when_empty=when_empty, max_tokens=9) == {}
+        assert remaining(scored(0.1, 0.2), when_empty=when_empty, max_tokens=10) == {0: [1]}
+
+    def test_a_passage_that_gets_nothing_is_dropped(self) -> None:
+        assert remaining(scored(0.9), scored(0.8, index=1), max_tokens=10) == {0: [0]}
+
+    def test_sentences_without_tokens_do_not_hold_a_passage(self) -> None:
+        passage = scored(0.0, 0.9, tokens=[0, 10])
+        kept, dropped = decide([passage], PruningPolicy(threshold=0, max_tokens=5), DEFAULT_THRESHOLD)
+        assert kept == ()
+        assert [kept_numbers(passage) for passage in dropped] == [[]]
+
+
+class TestTopN:
+    passages = (
+        scored(0.9, index=0, relevance=0.1),
+        scored(0.1, index=1, relevance=0.9),
+        scored(0.9, index=2, relevance=0.3),
+        scored(0.9, index=3, relevance=0.3),
+    )
+
+    def test_the_most_relevant_passages_that_keep_something_stay(self) -> None:
+        assert list(remaining(*self.passages, top_n=1)) == [2]
+        assert list(remaining(*self.passages, top_n=2)) == [2, 3]
+
+    def test_more_than_there_are_means_all_that_keep_something(self) -> None:
+        assert list(remaining(*self.passages, top_n=9)) == [0, 2, 3]
+
+    def test_the_budget_is_spent_on_the_chosen_passages_only(self) -> None:
+        assert list(remaining(*self.passages, top_n=1, max_tokens=10)) == [2]
+
+
+class TestBlankPassages:
+    blank = scored(0.0, index=7, relevance=-1.0, tokens=0)
+    empty = PrunedPassage(8, Passage(""), 0.0, ())
+
+    @pytest.mark.parametrize(
+        "policy", [{}, {"threshold": 1}, {"max_tokens": 0}, {"top_n": 1}, {"keep_title": True}], ids=str
+    )
+    def test_they_pass_through_whole_whatever_the_policy(self, policy: dict[str, Any]) -> None:
+        kept = remaining(scored(1.0, tokens=1), self.blank, self.empty, **policy)
+        assert kept[7] == [0]
+        assert kept[8] == []
+
+    def test_they_take_no_place_among_the_top_n(self) -> None:
+        blank = replace(self.blank, relevance=9.0)
+        assert list(remaining(scored(0.9), blank, top_n=1)) == [0, 7]
+
+
+class TestOrder:
+    passages = tuple(scored(0.9, index=n, relevance=r) for n, r in enumerate([0.1, 0.9, 0.5, 0.9]))
+
+    def test_the_order_of_the_input_stays(self) -> None:
+        assert list(remaining(*self.passages)) == [0, 1, 2, 3]
+
+    def test_the_most_relevant_go_first_on_request_and_ties_stay_in_input_order(self) -> None:
+        assert list(remaining(*self.passages, order="relevance")) == [1, 3, 2, 0]
+
+    @pytest.mark.parametrize("order", ["input", "relevance"])
+    def test_dropped_passages_are_in_input_order(self, order: Any) -> None:
+        shuffled = [self.passages[n] for n in (2, 0, 3, 1)]
+        _, dropped = decide(shuffled, PruningPolicy(threshold=1, order=order), DEFAULT_THRESHOLD)
+        assert [passage.index for passage in dropped] == [0, 1, 2, 3]
+
+
+def test_no_passages_give_no_passages() -> None:
+    assert decide([], PruningPolicy(max_tokens=5, top_n=1), DEFAULT_THRESHOLD) == ((), ())
+
+
+@pytest.mark.parametrize("max_tokens", [None, 500, 150_000], ids=["no budget", "small budget", "large budget"])
+def test_a_book_is_decided_in_a_moment_even_if_each_heading_stands_under_the_one_before(max_tokens: int | None) -> None:
+    headings = {n: (n - 1) // 5 * 5 for n in range(1, 50_000)}
+    book = scored(*(n * 7919 % 1000 / 1000 for n in range(50_000)), headings=headings)
+    start = process_time()
+    decide([book], PruningPolicy(threshold=0.1, max_tokens=max_tokens), DEFAULT_THRESHOLD)
+    assert process_time() - start < 10
+
+
+# Few values, so that ties are common.
+probabilities = st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.7, 1.0]) | st.floats(0, 1)
+policies = st.builds(
+    PruningPolicy,
+    threshold=st.none() | probabilities,
+    top_n=st.none() | st.integers(1, 4),
+    max_tokens=st.none() | st.integers(0, 40),
+    keep_title=st.booleans(),
+    keep_headings=st.booleans(),
+    min_sentences=st.integers(1, 3),
+    when_empty=st.sampled_from(["drop", "keep_best", "keep_all"]),
+    order=st.sampled_from(["input", "relevance"]),
+)
+
+
+@st.composite
+def scored_passages(draw: st.DrawFn) -> list[PrunedPassage]:
+    passages = []
+    for index in range(draw(st.integers(0, 4))):
+        size = draw(st.integers(0, 6))
+        headings = {n: draw(st.integers(0, n - 1)) for n in range(1, size) if draw(st.booleans())}
+        tokens = draw(st.lists(st.integers(0, 12), min_size=size, max_size=size))
+        values = draw(st.lists(probabilities, min_size=size, max_size=size))
+        relevance = draw(st.sampled_from([-1.0, 0.2, 0.8]))
+        passages.append(scored(*values, index=index, relevance=relevance, tokens=tokens, headings=headings))
+    return passages
+
+
+@given(scored_passages(), policies)
+def test_every_passage_is_exactly_once_among_the_remaining_or_the_dropped(
+    passages: list[PrunedPassage], policy: PruningPolicy
+) -> None:
+    kept, dropped = decide(passages, policy, DEFAULT_THRESHOLD)
+    assert sorted(passage.index for passage in kept + dropped) == list(range(len(passages)))
+    assert not any(sentence.kept for passage in dropped for sentence in passage.sentences)
+    assert all(passage.tokens_after or not passage.tokens_before for passage in kept)
+
+
+@given(scored_passages(), policies, st.integers(0, 40))
+def test_kept_tokens_never_exceed_the_budget(
+    passages: list[PrunedPassage], policy: PruningPolicy, max_tokens: int
+) -> None:
+    kept, _ = decide(passages, replace(policy, max_tokens=max_tokens), DEFAULT_THRESHOLD)
+    assert sum(passage.tokens_after for passage in kept) <= max_tokens
+
+
+@given(scored_passages(), policies)
+def test_a_budget_of_all_tokens_changes_nothing(passages: list[PrunedPassage], policy: PruningPolicy) -> None:
+    everything = sum(passage.tokens_before for passage in passages)
+    assert decide(passages, replace(policy, max_tokens=everything), DEFAULT_THRESHOLD) == decide(
+        passages, replace(policy, max_tokens=None), DEFAULT_THRESHOLD
+    )
+
+
+@given(scored_passages())
+def test_threshold_zero_gives_every_text_back(passages: list[PrunedPassage]) -> None:
+    kept, dropped = decide(passages, PruningPolicy(threshold=0), DEFAULT_THRESHOLD)
+    assert [passage.text for passage in kept] == [passage.passage.text for passage in passages]
+    assert dropped == ()
+
+
+@given(scored_passages(), probabilities, probabilities)
+def test_a_higher_threshold_never_keeps_more(passages: list[PrunedPassage], one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    more = remaining(*passages, threshold=low, keep_headings=False)
+    fewer = remaining(*passages, threshold=high, keep_headings=False)
+    assert all(set(numbers) <= set(more[index]) for index, numbers in fewer.items())
+
+
+@given(scored_passages(), policies)
+def test_only_the_decisions_change_and_the_input_does_not(passages: list[PrunedPassage], policy: PruningPolicy) -> None:
+    before = deepcopy(passages)
+    kept, dropped = decide(passages, policy, DEFAULT_THRESHOLD)
+    assert passages == before
+    undecided = [
+        replace(passage, sentences=tuple(replace(sentence, kept=False) for sentence in passage.sentences))
+        for passage in sorted(kept + dropped, key=lambda passage: passage.index)
+    ]
+    assert undecided == before
+
+
+@given(scored_passages(), policies)
+def test_what_stands_under_a_heading_never_stays_without_it(
+    passages: list[PrunedPassage], policy: PruningPolicy
+) -> None:
+    kept, _ = decide(passages, replace(policy, keep_headings=True), DEFAULT_THRESHOLD)
+    for passage in kept:
+        for sentence in passage.sentences:
+            assert not sentence.kept or sentence.heading is None or passage.sentences[sentence.heading].kept
+
+
+@given(scored_passages(), policies)
+def test_the_title_stays_with_any_other_sentence_when_there_is_no_budget(
+    passages: list[PrunedPassage], policy: PruningPolicy
+) -> None:
+    kept, _ = decide(passages, replace(policy, keep_title=True, max_tokens=None), DEFAULT_THRESHOLD)
+    assert all(passage.sentences[0].kept for passage in kept if passage.sentences)
+
+
+@given(scored_passages(), policies)
+def test_a_passage_keeps_its_most_probable_sentences_when_there_is_no_budget(
+    passages: list[PrunedPassage], policy: PruningPolicy
+) -> None:
+    kept, _ = decide(passages, replace(policy, max_tokens=None), DEFAULT_THRESHOLD)
+    for passage in kept:
+        best = sorted(passage.sentences, key=lambda sentence: sentence.probability, reverse=True)
+        assert all(sentence.kept for sentence in best[: policy.min_sentences])
+
+
+@given(scored_passages(), policies, st.integers(1, 4))
+def test_no_more_than_top_n_passages_with_text_remain(
+    passages: list[PrunedPassage], policy: PruningPolicy, top_n: int
+) -> None:
+    kept, _ = decide(passages, replace(policy, top_n=top_n), DEFAULT_THRESHOLD)
+    assert sum(passage.tokens_before > 0 for passage in kept) <= top_n

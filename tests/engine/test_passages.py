@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
+from provence_plugins.types import Passage, Span
+
+
+def pruned(*pieces: tuple[str, bool], tokens: int = 10) -> PrunedPassage:
+    """A passage whose text is these pieces, each kept or not."""
+    sentences: list[ScoredSentence] = []
+    for text, kept in pieces:
+        start = sentences[-1].end if sentences else 0
+        sentences.append(ScoredSentence(start, start + len(text), 0.5, kept, "sentence", tokens))
+    return PrunedPassage(0, Passage("".join(text for text, _ in pieces)), 0.5, tuple(sentences))
+
+
+def test_the_text_is_the_kept_slices_of_the_original() -> None:
+    assert pruned(("One.  ", True), ("Two.\n", False), ("Three. ", True)).text == "One.  Three. "
+
+
+def test_neighbouring_kept_sentences_are_one_span() -> None:
+    passage = pruned(("ab", True), ("cd", True), ("ef", False), ("gh", True))
+    assert passage.kept_spans == (Span(0, 4), Span(6, 8))
+
+
+def test_spans_count_code_points() -> None:
+    passage = pruned(("😀😀", False), ("שלום", True))
+    assert passage.kept_spans == (Span(2, 6),)
+    assert passage.text == "שלום"
+
+
+def test_tokens_are_counted_before_and_after() -> None:
+    passage = pruned(("a", True), ("b", False), ("c", False), ("d", False), tokens=3)
+    assert (passage.tokens_before, passage.tokens_after, passage.kept_ratio) == (12, 3, 0.25)
+
+
+@pytest.mark.parametrize("passage", [pruned(), pruned((" \n", True), tokens=0)], ids=["empty", "blank"])
+def test_a_passage_without_tokens_is_kept_whole(passage: PrunedPassage) -> None:
+    assert passage.kept_ratio == 1.0
+    assert passage.text == passage.passage.text
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=5), st.booleans())))
+def test_spans_and_text_say_the_same_as_the_sentences(pieces: list[tuple[str, bool]]) -> None:
+    passage = pruned(*pieces)
+    assert passage.text == "".join(text for text, kept in pieces if kept)
+    assert passage.text == "".join(span.of(passage.passage.text) for span in passage.kept_spans)
+    assert all(left.end < right.start for left, right in zip(passage.kept_spans, passage.kept_spans[1:], strict=False))

@@ -1,0 +1,89 @@
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.errors import InvalidInputError
+
+
+def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_limits() -> None:
+    assert dataclasses.asdict(PruningPolicy()) == {
+        "threshold": None,
+        "top_n": None,
+        "max_tokens": None,
+        "keep_title": False,
+        "keep_headings": True,
+        "min_sentences": 1,
+        "when_empty": "drop",
+        "order": "input",
+    }
+
+
+@given(threshold=st.floats(0, 1) | st.sampled_from([0, 1]))
+def test_every_number_from_zero_to_one_is_a_threshold(threshold: float) -> None:
+    assert PruningPolicy(threshold=threshold).threshold_or(default=2) == threshold
+
+
+def test_a_policy_without_threshold_takes_the_default() -> None:
+    assert PruningPolicy().threshold_or(default=0.25) == 0.25
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(PruningPolicy)])
+def test_a_policy_cannot_be_changed(field: str) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(PruningPolicy(), field, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"threshold": math.nan},
+        {"threshold": math.inf},
+        {"threshold": -0.01},
+        {"threshold": 1.01},
+        {"threshold": "0.5"},
+        {"threshold": True},
+        {"top_n": 0},
+        {"top_n": 1.0},
+        {"top_n": True},
+        {"max_tokens": -1},
+        {"max_tokens": 10.0},
+        {"max_tokens": False},
+        {"min_sentences": 0},
+        {"min_sentences": None},
+        {"min_sentences": True},
+        {"keep_title": 1},
+        {"keep_title": None},
+        {"keep_headings": "yes"},
+        {"when_empty": "keep"},
+        {"when_empty": None},
+        {"when_empty": ["drop"]},
+        {"order": "score"},
+    ],
+    ids=str,
+)
+def test_a_value_without_meaning_is_refused_with_its_name_and_what_was_given(wrong: dict[str, Any]) -> None:
+    [(name, value)] = wrong.items()
+    with pytest.raises(InvalidInputError) as caught:
+        PruningPolicy(**wrong)
+    assert str(caught.value).startswith(f"{name} must be ")
+    assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "choices"),
+    [({"when_empty": "keep"}, "'drop', 'keep_best', 'keep_all'"), ({"order": "best"}, "'input', 'relevance'")],
+    ids=["when_empty", "order"],
+)
+def test_an_unknown_choice_is_answered_with_the_choices(wrong: dict[str, Any], choices: str) -> None:
+    with pytest.raises(InvalidInputError, match=choices):
+        PruningPolicy(**wrong)
+
+
+def test_the_smallest_counts_are_accepted() -> None:
+    policy = PruningPolicy(top_n=1, max_tokens=0, min_sentences=1)
+    assert (policy.top_n, policy.max_tokens, policy.min_sentences) == (1, 0, 1)

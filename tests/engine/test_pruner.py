@@ -1,0 +1,302 @@
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from provence_plugins import (
+    DirectScorer,
+    Passage,
+    PrunedPassage,
+    Pruner,
+    PruneRequest,
+    PruneResult,
+    PruningPolicy,
+    SharedScorer,
+    Span,
+)
+from provence_plugins.engine.scoring import ScorerFactory
+from provence_plugins.errors import (
+    ClosedError,
+    InvalidInputError,
+    OverloadedError,
+    QueryTooLongError,
+    SplitterError,
+)
+from provence_plugins.model.backend import BatchScores, load_backend
+from provence_plugins.model.checkpoint import open_checkpoint
+from provence_plugins.tokens.batches import TokenBatch
+
+QUERY = "what is the capital of france"
+TEXTS = [
+    "paris is the capital of france. the river is in the city. cheese is what.",
+    "# france\n\nthe city of paris.\n\n| cheese | where |\n|---|---|\n| brie | france |\n",
+    "who is in the city? " * 40,
+    "",
+    "x",
+]
+
+texts = st.lists(st.text(max_size=300) | st.sampled_from(TEXTS), max_size=5)
+quick = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@pytest.fixture(scope="module")
+def pruner(tiny_folder: Path) -> Iterator[Pruner]:
+    with Pruner(tiny_folder, dtype="float32") as pruner:
+        yield pruner
+
+
+def open_pruner(folder: Path, scorer: ScorerFactory) -> Pruner:
+    return Pruner(folder, dtype="float32", scorer=scorer)
+
+
+def numbers(result: PruneResult) -> dict[int, tuple[float, list[float]]]:
+    passages: list[PrunedPassage] = [*result.passages, *result.dropped]
+    return {p.index: (p.relevance, [s.probability for s in p.sentences]) for p in passages}
+
+
+def assert_same(left: PruneResult, right: PruneResult) -> None:
+    """Equal but for float noise: batches differ in company and padding."""
+    one, other = numbers(left), numbers(right)
+    assert one.keys() == other.keys()
+    for index, (relevance, probabilities) in one.items():
+        assert relevance == pytest.approx(other[index][0], abs=1e-4)
+        assert probabilities == pytest.approx(other[index][1], abs=1e-4)
+
+
+@quick
+@given(texts=texts)
+def test_threshold_zero_gives_every_text_back(pruner: Pruner, texts: list[str]) -> None:
+    result = pruner.prune(QUERY, texts, PruningPolicy(threshold=0))
+    assert [passage.text for passage in result.passages] == texts
+    assert not result.dropped
+
+
+@quick
+@given(texts=texts, threshold=st.floats(0, 1))
+def test_what_comes_out_is_whole_sentences_of_what_went_in(pruner: Pruner, texts: list[str], threshold: float) -> None:
+    result = pruner.prune(QUERY, texts, PruningPolicy(threshold=threshold))
+    for passage in (*result.passages, *result.dropped):
+        source = texts[passage.index]
+        assert "".join(source[s.start : s.end] for s in passage.sentences) == source
+        assert passage.text == "".join(source[s.start : s.end] for s in passage.sentences if s.kept)
+        assert len(passage.text) <= len(source)
+        assert 0.0 <= passage.relevance <= 1.0
+        assert type(passage.relevance) is float
+        assert all(type(s.probability) is float and 0.0 <= s.probability <= 1.0 for s in passage.sentences)
+    assert sorted(p.index for p in (*result.passages, *result.dropped)) == list(range(len(texts)))
+
+
+@quick
+@given(texts=texts, budget=st.integers(0, 60))
+def test_the_budget_is_never_passed(pruner: Pruner, texts: list[str], budget: int) -> None:
+    assert pruner.prune(QUERY, texts, PruningPolicy(threshold=0, max_tokens=budget)).tokens_after <= budget
+
+
+@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
+@quick
+@given(texts=texts)
+def test_every_way_of_asking_gives_the_same(
+    pruner: Pruner, tiny_folder: Path, scorer: ScorerFactory, texts: list[str]
+) -> None:
+    alone = pruner.prune(QUERY, texts)
+    with open_pruner(tiny_folder, scorer) as other:
+        assert_same(other.prune(QUERY, texts), alone)
+        assert_same(asyncio.run(other.aprune(QUERY, texts)), alone)
+        for result in other.prune_many([(QUERY, texts), PruneRequest(QUERY, texts)]):
+            assert_same(result, alone)
+
+
+@pytest.mark.parametrize("budget", [64, 100, 4096])
+def test_the_budget_of_a_batch_changes_nothing(pruner: Pruner, tiny_folder: Path, budget: int) -> None:
+    with Pruner(tiny_folder, dtype="float32", max_batch_tokens=budget) as other:
+        assert_same(other.prune(QUERY, TEXTS), pruner.prune(QUERY, TEXTS))
+
+
+@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
+def test_one_pruner_serves_many_threads(pruner: Pruner, tiny_folder: Path, scorer: ScorerFactory) -> None:
+    calls = [(f"where is {word}", TEXTS[:3]) for word in ("paris", "cheese", "the river", "who") * 8]
+    alone = [pruner.prune(*call) for call in calls]
+    with open_pruner(tiny_folder, scorer) as other, ThreadPoolExecutor(8) as pool:
+        for result, expected in zip(pool.map(lambda call: other.prune(*call), calls), alone, strict=True):
+            assert_same(result, expected)
+
+
+class Watched:
+    """A backend and a splitter that note which threads do the work."""
+
+    def __init__(self, folder: Path) -> None:
+        self.backend = load_backend(open_checkpoint(folder))
+        self.description = self.backend.description
+        self.max_batch_tokens = self.backend.max_batch_tokens
+        self.threads: set[str] = set()
+
+    def forward(self, batch: TokenBatch) -> BatchScores:
+        self.threads.add(threading.current_thread().name)
+        return self.backend.forward(batch)
+
+    def split(self, text: str) -> list[tuple[int, int]]:
+        self.threads.add(threading.current_thread().name)
+        return [(0, len(text))]
+
+
+@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
+async def test_many_tasks_are_served_without_work_in_the_thread_of_the_loop(
+    tiny_folder: Path, scorer: ScorerFactory
+) -> None:
+    watched = Watched(tiny_folder)
+    with Pruner(tiny_folder, backend=watched, splitter=watched.split, scorer=scorer) as pruner:
+        results = await asyncio.gather(*(pruner.aprune(QUERY, TEXTS) for _ in range(50)))
+    assert len(results) == 50
+    assert watched.threads
+    assert all(name.startswith("provence-") for name in watched.threads)
+
+
+async def test_a_cancelled_task_leaves_the_pruner_working(tiny_folder: Path) -> None:
+    with open_pruner(tiny_folder, SharedScorer) as pruner:
+        task = asyncio.create_task(pruner.aprune(QUERY, ["the city of paris. " * 2000]))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await pruner.aprune(QUERY, TEXTS)).query == QUERY
+
+
+def test_prune_many_reads_requests_as_results_are_taken(tiny_folder: Path) -> None:
+    read = 0
+
+    def requests() -> Iterator[tuple[str, list[str]]]:
+        nonlocal read
+        for _ in range(10_000):
+            read += 1
+            yield QUERY, ["the city of paris is in france. " * 10]
+
+    with Pruner(tiny_folder, max_batch_tokens=64) as pruner:
+        next(pruner.prune_many(requests()))
+    assert read < 100
+
+
+def test_prune_many_yields_what_came_before_a_bad_request(pruner: Pruner) -> None:
+    results = pruner.prune_many([(QUERY, TEXTS), (" ", TEXTS)])
+    assert next(results).query == QUERY
+    with pytest.raises(InvalidInputError, match="blank"):
+        next(results)
+
+
+def test_rerank_puts_the_most_relevant_first(pruner: Pruner) -> None:
+    ranked = pruner.rerank(QUERY, TEXTS)
+    assert sorted(row.index for row in ranked) == list(range(len(TEXTS)))
+    assert [row.relevance for row in ranked] == sorted((row.relevance for row in ranked), reverse=True)
+    assert pruner.rerank(QUERY, TEXTS, top_n=2) == ranked[:2]
+    with pytest.raises(InvalidInputError, match="top_n"):
+        pruner.rerank(QUERY, TEXTS, top_n=0)
+
+
+def test_with_policy_decides_as_a_new_call_would(pruner: Pruner) -> None:
+    result = pruner.prune(QUERY, TEXTS)
+    for policy in (
+        PruningPolicy(threshold=0.6),
+        PruningPolicy(max_tokens=9),
+        PruningPolicy(top_n=1, order="relevance"),
+    ):
+        assert result.with_policy(policy) == pruner.prune(QUERY, TEXTS, policy)
+
+
+def test_the_pruners_own_policy_and_splitter_are_used(tiny_folder: Path) -> None:
+    policy = PruningPolicy(threshold=0)
+    with Pruner(tiny_folder, policy=policy, splitter=lambda text: [(0, 3), (3, len(text))]) as pruner:
+        result = pruner.prune(QUERY, ["paris is a city. it is."])
+    assert result.policy == policy
+    assert [(s.start, s.end) for s in result.passages[0].sentences] == [(0, 3), (3, 23)]
+
+
+def test_a_passage_may_bring_its_sentences(pruner: Pruner) -> None:
+    passage = Passage("paris is a city", title="France", spans=[Span(0, 6), Span(6, 15)])
+    result = pruner.prune(QUERY, [passage], PruningPolicy(threshold=0))
+    assert [(s.start, s.end) for s in result.passages[0].sentences] == [(0, 6), (6, 15)]
+    assert result.passages[0].passage is passage
+
+
+def test_no_passages_give_an_empty_result(pruner: Pruner) -> None:
+    result = pruner.prune(QUERY, [])
+    assert (result.passages, result.dropped, result.tokens_before) == ((), (), 0)
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t\r\n"], ids=["empty", "blank"])
+def test_a_blank_passage_passes_through(pruner: Pruner, text: str) -> None:
+    result = pruner.prune(QUERY, [text], PruningPolicy(threshold=1.0))
+    assert [passage.text for passage in result.passages] == [text]
+    assert result.passages[0].relevance == 0.0
+
+
+@pytest.mark.parametrize(
+    ("query", "passages", "error", "words"),
+    [
+        ("", ["x"], InvalidInputError, "blank"),
+        (None, ["x"], InvalidInputError, "query must be a string"),
+        ("paris " * 200, ["x"], QueryTooLongError, "Shorten the query"),
+        (QUERY, "one string", InvalidInputError, "must be a list"),
+        (QUERY, Passage("one"), InvalidInputError, "must be a list"),
+        (QUERY, None, InvalidInputError, "must be a list"),
+        (QUERY, ["x", 3], InvalidInputError, "Passage 1 must be"),
+        (QUERY, [["x"]], InvalidInputError, "Passage 0 must be"),
+        (QUERY, [Passage("abc", spans=[Span(2, 3), Span(0, 1)])], SplitterError, "order"),
+    ],
+    ids=["empty", "none", "long", "string", "passage", "no list", "number", "nested", "spans"],
+)
+def test_bad_input_is_refused_alike_everywhere(
+    pruner: Pruner, query: object, passages: object, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        pruner.prune(query, passages)  # type: ignore[arg-type]
+    with pytest.raises(error, match=words):
+        asyncio.run(pruner.aprune(query, passages))  # type: ignore[arg-type]
+    with pytest.raises(error, match=words):
+        list(pruner.prune_many([(query, passages)]))  # type: ignore[list-item]
+    with pytest.raises(error, match=words):
+        pruner.rerank(query, passages)  # type: ignore[arg-type]
+
+
+def test_a_policy_of_another_type_is_refused(pruner: Pruner) -> None:
+    with pytest.raises(InvalidInputError, match="PruningPolicy"):
+        pruner.prune(QUERY, TEXTS, {"threshold": 0.5})  # type: ignore[arg-type]
+
+
+def test_a_batch_budget_below_a_window_is_refused(tiny_folder: Path) -> None:
+    with pytest.raises(InvalidInputError, match="cannot hold one window"):
+        Pruner(tiny_folder, max_batch_tokens=10)
+
+
+@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
+def test_a_closed_pruner_refuses_and_has_no_threads(tiny_folder: Path, scorer: ScorerFactory) -> None:
+    before = set(threading.enumerate())
+    with open_pruner(tiny_folder, scorer) as pruner:
+        asyncio.run(pruner.aprune(QUERY, TEXTS))
+    pruner.close()
+    assert set(threading.enumerate()) <= before
+    with pytest.raises(ClosedError):
+        pruner.prune(QUERY, TEXTS)
+    with pytest.raises(ClosedError):
+        asyncio.run(pruner.aprune(QUERY, TEXTS))
+
+
+async def test_an_overloaded_pruner_says_so(tiny_folder: Path) -> None:
+    scorer = partial(SharedScorer, gather_seconds=0.2, max_pending_tokens=64)
+    with open_pruner(tiny_folder, scorer) as pruner:
+        calls = [pruner.aprune(QUERY, ["paris is a city. " * 10]) for _ in range(8)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert any(isinstance(result, OverloadedError) for result in results)
+    assert any(isinstance(result, PruneResult) for result in results)
+
+
+def test_the_callers_list_and_passages_stay_as_they_were(pruner: Pruner) -> None:
+    given = [TEXTS[0], Passage(TEXTS[1], title="France")]
+    copy = list(given)
+    pruner.prune(QUERY, given)
+    assert given == copy
+    assert given[1] is copy[1]
