@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from provence_plugins.engine.policy import PruningPolicy
     from provence_plugins.engine.pruner import Pruner, PruneRequest
     from provence_plugins.engine.results import PruneResult
-    from provence_plugins.engine.scoring import DirectScorer, SharedScorer
+    from provence_plugins.engine.scoring import DirectScorer
+    from provence_plugins.engine.sharing import SharedScorer
     from provence_plugins.errors import ProvenceError
     from provence_plugins.types import Passage, Sentence, Span
 
@@ -55,7 +56,7 @@ _HOMES = {
     "RankedPassage": "engine.passages",
     "ScoredSentence": "engine.passages",
     "Sentence": "types",
-    "SharedScorer": "engine.scoring",
+    "SharedScorer": "engine.sharing",
     "Span": "types",
 }
 

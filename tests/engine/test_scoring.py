@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from provence_plugins.engine.scoring import DirectScorer, Runtime, Scorer, SharedScorer, WindowScores
+from provence_plugins.engine.scoring import DirectScorer, Runtime, Scorer, WindowScores
+from provence_plugins.engine.sharing import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError, OverloadedError
 from provence_plugins.model.backend import BatchScores
 from provence_plugins.tokens.batches import TokenBatch

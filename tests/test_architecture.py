@@ -1,0 +1,128 @@
+"""Guards: who may import whom, what the public door shows, and how little an import loads."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import provence_plugins
+
+PACKAGE = Path(provence_plugins.__file__).parent
+
+# A module imports its own layer or a lower one. Modules at the top of the package are layers of their own.
+LAYERS = {
+    "errors": 0,
+    "types": 1,
+    "text": 2,
+    "tokens": 3,
+    "model": 4,
+    "engine": 5,
+    "evaluation": 6,
+    "integrations": 6,
+    "bulk": 7,
+    "doctor": 7,
+    "training": 7,
+    "cli_options": 8,
+    "cli": 9,
+    "__init__": 6,
+    "__main__": 10,
+}
+
+HEAVY_HOMES = {
+    "torch": {
+        "model/torch_backend.py",
+        "model/network.py",
+        "model/export.py",
+        "training/loop.py",
+        "training/losses.py",
+    },
+    "transformers": {"model/network.py", "model/export.py", "training/loop.py"},
+    "onnxruntime": {"model/onnx_backend.py", "model/export.py"},
+    "sentence_transformers": {"evaluation/baselines.py"},
+}
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def layer_of(module: str) -> str:
+    """The first name below the package, for example "engine" of provence_plugins.engine.pruner."""
+    return [*module.split("."), "__init__"][1]
+
+
+def imported_modules(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.add(node.module)
+    return modules
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_its_own_layer_or_a_lower_one(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for module in imported_modules(path):
+        if module.split(".")[0] == "provence_plugins":
+            other = layer_of(module)
+            assert other == own or LAYERS[other] < LAYERS[own], f"{own} imports {other}"
+
+
+@pytest.mark.parametrize("library", HEAVY_HOMES)
+def test_heavy_libraries_are_imported_only_where_they_belong(library: str) -> None:
+    users = {
+        str(path.relative_to(PACKAGE))
+        for path in sources()
+        if any(module.split(".")[0] == library for module in imported_modules(path))
+    }
+    assert users <= HEAVY_HOMES[library]
+
+
+def test_the_public_names_are_those_that_are_agreed() -> None:
+    assert set(provence_plugins.__all__) == {
+        "DirectScorer",
+        "Passage",
+        "ProvenceError",
+        "PruneRequest",
+        "PruneResult",
+        "PrunedPassage",
+        "Pruner",
+        "PruningPolicy",
+        "RankedPassage",
+        "ScoredSentence",
+        "Sentence",
+        "SharedScorer",
+        "Span",
+        "__version__",
+    }
+    for name in provence_plugins.__all__:
+        assert getattr(provence_plugins, name) is not None
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Prunner'"):
+        provence_plugins.Prunner  # noqa: B018
+
+
+def test_the_version_is_that_of_the_changelog() -> None:
+    changelog = (PACKAGE.parent / "docs" / "changelog.md").read_text(encoding="utf-8")
+    assert f"## {provence_plugins.__version__}" in changelog
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = ["torch", "onnxruntime", "transformers", "langchain_core", "llama_index", "numpy", "tokenizers"]
+    code = f"import provence_plugins, sys; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_pruning_with_the_shipped_model_loads_no_torch() -> None:
+    code = (
+        "from provence_plugins import Pruner\n"
+        "with Pruner() as pruner: pruner.prune('Who?', ['Somebody did it.'])\n"
+        "import sys; print([name for name in ['torch', 'transformers', 'nltk'] if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
