@@ -1,0 +1,111 @@
+"""What the engine asks of a model runtime, and the runtimes by name."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from provence_plugins.errors import BackendError, InvalidInputError
+from provence_plugins.model.checkpoint import Checkpoint
+from provence_plugins.tokens.batches import TokenBatch
+
+FloatArray = npt.NDArray[np.float32]
+BackendName = Literal["onnx", "torch"]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchScores:
+    """Probabilities of one batch, float32 in [0, 1].
+
+    Attributes:
+        relevance: How well each row's text answers its query, of shape (rows,).
+        keep: How surely each token should stay, of shape (rows, length); what stands on padding means nothing.
+    """
+
+    relevance: FloatArray
+    keep: FloatArray
+
+
+def require_finite(scores: BatchScores, batch: TokenBatch) -> BatchScores:
+    """The scores themselves, once none is NaN.
+
+    Raises:
+        BackendError: The model ran into an overflow or has broken weights.
+    """
+    if np.isnan(scores.relevance).any() or np.isnan(scores.keep[batch.mask == 1]).any():
+        raise BackendError(
+            "The model gave NaN where probabilities belong. In half precision an overflow does that: use "
+            "dtype='float32'. Otherwise its weights are broken."
+        )
+    return scores
+
+
+@dataclass(frozen=True, slots=True)
+class BackendOptions:
+    """How a model is run.
+
+    Attributes:
+        device: "cpu", "cuda", "cuda:1", "mps"; None takes the best that the backend finds.
+        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; None takes the backend's choice.
+        threads: Threads of one forward pass; None takes as many as the process has processors.
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+    threads: int | None = None
+
+
+class Backend(Protocol):
+    """Turns padded batches into probabilities. `forward` may be called from many threads."""
+
+    @property
+    def description(self) -> str:
+        """Runtime, device and precision in a few words."""
+        ...
+
+    @property
+    def max_batch_tokens(self) -> int:
+        """The budget of tokens, padding included, at which batches run fastest here."""
+        ...
+
+    def forward(self, batch: TokenBatch) -> BatchScores:
+        """Score every row.
+
+        Raises:
+            BackendError: The runtime failed.
+        """
+        ...
+
+
+_MODULES: dict[str, str] = {
+    "onnx": "provence_plugins.model.onnx_backend",
+    "torch": "provence_plugins.model.torch_backend",
+}
+
+
+def load_backend(
+    checkpoint: Checkpoint, name: BackendName | None = None, options: BackendOptions | None = None
+) -> Backend:
+    """Load a checkpoint into a runtime.
+
+    Args:
+        checkpoint: The opened model folder.
+        name: "onnx" or "torch"; None takes ONNX Runtime when the folder holds an ONNX file that suits the options,
+            and torch otherwise.
+        options: Device, precision and threads.
+
+    Raises:
+        InvalidInputError: There is no backend of that name.
+        MissingExtraError: The backend's packages are not installed.
+        CheckpointError: The folder does not hold what the backend needs.
+        BackendError: The device is not there.
+    """
+    options = options or BackendOptions()
+    if name is None:
+        name = "onnx" if checkpoint.onnx_files and options.device in (None, "cpu") else "torch"
+    if name not in _MODULES:
+        raise InvalidInputError(f"There is no backend {name!r}; choose one of {', '.join(get_args(BackendName))}.")
+    backend: Backend = import_module(_MODULES[name]).load(checkpoint, options)
+    return backend
