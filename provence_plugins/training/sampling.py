@@ -1,0 +1,103 @@
+"""Examples to labelled windows: which pairs an epoch sees, and how their passages are cut."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from provence_plugins.engine.planning import Planner
+from provence_plugins.evaluation.examples import Example, label_sentences
+from provence_plugins.text.sentences import split_sentences
+from provence_plugins.tokens.batches import iter_batches
+from provence_plugins.tokens.windows import Window
+from provence_plugins.training.settings import DataSettings
+from provence_plugins.types import Passage, Sentence, Span
+
+# Windows gathered before they are sorted by length into batches: enough for like lengths, few enough to stay mixed.
+_GATHERED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledWindow:
+    """A model input and what the model should say of it.
+
+    Attributes:
+        window: The input.
+        keep: For each run of `window.sentences` whether it should stay; None when the data does not say.
+        positive: Whether the window holds what answers the question.
+        teacher: Raw relevance score of a stronger model, which then takes the place of `positive`.
+    """
+
+    window: Window
+    keep: tuple[bool, ...] | None
+    positive: bool
+    teacher: float | None
+
+
+def iter_batches_forever(
+    examples: Sequence[Example], planner: Planner, data: DataSettings, *, batch_tokens: int, seed: int
+) -> Iterator[list[LabelledWindow]]:
+    """Batches of one epoch after another; the same seed gives the same batches, which is what a resumed run needs."""
+    random = Random(seed)
+    gathered: list[LabelledWindow] = []
+    while True:
+        for example in epoch_of(examples, data.negatives, random):
+            gathered += labelled_windows(example, planner, data, random)
+            if len(gathered) >= _GATHERED:
+                lengths = [len(item.window.ids) for item in gathered]
+                groups = list(iter_batches(lengths, max_batch_tokens=batch_tokens))
+                random.shuffle(groups)
+                yield from ([gathered[row] for row in rows] for rows in groups)
+                gathered = []
+
+
+def epoch_of(examples: Sequence[Example], negatives: int, random: Random) -> list[Example]:
+    """Every positive and human-made negative once, and a fresh draw of each question's mined negatives, shuffled."""
+    mined: dict[str, list[Example]] = defaultdict(list)
+    chosen = []
+    for example in examples:
+        if "#" in example.id:
+            mined[example.question_id].append(example)
+        else:
+            chosen.append(example)
+    for pool in mined.values():
+        chosen += random.sample(pool, min(negatives, len(pool)))
+    random.shuffle(chosen)
+    return chosen
+
+
+def labelled_windows(example: Example, planner: Planner, data: DataSettings, random: Random) -> list[LabelledWindow]:
+    """Cut one example into windows as the engine would, with the labels of their sentences."""
+    sentences = split_sentences(example.passage.text, planner.splitter)
+    labels = label_sentences(example, sentences)
+    if example.has_sentence_labels and random.random() >= data.whole_share:
+        kept = crop(labels, random.randint(*data.crop_sentences), random)
+        sentences, labels = sentences[kept.start : kept.end], labels[kept.start : kept.end]
+    if not sentences:
+        return []
+    title = example.passage.title if random.random() < data.title_share else None
+    [plan] = planner.plan(example.question, [cut_passage(example.passage, sentences, title)])
+    items = []
+    for window in plan.windows:
+        keep = tuple(labels[part.sentence] for part in window.sentences)
+        item = LabelledWindow(window, keep, any(keep), example.teacher)
+        items.append(item if example.has_sentence_labels else replace(item, keep=None, positive=example.positive))
+    return items
+
+
+def crop(labels: Sequence[bool], size: int, random: Random) -> Span:
+    """A run of sentences around a random relevant one, which may lie anywhere in it; any run when none is relevant."""
+    size = min(size, len(labels))
+    anchors = [number for number, label in enumerate(labels) if label] or list(range(len(labels)))
+    if not anchors:
+        return Span(0, 0)
+    start = random.choice(anchors) - random.randrange(size)
+    start = max(0, min(start, len(labels) - size))
+    return Span(start, start + size)
+
+
+def cut_passage(passage: Passage, sentences: Sequence[Sentence], title: str | None) -> Passage:
+    """The part of a passage that some neighbouring sentences cover, which brings these sentences along."""
+    start = sentences[0].start
+    spans = tuple(Span(sentence.start - start, sentence.end - start) for sentence in sentences)
+    return Passage(passage.text[start : sentences[-1].end], title, spans)

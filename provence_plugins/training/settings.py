@@ -1,0 +1,197 @@
+"""Every knob of a training run, read from one TOML file."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from provence_plugins.errors import InvalidInputError
+
+Autocast = Literal["auto", "bfloat16", "float32"]
+
+_PACKAGE_PREFIX = "package:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSettings:
+    """What is read and how it is cut.
+
+    Attributes:
+        train: Files of labelled JSON lines, glob patterns allowed, relative to where the command runs.
+        dev: The same, for evaluation while training and for choosing the default threshold.
+        negatives: Mined negatives drawn anew in each epoch for every positive.
+        crop_sentences: Fewest and most sentences of a cropped passage. Crops hold evidence at any place, train more
+            questions in the same time, and teach the model passages of many lengths.
+        whole_share: Share of passages that are read whole.
+        title_share: Share of passages whose title is shown to the model.
+        dev_limit: Most dev questions taken from each source while training.
+        final_dev_limit: Most dev questions taken from each source at the end; None takes all.
+    """
+
+    train: Sequence[str]
+    dev: Sequence[str]
+    negatives: int = 1
+    crop_sentences: Sequence[int] = (2, 8)
+    whole_share: float = 0.25
+    title_share: float = 0.5
+    dev_limit: int = 25
+    final_dev_limit: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("train", "dev"):
+            patterns = getattr(self, name)
+            _require(isinstance(patterns, list | tuple), f"{name} needs a list of files", patterns)
+        low, high = self.crop_sentences if len(self.crop_sentences) == 2 else (0, 0)
+        _require(1 <= low <= high, "crop_sentences needs two numbers, 1 <= fewest <= most", self.crop_sentences)
+        _require(self.negatives >= 0, "negatives needs a number from 0 up", self.negatives)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerSettings:
+    """How the weights move.
+
+    Attributes:
+        tokens: Length of the run, in tokens that the model reads.
+        batch_tokens: Most tokens of a batch, padding included.
+        learning_rate: Peak rate of the encoder.
+        head_learning_rate: Peak rate of the two heads, which start from nothing.
+        warmup: Share of the run in which the rate rises; it then falls in a straight line.
+        final_rate: What is left of the peak rate at the end.
+        weight_decay: AdamW's.
+        max_gradient_norm: Gradients are clipped to this length.
+        ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv 2501.16214, section 3).
+        sentence_weight: Weight of the loss on sentence means beside the loss on tokens.
+        dropout: Dropout of the encoder; 0 is faster by far on a CPU.
+        freeze_embeddings: Leave the token embeddings as they are: half of a small model's weights, and slow to move.
+        autocast: "bfloat16", "float32", or "auto" for what multiplies faster on this machine.
+    """
+
+    tokens: int
+    batch_tokens: int = 1536
+    learning_rate: float = 2e-4
+    head_learning_rate: float = 5e-4
+    warmup: float = 0.02
+    final_rate: float = 0.02
+    weight_decay: float = 0.01
+    max_gradient_norm: float = 1.0
+    ranking_weight: float = 0.3
+    sentence_weight: float = 0.5
+    dropout: float = 0.0
+    freeze_embeddings: bool = True
+    autocast: Autocast = "auto"
+
+    def __post_init__(self) -> None:
+        _require(self.tokens > 0, "tokens needs a number from 1 up", self.tokens)
+        _require(0 <= self.warmup < 1, "warmup needs a share below 1", self.warmup)
+        _require(self.autocast in get_args(Autocast), f"autocast needs one of {get_args(Autocast)}", self.autocast)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """One training run.
+
+    Attributes:
+        base: Folder of the encoder to start from, or "package:name/folder" for one that lies in an installed package.
+            A folder that an earlier run wrote is trained on, heads and all.
+        output: Folder that receives the model, its card, the log and the checkpoints.
+        data: What is read.
+        optimizer: How the weights move.
+        seed: Of every random choice.
+        splitter: Sentence splitter, also recorded in the model.
+        max_tokens: Longest window, also recorded in the model.
+        target_kept: The default threshold is the highest at which this share of dev answers survives.
+        evaluate_every: Steps between two evaluations on dev; a checkpoint is written each time.
+        threads: Threads of torch; None leaves its own choice.
+        card: Facts for the model card: `license`, `base_model`, `datasets` and the like.
+    """
+
+    base: str
+    output: str
+    data: DataSettings
+    optimizer: OptimizerSettings
+    seed: int = 13
+    splitter: Literal["sentencex", "nltk", "regex", "lines"] = "sentencex"
+    max_tokens: int = 384
+    target_kept: float = 0.97
+    evaluate_every: int = 250
+    threads: int | None = None
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(0 < self.target_kept <= 1, "target_kept needs a share above 0", self.target_kept)
+        _require(self.evaluate_every > 0, "evaluate_every needs a number from 1 up", self.evaluate_every)
+        _require(
+            self.max_tokens <= self.optimizer.batch_tokens,
+            f"batch_tokens must hold a window of max_tokens={self.max_tokens}",
+            self.optimizer.batch_tokens,
+        )
+
+
+def read_settings(path: Path) -> TrainSettings:
+    """Read a training configuration.
+
+    Raises:
+        InvalidInputError: The file is missing or no TOML, or a key is missing or unknown.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInputError(f"{path} is no readable TOML configuration: {error}.") from error
+    data = _build(DataSettings, values.pop("data", {}), f"{path} [data]")
+    optimizer = _build(OptimizerSettings, values.pop("optimizer", {}), f"{path} [optimizer]")
+    settings: TrainSettings = _build(TrainSettings, {**values, "data": data, "optimizer": optimizer}, str(path))
+    return settings
+
+
+def _require(holds: bool, rule: str, given: object) -> None:
+    if not holds:
+        raise InvalidInputError(f"{rule}, got {given!r}.")
+
+
+def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
+    if not isinstance(values, dict):
+        raise InvalidInputError(f"{where} must be a table, got {values!r}.")
+    unknown = set(values) - {entry.name for entry in fields(kind)}
+    if unknown:
+        known = ", ".join(entry.name for entry in fields(kind))
+        raise InvalidInputError(f"{where}: unknown keys {', '.join(sorted(unknown))}. Known keys: {known}.")
+    try:
+        return kind(**values)
+    except (TypeError, InvalidInputError) as error:
+        raise InvalidInputError(f"{where}: {str(error).removesuffix('.')}.") from error
+
+
+def find_files(patterns: Sequence[str]) -> list[Path]:
+    """The files that glob patterns name, sorted and without repetition.
+
+    Raises:
+        InvalidInputError: A pattern names no file.
+    """
+    found: set[Path] = set()
+    for pattern in patterns:
+        path = Path(pattern)
+        matches = set(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+        if not matches:
+            raise InvalidInputError(f"No file matches {pattern!r} (seen from {Path.cwd()}).")
+        found |= matches
+    return sorted(found)
+
+
+def find_base(base: str) -> Path:
+    """The folder of the encoder to start from.
+
+    Raises:
+        InvalidInputError: The package is not installed, or there is no such folder.
+    """
+    folder = Path(base)
+    if base.startswith(_PACKAGE_PREFIX):
+        package, _, inner = base.removeprefix(_PACKAGE_PREFIX).partition("/")
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            raise InvalidInputError(f"The base is {base!r} and the package {package!r} is not installed.")
+        folder = Path(spec.origin).parent / inner
+    if not (folder / "config.json").is_file():
+        raise InvalidInputError(f"The base {base!r} is no folder with a config.json ({folder}).")
+    return folder

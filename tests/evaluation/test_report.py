@@ -1,0 +1,93 @@
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from provence_plugins.engine.planning import Planner
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.evaluation.examples import Example
+from provence_plugins.evaluation.report import judge, model_method
+from provence_plugins.model.backend import load_backend
+from provence_plugins.model.checkpoint import Checkpoint
+from provence_plugins.text.sentences import split_sentences
+from provence_plugins.types import Passage, Sentence, Span
+
+TEXT = "Paris is old. Cheese is good! The river is long?"
+
+
+def example(id: str, *, at: int | None = None, positive: bool = True, text: str = TEXT, source: str = "s") -> Example:
+    evidence = () if at is None else (Span(at, at + 3),)
+    return Example(id, source, "Is cheese good?", Passage(text), evidence, positive)
+
+
+def cheese(example: Example, sentences: Sequence[Sentence]) -> PassageScores:
+    """Likes sentences about cheese, and passages by their length."""
+    texts = [example.passage.text[sentence.start : sentence.end] for sentence in sentences]
+    return PassageScores(float(len(example.passage.text)), np.array(["Cheese" in text for text in texts], np.float32))
+
+
+def test_the_figures_of_a_worked_case() -> None:
+    judged = judge(
+        [
+            example("a", at=15),
+            example("a#n0", positive=False, text="Short."),
+            example("a#n1", positive=False, text=TEXT * 2),
+            example("b", at=1),
+            example("c", at=15, source="other"),
+        ],
+        cheese,
+    )
+    assert judged.ranked == [("s", float(len(TEXT)), [6.0, 2.0 * len(TEXT)])]
+    report = judged.report()
+    assert report.passages == 3
+    assert report.reciprocal_rank == 0.5
+    # The sentence about cheese is a third of the text. In "s" it holds one answer of two, in "other" all.
+    assert report.kept == (0.75, 0.0, 0.0)
+    assert report.average_precision == pytest.approx(((1 + 1 / 2) / 2 + 1) / 2)
+
+
+def test_passages_that_say_nothing_about_pruning_count_for_ranking_only() -> None:
+    judged = judge(
+        [
+            example("one sentence", at=1, text="Cheese is good."),
+            example("no evidence"),
+            example("no evidence#n0", positive=False, text="Cheese."),
+            example("judged", at=15),
+        ],
+        cheese,
+    )
+    assert len(judged.scored) == 1
+    assert judged.ranked == [("s", float(len(TEXT)), [7.0])]
+
+
+def test_an_answer_over_two_sentences_marks_both() -> None:
+    [scored] = judge([example("a", at=12)], cheese).scored
+    assert scored.relevant.tolist() == [True, True, False]
+    assert scored.lengths.sum() == len(TEXT)
+
+
+def test_the_model_is_judged_by_the_probabilities_that_the_engine_gives(tiny_checkpoint: Checkpoint) -> None:
+    backend = load_backend(tiny_checkpoint, "onnx")
+    planner = Planner(
+        tiny_checkpoint.encoder, tiny_checkpoint.format, tiny_checkpoint.splitter, tiny_checkpoint.max_tokens
+    )
+    given = Example("a", "s", "Is cheese good?", Passage(TEXT * 3, "Cheese"), (), True)
+    scores = model_method(planner, backend)(given, split_sentences(given.passage.text))
+    with Pruner(tiny_checkpoint.folder, backend=backend) as pruner:
+        result = pruner.prune(given.question, [given.passage])
+    [pruned] = (*result.passages, *result.dropped)
+    assert scores.relevance == pytest.approx(pruned.relevance, abs=1e-5)
+    assert scores.probabilities.tolist() == pytest.approx(
+        [sentence.probability for sentence in pruned.sentences], abs=1e-5
+    )
+
+
+def test_judging_needs_neither_torch_nor_the_baselines() -> None:
+    code = (
+        "import sys, provence_plugins.evaluation.report, provence_plugins.evaluation.baselines\n"
+        "assert not {'torch', 'rank_bm25', 'sentence_transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

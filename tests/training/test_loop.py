@@ -1,0 +1,159 @@
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from provence_plugins import Pruner, PruningPolicy
+from provence_plugins.errors import CheckpointError, InvalidInputError, TrainingDataError
+from provence_plugins.model.checkpoint import open_checkpoint
+from provence_plugins.training.loop import train
+from provence_plugins.training.settings import DataSettings, OptimizerSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from provence_plugins.model.network import ProvenceModel
+
+PLACES = ("paris", "france", "the city", "the capital", "the river")
+REST = ("is old", "is big", "is far", "is good")
+
+
+def record(number: int, random: Random) -> dict[str, Any]:
+    """A passage about three places and a question about cheese, which one of its sentences mentions or none does."""
+    sentences = [f"{random.choice(PLACES)} {random.choice(REST)}. ".capitalize() for _ in range(3)]
+    positive = number % 4 > 0
+    if positive:
+        sentences.insert(random.randrange(4), "The cheese is in the house. ")
+    passage = "".join(sentences)
+    at = passage.find("cheese")
+    return {
+        "id": f"q{number}",
+        "source": "synthetic",
+        "question": "Where is the cheese?",
+        "passage": passage,
+        "is_positive": positive,
+        "answer_spans": [[at, at + 6]] if positive else [],
+        **({"teacher_score": 2 if positive else -2} if number % 3 == 0 else {}),
+    }
+
+
+@pytest.fixture(autouse=True)
+def few_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, tiny_network: "ProvenceModel", tokenizer_folder: Path) -> TrainSettings:
+    base = tmp_path / "base"
+    tiny_network.backbone.save_pretrained(base)
+    shutil.copy(tokenizer_folder / "tokenizer.json", base)
+    random = Random(5)
+    for name, size in (("train", 80), ("dev", 12)):
+        lines = [json.dumps(record(number, random)) for number in range(size)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return TrainSettings(
+        base=str(base),
+        output=str(tmp_path / "run"),
+        data=DataSettings(train=[str(tmp_path / "train.jsonl")], dev=[str(tmp_path / "dev.jsonl")], title_share=0.0),
+        optimizer=OptimizerSettings(
+            tokens=10_000, batch_tokens=256, learning_rate=2e-3, head_learning_rate=5e-3, autocast="float32"
+        ),
+        max_tokens=60,
+        evaluate_every=15,
+        threads=1,
+        card={"license": "mit"},
+    )
+
+
+def notes(settings: TrainSettings) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(settings.output, "log.jsonl").read_text().splitlines()]
+
+
+class _Interruption(logging.Handler):
+    """Stops a run as Ctrl+C would, at its second evaluation."""
+
+    seen = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen += 1
+        if self.seen == 2:
+            raise KeyboardInterrupt
+
+
+def interrupt(settings: TrainSettings) -> None:
+    logger, handler = logging.getLogger("provence_plugins.training.loop"), _Interruption()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(settings, show_progress=False)
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+def test_a_run_learns_and_its_folder_prunes(settings: TrainSettings) -> None:
+    folder = train(settings, show_progress=False)
+    assert folder == Path(settings.output, "model")
+    lines = notes(settings)
+    assert lines[-1]["keep_loss"] < 0.7 * lines[0]["keep_loss"]
+    assert lines[-1]["ranking_loss"] < 0.7 * lines[0]["ranking_loss"]
+    assert lines[-1]["average_precision"] > 0.9
+    assert lines[-1]["tokens"] >= settings.optimizer.tokens
+
+    checkpoint = open_checkpoint(folder)
+    assert checkpoint.max_tokens == 60
+    assert checkpoint.config["calibration"]
+    with Pruner(folder, backend="torch", policy=PruningPolicy(when_empty="keep_best")) as pruner:
+        text = "Paris is old. The cheese is in the house. The river is far."
+        [pruned] = pruner.prune("Where is the cheese?", [text]).passages
+    assert "cheese" in pruned.text
+
+    card = (folder / "README.md").read_text()
+    assert 'license: "mit"' in card
+    assert f"{checkpoint.default_threshold:g}: the highest" in card
+    assert f"{lines[-1]['step']} steps" in card
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(settings: TrainSettings) -> None:
+    settings = replace(settings, optimizer=replace(settings.optimizer, tokens=5_000))
+    interrupted = replace(settings, output=f"{settings.output}-interrupted")
+    interrupt(interrupted)
+    assert not Path(interrupted.output, "model").exists()
+    resumed = load_file(train(interrupted, resume=True, show_progress=False) / "model.safetensors")
+    straight = load_file(train(settings, show_progress=False) / "model.safetensors")
+    assert resumed.keys() == straight.keys()
+    assert all(torch.equal(resumed[name], straight[name]) for name in straight)
+    assert notes(interrupted)[-1]["step"] == notes(settings)[-1]["step"]
+
+
+def test_a_folder_with_a_run_is_refused_unless_it_is_that_run_resumed(settings: TrainSettings) -> None:
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=500))
+    train(short, show_progress=False)
+    with pytest.raises(InvalidInputError, match="already holds a run"):
+        train(short, show_progress=False)
+    with pytest.raises(CheckpointError, match="other settings"):
+        train(replace(short, seed=14), resume=True, show_progress=False)
+    weights = load_file(train(short, resume=True, show_progress=False) / "model.safetensors")
+    assert weights
+    Path(short.output, "checkpoint.pt").write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        train(short, resume=True, show_progress=False)
+
+
+def test_what_cannot_work_is_refused_before_training(settings: TrainSettings, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="max_tokens is 128; the base reads windows of up to 64"):
+        train(replace(settings, max_tokens=128), show_progress=False)
+    (tmp_path / "empty.jsonl").touch()
+    data = replace(settings.data, train=[str(tmp_path / "empty.jsonl")])
+    with pytest.raises(TrainingDataError, match=r"not one example in .*empty\.jsonl"):
+        train(replace(settings, data=data), show_progress=False)

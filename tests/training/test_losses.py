@@ -1,0 +1,101 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from provence_plugins.tokens.windows import SentenceTokens, Window
+from provence_plugins.training.losses import Targets, keep_loss, make_targets, ranking_loss
+from provence_plugins.training.sampling import LabelledWindow
+
+
+def item(
+    *sentences: tuple[int, int],
+    length: int,
+    keep: tuple[bool, ...] | None = None,
+    positive: bool = True,
+    teacher: float | None = None,
+) -> LabelledWindow:
+    parts = tuple(SentenceTokens(number, start, end) for number, (start, end) in enumerate(sentences))
+    return LabelledWindow(Window([1] * length, 2, 0, 1, parts), keep, positive, teacher)
+
+
+def cross_entropy(probability: float, label: float) -> float:
+    return -label * math.log(probability) - (1 - label) * math.log(1 - probability)
+
+
+def targets(sentence: list[list[int]], keep: list[float]) -> Targets:
+    return Targets(torch.tensor(sentence), torch.tensor(keep), torch.zeros(0), torch.zeros(0, dtype=torch.bool))
+
+
+def test_labels_lie_where_the_tokens_lie() -> None:
+    made = make_targets(
+        [
+            item((2, 4), (4, 5), length=6, keep=(True, False)),
+            item((1, 3), length=4, positive=False),
+            item((1, 2), length=3, keep=(True,), teacher=-2.5),
+        ]
+    )
+    assert made.sentence.tolist() == [[-1, -1, 0, 0, 1, -1], [-1] * 6, [-1, 2, -1, -1, -1, -1]]
+    assert made.keep.tolist() == [1.0, 0.0, 1.0]
+    assert made.relevance.tolist() == [1.0, 0.0, -2.5]
+    assert made.from_teacher.tolist() == [False, False, True]
+
+
+def test_labels_that_do_not_match_the_sentences_are_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        make_targets([item((1, 2), (2, 3), length=4, keep=(True,))])
+
+
+def test_the_keep_loss_adds_tokens_and_sentence_means() -> None:
+    probabilities = torch.tensor([[0.5, 0.9, 0.6, 0.2, 0.5]])
+    labels = targets([[-1, 0, 0, 1, -1]], [1.0, 0.0])
+    tokens = (cross_entropy(0.9, 1) + cross_entropy(0.6, 1) + cross_entropy(0.2, 0)) / 3
+    sentences = (cross_entropy(0.75, 1) + cross_entropy(0.2, 0)) / 2
+    for weight in (0.0, 0.5, 2.0):
+        loss = keep_loss(probabilities.logit(), labels, sentence_weight=weight)
+        assert loss.item() == pytest.approx(tokens + weight * sentences, abs=1e-5)
+
+
+def test_the_keep_loss_is_zero_without_labels_and_still_has_a_gradient() -> None:
+    logits = torch.randn(2, 3, requires_grad=True)
+    loss = keep_loss(logits, targets([[-1] * 3] * 2, []), sentence_weight=0.5)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0.0
+    assert logits.grad is not None
+    assert not logits.grad.any()
+
+
+def test_tokens_without_a_label_do_not_move() -> None:
+    logits = torch.randn(1, 5, requires_grad=True)
+    keep_loss(logits, targets([[-1, 0, 1, 1, -1]], [1.0, 0.0]), sentence_weight=0.5).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert [bool(gradient) for gradient in logits.grad[0]] == [False, True, True, True, False]
+
+
+def test_the_keep_loss_stays_finite_for_sure_mistakes() -> None:
+    logits = torch.tensor([[200.0, -200.0]], requires_grad=True)
+    loss = keep_loss(logits, targets([[0, 1]], [0.0, 1.0]), sentence_weight=1.0)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert math.isfinite(loss.item())
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def ranked(relevance: list[float], from_teacher: list[bool]) -> Targets:
+    none = torch.zeros(0)
+    return Targets(none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (ranked([1.0, 0.0], [False, False]), (cross_entropy(0.75, 1) + cross_entropy(0.5, 0)) / 2),
+        (ranked([3.0, -1.0], [True, True]), ((math.log(3) - 3.0) ** 2 + 1.0) / 2),
+        (ranked([1.0, -4.0], [False, True]), (cross_entropy(0.75, 1) + 16.0) / 2),
+    ],
+    ids=["flags", "teacher", "mixed"],
+)
+def test_the_ranking_loss_is_cross_entropy_or_squared_distance_to_the_teacher(labels: Targets, expected: float) -> None:
+    logits: Tensor = torch.tensor([math.log(3), 0.0])  # probabilities 0.75 and 0.5
+    assert ranking_loss(logits, labels).item() == pytest.approx(expected, abs=1e-5)

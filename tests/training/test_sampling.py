@@ -1,0 +1,142 @@
+from collections import Counter
+from itertools import islice
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from provence_plugins.engine.planning import Planner
+from provence_plugins.evaluation.examples import Example
+from provence_plugins.model.formats import NATIVE
+from provence_plugins.text.sentences import split_sentences
+from provence_plugins.tokens.encoding import TextEncoder
+from provence_plugins.training.sampling import (
+    LabelledWindow,
+    crop,
+    cut_passage,
+    epoch_of,
+    iter_batches_forever,
+    labelled_windows,
+)
+from provence_plugins.training.settings import DataSettings
+from provence_plugins.types import Passage, Span
+
+TEXT = "Paris is old. Rome is big. Cheese is good. The river is long. France is far."
+WHOLE = DataSettings(train=[], dev=[], whole_share=1.0, title_share=0.0)
+CROPPED = DataSettings(train=[], dev=[], whole_share=0.0, title_share=0.5, crop_sentences=(1, 2))
+
+
+@pytest.fixture
+def planner(tokenizer: Tokenizer) -> Planner:
+    return Planner(TextEncoder(tokenizer), NATIVE, "sentencex", 32)
+
+
+def example(id: str = "q", *, at: int | None = None, positive: bool = True, teacher: float | None = None) -> Example:
+    evidence = () if at is None else (Span(at, at + 3),)
+    return Example(id, "s", "What is good?", Passage(TEXT, "Places"), evidence, positive, teacher)
+
+
+def read(planner: Planner, items: list[LabelledWindow]) -> list[list[str]]:
+    tokenizer = planner.encoder._tokenizer
+    return [
+        [tokenizer.decode(item.window.ids[part.start : part.end]) for part in item.window.sentences] for item in items
+    ]
+
+
+labels = st.lists(st.booleans(), min_size=1, max_size=12)
+
+
+@given(labels=labels, size=st.integers(1, 15), seed=st.integers(0, 1000))
+def test_a_crop_has_its_size_lies_inside_and_holds_a_relevant_sentence(
+    labels: list[bool], size: int, seed: int
+) -> None:
+    found = crop(labels, size, Random(seed))
+    assert found.end - found.start == min(size, len(labels))
+    assert found.end <= len(labels)
+    assert any(found.of(labels)) == any(labels)  # type: ignore[arg-type]
+
+
+def test_a_relevant_sentence_may_stand_anywhere_in_a_crop() -> None:
+    random = Random(0)
+    labels = [number == 5 for number in range(11)]
+    assert Counter(crop(labels, 3, random).start for _ in range(300)).keys() == {3, 4, 5}
+
+
+def test_nothing_to_crop_gives_nothing() -> None:
+    assert crop([], 3, Random(0)) == Span(0, 0)
+
+
+def test_a_cut_passage_brings_its_sentences_along() -> None:
+    sentences = split_sentences(TEXT)
+    cut = cut_passage(Passage(TEXT, "Places"), sentences[1:3], "Title")
+    assert cut == Passage("Rome is big. Cheese is good. ", "Title", (Span(0, 13), Span(13, 29)))
+    assert split_sentences(cut.text, cut.spans or ()) == [type(sentences[0])(0, 13), type(sentences[0])(13, 29)]
+
+
+def test_a_whole_passage_keeps_its_labels_in_all_its_windows(planner: Planner) -> None:
+    items = labelled_windows(example(at=TEXT.index("Cheese")), planner, WHOLE, Random(0))
+    assert len(items) > 1
+    labels = {
+        text: keep
+        for texts, item in zip(read(planner, items), items, strict=True)
+        for text, keep in zip(texts, item.keep or (), strict=True)
+    }
+    assert len(labels) == 5
+    assert [text for text, keep in labels.items() if keep] == ["cheese is good."]
+    assert [item.positive for item in items] == [any(item.keep or ()) for item in items]
+
+
+def test_a_crop_shows_evidence_and_now_and_then_the_title(planner: Planner) -> None:
+    random = Random(0)
+    given = example(at=TEXT.index("Cheese"))
+    crops = [item for _ in range(40) for item in labelled_windows(given, planner, CROPPED, random)]
+    assert all(item.positive and len(item.window.sentences) <= 2 for item in crops)
+    titled = [item.window.sentences[0].start > item.window.text_start for item in crops]
+    assert 5 < sum(titled) < 35
+
+
+def test_a_positive_without_evidence_is_read_whole_and_says_nothing_of_sentences(planner: Planner) -> None:
+    items = labelled_windows(example(), planner, CROPPED, Random(0))
+    assert sum(len(item.window.sentences) for item in items) == 5
+    assert all(item.keep is None and item.positive for item in items)
+
+
+def test_nothing_of_a_negative_should_stay(planner: Planner) -> None:
+    [item] = labelled_windows(example(positive=False, teacher=-3.0), planner, CROPPED, Random(0))
+    assert not item.positive
+    assert item.teacher == -3.0
+    assert not any(item.keep or (True,))
+
+
+def test_an_empty_passage_gives_no_window(planner: Planner) -> None:
+    empty = Example("q", "s", "What?", Passage(""), (), False)
+    assert labelled_windows(empty, planner, CROPPED, Random(0)) == []
+
+
+def test_an_epoch_has_every_example_once_and_a_fresh_draw_of_mined_negatives() -> None:
+    mined = [example(f"q#n{number}", positive=False) for number in range(4)]
+    examples = [example("q"), *mined, example("unanswerable", positive=False), example("lonely")]
+    random = Random(0)
+    epochs = [{item.id for item in epoch_of(examples, 2, random)} for _ in range(20)]
+    assert all({"q", "unanswerable", "lonely"} < epoch and len(epoch) == 5 for epoch in epochs)
+    assert len(set.union(*epochs)) == len(examples)
+    assert len(epoch_of(examples, 9, random)) == len(examples)
+
+
+def stream(planner: Planner, *, seed: int = 3) -> list[list[LabelledWindow]]:
+    examples = [example(f"q{number}", at=number % len(TEXT)) for number in range(30)]
+    return list(islice(iter_batches_forever(examples, planner, CROPPED, batch_tokens=200, seed=seed), 30))
+
+
+def test_the_same_seed_gives_the_same_batches_and_another_seed_others(planner: Planner) -> None:
+    assert stream(planner) == stream(planner)
+    assert stream(planner) != stream(planner, seed=4)
+
+
+def test_batches_stay_within_their_budget_and_go_on_over_epochs(planner: Planner) -> None:
+    batches = stream(planner)
+    assert len(batches) == 30
+    assert all(len(batch) * max(len(item.window.ids) for item in batch) <= 200 for batch in batches)
+    assert sum(map(len, batches)) > 30
