@@ -1,0 +1,3 @@
+from provence_plugins.cli import main
+
+main()

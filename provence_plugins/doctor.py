@@ -1,0 +1,156 @@
+"""Facts about this installation, and whether it prunes without a network."""
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from huggingface_hub import constants
+
+from provence_plugins import __version__
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.errors import ProvenceError
+from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
+
+_PACKAGES = (
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "sentencex",
+    "torch",
+    "transformers",
+    "nltk",
+    "langchain-core",
+    "llama-index-core",
+)
+
+# What each backend needs beside the model's own files.
+_BACKEND_PACKAGES = {"onnx": ("onnxruntime",), "torch": ("torch", "transformers")}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model folder holds.
+
+    Attributes:
+        name: What was asked for: "bundled", a folder or a hub id.
+        folder: Where it lies on disk.
+        files: Sizes of its files in bytes, by name.
+        format: Name of its layout.
+        format_version: Version of that layout.
+        threshold: Keep threshold when a policy names none.
+        max_tokens: Longest window.
+        backends: Those that can run it here.
+    """
+
+    name: str
+    folder: str
+    files: Mapping[str, int]
+    format: str
+    format_version: int
+    threshold: float
+    max_tokens: int
+    backends: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The state of an installation.
+
+    Attributes:
+        versions: Of Python, this package and those that it works with; None for one that is not installed.
+        processors: How many this process may use.
+        devices: Where a model can run.
+        model: The model folder; None when it cannot be opened.
+        problem: What keeps the model from pruning a passage without a network; None when it did.
+    """
+
+    versions: Mapping[str, str | None]
+    processors: int
+    devices: list[str]
+    model: ModelFacts | None
+    problem: str | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the model was opened and pruned a passage, all without a network."""
+        return self.problem is None
+
+    # Any: nested plain values, ready for json.dumps.
+    def to_dict(self) -> dict[str, Any]:
+        """The facts as plain values that JSON can hold, `ready` among them."""
+        return {**asdict(self), "ready": self.ready}
+
+
+def diagnose(model: str | None = None) -> Diagnosis:
+    """Look at the installation, open a model and prune one passage with it, all without a network.
+
+    Args:
+        model: A folder or hub id; None takes the bundled model.
+    """
+    versions = _versions()
+    facts, problem = None, None
+    with _offline():
+        try:
+            facts = _model_facts(open_checkpoint(model), versions)
+            with Pruner(model) as pruner:
+                pruner.prune("Is it ready?", ["It is ready. Nothing else is known."])
+        except ProvenceError as error:
+            problem = str(error)
+    return Diagnosis(versions, _processors(), _devices(versions), facts, problem)
+
+
+def _versions() -> dict[str, str | None]:
+    own = {"python": platform.python_version(), "provence-plugins": __version__}
+    return {**own, **{package: _version(package) for package in _PACKAGES}}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _devices(versions: Mapping[str, str | None]) -> list[str]:
+    if not _installed("torch", versions):
+        return ["cpu"]
+    from provence_plugins.model.torch_backend import devices
+
+    return devices()
+
+
+def _model_facts(checkpoint: Checkpoint, versions: Mapping[str, str | None]) -> ModelFacts:
+    files_for = {"onnx": bool(checkpoint.onnx_files), "torch": checkpoint.weights.is_file()}
+    return ModelFacts(
+        name=checkpoint.name,
+        folder=str(checkpoint.folder.resolve()),
+        files={path.name: path.stat().st_size for path in sorted(checkpoint.folder.iterdir()) if path.is_file()},
+        format=checkpoint.format.name,
+        format_version=checkpoint.format.version,
+        threshold=checkpoint.default_threshold,
+        max_tokens=checkpoint.max_tokens,
+        backends=[name for name, there in files_for.items() if there and _installed(name, versions)],
+    )
+
+
+def _installed(backend: str, versions: Mapping[str, str | None]) -> bool:
+    return all(versions[package] for package in _BACKEND_PACKAGES[backend])
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep the hub's client, which alone can ask for a network, to what is on disk."""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
