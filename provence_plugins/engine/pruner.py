@@ -25,7 +25,7 @@ from provence_plugins.engine.scoring import (
 from provence_plugins.errors import ClosedError, InvalidInputError
 from provence_plugins.model.backend import Backend, BackendName, BackendOptions, load_backend
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
-from provence_plugins.text.sentences import SentenceSplitter, SplitterName
+from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter
 from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
 
@@ -93,8 +93,8 @@ class Pruner:
         self._backend = _backend(checkpoint, options)
         self.policy = _check_policy(options.get("policy") or PruningPolicy())
         self.default_threshold = checkpoint.default_threshold
-        splitter = options.get("splitter") or checkpoint.splitter
-        self._planner = Planner(checkpoint.encoder, checkpoint.format, splitter, checkpoint.max_tokens)  # type: ignore[arg-type]
+        splitter = choose_splitter(options.get("splitter") or checkpoint.splitter)
+        self._planner = Planner(checkpoint.encoder, checkpoint.format, splitter, checkpoint.max_tokens)
         batch_tokens = options.get("max_batch_tokens") or max(self._backend.max_batch_tokens, checkpoint.max_tokens)
         if batch_tokens < checkpoint.max_tokens:
             raise InvalidInputError(
@@ -158,7 +158,8 @@ class Pruner:
             policy: What to keep; None takes the pruner's own.
 
         Raises:
-            InvalidInputError: As `prune`, when the request's turn comes; results of earlier requests come out first.
+            InvalidInputError: As `prune`, when the request's turn comes; earlier results come out first, and nothing
+                behind the bad request has been read.
         """
         ahead: list[_Call] = []
         tokens = 0
@@ -173,7 +174,8 @@ class Pruner:
                 yield from self._finish(ahead)
                 raise
             ahead.append(call)
-            tokens += sum(len(window.ids) for window in call.windows)
+            # A request without text counts too, or any number of them would pile up.
+            tokens += max(1, sum(len(window.ids) for window in call.windows))
             if tokens >= self._max_batch_tokens * _AHEAD_BATCHES:
                 yield from self._finish(ahead)
                 ahead, tokens = [], 0

@@ -56,6 +56,10 @@ class BackendOptions:
     dtype: str | None = None
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise InvalidInputError(f"A forward pass needs at least one thread, got threads={self.threads}.")
+
 
 class Backend(Protocol):
     """Turns padded batches into probabilities. `forward` may be called from many threads."""

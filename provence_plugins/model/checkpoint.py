@@ -28,10 +28,11 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+CARD = "README.md"
 ONNX_FILES: Mapping[str, str] = MappingProxyType({"int8": "model_int8.onnx", "float32": "model.onnx"})
 
 # Everything that is ever read from a hub repository; pickles and code are not on the list.
-_WANTED = (CONFIG, TOKENIZER, TOKENIZER_CONFIG, "README.md", "*.safetensors", "*.onnx")
+_WANTED = (CONFIG, TOKENIZER, TOKENIZER_CONFIG, CARD, "*.safetensors", "*.onnx")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 

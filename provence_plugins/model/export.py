@@ -15,7 +15,7 @@ import numpy as np
 
 from provence_plugins.errors import CheckpointNotFoundError, ExportError, InvalidInputError, needs_extra
 from provence_plugins.model.backend import Backend
-from provence_plugins.model.checkpoint import CONFIG, ONNX_FILES, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+from provence_plugins.model.checkpoint import CARD, CONFIG, ONNX_FILES, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
 from provence_plugins.model.network import ProvenceModel
 from provence_plugins.model.onnx_backend import INPUTS, OUTPUTS, OnnxBackend
 from provence_plugins.model.torch_backend import TorchBackend
@@ -95,6 +95,19 @@ def save_folder(
         for stale in (CONFIG, TOKENIZER_CONFIG, *ONNX_FILES.values()):
             (folder / stale).unlink(missing_ok=True)
         _move((WEIGHTS, TOKENIZER, TOKENIZER_CONFIG, CONFIG), staged, folder)
+
+
+def save_compact(network: ProvenceModel, source: Path, folder: Path) -> None:
+    """Write a copy of a model folder with weights in half precision, its card included.
+
+    Args:
+        network: The network of `source`, in float32.
+        source: The folder that it was loaded from.
+        folder: Made if it is missing.
+    """
+    save_folder(network, folder, tokenizer_from=source, dtype=torch.float16)
+    if (source / CARD).is_file():
+        shutil.copyfile(source / CARD, folder / CARD)
 
 
 def export_onnx(

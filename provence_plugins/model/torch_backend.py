@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
-from typing import Any
 
 from provence_plugins.errors import (
     BackendError,
@@ -23,16 +22,12 @@ with needs_extra("torch"):
     import torch
     from safetensors import SafetensorError, safe_open
     from torch import Tensor
-    from torch.overrides import TorchFunctionMode
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 # Batches at which throughput stops growing: a CPU is busy early, a GPU wants much more at once.
 _MAX_BATCH_TOKENS_CPU = 4096
 _MAX_BATCH_TOKENS_GPU = 32768
-
-# Names of the in-place functions, of tensors and of `torch.nn.init`, that networks draw their first weights with.
-_RANDOM_FILLS = {"normal_", "uniform_", "trunc_normal_", "kaiming_uniform_", "xavier_uniform_"}
 
 _NAMES_SHOWN = 3
 
@@ -75,10 +70,11 @@ class TorchBackend:
         Raises:
             BackendError: Torch failed, or a single row is too large for the memory.
         """
-        inputs = [torch.tensor(array, device=self._network.device) for array in (batch.ids, batch.mask, batch.type_ids)]
+        device = self._network.device
         # Not inference_mode: what an encoder caches during a pass (rotary tables) must stay usable in training.
         with self._turn, torch.no_grad(), _evaluating(self._network):
             try:
+                inputs = [torch.tensor(array, device=device) for array in (batch.ids, batch.mask, batch.type_ids)]
                 relevance, keep = _in_halves(self._network.probabilities, inputs)
             except (RuntimeError, IndexError) as error:
                 raise BackendError(
@@ -165,21 +161,10 @@ def _choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-class _NoRandomFill(TorchFunctionMode):
-    """Leaves out random initial values, which take seconds and would be overwritten by the file's."""
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if getattr(func, "__name__", None) in _RANDOM_FILLS:
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **kwargs)
-
-
 def _build(checkpoint: Checkpoint) -> ProvenceModel:
     try:
-        with _NoRandomFill():
+        # First weights are drawn and at once overwritten; the caller's random numbers must not notice.
+        with torch.random.fork_rng(devices=[]):
             return ProvenceModel(ProvenceConfig(**checkpoint.config))
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"config.json of {checkpoint.folder} describes no network: {error}") from error

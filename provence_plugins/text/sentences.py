@@ -71,7 +71,7 @@ def split_sentences(
         SplitterError: Spans are out of order, overlap or lie outside the text; or the data of NLTK is missing.
         MissingExtraError: NLTK is asked for and not installed.
     """
-    chosen = _choose(splitter)
+    chosen = choose_splitter(splitter)
     if chosen.blocks_first:
         return _split_by_blocks(text, chosen.find)
     return [Sentence(start, end) for start, end in pairwise([*_starts(text, chosen.find(text)), len(text)])]
@@ -152,7 +152,12 @@ def _llama_index_data() -> list[str]:
     return [str(folder) for folder in folders if folder.is_dir()]
 
 
-def _choose(splitter: object) -> Splitter:
+def choose_splitter(splitter: object) -> Splitter:
+    """The splitter that a name, a function or a sequence of spans stands for.
+
+    Raises:
+        InvalidInputError: It stands for none.
+    """
     match splitter:
         case Splitter():
             return splitter

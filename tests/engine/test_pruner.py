@@ -300,3 +300,13 @@ def test_the_callers_list_and_passages_stay_as_they_were(pruner: Pruner) -> None
     pruner.prune(QUERY, given)
     assert given == copy
     assert given[1] is copy[1]
+
+
+def test_requests_without_text_are_answered_as_they_come(pruner: Pruner) -> None:
+    endless = iter(lambda: (QUERY, []), None)
+    assert next(pruner.prune_many(endless)).passages == ()
+
+
+def test_an_unknown_splitter_is_refused_at_once(tiny_folder: Path) -> None:
+    with pytest.raises(InvalidInputError, match="'sentencex', 'regex'"):
+        Pruner(tiny_folder, splitter="moses")  # type: ignore[typeddict-item]

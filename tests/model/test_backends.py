@@ -168,6 +168,12 @@ def test_an_unknown_backend_is_refused_with_the_choice(tiny_checkpoint: Checkpoi
         load_backend(tiny_checkpoint, "openvino")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("threads", [0, -1])
+def test_fewer_threads_than_one_are_refused(threads: int) -> None:
+    with pytest.raises(InvalidInputError, match="at least one thread"):
+        BackendOptions(threads=threads)
+
+
 def test_without_a_name_onnx_is_taken_when_it_is_there(tiny_checkpoint: Checkpoint) -> None:
     assert "onnxruntime" in load_backend(tiny_checkpoint).description
 
