@@ -1,11 +1,15 @@
 """The documentation builds, and what it shows runs."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from provence_plugins.cli import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -20,6 +24,19 @@ def test_the_python_blocks_of_a_page_run_one_after_another(page: Path, monkeypat
     monkeypatch.chdir(ROOT)
     code = "\n".join(PYTHON_BLOCK.findall(page.read_text(encoding="utf-8")))
     exec(compile(code, page.name, "exec"), {"__name__": "__main__"})
+
+
+def test_the_readme_shows_what_its_first_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = next(line for line in readme.splitlines() if line.startswith("provence prune"))
+    shown = re.search(r"^```text\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    run = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert run.exit_code == 0, run.output
+    kept, _, figures = shown[1].rpartition("tokens")
+    assert run.stdout.split() == kept.split()
+    assert figures.split() == run.stderr.split("tokens", 1)[1].split()[: len(figures.split())]
 
 
 def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
