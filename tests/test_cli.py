@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -61,10 +62,12 @@ def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
 
 
 def start(*arguments: object, **options: object) -> "subprocess.Popen[bytes]":
-    """The command in a process of its own."""
+    """The command in a process of its own, which an interrupt reaches even where the test run ignores it."""
     command = [sys.executable, "-m", "provence_plugins", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload]
+    # A shell starts background jobs with interrupts ignored, and children inherit that.
+    listen = None if os.name == "nt" else partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, preexec_fn=listen, **options)  # type: ignore[call-overload]
 
 
 @pytest.fixture
@@ -307,7 +310,7 @@ def test_an_interrupt_has_its_usual_exit_code_and_no_traceback(tmp_path: Path, t
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert process.wait() == 130
+    assert process.wait(timeout=60) == 130
     assert process.stderr.read() == b""
     process.stdin.close()
     process.stderr.close()
