@@ -23,8 +23,11 @@ from provence_plugins.evaluation.metrics import (
     Interval,
     ThresholdRow,
     bootstrap_interval,
+    by_source,
     kept_at_removal,
+    kept_by_question_word,
     mean_at_threshold,
+    threshold_at_removal,
 )
 from provence_plugins.evaluation.report import REMOVED_SHARES, Judged, Method, QualityReport, judge, model_method
 from provence_plugins.model.backend import BackendOptions, load_backend
@@ -47,6 +50,8 @@ class Row:
     report: QualityReport
     kept_interval: Interval
     at_default: ThresholdRow | None
+    by_source: dict[str, float]
+    by_question_word: dict[str, tuple[int, float]]
 
 
 def main() -> None:
@@ -97,35 +102,55 @@ def _model(checkpoint: Checkpoint, options: argparse.Namespace) -> Method:
 
 
 def _row(name: str, judged: Judged, threshold: float | None) -> Row:
+    kept = partial(kept_at_removal, removed=_INTERVAL_AT)
     return Row(
         method=name,
         report=judged.report(),
-        kept_interval=bootstrap_interval(judged.scored, partial(kept_at_removal, removed=_INTERVAL_AT)),
+        kept_interval=bootstrap_interval(judged.scored, kept),
         at_default=None if threshold is None else mean_at_threshold(judged.scored, threshold),
+        by_source=by_source(judged.scored, kept),
+        by_question_word=kept_by_question_word(judged.scored, threshold_at_removal(judged.scored, _INTERVAL_AT)),
     )
 
 
 def _markdown(rows: Sequence[Row]) -> str:
-    shares = " | ".join(f"kept at {share:.0%} removed" for share in REMOVED_SHARES)
-    columns = f"| method | {shares} | 95 % interval at {_INTERVAL_AT:.0%} | average precision | MRR |"
-    lines = [columns, "|---" * (columns.count("|") - 1) + "|"]
-    for row in rows:
-        kept = " | ".join(f"{share:.1%}" for share in row.report.kept)
-        interval = f"{row.kept_interval.low:.1%} to {row.kept_interval.high:.1%}"
-        ranks = f"{row.report.average_precision:.3f} | {row.report.reciprocal_rank:.3f}"
-        lines.append(f"| {row.method} | {kept} | {interval} | {ranks} |")
-    lines += [
-        "",
-        f"{rows[0].report.passages} passages with marked sentences; every figure is a mean over sources. The interval",
-        "comes from drawing the passages of each source anew.",
+    kept = [f"kept at {share:.0%} removed" for share in REMOVED_SHARES]
+    columns = ["method", *kept, f"95 % interval at {_INTERVAL_AT:.0%}", "within passages", "average precision", "MRR"]
+    lines = [
+        [
+            row.method,
+            *(f"{share:.1%}" for share in row.report.kept),
+            f"{row.kept_interval.low:.1%} to {row.kept_interval.high:.1%}",
+            " / ".join(f"{100 * share:.1f}" for share in row.report.kept_within),
+            f"{row.report.average_precision:.3f}",
+            f"{row.report.reciprocal_rank:.3f}",
+        ]
+        for row in rows
     ]
-    lines += [
+    notes = [
+        f"\n{rows[0].report.questions} questions with marked sentences, each with its passage and its negatives; every",
+        "figure is a mean over sources. The interval comes from drawing the questions of each source anew. *Within",
+        "passages*: kept at the same shares with the negatives left out.",
+    ]
+    notes += [
         f"\nAt the default threshold {row.at_default.threshold:g} the {row.method} keeps {row.at_default.kept:.1%} of "
         f"the answers and removes {row.at_default.removed:.1%} of the text."
         for row in rows
         if row.at_default
     ]
-    return "\n".join(lines)
+    sources = [[source, *(f"{row.by_source[source]:.1%}" for row in rows)] for source in rows[0].by_source]
+    words = [
+        [f"{word} ({count})", *(f"{row.by_question_word[word][1]:.1%}" for row in rows)]
+        for word, (count, _) in rows[0].by_question_word.items()
+    ]
+    methods = [row.method for row in rows]
+    share = f"\nKept at {_INTERVAL_AT:.0%} removed, by source and by question word:\n"
+    tables = [_table(["source", *methods], sources), "", _table(["question word", *methods], words)]
+    return "\n".join([_table(columns, lines), *notes, share, *tables])
+
+
+def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *lines))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """How well a pruner keeps what answers a question while it removes the rest."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,22 +14,44 @@ from provence_plugins.errors import InvalidInputError
 
 FloatArray = npt.NDArray[np.float64]
 
+_QUESTION_WORDS = {word: word for word in ("what", "which", "who", "when", "where", "why", "how")} | {
+    "whom": "who",
+    "whose": "who",
+}
+_YES_NO = re.compile(
+    r"\W*(am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredExample:
-    """One labelled passage as some method scored it; the three arrays have shape (sentences,).
+    """One question with its passages as some method scored them; the three arrays have shape (sentences,).
+
+    The passage that holds the evidence comes first, then the negatives, as a retriever would bring them together.
 
     Attributes:
         source: Name of the data set that it comes from.
+        question: The question.
         scores: Score of each sentence; only their order need mean anything.
         lengths: Characters of each sentence.
         relevant: Whether each sentence overlaps an answer or evidence.
+        own: How many of the sentences belong to the passage with the evidence.
     """
 
     source: str
+    question: str
     scores: FloatArray
     lengths: FloatArray
     relevant: npt.NDArray[np.bool_]
+    own: int
+
+    @property
+    def alone(self) -> "ScoredExample":
+        """The passage with the evidence without the negatives."""
+        own = slice(self.own)
+        return ScoredExample(
+            self.source, self.question, self.scores[own], self.lengths[own], self.relevant[own], self.own
+        )
 
     @property
     def best_relevant(self) -> float:
@@ -42,7 +65,7 @@ class ThresholdRow:
 
     Attributes:
         threshold: Sentences that score at least this stay.
-        kept: Share of passages in which a relevant sentence stays.
+        kept: Share of questions of which a relevant sentence stays.
         removed: Share of characters removed.
     """
 
@@ -102,18 +125,58 @@ def threshold_for_kept(examples: Sequence[ScoredExample], kept: float) -> float:
 
 
 def average_precision(examples: Iterable[ScoredExample]) -> float:
-    """Mean over passages of the average precision of their sentences, ranked by score."""
+    """Mean average precision of the sentences of the passages with the evidence, ranked by score."""
     values = []
     for example in examples:
-        hits = example.relevant[np.argsort(-example.scores, kind="stable")]
+        hits = example.alone.relevant[np.argsort(-example.alone.scores, kind="stable")]
         precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
         values.append(float(precision[hits].mean()))
     return fmean(values)
 
 
+def by_source(
+    examples: Sequence[ScoredExample], metric: Callable[[Sequence[ScoredExample]], float]
+) -> dict[str, float]:
+    """A metric worked out for each source on its own."""
+    return {group[0].source: metric(group) for group in _by_source(examples)}
+
+
+def kept_by_question_word(examples: Iterable[ScoredExample], threshold: float) -> dict[str, tuple[int, float]]:
+    """How many questions begin with, or else hold, each question word, and the share of answers kept of them."""
+    groups: dict[str, list[ScoredExample]] = defaultdict(list)
+    for example in examples:
+        groups[question_word(example.question)].append(example)
+    return {word: (len(group), _kept(group, threshold)) for word, group in sorted(groups.items())}
+
+
+def question_word(question: str) -> str:
+    """What is asked for: the first of who, what, how and the like, "yes/no", or "other" for claims."""
+    if _YES_NO.match(question.lower()):
+        return "yes/no"
+    words = re.findall(r"[a-z]+", question.lower())
+    return next((_QUESTION_WORDS[word] for word in words if word in _QUESTION_WORDS), "other")
+
+
+def calibration_error(examples: Iterable[ScoredExample], *, bins: int = 15) -> float:
+    """Expected calibration error of sentence probabilities (arXiv 1706.04599), over equally wide bins.
+
+    Returns:
+        The mean distance, over sentences, between the mean probability of a sentence's bin and the share of relevant
+        sentences in it; NaN when the scores are no probabilities.
+    """
+    given = list(examples)
+    scores = np.concatenate([example.scores for example in given])
+    relevant = np.concatenate([example.relevant for example in given])
+    if scores.min() < 0.0 or scores.max() > 1.0:
+        return float("nan")
+    places = np.minimum((scores * bins).astype(int), bins - 1)
+    gaps = np.abs(np.bincount(places, scores, bins) - np.bincount(places, relevant.astype(float), bins))
+    return float(gaps.sum() / len(scores))
+
+
 def mean_over_sources(examples: Sequence[ScoredExample], metric: Callable[[Sequence[ScoredExample]], float]) -> float:
     """A metric worked out for each source on its own, then averaged, so that no large source drowns the others."""
-    return fmean(metric(group) for group in _by_source(examples))
+    return fmean(by_source(examples, metric).values())
 
 
 def bootstrap_interval(
@@ -123,7 +186,7 @@ def bootstrap_interval(
     rounds: int = 500,
     seed: int = 0,
 ) -> Interval:
-    """Middle 95 % of `mean_over_sources` when the passages of each source are drawn anew, with replacement."""
+    """Middle 95 % of `mean_over_sources` when the questions of each source are drawn anew, with replacement."""
     random, groups = Random(seed), _by_source(examples)
     means = [fmean(metric(random.choices(group, k=len(group))) for group in groups) for _ in range(rounds)]
     low, high = np.percentile(means, (2.5, 97.5))

@@ -13,6 +13,7 @@ from provence_plugins.evaluation.examples import Example, label_sentences
 from provence_plugins.evaluation.metrics import (
     ScoredExample,
     average_precision,
+    calibration_error,
     kept_at_removal,
     mean_over_sources,
     mean_reciprocal_rank,
@@ -32,15 +33,20 @@ class QualityReport:
     """Quality of one method; every figure is worked out for each source and then averaged over sources.
 
     Attributes:
-        passages: Passages with sentence labels that were judged.
-        kept: Share of answers that survive when 60, 70 and 80 % of the characters are removed.
-        average_precision: Of ranking the sentences of one passage.
+        questions: Questions with sentence labels that were judged.
+        kept: Share of answers that survive when 60, 70 and 80 % of the characters of all passages, a question's
+            negatives with them, are removed by one threshold.
+        kept_within: The same over the passages with the answers alone, where no easy text is there to remove.
+        average_precision: Of ranking the sentences of a passage that holds an answer.
+        calibration_error: Of the sentence probabilities, see `metrics.calibration_error`.
         reciprocal_rank: Mean reciprocal rank of a passage among the negatives of its question.
     """
 
-    passages: int
+    questions: int
     kept: tuple[float, ...]
+    kept_within: tuple[float, ...]
     average_precision: float
+    calibration_error: float
     reciprocal_rank: float
 
 
@@ -58,11 +64,11 @@ class Judged:
             by_source[source].append((positive, negatives))
         ranks = [mean_reciprocal_rank(groups) for groups in by_source.values()]
         return QualityReport(
-            passages=len(self.scored),
-            kept=tuple(
-                mean_over_sources(self.scored, partial(kept_at_removal, removed=share)) for share in REMOVED_SHARES
-            ),
+            questions=len(self.scored),
+            kept=_kept(self.scored),
+            kept_within=_kept([example.alone for example in self.scored]),
             average_precision=mean_over_sources(self.scored, average_precision),
+            calibration_error=calibration_error(self.scored),
             reciprocal_rank=float(np.mean(ranks)) if ranks else 0.0,
         )
 
@@ -83,24 +89,44 @@ def model_method(planner: Planner, backend: Backend) -> Method:
 def judge(examples: Iterable[Example], method: Method, *, splitter: SplitterName = "sentencex") -> Judged:
     """Run a method over labelled examples.
 
-    Passages with one sentence or with nothing marked say nothing about pruning and count for ranking only.
+    A positive of one sentence, or with nothing marked, says nothing about pruning and counts for ranking only. A
+    negative counts for the positive whose id it has.
     """
-    scored: list[ScoredExample] = []
-    positives: dict[str, tuple[str, float]] = {}
-    negatives: dict[str, list[float]] = defaultdict(list)
+    judged: list[tuple[Example, Sequence[Sentence], PassageScores]] = []
+    negatives: dict[str, list[tuple[Sequence[Sentence], PassageScores]]] = defaultdict(list)
     for example in examples:
         sentences = split_sentences(example.passage.text, splitter)
         scores = method(example, sentences)
-        labels = label_sentences(example, sentences)
         if example.positive:
-            positives[example.id] = (example.source, scores.relevance)
+            judged.append((example, sentences, scores))
         else:
-            negatives[example.question_id].append(scores.relevance)
-        if any(labels) and len(labels) > 1:
-            lengths = np.array([sentence.end - sentence.start for sentence in sentences], dtype=np.float64)
-            probabilities = scores.probabilities.astype(np.float64)
-            scored.append(ScoredExample(example.source, probabilities, lengths, np.array(labels)))
+            negatives[example.question_id].append((sentences, scores))
+    scored = [
+        _scored(example, [(sentences, scores), *negatives[example.id]])
+        for example, sentences, scores in judged
+        if len(sentences) > 1 and any(label_sentences(example, sentences))
+    ]
     ranked = [
-        (source, relevance, negatives[number]) for number, (source, relevance) in positives.items() if negatives[number]
+        (example.source, scores.relevance, [rival.relevance for _, rival in negatives[example.id]])
+        for example, _, scores in judged
+        if negatives[example.id]
     ]
     return Judged(scored, ranked)
+
+
+def _scored(example: Example, passages: Sequence[tuple[Sequence[Sentence], PassageScores]]) -> ScoredExample:
+    own, _ = passages[0]
+    labels = label_sentences(example, own)
+    lengths = [sentence.end - sentence.start for sentences, _ in passages for sentence in sentences]
+    return ScoredExample(
+        source=example.source,
+        question=example.question,
+        scores=np.concatenate([scores.probabilities for _, scores in passages]).astype(np.float64),
+        lengths=np.array(lengths, dtype=np.float64),
+        relevant=np.array([*labels, *[False] * (len(lengths) - len(labels))]),
+        own=len(own),
+    )
+
+
+def _kept(scored: Sequence[ScoredExample]) -> tuple[float, ...]:
+    return tuple(mean_over_sources(scored, partial(kept_at_removal, removed=share)) for share in REMOVED_SHARES)

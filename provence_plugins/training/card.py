@@ -26,15 +26,15 @@ pruner = Pruner.from_pretrained("path/to/this/folder")
 {text}
 ## Figures
 
-Measured on the dev files of the training configuration, {passages} passages with sentence labels; every figure is
-worked out per source and averaged over sources.
+Measured on the dev files of the training configuration, {questions} questions with sentence labels, each with the
+passage that answers it and its negatives; every figure is worked out per source and averaged over sources.
 
-| removed | answers kept |
-|---|---|
+| removed | answers kept, negatives among the text | answers kept, passages with an answer alone |
+|---|---|---|
 {kept}
 
 Average precision of sentences within a passage: {precision:.3f}. Mean reciprocal rank of the passage among the mined
-negatives of its question: {rank:.3f}.
+negatives of its question: {rank:.3f}. Expected calibration error of the sentence probabilities: {error:.3f}.
 
 | threshold | answers kept | characters removed |
 |---|---|---|
@@ -73,10 +73,14 @@ def write_card(
         front="".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in card.items()),
         title=title,
         text=f"{text.strip()}\n" if text else "",
-        passages=report.passages,
-        kept="\n".join(f"| {s:.0%} | {k:.1%} |" for s, k in zip(REMOVED_SHARES, report.kept, strict=True)),
+        questions=report.questions,
+        kept="\n".join(
+            f"| {removed:.0%} | {kept:.1%} | {within:.1%} |"
+            for removed, kept, within in zip(REMOVED_SHARES, report.kept, report.kept_within, strict=True)
+        ),
         precision=report.average_precision,
         rank=report.reciprocal_rank,
+        error=report.calibration_error,
         thresholds="\n".join(f"| {row.threshold:g} | {row.kept:.1%} | {row.removed:.1%} |" for row in thresholds),
         default=thresholds[0].threshold,
         target=settings.target_kept,

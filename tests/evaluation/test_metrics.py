@@ -1,4 +1,6 @@
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from statistics import fmean
@@ -16,18 +18,22 @@ from provence_plugins.evaluation.metrics import (
     at_threshold,
     average_precision,
     bootstrap_interval,
+    calibration_error,
     kept_at_removal,
+    kept_by_question_word,
     mean_at_threshold,
     mean_over_sources,
     mean_reciprocal_rank,
+    question_word,
     threshold_at_removal,
     threshold_for_kept,
 )
 
 
 def scored(scores: Sequence[float], relevant: Sequence[int], source: str = "s", length: int = 10) -> ScoredExample:
+    lengths = np.full(len(scores), float(length))
     return ScoredExample(
-        source, np.array(scores), np.full(len(scores), float(length)), np.isin(np.arange(len(scores)), relevant)
+        source, "Who?", np.array(scores), lengths, np.isin(np.arange(len(scores)), relevant), len(scores)
     )
 
 
@@ -39,7 +45,9 @@ def examples(draw: st.DrawFn) -> ScoredExample:
     lengths = draw(st.lists(st.integers(1, 50), min_size=size, max_size=size))
     relevant = draw(st.sets(st.integers(0, size - 1), min_size=1))
     source = draw(st.sampled_from("abc"))
-    return ScoredExample(source, np.array(scores), np.array(lengths, float), np.isin(np.arange(size), list(relevant)))
+    marked = np.isin(np.arange(size), list(relevant))
+    own = draw(st.integers(int(np.flatnonzero(marked)[-1]) + 1, size))
+    return ScoredExample(source, "Who?", np.array(scores), np.array(lengths, float), marked, own)
 
 
 example_lists = st.lists(examples(), min_size=1, max_size=6)
@@ -94,7 +102,7 @@ def test_the_threshold_for_kept_is_the_highest_that_keeps_enough(given: list[Sco
 def test_average_precision_is_that_of_its_definition(given: list[ScoredExample]) -> None:
     values = []
     for example in given:
-        ranked = sorted(range(len(example.scores)), key=lambda place: -example.scores[place])
+        ranked = sorted(range(example.own), key=lambda place: -example.scores[place])
         ranks = [rank for rank, place in enumerate(ranked, start=1) if example.relevant[place]]
         values.append(fmean(hit / rank for hit, rank in enumerate(ranks, start=1)))
     assert average_precision(given) == pytest.approx(fmean(values))
@@ -102,6 +110,34 @@ def test_average_precision_is_that_of_its_definition(given: list[ScoredExample])
 
 def test_average_precision_of_a_worked_case() -> None:
     assert average_precision([scored([0.1, 0.9, 0.5, 0.3], [0, 1])]) == pytest.approx((1 / 1 + 2 / 4) / 2)
+
+
+def test_average_precision_ranks_the_sentences_of_the_passage_with_the_evidence_alone() -> None:
+    with_negative = ScoredExample("s", "Who?", np.array([0.5, 0.1, 0.9]), np.ones(3), np.array([True, False, False]), 2)
+    assert average_precision([with_negative]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [
+        ("Who wrote it?", "who"),
+        ("To whom was it sent?", "who"),
+        ("In which year did it start?", "which"),
+        ("Is cheese good?", "yes/no"),
+        ("The moon is made of cheese.", "other"),
+        ("Whatever.", "other"),
+        ("", "other"),
+    ],
+)
+def test_the_question_word(question: str, word: str) -> None:
+    assert question_word(question) == word
+
+
+def test_answers_kept_by_question_word() -> None:
+    given = [
+        replace(scored([score, 0.1], [0]), question=text) for score, text in ((0.9, "Who?"), (0.2, "who"), (0.9, "How"))
+    ]
+    assert kept_by_question_word(given, 0.5) == {"how": (1, 1.0), "who": (2, 0.5)}
 
 
 def test_every_source_weighs_the_same() -> None:
@@ -144,3 +180,18 @@ def test_the_reciprocal_rank_counts_ties_against_the_positive() -> None:
     assert mean_reciprocal_rank([(0.5, [0.1, 0.2])]) == 1.0
     assert mean_reciprocal_rank([(0.5, [0.5, 0.2])]) == 0.5
     assert mean_reciprocal_rank([(0.5, [0.9, 0.5, 0.2]), (0.9, [])]) == pytest.approx((1 / 3 + 1) / 2)
+
+
+def test_calibration_error_of_a_worked_case() -> None:
+    # Half of what has 0.5 is relevant, nothing of what has 0.9, all of what has 1.
+    right = scored([0.5, 0.5], [0])
+    wrong = scored([0.9, 1.0], [1])
+    assert calibration_error([right]) == 0.0
+    assert calibration_error([wrong], bins=15) == pytest.approx(0.9 / 2)
+    assert calibration_error([right, wrong]) == pytest.approx(0.9 / 4)
+    # One bin sees only the means: 2.9 of 4 expected, 2 found.
+    assert calibration_error([right, wrong], bins=1) == pytest.approx(0.9 / 4)
+
+
+def test_scores_that_are_no_probabilities_have_no_calibration_error() -> None:
+    assert math.isnan(calibration_error([scored([0.5, 1.5], [0])]))

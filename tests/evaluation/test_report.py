@@ -42,11 +42,22 @@ def test_the_figures_of_a_worked_case() -> None:
     )
     assert judged.ranked == [("s", float(len(TEXT)), [6.0, 2.0 * len(TEXT)])]
     report = judged.report()
-    assert report.passages == 3
+    assert report.questions == 3
     assert report.reciprocal_rank == 0.5
     # The sentence about cheese is a third of the text. In "s" it holds one answer of two, in "other" all.
     assert report.kept == (0.75, 0.0, 0.0)
+    assert report.kept_within == (0.75, 0.0, 0.0)
     assert report.average_precision == pytest.approx(((1 + 1 / 2) / 2 + 1) / 2)
+
+
+def test_text_of_negatives_is_to_be_removed_too() -> None:
+    easy, hard = (
+        judge([example("a", at=15), example("a#n0", positive=False, text=text)], cheese).report()
+        for text in ("Paris is old. " * 9, "Cheese! " * 9)
+    )
+    assert easy.kept == (1.0, 1.0, 1.0)
+    assert hard.kept == (0.0, 0.0, 0.0)
+    assert easy.kept_within == hard.kept_within == (1.0, 0.0, 0.0)
 
 
 def test_passages_that_say_nothing_about_pruning_count_for_ranking_only() -> None:

@@ -21,7 +21,9 @@ def card(tmp_path: Path) -> str:
     )
     rows = [ThresholdRow(0.0123, 0.951, 0.6), ThresholdRow(0.1, 0.8, 0.75)]
     progress = {"step": 1200, "tokens": 4_000_000, "seconds": 90.0}
-    write_card(tmp_path, settings, QualityReport(345, (0.99, 0.985, 0.9), 0.81234, 0.7), rows, progress)
+    write_card(
+        tmp_path, settings, QualityReport(345, (0.99, 0.985, 0.9), (0.9, 0.8, 0.7), 0.81234, 0.034, 0.7), rows, progress
+    )
     return (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
@@ -40,10 +42,11 @@ def test_the_front_matter_holds_the_facts_of_the_settings(card: str) -> None:
     [
         "# A pruner\n",
         "Reads {braces} and: colons.\n",
-        "345 passages",
-        "| 60% | 99.0% |\n| 70% | 98.5% |\n| 80% | 90.0% |",
+        "345 questions",
+        "| 60% | 99.0% | 90.0% |\n| 70% | 98.5% | 80.0% |\n| 80% | 90.0% | 70.0% |",
         "0.812",
         "0.700",
+        "0.034",
         "| 0.0123 | 95.1% | 60.0% |\n| 0.1 | 80.0% | 75.0% |",
         "The default threshold is 0.0123: the highest at which 95% of the answers survive",
         "4,000,000 tokens in 1,200 steps",
