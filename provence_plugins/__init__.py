@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from provence_plugins.engine.calibration import Calibration
     from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
     from provence_plugins.engine.policy import PruningPolicy
     from provence_plugins.engine.pruner import Pruner, PruneRequest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Calibration",
     "DirectScorer",
     "Passage",
     "ProvenceError",
@@ -45,6 +47,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Calibration": "engine.calibration",
     "DirectScorer": "engine.scoring",
     "Passage": "types",
     "ProvenceError": "errors",

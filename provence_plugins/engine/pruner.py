@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
+from provence_plugins.engine.calibration import Calibration, LabelledPassage, choose_threshold, least_examples
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
 from provence_plugins.engine.planning import PassagePlan, Planner, check_query
@@ -195,6 +196,30 @@ class Pruner:
         PruningPolicy(top_n=top_n)  # the same rule, the same words
         result = self.prune(query, passages, PruningPolicy(threshold=0.0, order="relevance"))
         return [RankedPassage(row.index, row.passage, row.relevance) for row in result.passages[:top_n]]
+
+    def calibrate(self, examples: Iterable[LabelledPassage], target_recall: float = 0.97) -> Calibration:
+        """Choose a threshold on examples of one's own so that answers survive with a guaranteed probability.
+
+        Conformal risk control (arXiv 2208.02814) over the event that no sentence of an answer reaches the threshold.
+
+        Args:
+            examples: Questions with passages and the ranges that answer them, drawn as later questions will be; one
+                passage for each question, or their answers are not independent. Passages without an answer help to
+                say how much is removed. `evaluation.examples.read_examples` reads them from JSON lines.
+            target_recall: Least probability, above 0 and below 1, that a later question keeps a sentence of its
+                answer.
+
+        Raises:
+            InvalidInputError: The target cannot be, the examples are too few for it, or one is none.
+        """
+        least_examples(target_recall)
+        given = list(examples)
+        results = self.prune_many(((example.question, [example.passage]) for example in given), PruningPolicy())
+        scored = [
+            ([sentence for row in (*result.passages, *result.dropped) for sentence in row.sentences], example.evidence)
+            for result, example in zip(results, given, strict=True)
+        ]
+        return choose_threshold(scored, target_recall)
 
     def close(self) -> None:
         """End the pruner's threads; calls that wait fail with ClosedError. Closing twice does nothing."""
