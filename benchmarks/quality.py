@@ -9,7 +9,7 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,12 +24,23 @@ from provence_plugins.evaluation.metrics import (
     ThresholdRow,
     bootstrap_interval,
     by_source,
+    evidence_place,
     kept_at_removal,
-    kept_by_question_word,
+    kept_by,
     mean_at_threshold,
+    question_word,
     threshold_at_removal,
 )
-from provence_plugins.evaluation.report import REMOVED_SHARES, Judged, Method, QualityReport, judge, model_method
+from provence_plugins.evaluation.report import (
+    REMOVED_SHARES,
+    Judged,
+    Method,
+    QualityReport,
+    judge,
+    model_method,
+    share_removed,
+    unrelated,
+)
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.training.settings import find_base, find_files
@@ -38,6 +49,8 @@ from provence_plugins.training.settings import find_base, find_files
 _NOT_ENGLISH = re.compile(r"multi_[a-z]{2}_")
 
 _INTERVAL_AT = 0.7
+
+_KINDS = {"question word": question_word, "place of the answer": evidence_place}
 
 _METHODS = ("lead", "bm25", "embeddings", "model")
 
@@ -51,7 +64,8 @@ class Row:
     kept_interval: Interval
     at_default: ThresholdRow | None
     by_source: dict[str, float]
-    by_question_word: dict[str, tuple[int, float]]
+    by_kind: dict[str, dict[str, tuple[int, float]]]
+    unrelated_removed: float | None
 
 
 def main() -> None:
@@ -68,7 +82,8 @@ def main() -> None:
     for name in options.methods:
         method = makers[name]()
         judged = judge(tqdm(examples, desc=name, unit="passage"), method, splitter=checkpoint.splitter)
-        rows.append(_row(name, judged, checkpoint.default_threshold if name == "model" else None))
+        row = _row(name, judged)
+        rows.append(_with_threshold(row, judged, method, examples, checkpoint) if name == "model" else row)
     machine = describe_machine()
     print(_markdown(rows), f"\n{machine}", sep="\n")
     if options.output:
@@ -101,16 +116,27 @@ def _model(checkpoint: Checkpoint, options: argparse.Namespace) -> Method:
     return model_method(planner, backend)
 
 
-def _row(name: str, judged: Judged, threshold: float | None) -> Row:
+def _row(name: str, judged: Judged) -> Row:
     kept = partial(kept_at_removal, removed=_INTERVAL_AT)
+    threshold = threshold_at_removal(judged.scored, _INTERVAL_AT)
     return Row(
         method=name,
         report=judged.report(),
         kept_interval=bootstrap_interval(judged.scored, kept),
-        at_default=None if threshold is None else mean_at_threshold(judged.scored, threshold),
+        at_default=None,
         by_source=by_source(judged.scored, kept),
-        by_question_word=kept_by_question_word(judged.scored, threshold_at_removal(judged.scored, _INTERVAL_AT)),
+        by_kind={title: kept_by(judged.scored, threshold, kind) for title, kind in _KINDS.items()},
+        unrelated_removed=None,
     )
+
+
+def _with_threshold(
+    row: Row, judged: Judged, method: Method, examples: Sequence[Example], checkpoint: Checkpoint
+) -> Row:
+    threshold = checkpoint.default_threshold
+    strangers = unrelated(examples)
+    removed = share_removed(tqdm(strangers, desc="unrelated"), method, threshold, splitter=checkpoint.splitter)
+    return replace(row, at_default=mean_at_threshold(judged.scored, threshold), unrelated_removed=removed)
 
 
 def _markdown(rows: Sequence[Row]) -> str:
@@ -134,19 +160,22 @@ def _markdown(rows: Sequence[Row]) -> str:
     ]
     notes += [
         f"\nAt the default threshold {row.at_default.threshold:g} the {row.method} keeps {row.at_default.kept:.1%} of "
-        f"the answers and removes {row.at_default.removed:.1%} of the text."
+        f"the answers and removes {row.at_default.removed:.1%} of the text; of passages that answer a question of "
+        f"another source it removes {row.unrelated_removed:.1%}. Calibration error {row.report.calibration_error:.3f}."
         for row in rows
         if row.at_default
     ]
-    sources = [[source, *(f"{row.by_source[source]:.1%}" for row in rows)] for source in rows[0].by_source]
-    words = [
-        [f"{word} ({count})", *(f"{row.by_question_word[word][1]:.1%}" for row in rows)]
-        for word, (count, _) in rows[0].by_question_word.items()
-    ]
     methods = [row.method for row in rows]
-    share = f"\nKept at {_INTERVAL_AT:.0%} removed, by source and by question word:\n"
-    tables = [_table(["source", *methods], sources), "", _table(["question word", *methods], words)]
-    return "\n".join([_table(columns, lines), *notes, share, *tables])
+    sources = [[source, *(f"{row.by_source[source]:.1%}" for row in rows)] for source in rows[0].by_source]
+    tables = [_table(["source", *methods], sources)]
+    for title, counts in rows[0].by_kind.items():
+        kinds = [
+            [f"{kind} ({count})", *(f"{row.by_kind[title][kind][1]:.1%}" for row in rows)]
+            for kind, (count, _) in counts.items()
+        ]
+        tables.append(_table([title, *methods], kinds))
+    share = f"\nKept at {_INTERVAL_AT:.0%} removed; by source with one threshold for each, else with one for all:\n"
+    return "\n".join([_table(columns, lines), *notes, share, "\n\n".join(tables)])
 
 
 def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

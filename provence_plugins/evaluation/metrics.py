@@ -141,19 +141,30 @@ def by_source(
     return {group[0].source: metric(group) for group in _by_source(examples)}
 
 
-def kept_by_question_word(examples: Iterable[ScoredExample], threshold: float) -> dict[str, tuple[int, float]]:
-    """How many questions begin with, or else hold, each question word, and the share of answers kept of them."""
+def kept_by(
+    examples: Iterable[ScoredExample], threshold: float, kind: Callable[[ScoredExample], str]
+) -> dict[str, tuple[int, float]]:
+    """For each kind of question how many there are, and the share of them that keep their answers."""
     groups: dict[str, list[ScoredExample]] = defaultdict(list)
     for example in examples:
-        groups[question_word(example.question)].append(example)
-    return {word: (len(group), _kept(group, threshold)) for word, group in sorted(groups.items())}
+        groups[kind(example)].append(example)
+    return {name: (len(group), _kept(group, threshold)) for name, group in sorted(groups.items())}
 
 
-def question_word(question: str) -> str:
+def evidence_place(example: ScoredExample) -> str:
+    """Where in its passage the evidence lies: in the "first" or "last" sentence alone, or "between"."""
+    places = np.flatnonzero(example.alone.relevant)
+    if places[-1] == 0:
+        return "first"
+    return "last" if places[0] == example.own - 1 else "between"
+
+
+def question_word(example: ScoredExample) -> str:
     """What is asked for: the first of who, what, how and the like, "yes/no", or "other" for claims."""
-    if _YES_NO.match(question.lower()):
+    question = example.question.lower()
+    if _YES_NO.match(question):
         return "yes/no"
-    words = re.findall(r"[a-z]+", question.lower())
+    words = re.findall(r"[a-z]+", question)
     return next((_QUESTION_WORDS[word] for word in words if word in _QUESTION_WORDS), "other")
 
 

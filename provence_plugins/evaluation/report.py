@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -130,3 +130,27 @@ def _scored(example: Example, passages: Sequence[tuple[Sequence[Sentence], Passa
 
 def _kept(scored: Sequence[ScoredExample]) -> tuple[float, ...]:
     return tuple(mean_over_sources(scored, partial(kept_at_removal, removed=share)) for share in REMOVED_SHARES)
+
+
+def unrelated(examples: Sequence[Example]) -> list[Example]:
+    """The questions, each with a passage that answers a question of another source."""
+    answered = [example for example in examples if example.positive]
+    pairs = zip(answered, answered[len(answered) // 2 :] + answered[: len(answered) // 2], strict=True)
+    return [
+        replace(asked, passage=other.passage, evidence=(), positive=False)
+        for asked, other in pairs
+        if asked.source != other.source
+    ]
+
+
+def share_removed(
+    examples: Iterable[Example], method: Method, threshold: float, *, splitter: SplitterName = "sentencex"
+) -> float:
+    """Share of the characters of all passages whose sentences do not reach a threshold."""
+    removed = total = 0
+    for example in examples:
+        sentences = split_sentences(example.passage.text, splitter)
+        for sentence, probability in zip(sentences, method(example, sentences).probabilities, strict=True):
+            total += sentence.end - sentence.start
+            removed += (sentence.end - sentence.start) * (probability < threshold)
+    return removed / total

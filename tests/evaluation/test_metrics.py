@@ -19,8 +19,9 @@ from provence_plugins.evaluation.metrics import (
     average_precision,
     bootstrap_interval,
     calibration_error,
+    evidence_place,
     kept_at_removal,
-    kept_by_question_word,
+    kept_by,
     mean_at_threshold,
     mean_over_sources,
     mean_reciprocal_rank,
@@ -130,14 +131,20 @@ def test_average_precision_ranks_the_sentences_of_the_passage_with_the_evidence_
     ],
 )
 def test_the_question_word(question: str, word: str) -> None:
-    assert question_word(question) == word
+    assert question_word(replace(scored([0.5], [0]), question=question)) == word
 
 
 def test_answers_kept_by_question_word() -> None:
-    given = [
-        replace(scored([score, 0.1], [0]), question=text) for score, text in ((0.9, "Who?"), (0.2, "who"), (0.9, "How"))
-    ]
-    assert kept_by_question_word(given, 0.5) == {"how": (1, 1.0), "who": (2, 0.5)}
+    asked = [("Who?", 0.9), ("who", 0.2), ("How", 0.9)]
+    given = [replace(scored([score, 0.1], [0]), question=question) for question, score in asked]
+    assert kept_by(given, 0.5, question_word) == {"how": (1, 1.0), "who": (2, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("relevant", "place"), [([0], "first"), ([2], "last"), ([1], "between"), ([0, 2], "between"), ([1, 2], "between")]
+)
+def test_the_place_of_the_evidence_is_that_in_its_own_passage(relevant: list[int], place: str) -> None:
+    assert evidence_place(replace(scored([0.1, 0.2, 0.3, 0.9], relevant), own=3)) == place
 
 
 def test_every_source_weighs_the_same() -> None:

@@ -9,7 +9,7 @@ from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.scoring import PassageScores
 from provence_plugins.evaluation.examples import Example
-from provence_plugins.evaluation.report import judge, model_method
+from provence_plugins.evaluation.report import judge, model_method, share_removed, unrelated
 from provence_plugins.model.backend import load_backend
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.text.sentences import split_sentences
@@ -78,6 +78,20 @@ def test_an_answer_over_two_sentences_marks_both() -> None:
     [scored] = judge([example("a", at=12)], cheese).scored
     assert scored.relevant.tolist() == [True, True, False]
     assert scored.lengths.sum() == len(TEXT)
+
+
+def test_unrelated_passages_come_from_other_sources() -> None:
+    given = [example(f"{source}{number}", source=source, text=source) for source in "abc" for number in range(4)]
+    mixed = unrelated([*given, example("negative", positive=False)])
+    assert len(mixed) == len(given)
+    assert [item.question_id for item in mixed] == [item.question_id for item in given]
+    assert all(item.passage.text != item.source and not item.positive for item in mixed)
+
+
+def test_the_share_removed_counts_characters() -> None:
+    given = [example("a"), example("b", text="Cheese.")]
+    assert share_removed(given, cheese, 0.5) == pytest.approx(32 / 55)
+    assert share_removed(given, cheese, 0.0) == 0.0
 
 
 def test_the_model_is_judged_by_the_probabilities_that_the_engine_gives(tiny_checkpoint: Checkpoint) -> None:
