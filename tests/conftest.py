@@ -102,7 +102,7 @@ def _build_network() -> "ProvenceModel":
             ProvenceConfig(backbone_config=backbone, separator_id=_SPECIAL.index("[SEP]"), max_tokens=64)
         )
     with torch.no_grad():
-        for layer in (network.relevance_head[0], network.relevance_head[2], network.keep_head.out):
+        for layer in (network.relevance_head.dense, network.relevance_head.out, network.keep_head.out):
             layer.weight *= _STRETCH
     return network.train(False)
 

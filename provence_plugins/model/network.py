@@ -90,11 +90,11 @@ class ProvenceOutput(ModelOutput):
     keep_logits: Tensor | None = None
 
 
-class KeepHead(nn.Module):
-    """Keep score of each token from its own state and from its likeness to the question.
+class SimilarityHead(nn.Module):
+    """Score of a state from itself and from its likeness to the question.
 
-    The question is the mean of its token states. Its cosine with a token, and their product feature by feature, give
-    the head from the first step on what a sentence encoder already knows; a head that sees single tokens alone has to
+    The question is the mean of its token states. Its cosine with the state, and their product feature by feature, give
+    the head from the first step on what a sentence encoder already knows; a head that sees the state alone has to
     discover the comparison and stays at chance for thousands of steps.
     """
 
@@ -104,13 +104,19 @@ class KeepHead(nn.Module):
         self.out = nn.Linear(hidden_size, 1)
         self.similarity = nn.Parameter(torch.tensor([_SIMILARITY_SCALE, _SIMILARITY_OFFSET]))
 
-    def forward(self, states: Tensor, query_mask: Tensor) -> Tensor:
-        """Map states of shape (rows, length, hidden) and a mask of shape (rows, length) to scores (rows, length)."""
-        weights = query_mask.to(states.dtype).unsqueeze(-1)
-        query = (states * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1.0)
-        direction = nn.functional.normalize(query, dim=-1)
-        product = states * direction
-        cosine = product.sum(-1) / states.norm(dim=-1).clamp(min=1e-6)
+    def forward(self, states: Tensor, compared: Tensor, query: Tensor) -> Tensor:
+        """Score states; all three have shape (rows, n, hidden), the query's n is 1.
+
+        Args:
+            states: What is scored.
+            compared: What is compared with the question in its place; often the states themselves.
+            query: Mean state of the question.
+
+        Returns:
+            Scores of shape (rows, n).
+        """
+        product = compared * nn.functional.normalize(query, dim=-1)
+        cosine = product.sum(-1) / compared.norm(dim=-1).clamp(min=1e-6)
         # The factor brings the products to the size of the states.
         features = torch.cat([states, product * states.shape[-1] ** 0.5], dim=-1)
         scale, offset = self.similarity[0], self.similarity[1]
@@ -118,8 +124,14 @@ class KeepHead(nn.Module):
         return scores
 
 
+def _mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the states (rows, length, hidden) under a mask (rows, length), of shape (rows, 1, hidden)."""
+    weights = mask.to(states.dtype).unsqueeze(-1)
+    return (states * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1.0)
+
+
 class ProvenceModel(PreTrainedModel):
-    """An encoder with a relevance head on its first token and a keep head on every token."""
+    """An encoder with a relevance head on its first token, which also sees the text's mean, and a keep head on each."""
 
     config_class = ProvenceConfig
     base_model_prefix = "backbone"
@@ -132,8 +144,8 @@ class ProvenceModel(PreTrainedModel):
         options = {"add_pooling_layer": False} if self.family.has_pooler else {}
         self.backbone = AutoModel.from_config(backbone_config, **options)
         hidden_size = int(backbone_config.hidden_size)
-        self.relevance_head = nn.Sequential(nn.Linear(hidden_size, hidden_size), nn.GELU(), nn.Linear(hidden_size, 1))
-        self.keep_head = KeepHead(hidden_size)
+        self.relevance_head = SimilarityHead(hidden_size)
+        self.keep_head = SimilarityHead(hidden_size)
         self.post_init()  # type: ignore[no-untyped-call]
 
     @classmethod
@@ -163,9 +175,11 @@ class ProvenceModel(PreTrainedModel):
             inputs["token_type_ids"] = token_type_ids
         # The encoder may run in half precision; the heads are small, and float32 keeps close probabilities apart.
         states = self.backbone(**inputs).last_hidden_state.to(self.keep_head.out.weight.dtype)
-        query_mask = (input_ids == self.config.separator_id).long().cumsum(1) == 0
-        logits = self.relevance_head(states[:, 0])
-        keep_logits = self.keep_head(states, query_mask)
+        in_query = (input_ids == self.config.separator_id).long().cumsum(1) == 0
+        query = _mean(states, in_query)
+        text = _mean(states, attention_mask.bool() & ~in_query)
+        logits = self.relevance_head(states[:, :1], text, query)
+        keep_logits = self.keep_head(states, states, query)
         if not return_dict:
             return logits, keep_logits
         return ProvenceOutput(logits=logits, keep_logits=keep_logits)

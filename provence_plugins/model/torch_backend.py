@@ -94,7 +94,7 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> TorchBackend:
         InvalidInputError: The precision is not one that torch runs here.
         BackendError: The device is not there.
     """
-    device = _choose_device(options.device)
+    device = choose_device(options.device)
     dtype = _choose_dtype(options.dtype, device)
     network = _build(checkpoint)
     _fill(network, checkpoint)
@@ -140,7 +140,12 @@ def devices() -> list[str]:
     return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count())), *mps]
 
 
-def _choose_device(name: str | None) -> torch.device:
+def choose_device(name: str | None) -> torch.device:
+    """The device of that name; without a name the first GPU, or the CPU where there is none.
+
+    Raises:
+        BackendError: Torch sees no such device.
+    """
     present = devices()
     if name is None:
         return torch.device(present[1] if len(present) > 1 else "cpu")

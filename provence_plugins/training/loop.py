@@ -3,11 +3,13 @@
 import json
 import logging
 import math
+import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -22,10 +24,13 @@ from provence_plugins.model.families import longest_window
 from provence_plugins.model.formats import NATIVE
 from provence_plugins.tokens.batches import pad_windows
 from provence_plugins.tokens.encoding import TextEncoder
+from provence_plugins.training.attention import attend_plainly
 from provence_plugins.training.card import write_card
 from provence_plugins.training.losses import keep_loss, make_targets, ranking_loss
-from provence_plugins.training.sampling import LabelledWindow, iter_batches_forever
+from provence_plugins.training.sampling import LabelledWindow, iter_batches_forever, labelled_windows
+from provence_plugins.training.scaling import fit_scaling, rescale
 from provence_plugins.training.settings import OptimizerSettings, TrainSettings, find_base, find_files
+from provence_plugins.training.soft_labels import SoftLabels
 
 with needs_extra("train"):
     import torch
@@ -34,7 +39,7 @@ with needs_extra("train"):
 
     from provence_plugins.model.export import save_folder
     from provence_plugins.model.network import ProvenceModel
-    from provence_plugins.model.torch_backend import TorchBackend
+    from provence_plugins.model.torch_backend import TorchBackend, choose_device
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +70,8 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
     Raises:
         InvalidInputError: The output folder already holds a run and `resume` is False, or a setting cannot be.
         TrainingDataError: A line of data is malformed, or there is none.
-        CheckpointError: The checkpoint to resume cannot be read, or belongs to other settings.
+        CheckpointError: The checkpoint to resume cannot be read, or belongs to settings that differ in more than the
+            length of the run, its evaluation and its card.
     """
     run = TrainingRun(settings)
     if run.checkpoint.is_file():
@@ -91,9 +97,14 @@ class TrainingRun:
         self.planner = _planner(self.base, settings)
         self.train_examples = _read(settings.data.train)
         self.dev_examples = _read(settings.data.dev)
-        self.network = _network(self.base, self.planner, settings)
+        self.device = choose_device(settings.device)
+        self.network = _network(self.base, self.planner, settings).to(self.device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
+        if self.device.type == "cpu":
+            attend_plainly(self.network.backbone)
         self.optimizer = _optimizer(self.network, settings.optimizer)
-        self.autocast = _pays_autocast() if settings.optimizer.autocast == "auto" else _names_autocast(settings)
+        wanted = settings.optimizer.autocast
+        self.autocast = _pays_autocast(self.device) if wanted == "auto" else wanted == "bfloat16"
+        self.soft_labels = _soft_labels(settings, self.device, self.autocast)
         self.progress = Progress()
 
     def fit(self, *, show_progress: bool) -> None:
@@ -120,8 +131,10 @@ class TrainingRun:
             self._note(losses)
 
     def finish(self) -> Path:
-        """Choose the default threshold on all of dev, and write the model folder and its card."""
-        judged = self._judge(first_questions(self.dev_examples, self.settings.data.final_dev_limit))
+        """Scale the keep scores and choose the default threshold on dev, and write the model folder and its card."""
+        examples = first_questions(self.dev_examples, self.settings.data.final_dev_limit)
+        self._scale(examples)
+        judged = self._judge(examples)
         config = self.network.config
         # Rounded down, for rounding up would lose the answer that lies at the threshold itself.
         lowest = threshold_for_kept(judged.scored, self.settings.target_kept)
@@ -167,8 +180,11 @@ class TrainingRun:
             group["lr"] = group["peak"] * rate
         batch = pad_windows([item.window for item in items], pad_id=self.planner.encoder.template.pad_id)
         targets = make_targets(items)
-        inputs = [torch.from_numpy(array) for array in (batch.ids, batch.mask, batch.type_ids)]
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.autocast):
+        if self.soft_labels is not None:
+            targets = self.soft_labels.soften(items, targets)
+        targets = targets.to(self.device)
+        inputs = [torch.from_numpy(array).to(self.device) for array in (batch.ids, batch.mask, batch.type_ids)]
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
             output = self.network(*inputs)
         keep = keep_loss(output.keep_logits, targets, sentence_weight=settings.sentence_weight)
         ranking = ranking_loss(output.logits[:, 0], targets)
@@ -197,6 +213,14 @@ class TrainingRun:
             unfinished,
         )
         unfinished.replace(self.checkpoint)
+
+    def _scale(self, examples: Sequence[Example]) -> None:
+        whole, random = replace(self.settings.data, whole_share=1.0, title_share=1.0), Random(self.settings.seed)
+        items = [item for example in examples for item in labelled_windows(example, self.planner, whole, random)]
+        self.network.train(False)
+        scaling = fit_scaling(self.network, items, pad_id=self.planner.encoder.template.pad_id)
+        logger.info("keep scores are scaled: %s", scaling)
+        rescale(self.network.keep_head, scaling)
 
     def _judge(self, examples: Sequence[Example]) -> Judged:
         backend = TorchBackend(self.network)
@@ -230,13 +254,20 @@ def _network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceM
 
 
 def _optimizer(network: ProvenceModel, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    encoder = [weight for weight in network.backbone.parameters() if weight.requires_grad]
+    layers = {name: _layer_of(name) for name, weight in network.backbone.named_parameters() if weight.requires_grad}
+    top = max(layers.values(), default=0)
     heads = [*network.relevance_head.parameters(), *network.keep_head.parameters()]
-    groups: list[dict[str, Any]] = [
-        {"params": encoder, "peak": settings.learning_rate},
-        {"params": heads, "peak": settings.head_learning_rate},
-    ]
+    groups: list[dict[str, Any]] = [{"params": heads, "peak": settings.head_learning_rate}]
+    for layer in sorted(set(layers.values())):
+        weights = [network.backbone.get_parameter(name) for name in layers if layers[name] == layer]
+        groups.append({"params": weights, "peak": settings.learning_rate * settings.layer_decay ** (top - layer)})
     return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+
+
+def _layer_of(name: str) -> int:
+    """Number of the layer that a parameter belongs to, from 1 up; 0 for what lies below or above the layers."""
+    found = re.search(r"\blayers?\.(\d+)\.", name)
+    return int(found[1]) + 1 if found else 0
 
 
 def _rate(done: float, settings: OptimizerSettings) -> float:
@@ -247,12 +278,16 @@ def _rate(done: float, settings: OptimizerSettings) -> float:
     return max(settings.final_rate, left)
 
 
-def _names_autocast(settings: TrainSettings) -> bool:
-    return settings.optimizer.autocast == "bfloat16"
+def _soft_labels(settings: TrainSettings, device: torch.device, autocast: bool) -> SoftLabels | None:
+    if settings.soft_labels is None:
+        return None
+    return SoftLabels(find_base(settings.soft_labels.encoder), settings.soft_labels, device, autocast)
 
 
-def _pays_autocast() -> bool:
-    """Whether bfloat16 multiplies faster than float32 here; without hardware for it, it is many times slower."""
+def _pays_autocast(device: torch.device) -> bool:
+    """Whether bfloat16 multiplies faster than float32 here; a CPU without hardware for it is many times slower."""
+    if device.type != "cpu":
+        return True
     left, right = torch.randn(512, 384), torch.randn(384, 1536)
 
     def seconds(dtype: torch.dtype) -> float:
@@ -275,4 +310,8 @@ def _read(patterns: Sequence[str]) -> list[Example]:
 
 
 def _fingerprint(settings: TrainSettings) -> str:
-    return json.dumps(asdict(settings), sort_keys=True, default=list)
+    """What must be the same for a run to go on: all that the next step depends on but its place in the run."""
+    values = asdict(settings)
+    values["data"] = {name: value for name, value in values["data"].items() if "dev" not in name}
+    del values["optimizer"]["tokens"], values["evaluate_every"], values["target_kept"], values["card"]
+    return json.dumps(values, sort_keys=True, default=list)

@@ -1,7 +1,7 @@
 """What the network is asked to learn: which tokens stay, which sentences stay, and how relevant the text is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from provence_plugins.errors import needs_extra
 from provence_plugins.training.sampling import LabelledWindow
@@ -19,8 +19,8 @@ class Targets:
     Attributes:
         sentence: Number, counted through the batch, of the sentence that each token belongs to; -1 for tokens without
             a label. Shape (rows, length).
-        keep: Whether each sentence should stay, 0 or 1, of shape (sentences,).
-        relevance: The flag (0 or 1) or the teacher's raw score, of shape (rows,).
+        keep: Probability that each sentence should stay, of shape (sentences,); 0 or 1 as the data says, or softened.
+        relevance: Probability that the row answers the question, or the teacher's raw score, of shape (rows,).
         from_teacher: Which rows hold a teacher's score, of shape (rows,).
     """
 
@@ -28,6 +28,10 @@ class Targets:
     keep: Tensor
     relevance: Tensor
     from_teacher: Tensor
+
+    def to(self, device: torch.device) -> "Targets":
+        """The same labels on a device."""
+        return Targets(*(getattr(self, entry.name).to(device) for entry in fields(self)))
 
 
 def make_targets(items: Sequence[LabelledWindow]) -> Targets:

@@ -23,12 +23,16 @@ class LabelledWindow:
 
     Attributes:
         window: The input.
+        question: The question, as text.
+        sentences: For each run of `window.sentences` its text.
         keep: For each run of `window.sentences` whether it should stay; None when the data does not say.
         positive: Whether the window holds what answers the question.
         teacher: Raw relevance score of a stronger model, which then takes the place of `positive`.
     """
 
     window: Window
+    question: str
+    sentences: tuple[str, ...]
     keep: tuple[bool, ...] | None
     positive: bool
     teacher: float | None
@@ -41,7 +45,7 @@ def iter_batches_forever(
     random = Random(seed)
     gathered: list[LabelledWindow] = []
     while True:
-        for example in epoch_of(examples, data.negatives, random):
+        for example in epoch_of(examples, data, random):
             gathered += labelled_windows(example, planner, data, random)
             if len(gathered) >= _GATHERED:
                 lengths = [len(item.window.ids) for item in gathered]
@@ -51,17 +55,27 @@ def iter_batches_forever(
                 gathered = []
 
 
-def epoch_of(examples: Sequence[Example], negatives: int, random: Random) -> list[Example]:
-    """Every positive and human-made negative once, and a fresh draw of each question's mined negatives, shuffled."""
+def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) -> list[Example]:
+    """One epoch, shuffled: every positive and human-made negative, those of small sources several times.
+
+    Each question brings a fresh draw of its mined negatives as often as it comes.
+    """
     mined: dict[str, list[Example]] = defaultdict(list)
-    chosen = []
+    by_source: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        if "#" in example.id:
-            mined[example.question_id].append(example)
-        else:
-            chosen.append(example)
-    for pool in mined.values():
-        chosen += random.sample(pool, min(negatives, len(pool)))
+        (mined[example.question_id] if "#" in example.id else by_source[example.source]).append(example)
+    largest = max(map(len, by_source.values()), default=0)
+    chosen = []
+    for group in by_source.values():
+        times = (largest / len(group)) ** (1.0 - data.source_exponent)
+        chosen += group * int(times) + random.sample(group, round((times % 1.0) * len(group)))
+    negatives = [
+        negative
+        for example in chosen
+        if (pool := mined.get(example.id))
+        for negative in random.sample(pool, min(data.negatives, len(pool)))
+    ]
+    chosen += negatives
     random.shuffle(chosen)
     return chosen
 
@@ -80,7 +94,9 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
     items = []
     for window in plan.windows:
         keep = tuple(labels[part.sentence] for part in window.sentences)
-        item = LabelledWindow(window, keep, any(keep), example.teacher)
+        parts = [sentences[part.sentence] for part in window.sentences]
+        texts = tuple(example.passage.text[sentence.start : sentence.end].strip() for sentence in parts)
+        item = LabelledWindow(window, example.question, texts, keep, any(keep), example.teacher)
         items.append(item if example.has_sentence_labels else replace(item, keep=None, positive=example.positive))
     return items
 

@@ -26,6 +26,8 @@ class DataSettings:
             questions in the same time, and teach the model passages of many lengths.
         whole_share: Share of passages that are read whole.
         title_share: Share of passages whose title is shown to the model.
+        source_exponent: A source of n examples brings n to this power in proportion to the largest one, which comes
+            once an epoch: 1 takes everything once, 0 takes as much of each source.
         dev_limit: Most dev questions taken from each source while training.
         final_dev_limit: Most dev questions taken from each source at the end; None takes all.
     """
@@ -36,6 +38,7 @@ class DataSettings:
     crop_sentences: Sequence[int] = (2, 8)
     whole_share: float = 0.25
     title_share: float = 0.5
+    source_exponent: float = 1.0
     dev_limit: int = 25
     final_dev_limit: int | None = None
 
@@ -46,6 +49,7 @@ class DataSettings:
         low, high = self.crop_sentences if len(self.crop_sentences) == 2 else (0, 0)
         _require(1 <= low <= high, "crop_sentences needs two numbers, 1 <= fewest <= most", self.crop_sentences)
         _require(self.negatives >= 0, "negatives needs a number from 0 up", self.negatives)
+        _require(0 <= self.source_exponent <= 1, "source_exponent needs a number from 0 to 1", self.source_exponent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,9 @@ class OptimizerSettings:
     Attributes:
         tokens: Length of the run, in tokens that the model reads.
         batch_tokens: Most tokens of a batch, padding included.
-        learning_rate: Peak rate of the encoder.
+        learning_rate: Peak rate of the encoder's last layer.
+        layer_decay: The rate of each layer is this share of the next one's, so that the lower ones, which know most of
+            what the encoder learned before, move least.
         head_learning_rate: Peak rate of the two heads, which start from nothing.
         warmup: Share of the run in which the rate rises; it then falls in a straight line.
         final_rate: What is left of the peak rate at the end.
@@ -71,6 +77,7 @@ class OptimizerSettings:
     tokens: int
     batch_tokens: int = 1536
     learning_rate: float = 2e-4
+    layer_decay: float = 1.0
     head_learning_rate: float = 5e-4
     warmup: float = 0.02
     final_rate: float = 0.02
@@ -84,8 +91,26 @@ class OptimizerSettings:
 
     def __post_init__(self) -> None:
         _require(self.tokens > 0, "tokens needs a number from 1 up", self.tokens)
+        _require(0 < self.layer_decay <= 1, "layer_decay needs a share above 0", self.layer_decay)
         _require(0 <= self.warmup < 1, "warmup needs a share below 1", self.warmup)
         _require(self.autocast in get_args(Autocast), f"autocast needs one of {get_args(Autocast)}", self.autocast)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftLabelSettings:
+    """How a sentence encoder softens the labels; see `training.soft_labels`.
+
+    Attributes:
+        encoder: Folder of a sentence encoder whose token states are averaged, or "package:name/folder".
+        confidence: Log-odds that a label brings by itself, for or against.
+        weight: Log-odds that a cosine of 1 between question and sentence adds.
+        neutral: Cosine that adds nothing.
+    """
+
+    encoder: str
+    confidence: float = 3.0
+    weight: float = 5.0
+    neutral: float = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +123,13 @@ class TrainSettings:
         output: Folder that receives the model, its card, the log and the checkpoints.
         data: What is read.
         optimizer: How the weights move.
+        soft_labels: Knowledge of a sentence encoder that the labels are mixed with; None takes them as they are.
         seed: Of every random choice.
         splitter: Sentence splitter, also recorded in the model.
         max_tokens: Longest window, also recorded in the model.
         target_kept: The default threshold is the highest at which this share of dev answers survives.
         evaluate_every: Steps between two evaluations on dev; a checkpoint is written each time.
+        device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU where there is none.
         threads: Threads of torch; None leaves its own choice.
         card: Facts for the model card: `license`, `base_model`, `datasets` and the like.
     """
@@ -111,11 +138,13 @@ class TrainSettings:
     output: str
     data: DataSettings
     optimizer: OptimizerSettings
+    soft_labels: SoftLabelSettings | None = None
     seed: int = 13
     splitter: Literal["sentencex", "nltk", "regex", "lines"] = "sentencex"
     max_tokens: int = 384
     target_kept: float = 0.97
     evaluate_every: int = 250
+    device: str | None = None
     threads: int | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
@@ -141,6 +170,8 @@ def read_settings(path: Path) -> TrainSettings:
         raise InvalidInputError(f"{path} is no readable TOML configuration: {error}.") from error
     data = _build(DataSettings, values.pop("data", {}), f"{path} [data]")
     optimizer = _build(OptimizerSettings, values.pop("optimizer", {}), f"{path} [optimizer]")
+    if "soft_labels" in values:
+        values["soft_labels"] = _build(SoftLabelSettings, values["soft_labels"], f"{path} [soft_labels]")
     settings: TrainSettings = _build(TrainSettings, {**values, "data": data, "optimizer": optimizer}, str(path))
     return settings
 

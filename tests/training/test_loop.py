@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from provence_plugins import Pruner, PruningPolicy
-from provence_plugins.errors import CheckpointError, InvalidInputError, TrainingDataError
+from provence_plugins.errors import BackendError, CheckpointError, InvalidInputError, TrainingDataError
 from provence_plugins.model.checkpoint import open_checkpoint
-from provence_plugins.training.loop import train
-from provence_plugins.training.settings import DataSettings, OptimizerSettings, TrainSettings
+from provence_plugins.training.loop import TrainingRun, train
+from provence_plugins.training.settings import DataSettings, OptimizerSettings, SoftLabelSettings, TrainSettings
 
 if TYPE_CHECKING:
     from provence_plugins.model.network import ProvenceModel
@@ -64,7 +64,7 @@ def settings(tmp_path: Path, tiny_network: "ProvenceModel", tokenizer_folder: Pa
         output=str(tmp_path / "run"),
         data=DataSettings(train=[str(tmp_path / "train.jsonl")], dev=[str(tmp_path / "dev.jsonl")], title_share=0.0),
         optimizer=OptimizerSettings(
-            tokens=10_000, batch_tokens=256, learning_rate=2e-3, head_learning_rate=5e-3, autocast="float32"
+            tokens=20_000, batch_tokens=256, learning_rate=2e-3, head_learning_rate=5e-3, autocast="float32"
         ),
         max_tokens=60,
         evaluate_every=15,
@@ -157,3 +157,30 @@ def test_what_cannot_work_is_refused_before_training(settings: TrainSettings, tm
     data = replace(settings.data, train=[str(tmp_path / "empty.jsonl")])
     with pytest.raises(TrainingDataError, match=r"not one example in .*empty\.jsonl"):
         train(replace(settings, data=data), show_progress=False)
+
+
+def test_lower_layers_move_less(settings: TrainSettings) -> None:
+    optimizer = replace(settings.optimizer, layer_decay=0.5, freeze_embeddings=False)
+    run = TrainingRun(replace(settings, optimizer=optimizer))
+    peaks = {id(weight): group["peak"] for group in run.optimizer.param_groups for weight in group["params"]}
+    named = {name: peaks.pop(id(weight)) for name, weight in run.network.named_parameters()}
+    assert not peaks
+    assert named["backbone.encoder.layer.1.output.dense.weight"] == optimizer.learning_rate
+    assert named["backbone.encoder.layer.0.output.dense.weight"] == optimizer.learning_rate / 2
+    assert named["backbone.embeddings.word_embeddings.weight"] == optimizer.learning_rate / 4
+    assert named["keep_head.similarity"] == named["relevance_head.out.weight"] == optimizer.head_learning_rate
+
+
+def test_soft_labels_take_part_in_a_run(settings: TrainSettings) -> None:
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=1500))
+    train(short, show_progress=False)
+    hard = load_file(Path(short.output, "model/model.safetensors"))
+    soft = replace(short, output=f"{short.output}-soft", soft_labels=SoftLabelSettings(encoder=settings.base))
+    train(soft, show_progress=False)
+    softened = load_file(Path(soft.output, "model/model.safetensors"))
+    assert not torch.equal(hard["keep_head.out.weight"], softened["keep_head.out.weight"])
+
+
+def test_a_device_that_is_not_there_is_named(settings: TrainSettings) -> None:
+    with pytest.raises(BackendError, match="no device 'cuda:77'"):
+        TrainingRun(replace(settings, device="cuda:77"))

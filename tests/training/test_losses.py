@@ -17,7 +17,8 @@ def item(
     teacher: float | None = None,
 ) -> LabelledWindow:
     parts = tuple(SentenceTokens(number, start, end) for number, (start, end) in enumerate(sentences))
-    return LabelledWindow(Window([1] * length, 2, 0, 1, parts), keep, positive, teacher)
+    texts = tuple(f"sentence {number}" for number in range(len(parts)))
+    return LabelledWindow(Window([1] * length, 2, 0, 1, parts), "question", texts, keep, positive, teacher)
 
 
 def cross_entropy(probability: float, label: float) -> float:

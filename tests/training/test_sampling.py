@@ -1,4 +1,6 @@
+import math
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from random import Random
 
@@ -119,10 +121,30 @@ def test_an_epoch_has_every_example_once_and_a_fresh_draw_of_mined_negatives() -
     mined = [example(f"q#n{number}", positive=False) for number in range(4)]
     examples = [example("q"), *mined, example("unanswerable", positive=False), example("lonely")]
     random = Random(0)
-    epochs = [{item.id for item in epoch_of(examples, 2, random)} for _ in range(20)]
+    epochs = [{item.id for item in epoch_of(examples, replace(WHOLE, negatives=2), random)} for _ in range(20)]
     assert all({"q", "unanswerable", "lonely"} < epoch and len(epoch) == 5 for epoch in epochs)
     assert len(set.union(*epochs)) == len(examples)
-    assert len(epoch_of(examples, 9, random)) == len(examples)
+    assert len(epoch_of(examples, replace(WHOLE, negatives=9), random)) == len(examples)
+
+
+@pytest.mark.parametrize(("exponent", "times"), [(1.0, 1.0), (0.5, 2.0), (0.25, 2.83), (0.0, 4.0)])
+def test_small_sources_come_back_within_an_epoch(exponent: float, times: float) -> None:
+    large = [replace(example(f"large{number}"), source="large") for number in range(400)]
+    small = [replace(example(f"small{number}"), source="small") for number in range(100)]
+    mined = [example(f"small{number}#n0", positive=False) for number in range(100)]
+    epoch = epoch_of([*large, *small, *mined], replace(WHOLE, source_exponent=exponent), Random(0))
+    counts = Counter(item.id for item in epoch)
+    assert all(counts[item.id] == 1 for item in large)
+    assert sum(counts[item.id] for item in small) == pytest.approx(100 * times, abs=1)
+    assert {int(times), math.ceil(times)} >= {counts[item.id] for item in small}
+    assert all(counts[item.id] == counts[item.question_id] for item in mined)
+
+
+def test_a_window_brings_its_question_and_the_text_of_its_sentences(planner: Planner) -> None:
+    items = labelled_windows(example(at=TEXT.index("Cheese")), planner, WHOLE, Random(0))
+    assert {item.question for item in items} == {"What is good?"}
+    assert [text for item in items for text in item.sentences] == [f"{part.strip('.')}." for part in TEXT.split(". ")]
+    assert all(len(item.sentences) == len(item.window.sentences) for item in items)
 
 
 def stream(planner: Planner, *, seed: int = 3) -> list[list[LabelledWindow]]:

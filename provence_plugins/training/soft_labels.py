@@ -1,0 +1,96 @@
+"""Labels softened by what a sentence encoder already knows.
+
+An answer span says which sentence holds the answer; it does not say which other sentences are about the question, and a
+network that is trained on spans alone forgets what its encoder knew of that. Here the log-odds of a label and the
+cosine of question and sentence, from the encoder as it was before training, are added up, and their sigmoid is what the
+network learns. After knowledge distillation (arXiv 1503.02531), with the labels inside the teacher.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from provence_plugins.errors import needs_extra
+from provence_plugins.tokens.batches import iter_batches
+from provence_plugins.training.attention import attend_plainly
+from provence_plugins.training.losses import Targets
+from provence_plugins.training.sampling import LabelledWindow
+from provence_plugins.training.settings import SoftLabelSettings
+
+with needs_extra("train"):
+    import torch
+    from torch import Tensor
+    from torch.nn import functional
+    from transformers import AutoModel
+
+_MAX_TOKENS = 256
+_MAX_BATCH_TOKENS = 4096
+
+
+class SoftLabels:
+    """Mixes labels with the cosines of a sentence encoder.
+
+    Args:
+        folder: The encoder's folder, with its `tokenizer.json`; its token states are averaged.
+        settings: How label and cosine are weighed.
+        device: Where the encoder runs.
+        autocast: Whether it runs in bfloat16.
+    """
+
+    def __init__(self, folder: Path, settings: SoftLabelSettings, device: torch.device, autocast: bool) -> None:
+        self._settings = settings
+        self._autocast = autocast
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(_MAX_TOKENS)
+        self._tokenizer.no_padding()
+        self._encoder = AutoModel.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+        if device.type == "cpu":
+            attend_plainly(self._encoder)
+        # Passages come back with other questions and in later epochs; in half precision a sentence takes under 1 kB.
+        self._vectors: dict[str, Tensor] = {}
+
+    def soften(self, items: Sequence[LabelledWindow], targets: Targets) -> Targets:
+        """Replace hard labels by soft ones; a window is as like its question as its likest sentence.
+
+        Args:
+            items: The windows of a batch.
+            targets: Their hard labels; relevance from a teacher stays as it is.
+        """
+        self._remember(text for item in items for text in (item.question, *item.sentences))
+        cosines = [self._cosines(item) for item in items]
+        labelled = [row for row, item in zip(cosines, items, strict=True) if item.keep is not None]
+        of_sentences = torch.cat([torch.empty(0), *labelled])
+        of_windows = torch.stack([row.max() for row in cosines])
+        relevance = torch.where(
+            targets.from_teacher, targets.relevance, self._mix(targets.relevance, of_windows.to(targets.relevance))
+        )
+        return replace(targets, keep=self._mix(targets.keep, of_sentences.to(targets.keep)), relevance=relevance)
+
+    def _mix(self, labels: Tensor, cosines: Tensor) -> Tensor:
+        settings = self._settings
+        sided = (2.0 * labels - 1.0) * settings.confidence
+        return torch.sigmoid(sided + settings.weight * (cosines - settings.neutral))
+
+    def _cosines(self, item: LabelledWindow) -> Tensor:
+        sentences = torch.stack([self._vectors[text] for text in item.sentences])
+        return (sentences @ self._vectors[item.question]).float()
+
+    def _remember(self, texts: Iterable[str]) -> None:
+        new = list(dict.fromkeys(text for text in texts if text not in self._vectors))
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(new)]
+        for rows in iter_batches([len(row) for row in ids], max_batch_tokens=_MAX_BATCH_TOKENS):
+            vectors = self._encode([ids[row] for row in rows])
+            self._vectors.update(zip((new[row] for row in rows), vectors, strict=True))
+
+    def _encode(self, rows: Sequence[Sequence[int]]) -> Iterator[Tensor]:
+        device = self._encoder.device
+        length = max(map(len, rows))
+        ids = torch.tensor([[*row, *[0] * (length - len(row))] for row in rows], device=device)
+        mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows], device=device)
+        with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=self._autocast):
+            states = self._encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+        weights = mask.unsqueeze(-1).float()
+        means = (states * weights).sum(1) / weights.sum(1)
+        return iter(functional.normalize(means, dim=-1).half().cpu())

@@ -1,0 +1,35 @@
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from provence_plugins.training.attention import attend_plainly
+
+if TYPE_CHECKING:
+    from provence_plugins.model.network import ProvenceModel
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_plain_attention_gives_the_states_of_the_fused_kernel(tiny_network: "ProvenceModel", training: bool) -> None:
+    ids = torch.tensor([[2, 10, 3, 11, 12, 3], [2, 10, 3, 3, 0, 0]])
+    mask = (ids > 0).long()
+    encoder = tiny_network.backbone.train(training)
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    expected = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    attend_plainly(encoder)
+    given = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+    torch.testing.assert_close(given[mask.bool()], expected[mask.bool()], atol=1e-5, rtol=1e-4)
+
+
+def test_dropout_takes_weights_away_in_training_only(tiny_network: "ProvenceModel") -> None:
+    ids = torch.tensor([[2, 10, 3, 11, 12, 3]])
+    encoder = tiny_network.backbone
+    attend_plainly(encoder)
+    encoder.train(False)
+    first, second = (encoder(input_ids=ids).last_hidden_state for _ in range(2))
+    assert torch.equal(first, second)
+    encoder.train(True)
+    first, second = (encoder(input_ids=ids).last_hidden_state for _ in range(2))
+    assert not torch.equal(first, second)
