@@ -20,11 +20,12 @@ LAYERS = {
     "model": 4,
     "engine": 5,
     "evaluation": 6,
-    "integrations": 6,
+    "integrations": 7,
     "bulk": 7,
     "doctor": 7,
     "training": 7,
     "cli_options": 8,
+    "testing": 8,
     "cli": 9,
     "__init__": 6,
     "__main__": 10,
@@ -35,12 +36,30 @@ HEAVY_HOMES = {
         "model/torch_backend.py",
         "model/network.py",
         "model/export.py",
+        "training/attention.py",
         "training/loop.py",
         "training/losses.py",
+        "training/scaling.py",
+        "training/soft_labels.py",
     },
-    "transformers": {"model/network.py", "model/export.py", "training/loop.py"},
+    "transformers": {
+        "model/network.py",
+        "model/export.py",
+        "training/attention.py",
+        "training/loop.py",
+        "training/soft_labels.py",
+    },
     "onnxruntime": {"model/onnx_backend.py", "model/export.py"},
     "sentence_transformers": {"evaluation/baselines.py"},
+    "langchain_core": {
+        "integrations/langchain.py",
+        "integrations/langchain_agents.py",
+        "integrations/langchain_cross_encoder.py",
+    },
+    "langchain": {"integrations/langchain_agents.py"},
+    "langgraph": {"integrations/langchain_agents.py"},
+    "llama_index": {"integrations/llama_index.py"},
+    "pytest": {"testing/__init__.py", "testing/contract.py"},
 }
 
 
@@ -84,6 +103,7 @@ def test_heavy_libraries_are_imported_only_where_they_belong(library: str) -> No
 
 def test_the_public_names_are_those_that_are_agreed() -> None:
     assert set(provence_plugins.__all__) == {
+        "Calibration",
         "DirectScorer",
         "Passage",
         "ProvenceError",
@@ -116,6 +136,12 @@ def test_the_version_is_that_of_the_changelog() -> None:
 def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = ["torch", "onnxruntime", "transformers", "langchain_core", "llama_index", "numpy", "tokenizers"]
     code = f"import provence_plugins, sys; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_contract_of_the_adapters_loads_no_framework() -> None:
+    frameworks = ["langchain", "langchain_core", "langgraph", "llama_index", "pydantic", "torch"]
+    code = f"import provence_plugins.testing, sys; print([name for name in {frameworks} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

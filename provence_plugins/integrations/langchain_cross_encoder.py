@@ -1,0 +1,35 @@
+"""Reranking for LangChain: a cross-encoder over the model that prunes."""
+
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.integrations.versions import needs_framework
+
+with needs_framework("langchain", oldest="1.0"):
+    from langchain_core.cross_encoders import BaseCrossEncoder
+
+from provence_plugins.integrations.fields import EngineFields
+
+_KEEP_EVERYTHING = PruningPolicy(threshold=0.0)
+
+
+class ProvenceCrossEncoder(EngineFields, BaseCrossEncoder):
+    """Scores pairs of a question and a text, with the model that prunes; for LangChain's `CrossEncoderReranker`.
+
+    Equal fields share one loaded model, also with a `ProvenceCompressor`.
+    """
+
+    def score(self, text_pairs: list[tuple[str, str]]) -> list[float]:
+        """How well each text answers its question, from 0 to 1; 0 where either of them is blank.
+
+        All pairs of a question go through the model together, and so do the questions.
+        """
+        numbers: dict[str, list[int]] = {}
+        for number, (query, _) in enumerate(text_pairs):
+            if query.strip():
+                numbers.setdefault(query, []).append(number)
+        requests = [(query, [text_pairs[number][1] for number in own]) for query, own in numbers.items()]
+        scores = [0.0] * len(text_pairs)
+        results = self.pruner.prune_many(requests, _KEEP_EVERYTHING) if requests else ()
+        for own, result in zip(numbers.values(), results, strict=True):
+            for passage in result.passages:
+                scores[own[passage.index]] = passage.relevance
+        return scores

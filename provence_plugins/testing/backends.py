@@ -1,0 +1,54 @@
+"""Backends that run no model, so that tests are quick and know the answer."""
+
+import time
+
+import numpy as np
+
+from provence_plugins.errors import BackendError
+from provence_plugins.model.backend import BatchScores
+from provence_plugins.tokens.batches import TokenBatch
+
+# Small, so that a call of many passages becomes several batches, as it does with a model.
+_BATCH_TOKENS = 4096
+
+
+class WordBackend:
+    """Keeps the words of the query: a token's probability is 1.0 when the query has it too, and 0.0 otherwise.
+
+    A sentence's probability is thus the share of its tokens that occur in the query, and a text's relevance the share
+    of the query's tokens that occur in it. The company in a batch changes nothing.
+
+    Args:
+        seconds: How long each forward pass takes; the interpreter is free meanwhile, as with a real model.
+    """
+
+    description = "words, no model"
+    max_batch_tokens = _BATCH_TOKENS
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+
+    def forward(self, batch: TokenBatch) -> BatchScores:
+        """Score every row by the words that its query and its text have in common."""
+        time.sleep(self._seconds)
+        relevance = np.zeros(len(batch.ids), dtype=np.float32)
+        keep = np.zeros(batch.ids.shape, dtype=np.float32)
+        for row, (ids, length) in enumerate(zip(batch.ids, batch.mask.sum(axis=1), strict=True)):
+            window = ids[:length]
+            # The token that ends a window also stands between query and text, in every pair template there is.
+            between = int(np.argmax(window == window[-1]))
+            query, text = window[1:between], window[between:]
+            keep[row, between:length] = np.isin(text, query)
+            relevance[row] = np.isin(np.unique(query), text).mean()
+        return BatchScores(relevance, keep)
+
+
+class FailingBackend:
+    """Fails in every forward pass."""
+
+    description = "always fails"
+    max_batch_tokens = _BATCH_TOKENS
+
+    def forward(self, batch: TokenBatch) -> BatchScores:
+        """Raise a BackendError."""
+        raise BackendError(f"This backend always fails; it was given {len(batch.ids)} rows.")

@@ -1,0 +1,277 @@
+"""What every adapter promises, as tests to inherit."""
+
+import asyncio
+import copy
+import json
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import pytest
+
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.sharing import SharedScorer
+from provence_plugins.errors import BackendError
+from provence_plugins.integrations.metadata import METADATA_KEY
+from provence_plugins.testing.backends import FailingBackend, WordBackend
+
+AdapterT = TypeVar("AdapterT")
+ThingT = TypeVar("ThingT")
+
+QUERY = "castle towers"
+RELEVANT = "The castle has nine towers. Sheep graze on the meadow."
+RELEVANT_PRUNED = "The castle has nine towers. "
+IRRELEVANT = "Sheep graze on the meadow. They are white."
+THRESHOLD = 0.2
+
+# An adapter that scores in the event loop blocks it as long as this. Shorter pauses may come from a busy machine.
+_FORWARD_SECONDS = 1.0
+
+
+class Item(NamedTuple):
+    """What an adapter works on, without the framework around it.
+
+    Attributes:
+        id: The framework's own id of it.
+        text: What the adapter prunes.
+        metadata: Whatever belongs to it.
+        relevance: The score in the place where the framework's users look for it; None when there is none.
+    """
+
+    id: str
+    text: str
+    metadata: dict[str, Any]  # as the frameworks have it
+    relevance: float | None = None
+
+
+class AdapterContract(ABC, Generic[AdapterT, ThingT]):
+    """Inherit, fill the five hooks, and pytest runs the tests; the subclass's name begins with "Test".
+
+    "Things" are what the framework passes around: documents, nodes.
+    """
+
+    # Any: an adapter's fields are of many types, and each test knows its own.
+    @abstractmethod
+    def make(self, **fields: Any) -> AdapterT:
+        """An adapter with these fields of `PruningFields`; `model` is an open `Pruner`."""
+
+    @abstractmethod
+    def wrap(self, items: Sequence[Item]) -> list[ThingT]:
+        """The framework's things with these ids, texts and metadata."""
+
+    @abstractmethod
+    def read(self, thing: ThingT) -> Item:
+        """The reverse of `wrap`."""
+
+    @abstractmethod
+    def prune(self, adapter: AdapterT, query: str, things: Sequence[ThingT]) -> list[ThingT]:
+        """Call the adapter as the framework does."""
+
+    @abstractmethod
+    async def aprune(self, adapter: AdapterT, query: str, things: Sequence[ThingT]) -> list[ThingT]:
+        """Call the adapter as the framework does in asyncio."""
+
+    def test_what_it_is_given_stays_as_it_is(self) -> None:
+        things = self.wrap(_items(RELEVANT, IRRELEVANT, "", RELEVANT))
+        before = copy.deepcopy(things)
+        self.prune(self._make(), QUERY, things)
+        asyncio.run(self.aprune(self._make(), QUERY, things))
+        assert things == before
+        assert [self.read(thing) for thing in things] == [self.read(thing) for thing in before]
+
+    @pytest.mark.parametrize("query", [QUERY, " "], ids=["pruned", "passed through"])
+    def test_what_comes_out_is_a_new_list_of_new_things(self, query: str) -> None:
+        things = self.wrap(_items(RELEVANT, RELEVANT))
+        for result in (
+            self.prune(self._make(), query, things),
+            asyncio.run(self.aprune(self._make(), query, things)),
+        ):
+            assert type(result) is list
+            assert result is not things
+            for new, old in zip(result, things, strict=True):
+                assert type(new) is type(old)
+                assert new is not old
+                assert self.read(new).metadata is not self.read(old).metadata
+
+    def test_what_does_not_help_goes(self) -> None:
+        result = self._run(self._make(), QUERY, _items(RELEVANT, IRRELEVANT, RELEVANT))
+        assert [(item.id, item.text) for item in result] == [("0", RELEVANT_PRUNED), ("2", RELEVANT_PRUNED)]
+
+    def test_ids_and_metadata_stay(self) -> None:
+        given = _items(RELEVANT, RELEVANT)
+        for new, old in zip(self._run(self._make(), QUERY, given), given, strict=True):
+            assert new.id == old.id
+            assert {key: new.metadata[key] for key in old.metadata} == old.metadata
+
+    def test_what_it_writes_is_plain_json_and_finite(self) -> None:
+        for item in self._run(self._make(), QUERY, _items(RELEVANT, "", RELEVANT)):
+            assert json.loads(json.dumps(item.metadata, allow_nan=False)) == item.metadata
+            assert item.relevance is None or (type(item.relevance) is float and math.isfinite(item.relevance))
+
+    def test_relevance_says_how_well_a_text_answers(self) -> None:
+        full, half = self._run(self._make(), QUERY, _items(RELEVANT, "The castle is old."))
+        assert full.relevance is not None
+        assert half.relevance is not None
+        assert full.relevance > half.relevance
+
+    def test_the_entry_says_what_was_kept(self) -> None:
+        [item] = self._run(self._make(), QUERY, _items(RELEVANT))
+        entry = item.metadata[METADATA_KEY]
+        assert entry["kept"] == [[0, len(RELEVANT_PRUNED)]]
+        assert 0 < entry["tokens_after"] < entry["tokens_before"]
+        assert isinstance(entry["version"], str)
+
+    def test_the_entry_can_be_renamed_or_left_out(self) -> None:
+        [renamed] = self._run(self._make(metadata_key="pruned"), QUERY, _items(RELEVANT))
+        [silent] = self._run(self._make(metadata_key=None), QUERY, _items(RELEVANT))
+        assert "pruned" in renamed.metadata
+        assert METADATA_KEY not in renamed.metadata
+        assert silent.metadata.keys() == renamed.metadata.keys() - {"pruned"}
+
+    def test_nothing_in_nothing_out(self) -> None:
+        assert self._run(self._make(), QUERY, []) == []
+
+    @pytest.mark.parametrize("text", ["", " ", "\n\t\u00a0"], ids=["empty", "blank", "white space"])
+    def test_a_text_without_words_passes_through(self, text: str) -> None:
+        result = self._run(self._make(), QUERY, _items(RELEVANT, text))
+        assert [(item.id, item.text) for item in result] == [("0", RELEVANT_PRUNED), ("1", text)]
+        assert [item.text for item in self._run(self._make(), QUERY, _items(text))] == [text]
+
+    @pytest.mark.parametrize("query", ["", "  \n"], ids=["empty", "blank"])
+    def test_a_query_without_words_leaves_everything(self, query: str) -> None:
+        given = self.wrap(_items(IRRELEVANT, "", RELEVANT))
+        result = self._run(self._make(top_n=1), query, _items(IRRELEVANT, "", RELEVANT))
+        assert result == [self.read(thing) for thing in given]
+
+    def test_equal_texts_are_told_apart(self) -> None:
+        given = [Item(id, RELEVANT, {"page": page}) for page, id in enumerate("abc")]
+        result = self._run(self._make(), QUERY, given)
+        assert [(item.id, item.metadata["page"]) for item in result] == [("a", 0), ("b", 1), ("c", 2)]
+
+    def test_top_n_keeps_the_most_relevant(self) -> None:
+        given = _items("The castle is old.", RELEVANT, "Towers fall.", "Castle towers are high.")
+        assert [item.id for item in self._run(self._make(top_n=2), QUERY, given)] == ["1", "3"]
+
+    def test_order_by_relevance(self) -> None:
+        given = _items("The castle is old.", RELEVANT)
+        assert [item.id for item in self._run(self._make(order="relevance"), QUERY, given)] == ["1", "0"]
+
+    def test_max_tokens_is_never_passed(self) -> None:
+        given = _items(*["The castle has nine towers."] * 5)
+        result = self._run(self._make(max_tokens=14), QUERY, given)
+        assert 0 < sum(item.metadata[METADATA_KEY]["tokens_after"] for item in result) <= 14
+
+    @pytest.mark.parametrize(
+        ("when_empty", "texts"),
+        [("drop", []), ("keep_best", ["Sheep graze on the meadow. "]), ("keep_all", [IRRELEVANT])],
+        ids=["drop", "keep_best", "keep_all"],
+    )
+    def test_when_no_sentence_helps(self, when_empty: str, texts: list[str]) -> None:
+        result = self._run(self._make(when_empty=when_empty), QUERY, _items(IRRELEVANT))
+        assert [item.text for item in result] == texts
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            RELEVANT,
+            f"{IRRELEVANT} The castle stands. {IRRELEVANT} Towers fall.",
+            "𝒳😀 sheep 🐑 graze. The castle 🏰 has 𝟗 towers 🗼. 👩‍👩‍👧 live there.",
+            "קרא את הספר. The castle towers! 城は古い。塔は castle です。",
+            "# Castle\n\nSheep graze.\n\n- towers\n- sheep\n",
+        ],
+        ids=["plain", "two places", "beyond the BMP", "many scripts", "markdown"],
+    )
+    def test_kept_spans_cut_the_result_out_of_the_original(self, text: str) -> None:
+        [item] = self._run(self._make(), QUERY, _items(text))
+        assert 0 < len(item.text) < len(text)
+        assert "".join(text[start:end] for start, end in item.metadata[METADATA_KEY]["kept"]) == item.text
+
+    def test_a_thousand_texts(self) -> None:
+        given = _items(*[RELEVANT, IRRELEVANT] * 500)
+        result = self._run(self._make(), QUERY, given)
+        assert [item.id for item in result] == [str(number) for number in range(0, 1000, 2)]
+        assert {item.text for item in result} == {RELEVANT_PRUNED}
+
+    def test_many_calls_at_once_give_what_each_gives_alone(self) -> None:
+        adapter = self._make()
+        calls = [_items(RELEVANT, f"The castle has {number} towers. It is old.", IRRELEVANT) for number in range(50)]
+        alone = [self._read_all(self.prune(adapter, QUERY, self.wrap(call))) for call in calls]
+
+        async def together() -> list[list[ThingT]]:
+            return await asyncio.gather(*(self.aprune(adapter, QUERY, self.wrap(call)) for call in calls))
+
+        assert [self._read_all(result) for result in asyncio.run(together())] == alone
+
+    def test_the_event_loop_is_never_blocked(self) -> None:
+        with Pruner(backend=WordBackend(_FORWARD_SECONDS), scorer=SharedScorer) as pruner:
+            adapter = self._make(model=pruner)
+
+            async def longest_block() -> float:
+                call = asyncio.create_task(self.aprune(adapter, QUERY, self.wrap(_items(RELEVANT))))
+                longest, last = 0.0, time.monotonic()
+                while not call.done():
+                    await asyncio.sleep(0.01)
+                    longest, last = max(longest, time.monotonic() - last), time.monotonic()
+                assert self._read_all(await call)[0].text == RELEVANT_PRUNED
+                return longest
+
+            assert asyncio.run(longest_block()) < _FORWARD_SECONDS
+
+    @pytest.mark.parametrize("on_error", ["raise", "keep"])
+    def test_a_call_can_be_cancelled_and_the_next_one_works(self, on_error: str) -> None:
+        with Pruner(backend=WordBackend(_FORWARD_SECONDS), scorer=SharedScorer) as pruner:
+            adapter = self._make(model=pruner, on_error=on_error)
+
+            async def cancel_one() -> list[ThingT]:
+                call = asyncio.create_task(self.aprune(adapter, QUERY, self.wrap(_items(RELEVANT))))
+                await asyncio.sleep(_FORWARD_SECONDS / 10)
+                call.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await call
+                return await self.aprune(adapter, QUERY, self.wrap(_items(RELEVANT)))
+
+            assert self._read_all(asyncio.run(cancel_one()))[0].text == RELEVANT_PRUNED
+
+    def test_a_failure_comes_out(self) -> None:
+        with Pruner(backend=FailingBackend()) as pruner:
+            adapter = self._make(model=pruner)
+            things = self.wrap(_items(RELEVANT))
+            with pytest.raises(BackendError):
+                self.prune(adapter, QUERY, things)
+            with pytest.raises(BackendError):
+                asyncio.run(self.aprune(adapter, QUERY, things))
+
+    def test_a_failure_keeps_everything_where_that_is_asked_for(self) -> None:
+        given = _items(IRRELEVANT, "", RELEVANT)
+        with Pruner(backend=FailingBackend()) as pruner:
+            result = self._run(self._make(model=pruner, on_error="keep", top_n=1), QUERY, given)
+        assert result == [self.read(thing) for thing in self.wrap(given)]
+
+    # Any: see `make`.
+    def _make(self, **fields: Any) -> AdapterT:
+        return self.make(**{"model": _word_pruner(), "threshold": THRESHOLD, **fields})
+
+    def _run(self, adapter: AdapterT, query: str, items: Sequence[Item]) -> list[Item]:
+        """What comes out, once both ways of calling have given the same."""
+        result = self._read_all(self.prune(adapter, query, self.wrap(items)))
+        assert self._read_all(asyncio.run(self.aprune(adapter, query, self.wrap(items)))) == result
+        return result
+
+    def _read_all(self, things: Sequence[ThingT]) -> list[Item]:
+        return [self.read(thing) for thing in things]
+
+
+@cache
+def _word_pruner() -> Pruner:
+    """One for all tests, like a program has; its threads end with the process."""
+    return Pruner(backend=WordBackend(), scorer=SharedScorer)
+
+
+def _items(*texts: str) -> list[Item]:
+    return [
+        Item(str(number), text, {"source": f"{number}.txt", "page": {"number": number, "tags": ["a", "ü"]}})
+        for number, text in enumerate(texts)
+    ]

@@ -1,0 +1,117 @@
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pydantic import ValidationError
+
+from provence_plugins import Passage, Pruner, PruningPolicy
+from provence_plugins.errors import BackendError, CheckpointNotFoundError, InvalidInputError
+from provence_plugins.integrations.fields import EngineFields, PruningFields, _LoadedPruners
+from provence_plugins.testing import FailingBackend, WordBackend
+
+PASSAGES = [Passage("The castle is old. Sheep graze.")]
+
+
+@pytest.fixture(scope="module")
+def words() -> Iterator[Pruner]:
+    with Pruner(backend=WordBackend()) as pruner:
+        yield pruner
+
+
+def test_the_fields_are_those_of_the_policy() -> None:
+    policy = PruningPolicy(0.5, 3, 100, True, False, 2, "keep_best", "relevance")
+    chosen = {name: getattr(policy, name) for name in PruningPolicy.__dataclass_fields__}
+    assert PruningFields(**chosen).policy == policy
+    assert PruningFields().policy == PruningPolicy()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"threshold": 2.0}, {"top_n": 0}, {"when_empty": "never"}, {"on_error": "ignore"}, {"metadata_key": ""}, {"k": 3}],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_impossible_fields_are_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        PruningFields(**fields)  # type: ignore[arg-type]
+
+
+def test_a_pruner_brings_its_own_backend(words: Pruner) -> None:
+    with pytest.raises(ValidationError, match="Leave out backend and device"):
+        EngineFields(model=words, backend="onnx")
+
+
+def test_many_threads_load_one_model_once() -> None:
+    loaded, start = _LoadedPruners(), threading.Barrier(8)
+    choice = EngineFields()._choice
+
+    def get() -> Pruner:
+        start.wait()
+        return loaded.get(choice)
+
+    with ThreadPoolExecutor(8) as pool:
+        pruners = {future.result() for future in [pool.submit(get) for _ in range(8)]}
+    assert len(pruners) == 1
+    pruners.pop().close()
+
+
+def test_adapters_with_equal_fields_share_one_model() -> None:
+    first, *others = [PruningFields(top_n=number).pruner for number in range(1, 50)]
+    assert all(other is first for other in others)
+    assert EngineFields().pruner is first
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_process_loads_a_model_of_its_own() -> None:
+    code = (
+        "import os, signal\n"
+        "from provence_plugins.integrations.fields import PruningFields\n"
+        "from provence_plugins.types import Passage\n"
+        "fields, passages = PruningFields(), [Passage('Paris is a city.')]\n"
+        "fields.prune_passages('What is Paris?', passages)\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    signal.alarm(60)\n"  # a child that hangs ends by itself
+        "    os._exit(0 if fields.prune_passages('What is Paris?', passages) else 1)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert run.stdout == "0\n"
+
+
+@pytest.mark.parametrize(("query", "passages"), [(" ", PASSAGES), ("castle", [])], ids=["blank query", "no passages"])
+def test_without_work_nothing_is_loaded(query: str, passages: list[Passage]) -> None:
+    fields = PruningFields(model="no/such/model")
+    assert fields.prune_passages(query, passages) is None
+    assert asyncio.run(fields.aprune_passages(query, passages)) is None
+
+
+@pytest.mark.parametrize("key", ["title", "heading", None])
+def test_the_title_comes_from_the_metadata(key: str | None) -> None:
+    metadata = {"title": "Castles", "heading": 3}
+    assert PruningFields(title_key=key).title_of(metadata) == ("Castles" if key == "title" else None)
+    assert PruningFields().title_of({}) is None
+
+
+def test_errors_come_out_or_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with Pruner(backend=FailingBackend()) as pruner:
+        with pytest.raises(BackendError):
+            PruningFields(model=pruner).prune_passages("castle", PASSAGES)
+        assert PruningFields(model=pruner, on_error="keep").prune_passages("castle", PASSAGES) is None
+    assert "Pruning failed, everything is kept: This backend always fails" in caplog.text
+
+
+def test_a_model_that_is_not_there_is_an_error_like_any_other(tmp_path_factory: pytest.TempPathFactory) -> None:
+    nowhere = tmp_path_factory.getbasetemp() / "nowhere"
+    with pytest.raises(CheckpointNotFoundError):
+        PruningFields(model=nowhere).prune_passages("castle", PASSAGES)
+    assert asyncio.run(PruningFields(model=nowhere, on_error="keep").aprune_passages("castle", PASSAGES)) is None
+
+
+def test_a_query_that_is_no_string_is_refused(words: Pruner) -> None:
+    with pytest.raises(InvalidInputError):
+        PruningFields(model=words).prune_passages(7, PASSAGES)  # type: ignore[arg-type]

@@ -1,0 +1,330 @@
+import asyncio
+import copy
+import json
+import logging
+import pickle
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.base import BaseEvent
+from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import (
+    BaseNode,
+    Document,
+    ImageNode,
+    IndexNode,
+    MediaResource,
+    MetadataMode,
+    Node,
+    NodeRelationship,
+    NodeWithScore,
+    QueryBundle,
+    RelatedNodeInfo,
+    TextNode,
+)
+from pydantic import Field
+from pydantic_core import PydanticSerializationError
+
+from provence_plugins import Pruner, SharedScorer
+from provence_plugins.errors import BackendError, InvalidInputError
+from provence_plugins.integrations.llama_index import ProvencePostprocessor
+from provence_plugins.integrations.metadata import METADATA_KEY, RETRIEVAL_KEY
+from provence_plugins.testing import AdapterContract, FailingBackend, Item, WordBackend
+
+QUERY = "castle towers"
+TEXT = "The castle has nine towers. Sheep graze on the meadow."
+PRUNED = "The castle has nine towers. "
+SHEEP = "Sheep graze on the meadow."
+
+
+class TestProvencePostprocessor(AdapterContract[ProvencePostprocessor, NodeWithScore]):
+    def make(self, **fields: Any) -> ProvencePostprocessor:
+        return ProvencePostprocessor(**fields)
+
+    def wrap(self, items: Sequence[Item]) -> list[NodeWithScore]:
+        return [NodeWithScore(node=self.node(item), score=item.relevance) for item in items]
+
+    def node(self, item: Item) -> BaseNode:
+        return TextNode(id_=item.id, text=item.text, metadata=dict(item.metadata))
+
+    def read(self, thing: NodeWithScore) -> Item:
+        return Item(thing.node_id, thing.get_content(metadata_mode=MetadataMode.NONE), thing.metadata, thing.score)
+
+    def prune(self, adapter: ProvencePostprocessor, query: str, things: Sequence[NodeWithScore]) -> list[NodeWithScore]:
+        return adapter.postprocess_nodes(list(things), query_str=query)
+
+    async def aprune(
+        self, adapter: ProvencePostprocessor, query: str, things: Sequence[NodeWithScore]
+    ) -> list[NodeWithScore]:
+        return await adapter.apostprocess_nodes(list(things), query_bundle=QueryBundle(query))
+
+
+class TestProvencePostprocessorOnDocuments(TestProvencePostprocessor):
+    """A `Document` holds its text in a media resource."""
+
+    def node(self, item: Item) -> BaseNode:
+        return Document(id_=item.id, text=item.text, metadata=dict(item.metadata))
+
+
+@pytest.fixture(scope="module")
+def words() -> Iterator[Pruner]:
+    with Pruner(backend=WordBackend(), scorer=SharedScorer) as pruner:
+        yield pruner
+
+
+@pytest.fixture
+def post(words: Pruner) -> ProvencePostprocessor:
+    return ProvencePostprocessor(model=words, threshold=0.2)
+
+
+def prune_one(post: ProvencePostprocessor, node: BaseNode, score: float | None = None) -> NodeWithScore:
+    [pruned] = post.postprocess_nodes([NodeWithScore(node=node, score=score)], query_str=QUERY)
+    return pruned
+
+
+def run(post: ProvencePostprocessor, nodes: list[NodeWithScore], query: str, is_async: bool) -> list[NodeWithScore]:
+    if is_async:
+        return asyncio.run(post.apostprocess_nodes(nodes, query_str=query))
+    return post.postprocess_nodes(nodes, query_str=query)
+
+
+def test_it_is_a_node_postprocessor() -> None:
+    assert issubclass(ProvencePostprocessor, BaseNodePostprocessor)
+    assert ProvencePostprocessor.class_name() == "ProvencePostprocessor"
+
+
+def test_relationships_and_character_positions_stay(post: ProvencePostprocessor) -> None:
+    source = RelatedNodeInfo(node_id="source")
+    node = TextNode(
+        text=TEXT,
+        start_char_idx=100,
+        end_char_idx=154,
+        relationships={NodeRelationship.SOURCE: source},
+        embedding=[0.5, 0.25],
+        metadata_separator=" | ",
+    )
+    pruned = prune_one(post, node)
+    assert pruned.text == PRUNED
+    assert pruned.node.relationships == {NodeRelationship.SOURCE: source}
+    assert pruned.node.ref_doc_id == "source"
+    assert isinstance(pruned.node, TextNode)
+    assert (pruned.node.start_char_idx, pruned.node.end_char_idx) == (100, 154)
+    assert (pruned.node.embedding, pruned.node.metadata_separator) == ([0.5, 0.25], " | ")
+
+
+def test_what_is_changed_in_the_copy_stays_there(post: ProvencePostprocessor) -> None:
+    node = TextNode(text=TEXT, metadata={"page": 1}, excluded_llm_metadata_keys=["page"])
+    before = copy.deepcopy(node)
+    pruned = prune_one(post, node)
+    pruned.node.metadata["page"] = 2
+    pruned.node.excluded_llm_metadata_keys.append("x")
+    pruned.node.excluded_embed_metadata_keys.append("x")
+    pruned.node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id="source")
+    assert node == before
+
+
+def test_the_score_is_the_relevance_and_the_retrievers_moves_to_the_metadata(post: ProvencePostprocessor) -> None:
+    pruned = prune_one(post, TextNode(text=TEXT), score=0.75)
+    assert pruned.score == 1.0
+    assert type(pruned.score) is float
+    assert pruned.metadata[RETRIEVAL_KEY] == 0.75
+    assert json.loads(pruned.to_json())["score"] == 1.0
+
+
+def test_without_a_retrievers_score_none_is_written(post: ProvencePostprocessor) -> None:
+    assert RETRIEVAL_KEY not in prune_one(post, TextNode(text=TEXT)).metadata
+
+
+def test_a_retrievers_score_that_another_reranker_kept_stays(post: ProvencePostprocessor) -> None:
+    pruned = prune_one(post, TextNode(text=TEXT, metadata={RETRIEVAL_KEY: 0.25}), score=0.75)
+    assert pruned.metadata[RETRIEVAL_KEY] == 0.25
+
+
+def test_prompts_and_embeddings_show_the_metadata_as_before(post: ProvencePostprocessor) -> None:
+    node = TextNode(text=TEXT, metadata={"page": 1, "hash": "f00"}, excluded_llm_metadata_keys=["hash"])
+    pruned = prune_one(post, node, score=0.75)
+    assert METADATA_KEY in pruned.metadata
+    assert pruned.get_content(MetadataMode.LLM) == f"page: 1\n\n{PRUNED}".strip()
+    assert pruned.get_content(MetadataMode.EMBED) == f"page: 1\nhash: f00\n\n{PRUNED}".strip()
+
+
+def test_hidden_keys_are_listed_once_however_often_a_node_is_pruned(post: ProvencePostprocessor) -> None:
+    twice = prune_one(post, prune_one(post, TextNode(text=TEXT), score=0.5).node, score=0.5)
+    assert sorted(twice.node.excluded_llm_metadata_keys) == [METADATA_KEY, RETRIEVAL_KEY]
+    assert sorted(twice.node.excluded_embed_metadata_keys) == [METADATA_KEY, RETRIEVAL_KEY]
+
+
+def test_the_model_reads_the_text_without_its_metadata(post: ProvencePostprocessor) -> None:
+    node = TextNode(text=f"{TEXT} Towers fall.", metadata={"topic": "castle towers"})
+    assert prune_one(post, node).text == f"{PRUNED}Towers fall."
+    assert post.postprocess_nodes([NodeWithScore(node=TextNode(text=SHEEP, metadata=node.metadata))], None, QUERY) == []
+
+
+def test_the_title_in_the_metadata_is_read(words: Pruner) -> None:
+    node = TextNode(text="Towers fall.", metadata={"title": "Castle"})
+    assert prune_one(ProvencePostprocessor(model=words), node).score == 1.0
+    assert prune_one(ProvencePostprocessor(model=words, title_key=None), node).score == 0.5
+
+
+def test_the_media_resource_of_a_document_is_kept(post: ProvencePostprocessor) -> None:
+    resource = MediaResource(text=TEXT, mimetype="text/markdown", url="https://example.org/castle")
+    document = Document(text_resource=resource)
+    pruned = prune_one(post, document).node
+    assert isinstance(pruned, Document)
+    assert pruned.text_resource == resource.model_copy(update={"text": PRUNED})
+    assert resource.text == TEXT
+
+
+PASSING = {
+    "image": ImageNode(text=SHEEP, image_path="sheep.png"),
+    "index node with an object": IndexNode(text=SHEEP, index_id="index", obj=threading.Lock),
+    "text with an image": Node(
+        text_resource=MediaResource(text=SHEEP), image_resource=MediaResource(data=b"x", mimetype="image/png")
+    ),
+    "text with sound": Node(
+        text_resource=MediaResource(text=SHEEP), audio_resource=MediaResource(data=b"x", mimetype="audio/mpeg")
+    ),
+    "empty": TextNode(text=""),
+    "node without text": Node(),
+}
+
+
+@pytest.mark.parametrize("node", PASSING.values(), ids=PASSING.keys())
+@pytest.mark.parametrize("order", ["input", "relevance"])
+def test_what_is_more_or_less_than_text_passes_through_in_its_place(words: Pruner, node: BaseNode, order: str) -> None:
+    post = ProvencePostprocessor.from_dict({"threshold": 0.2, "top_n": 2, "order": order}, model=words)
+    nodes = [
+        NodeWithScore(node=TextNode(id_="sheep", text=SHEEP)),
+        NodeWithScore(node=TextNode(id_="half", text="The castle is old.")),
+        NodeWithScore(node=node, score=0.5),
+        NodeWithScore(node=TextNode(id_="full", text=TEXT)),
+    ]
+    first, same, last = post.postprocess_nodes(nodes, query_str=QUERY)
+    assert same == nodes[2]
+    assert [first.node_id, last.node_id] == (["half", "full"] if order == "input" else ["full", "half"])
+
+
+def test_an_index_node_without_an_object_is_text(post: ProvencePostprocessor) -> None:
+    pruned = prune_one(post, IndexNode(text=TEXT, index_id="chapter")).node
+    assert isinstance(pruned, IndexNode)
+    assert (pruned.text, pruned.index_id) == (PRUNED, "chapter")
+
+
+def test_without_a_query_everything_stays(post: ProvencePostprocessor) -> None:
+    nodes = [NodeWithScore(node=TextNode(text=SHEEP), score=0.5)]
+    assert post.postprocess_nodes(nodes) == nodes
+    assert asyncio.run(post.apostprocess_nodes(nodes)) == nodes
+
+
+def test_one_query_is_enough(post: ProvencePostprocessor) -> None:
+    with pytest.raises(ValueError, match="both"):
+        post.postprocess_nodes([], QueryBundle(QUERY), QUERY)
+
+
+class Recorder(BaseEventHandler):
+    events: list[BaseEvent] = Field(default_factory=list)
+
+    # Any: as the base class has it.
+    def handle(self, event: BaseEvent, **kwargs: Any) -> None:
+        if isinstance(event, ReRankStartEvent | ReRankEndEvent):
+            self.events.append(event)
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    root, recorder = get_dispatcher(), Recorder()
+    root.add_event_handler(recorder)
+    yield recorder
+    root.event_handlers.remove(recorder)
+
+
+# Any, here and below: payloads as LlamaIndex has them.
+class Callbacks(BaseCallbackHandler):
+    def __init__(self) -> None:
+        super().__init__([], [])
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def on_event_start(
+        self, event_type: CBEventType, payload: dict[str, Any] | None = None, event_id: str = "", **_: Any
+    ) -> str:
+        self.calls += [("start", payload or {})] if event_type == CBEventType.RERANKING else []
+        return event_id
+
+    def on_event_end(self, event_type: CBEventType, payload: dict[str, Any] | None = None, **_: Any) -> None:
+        self.calls += [("end", payload or {})] if event_type == CBEventType.RERANKING else []
+
+    def start_trace(self, trace_id: str | None = None) -> None: ...
+
+    def end_trace(self, trace_id: str | None = None, trace_map: dict[str, list[str]] | None = None) -> None: ...
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("query", [QUERY, ""], ids=["query", "no query"])
+@pytest.mark.parametrize("texts", [[TEXT, SHEEP], []], ids=["nodes", "no nodes"])
+def test_both_event_systems_hear_the_start_and_the_end(
+    words: Pruner, recorder: Recorder, is_async: bool, query: str, texts: list[str]
+) -> None:
+    callbacks = Callbacks()
+    post = ProvencePostprocessor(model=words, threshold=0.2, callback_manager=CallbackManager([callbacks]))
+    nodes = [NodeWithScore(node=TextNode(text=text)) for text in texts]
+    remaining = run(post, nodes, query, is_async)
+    start, end = recorder.events
+    assert isinstance(start, ReRankStartEvent)
+    assert isinstance(end, ReRankEndEvent)
+    assert (start.query, start.nodes, start.top_n, start.model_name) == (query, nodes, len(nodes), post.model_name)
+    assert end.nodes == remaining
+    assert callbacks.calls == [
+        (
+            "start",
+            {
+                EventPayload.NODES: nodes,
+                EventPayload.MODEL_NAME: post.model_name,
+                EventPayload.QUERY_STR: query,
+                EventPayload.TOP_K: len(nodes),
+            },
+        ),
+        ("end", {EventPayload.NODES: remaining}),
+    ]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_failure_closes_the_events_too(recorder: Recorder, is_async: bool) -> None:
+    callbacks = Callbacks()
+    nodes = [NodeWithScore(node=TextNode(text=TEXT))]
+    with Pruner(backend=FailingBackend()) as pruner:
+        post = ProvencePostprocessor(model=pruner, callback_manager=CallbackManager([callbacks]))
+        with pytest.raises(BackendError):
+            run(post, nodes, QUERY, is_async)
+    start, end = recorder.events
+    assert isinstance(start, ReRankStartEvent)
+    assert isinstance(end, ReRankEndEvent)
+    assert end.nodes == []
+    assert [name for name, _ in callbacks.calls] == ["start", "end"]
+    assert isinstance(callbacks.calls[1][1][EventPayload.EXCEPTION], BackendError)
+
+
+def test_it_can_be_written_down_and_pickled() -> None:
+    post = ProvencePostprocessor(threshold=0.3, top_n=4, when_empty="keep_best", on_error="keep")
+    written = json.loads(json.dumps(post.to_dict()))
+    for again in (ProvencePostprocessor.from_dict(written), pickle.loads(pickle.dumps(post)), copy.deepcopy(post)):
+        assert type(again) is ProvencePostprocessor
+        assert again.to_dict() == written
+        assert again.policy == post.policy
+
+
+def test_around_a_pruner_it_can_not_be_written_down_nor_pickled(
+    post: ProvencePostprocessor, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        with pytest.raises(PydanticSerializationError, match="Give model by folder or name"):
+            post.to_dict()
+        with pytest.raises(InvalidInputError, match="Give model by folder or name"):
+            pickle.dumps(post)
+    assert not caplog.records

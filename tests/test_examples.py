@@ -1,0 +1,24 @@
+"""The example programs run as they are, and what they print is worth seeing."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+# What does not depend on the model that ships: a better one keeps other sentences.
+PRINTED = {
+    "langchain_agent.py": ["--- human ---", "--- tool ---", "tokens became"],
+    "llama_index_citations.py": ["Source 1:", "[1] ", "relevance ", "    characters "],
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_an_example_runs(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", [name])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    printed = capsys.readouterr().out
+    for text in PRINTED[name]:
+        assert text in printed
