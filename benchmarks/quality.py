@@ -141,7 +141,15 @@ def _with_threshold(
 
 def _markdown(rows: Sequence[Row]) -> str:
     kept = [f"kept at {share:.0%} removed" for share in REMOVED_SHARES]
-    columns = ["method", *kept, f"95 % interval at {_INTERVAL_AT:.0%}", "within passages", "average precision", "MRR"]
+    columns = [
+        "method",
+        *kept,
+        f"95 % interval at {_INTERVAL_AT:.0%}",
+        "within passages",
+        "average precision",
+        "MRR",
+        "nDCG@10",
+    ]
     lines = [
         [
             row.method,
@@ -150,6 +158,7 @@ def _markdown(rows: Sequence[Row]) -> str:
             " / ".join(f"{100 * share:.1f}" for share in row.report.kept_within),
             f"{row.report.average_precision:.3f}",
             f"{row.report.reciprocal_rank:.3f}",
+            f"{row.report.ndcg:.3f}",
         ]
         for row in rows
     ]

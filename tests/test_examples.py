@@ -1,5 +1,6 @@
 """The example programs run as they are, and what they print is worth seeing."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -22,3 +23,15 @@ def test_an_example_runs(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     printed = capsys.readouterr().out
     for text in PRINTED[name]:
         assert text in printed
+
+
+def test_the_chain_shows_its_prompt_before_and_after(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["langchain_rag.py"])
+    runpy.run_path(str(EXAMPLES / "langchain_rag.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    before, after = map(int, re.findall(r"pruning: about (\d+) tokens", printed))
+    assert 0 < after < before / 2
+    assert printed.count("Answer from the context alone.") == 2
+    assert "code generator emits no code" in printed.split("===== after")[1]

@@ -1,5 +1,6 @@
 """How well a pruner keeps what answers a question while it removes the rest."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -210,7 +211,22 @@ def mean_reciprocal_rank(groups: Iterable[tuple[float, Sequence[float]]]) -> flo
     Args:
         groups: For each question the relevance of its positive, and those of its negatives.
     """
-    return fmean(1.0 / (1 + sum(negative >= positive for negative in negatives)) for positive, negatives in groups)
+    return fmean(1.0 / _rank(positive, negatives) for positive, negatives in groups)
+
+
+def mean_ndcg(groups: Iterable[tuple[float, Sequence[float]]], *, at: int = 10) -> float:
+    """Mean normalised discounted cumulative gain of the first ranks, with one relevant passage for each question.
+
+    Args:
+        groups: As for `mean_reciprocal_rank`.
+        at: Ranks that count.
+    """
+    ranks = [_rank(positive, negatives) for positive, negatives in groups]
+    return fmean(1.0 / math.log2(1 + rank) if rank <= at else 0.0 for rank in ranks)
+
+
+def _rank(positive: float, negatives: Sequence[float]) -> int:
+    return 1 + sum(negative >= positive for negative in negatives)
 
 
 def _kept(examples: Sequence[ScoredExample], threshold: float) -> float:

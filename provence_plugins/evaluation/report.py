@@ -15,6 +15,7 @@ from provence_plugins.evaluation.metrics import (
     average_precision,
     calibration_error,
     kept_at_removal,
+    mean_ndcg,
     mean_over_sources,
     mean_reciprocal_rank,
 )
@@ -40,6 +41,7 @@ class QualityReport:
         average_precision: Of ranking the sentences of a passage that holds an answer.
         calibration_error: Of the sentence probabilities, see `metrics.calibration_error`.
         reciprocal_rank: Mean reciprocal rank of a passage among the negatives of its question.
+        ndcg: Normalised discounted cumulative gain of the first ten ranks, of the same.
     """
 
     questions: int
@@ -48,6 +50,7 @@ class QualityReport:
     average_precision: float
     calibration_error: float
     reciprocal_rank: float
+    ndcg: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,15 @@ class Judged:
         by_source: dict[str, list[tuple[float, list[float]]]] = defaultdict(list)
         for source, positive, negatives in self.ranked:
             by_source[source].append((positive, negatives))
-        ranks = [mean_reciprocal_rank(groups) for groups in by_source.values()]
+        groups = list(by_source.values())
         return QualityReport(
             questions=len(self.scored),
             kept=_kept(self.scored),
             kept_within=_kept([example.alone for example in self.scored]),
             average_precision=mean_over_sources(self.scored, average_precision),
             calibration_error=calibration_error(self.scored),
-            reciprocal_rank=float(np.mean(ranks)) if ranks else 0.0,
+            reciprocal_rank=_mean(mean_reciprocal_rank(group) for group in groups),
+            ndcg=_mean(mean_ndcg(group) for group in groups),
         )
 
 
@@ -112,6 +116,12 @@ def judge(examples: Iterable[Example], method: Method, *, splitter: SplitterName
         if negatives[example.id]
     ]
     return Judged(scored, ranked)
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Their mean; 0 when no question has negatives."""
+    found = list(values)
+    return float(np.mean(found)) if found else 0.0
 
 
 def _scored(example: Example, passages: Sequence[tuple[Sequence[Sentence], PassageScores]]) -> ScoredExample:

@@ -34,7 +34,8 @@ passage that answers it and its negatives; every figure is worked out per source
 {kept}
 
 Average precision of sentences within a passage: {precision:.3f}. Mean reciprocal rank of the passage among the mined
-negatives of its question: {rank:.3f}. Expected calibration error of the sentence probabilities: {error:.3f}.
+negatives of its question: {rank:.3f}; nDCG@10: {ndcg:.3f}. Expected calibration error of the sentence probabilities:
+{error:.3f}.
 
 | threshold | answers kept | characters removed |
 |---|---|---|
@@ -80,6 +81,7 @@ def write_card(
         ),
         precision=report.average_precision,
         rank=report.reciprocal_rank,
+        ndcg=report.ndcg,
         error=report.calibration_error,
         thresholds="\n".join(f"| {row.threshold:g} | {row.kept:.1%} | {row.removed:.1%} |" for row in thresholds),
         default=thresholds[0].threshold,

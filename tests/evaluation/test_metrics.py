@@ -23,6 +23,7 @@ from provence_plugins.evaluation.metrics import (
     kept_at_removal,
     kept_by,
     mean_at_threshold,
+    mean_ndcg,
     mean_over_sources,
     mean_reciprocal_rank,
     question_word,
@@ -202,3 +203,9 @@ def test_calibration_error_of_a_worked_case() -> None:
 
 def test_scores_that_are_no_probabilities_have_no_calibration_error() -> None:
     assert math.isnan(calibration_error([scored([0.5, 1.5], [0])]))
+
+
+def test_ndcg_of_a_worked_case() -> None:
+    groups = [(0.9, [0.1, 0.2]), (0.5, [0.5, 0.9, 0.1]), (0.1, [0.2] * 10)]
+    assert mean_ndcg(groups) == pytest.approx((1 + 1 / math.log2(4) + 0) / 3)
+    assert mean_ndcg(groups, at=2) == pytest.approx(1 / 3)

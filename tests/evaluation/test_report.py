@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ def test_the_figures_of_a_worked_case() -> None:
     report = judged.report()
     assert report.questions == 3
     assert report.reciprocal_rank == 0.5
+    assert report.ndcg == pytest.approx(1 / math.log2(3))
     # The sentence about cheese is a third of the text. In "s" it holds one answer of two, in "other" all.
     assert report.kept == (0.75, 0.0, 0.0)
     assert report.kept_within == (0.75, 0.0, 0.0)

@@ -22,7 +22,11 @@ def card(tmp_path: Path) -> str:
     rows = [ThresholdRow(0.0123, 0.951, 0.6), ThresholdRow(0.1, 0.8, 0.75)]
     progress = {"step": 1200, "tokens": 4_000_000, "seconds": 90.0}
     write_card(
-        tmp_path, settings, QualityReport(345, (0.99, 0.985, 0.9), (0.9, 0.8, 0.7), 0.81234, 0.034, 0.7), rows, progress
+        tmp_path,
+        settings,
+        QualityReport(345, (0.99, 0.985, 0.9), (0.9, 0.8, 0.7), 0.81234, 0.034, 0.7, 0.654),
+        rows,
+        progress,
     )
     return (tmp_path / "README.md").read_text(encoding="utf-8")
 
@@ -47,6 +51,7 @@ def test_the_front_matter_holds_the_facts_of_the_settings(card: str) -> None:
         "0.812",
         "0.700",
         "0.034",
+        "nDCG@10: 0.654",
         "| 0.0123 | 95.1% | 60.0% |\n| 0.1 | 80.0% | 75.0% |",
         "The default threshold is 0.0123: the highest at which 95% of the answers survive",
         "4,000,000 tokens in 1,200 steps",
