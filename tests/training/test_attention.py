@@ -33,3 +33,15 @@ def test_dropout_takes_weights_away_in_training_only(tiny_network: "ProvenceMode
     encoder.train(True)
     first, second = (encoder(input_ids=ids).last_hidden_state for _ in range(2))
     assert not torch.equal(first, second)
+
+
+def test_the_fused_kernel_is_not_called(tiny_network: "ProvenceModel", monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the fused kernel was called")
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", refuse)
+    ids = torch.tensor([[2, 10, 3, 11, 12, 3]])
+    with pytest.raises(AssertionError, match="fused"):
+        tiny_network.backbone(input_ids=ids)
+    attend_plainly(tiny_network.backbone)
+    tiny_network.backbone(input_ids=ids)
