@@ -11,8 +11,10 @@ from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.scoring import DirectScorer, PassageScores, Runtime, combine
 from provence_plugins.evaluation.examples import Example, label_sentences
 from provence_plugins.evaluation.metrics import (
+    Interval,
     ScoredExample,
     average_precision,
+    bootstrap_interval,
     calibration_error,
     kept_at_removal,
     mean_ndcg,
@@ -74,6 +76,12 @@ class Judged:
             calibration_error=calibration_error(self.scored),
             reciprocal_rank=_mean(mean_reciprocal_rank(group) for group in groups),
             ndcg=_mean(mean_ndcg(group) for group in groups),
+        )
+
+    def intervals(self) -> tuple[Interval, ...]:
+        """In which range each of `QualityReport.kept` lies, drawing the questions anew; takes some seconds."""
+        return tuple(
+            bootstrap_interval(self.scored, partial(kept_at_removal, removed=share)) for share in REMOVED_SHARES
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from provence_plugins.evaluation.metrics import ThresholdRow
-from provence_plugins.evaluation.report import REMOVED_SHARES, QualityReport
+from provence_plugins.evaluation.report import REMOVED_SHARES, Judged
 from provence_plugins.model.checkpoint import CARD
 from provence_plugins.training.settings import TrainSettings, find_files
 
@@ -29,8 +29,8 @@ pruner = Pruner.from_pretrained("path/to/this/folder")
 Measured on the dev files of the training configuration, {questions} questions with sentence labels, each with the
 passage that answers it and its negatives; every figure is worked out per source and averaged over sources.
 
-| removed | answers kept, negatives among the text | answers kept, passages with an answer alone |
-|---|---|---|
+| removed | answers kept, negatives among the text | 95% interval | answers kept, passages with an answer alone |
+|---|---|---|---|
 {kept}
 
 Average precision of sentences within a passage: {precision:.3f}. Mean reciprocal rank of the passage among the mined
@@ -54,7 +54,7 @@ Base: `{base}`. {tokens:,} tokens in {steps:,} steps, {minutes:.0f} minutes, see
 def write_card(
     folder: Path,
     settings: TrainSettings,
-    report: QualityReport,
+    judged: Judged,
     thresholds: Sequence[ThresholdRow],
     progress: Mapping[str, float],
 ) -> None:
@@ -63,12 +63,13 @@ def write_card(
     Args:
         folder: The model folder.
         settings: The run; its `card` gives the front matter, and the keys `title` and `text`.
-        report: Figures on dev.
+        judged: The model on dev.
         thresholds: What thresholds do on dev; the first row is the default threshold.
         progress: Steps, tokens and seconds of the run.
     """
     card = {"library_name": "provence_plugins", "pipeline_tag": "text-ranking", **settings.card}
     title, text = card.pop("title", "Provence-style context pruner"), card.pop("text", "")
+    report = judged.report()
     filled = _CARD.format(
         # JSON values are YAML values too.
         front="".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in card.items()),
@@ -76,8 +77,10 @@ def write_card(
         text=f"{text.strip()}\n" if text else "",
         questions=report.questions,
         kept="\n".join(
-            f"| {removed:.0%} | {kept:.1%} | {within:.1%} |"
-            for removed, kept, within in zip(REMOVED_SHARES, report.kept, report.kept_within, strict=True)
+            f"| {removed:.0%} | {kept:.1%} | {interval.low:.1%} to {interval.high:.1%} | {within:.1%} |"
+            for removed, kept, interval, within in zip(
+                REMOVED_SHARES, report.kept, judged.intervals(), report.kept_within, strict=True
+            )
         ),
         precision=report.average_precision,
         rank=report.reciprocal_rank,

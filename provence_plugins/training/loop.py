@@ -146,7 +146,7 @@ class TrainingRun:
         ]
         folder = self.output / "model"
         save_folder(self.network, folder, tokenizer_from=self.base)
-        write_card(folder, self.settings, judged.report(), rows, asdict(self.progress))
+        write_card(folder, self.settings, judged, rows, asdict(self.progress))
         return folder
 
     def restore(self) -> None:

@@ -1,11 +1,25 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from provence_plugins.evaluation.metrics import ThresholdRow
-from provence_plugins.evaluation.report import QualityReport
+from provence_plugins.evaluation.metrics import ScoredExample, ThresholdRow
+from provence_plugins.evaluation.report import Judged
 from provence_plugins.training.card import write_card
 from provence_plugins.training.settings import DataSettings, OptimizerSettings, TrainSettings
+
+
+def scored(answer: float, other: float, negative: float) -> ScoredExample:
+    """A passage of two sentences, one with the answer, and a negative of two longer ones."""
+    scores = np.array([answer, other, negative, 0.0])
+    return ScoredExample("s", "Who?", scores, np.array([10.0, 10.0, 40.0, 40.0]), np.array([1, 0, 0, 0], bool), 2)
+
+
+# One answer scores below a neighbour, another below a negative, so that the figures differ from each other.
+JUDGED = Judged(
+    [scored(0.9, 0.1, 0.05), scored(0.6, 0.7, 0.2), scored(0.3, 0.1, 0.8)],
+    [("s", 0.9, [0.1]), ("s", 0.6, [0.2]), ("s", 0.3, [0.8])],
+)
 
 
 @pytest.fixture
@@ -21,13 +35,7 @@ def card(tmp_path: Path) -> str:
     )
     rows = [ThresholdRow(0.0123, 0.951, 0.6), ThresholdRow(0.1, 0.8, 0.75)]
     progress = {"step": 1200, "tokens": 4_000_000, "seconds": 90.0}
-    write_card(
-        tmp_path,
-        settings,
-        QualityReport(345, (0.99, 0.985, 0.9), (0.9, 0.8, 0.7), 0.81234, 0.034, 0.7, 0.654),
-        rows,
-        progress,
-    )
+    write_card(tmp_path, settings, JUDGED, rows, progress)
     return (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
@@ -46,12 +54,10 @@ def test_the_front_matter_holds_the_facts_of_the_settings(card: str) -> None:
     [
         "# A pruner\n",
         "Reads {braces} and: colons.\n",
-        "345 questions",
-        "| 60% | 99.0% | 90.0% |\n| 70% | 98.5% | 80.0% |\n| 80% | 90.0% | 70.0% |",
-        "0.812",
-        "0.700",
-        "0.034",
-        "nDCG@10: 0.654",
+        "3 questions",
+        "Average precision of sentences within a passage: 0.833",
+        "negatives of its question: 0.833; nDCG@10: 0.877",
+        f"probabilities:\n{JUDGED.report().calibration_error:.3f}.",
         "| 0.0123 | 95.1% | 60.0% |\n| 0.1 | 80.0% | 75.0% |",
         "The default threshold is 0.0123: the highest at which 95% of the answers survive",
         "4,000,000 tokens in 1,200 steps",
@@ -61,3 +67,16 @@ def test_the_front_matter_holds_the_facts_of_the_settings(card: str) -> None:
 )
 def test_the_card_has_the_figures(card: str, part: str) -> None:
     assert part in card
+
+
+def test_the_card_gives_the_share_of_answers_kept_with_its_interval(card: str) -> None:
+    report = JUDGED.report()
+    expected = [
+        f"| {removed}% | {kept:.1%} | {interval.low:.1%} to {interval.high:.1%} | {within:.1%} |"
+        for removed, kept, interval, within in zip(
+            (60, 70, 80), report.kept, JUDGED.intervals(), report.kept_within, strict=True
+        )
+    ]
+    assert "\n".join(expected) in card
+    assert all(row.low <= kept <= row.high for row, kept in zip(JUDGED.intervals(), report.kept, strict=True))
+    assert len(set(report.kept)) > 1
