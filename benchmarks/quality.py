@@ -88,7 +88,7 @@ def main() -> None:
     print(_markdown(rows), f"\n{machine}", sep="\n")
     if options.output:
         saved = {"machine": machine, "options": vars(options), "rows": [asdict(row) for row in rows]}
-        options.output.write_text(json.dumps(saved, indent=2, default=str) + "\n", encoding="utf-8")
+        options.output.write_text(json.dumps(saved, indent=2, default=str, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _parse() -> argparse.Namespace:

@@ -6,7 +6,7 @@ examples that suffices at all, on average over the draw of the examples.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,11 +56,28 @@ def least_examples(target_recall: float) -> int:
     Raises:
         InvalidInputError: The target is no number above 0 and below 1.
     """
-    if not 0 < target_recall < 1:  # NaN fails as well
+    if not isinstance(target_recall, int | float) or not 0 < target_recall < 1:  # NaN fails as well
         raise InvalidInputError(
             f"target_recall must be a number above 0 and below 1, got {target_recall!r}. 1 itself cannot be guaranteed."
         )
     return math.ceil(round(1.0 / (1.0 - target_recall), 9)) - 1
+
+
+def check_examples(examples: Iterable[LabelledPassage]) -> list[LabelledPassage]:
+    """The examples as a list.
+
+    Raises:
+        InvalidInputError: One has no question, passage or evidence.
+    """
+    given = list(examples)
+    for number, example in enumerate(given):
+        missing = [name for name in ("question", "passage", "evidence") if not hasattr(example, name)]
+        if missing:
+            raise InvalidInputError(
+                f"Example {number} is a {type(example).__name__} without {', '.join(missing)}. Give such as "
+                "provence_plugins.evaluation.examples.Example, or read them with read_examples."
+            )
+    return given
 
 
 def choose_threshold(

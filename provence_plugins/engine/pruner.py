@@ -9,7 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
-from provence_plugins.engine.calibration import Calibration, LabelledPassage, choose_threshold, least_examples
+from provence_plugins.engine.calibration import (
+    Calibration,
+    LabelledPassage,
+    check_examples,
+    choose_threshold,
+    least_examples,
+)
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
 from provence_plugins.engine.planning import PassagePlan, Planner, check_query
@@ -213,7 +219,7 @@ class Pruner:
             InvalidInputError: The target cannot be, the examples are too few for it, or one is none.
         """
         least_examples(target_recall)
-        given = list(examples)
+        given = check_examples(examples)
         results = self.prune_many(((example.question, [example.passage]) for example in given), PruningPolicy())
         scored = [
             ([sentence for row in (*result.passages, *result.dropped) for sentence in row.sentences], example.evidence)

@@ -129,7 +129,8 @@ def average_precision(examples: Iterable[ScoredExample]) -> float:
     """Mean average precision of the sentences of the passages with the evidence, ranked by score."""
     values = []
     for example in examples:
-        hits = example.alone.relevant[np.argsort(-example.alone.scores, kind="stable")]
+        alone = example.alone
+        hits = alone.relevant[np.argsort(-alone.scores, kind="stable")]
         precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
         values.append(float(precision[hits].mean()))
     return fmean(values)
@@ -169,18 +170,18 @@ def question_word(example: ScoredExample) -> str:
     return next((_QUESTION_WORDS[word] for word in words if word in _QUESTION_WORDS), "other")
 
 
-def calibration_error(examples: Iterable[ScoredExample], *, bins: int = 15) -> float:
+def calibration_error(examples: Iterable[ScoredExample], *, bins: int = 15) -> float | None:
     """Expected calibration error of sentence probabilities (arXiv 1706.04599), over equally wide bins.
 
     Returns:
         The mean distance, over sentences, between the mean probability of a sentence's bin and the share of relevant
-        sentences in it; NaN when the scores are no probabilities.
+        sentences in it; None when scores lie outside [0, 1] and so are no probabilities.
     """
     given = list(examples)
     scores = np.concatenate([example.scores for example in given])
     relevant = np.concatenate([example.relevant for example in given])
     if scores.min() < 0.0 or scores.max() > 1.0:
-        return float("nan")
+        return None
     places = np.minimum((scores * bins).astype(int), bins - 1)
     gaps = np.abs(np.bincount(places, scores, bins) - np.bincount(places, relevant.astype(float), bins))
     return float(gaps.sum() / len(scores))

@@ -50,7 +50,7 @@ class QualityReport:
     kept: tuple[float, ...]
     kept_within: tuple[float, ...]
     average_precision: float
-    calibration_error: float
+    calibration_error: float | None
     reciprocal_rank: float
     ndcg: float
 
@@ -105,23 +105,24 @@ def judge(examples: Iterable[Example], method: Method, *, splitter: SplitterName
     negative counts for the positive whose id it has.
     """
     judged: list[tuple[Example, Sequence[Sentence], PassageScores]] = []
-    negatives: dict[str, list[tuple[Sequence[Sentence], PassageScores]]] = defaultdict(list)
+    # Two sources may number their questions alike.
+    negatives: dict[tuple[str, str], list[tuple[Sequence[Sentence], PassageScores]]] = defaultdict(list)
     for example in examples:
         sentences = split_sentences(example.passage.text, splitter)
         scores = method(example, sentences)
         if example.positive:
             judged.append((example, sentences, scores))
         else:
-            negatives[example.question_id].append((sentences, scores))
+            negatives[example.source, example.question_id].append((sentences, scores))
     scored = [
-        _scored(example, [(sentences, scores), *negatives[example.id]])
+        _scored(example, [(sentences, scores), *negatives[example.source, example.id]])
         for example, sentences, scores in judged
         if len(sentences) > 1 and any(label_sentences(example, sentences))
     ]
     ranked = [
-        (example.source, scores.relevance, [rival.relevance for _, rival in negatives[example.id]])
+        (example.source, scores.relevance, [rival.relevance for _, rival in negatives[example.source, example.id]])
         for example, _, scores in judged
-        if negatives[example.id]
+        if negatives[example.source, example.id]
     ]
     return Judged(scored, ranked)
 

@@ -1,6 +1,6 @@
 """Examples to labelled windows: which pairs an epoch sees, and how their passages are cut."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -60,22 +60,21 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
 
     Each question brings a fresh draw of its mined negatives as often as it comes.
     """
-    mined: dict[str, list[Example]] = defaultdict(list)
+    mined: dict[tuple[str, str], list[Example]] = defaultdict(list)
     by_source: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        (mined[example.question_id] if "#" in example.id else by_source[example.source]).append(example)
+        question = example.source, example.question_id
+        (mined[question] if "#" in example.id else by_source[example.source]).append(example)
     largest = max(map(len, by_source.values()), default=0)
     chosen = []
     for group in by_source.values():
         times = (largest / len(group)) ** (1.0 - data.source_exponent)
         chosen += group * int(times) + random.sample(group, round((times % 1.0) * len(group)))
-    negatives = [
-        negative
-        for example in chosen
-        if (pool := mined.get(example.id))
-        for negative in random.sample(pool, min(data.negatives, len(pool)))
-    ]
-    chosen += negatives
+    times_chosen = Counter((example.source, example.id) for example in chosen)
+    for question, pool in mined.items():
+        # Negatives of a question that has no passage of its own come once.
+        for _ in range(times_chosen[question] or 1):
+            chosen += random.sample(pool, min(data.negatives, len(pool)))
     random.shuffle(chosen)
     return chosen
 

@@ -2,6 +2,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -81,8 +82,8 @@ def test_later_questions_keep_their_answers_as_often_as_promised() -> None:
     assert sum(kept) / len(kept) == pytest.approx(1 - 4 / 41, abs=0.01)
 
 
-@pytest.mark.parametrize("target", [0.0, 1.0, -1.0, 2.0, math.nan])
-def test_a_target_that_cannot_be_is_named(target: float) -> None:
+@pytest.mark.parametrize("target", [0.0, 1.0, -1.0, 2.0, math.nan, "0.9", None])
+def test_a_target_that_cannot_be_is_named(target: Any) -> None:
     with pytest.raises(InvalidInputError, match="above 0 and below 1"):
         least_examples(target)
 
@@ -103,3 +104,9 @@ def test_a_pruner_calibrates_on_its_own_scores(tiny_pruner: Pruner) -> None:
 def test_passages_without_evidence_promise_nothing(tiny_pruner: Pruner) -> None:
     with pytest.raises(InvalidInputError, match="got 0"):
         tiny_pruner.calibrate(examples([]), target_recall=0.9)
+
+
+def test_an_example_that_is_none_is_named_with_its_number(tiny_pruner: Pruner) -> None:
+    given: list[Any] = [*examples([ANSWER]), {"question": "What?"}]
+    with pytest.raises(InvalidInputError, match="Example 9 is a dict without question, passage, evidence"):
+        tiny_pruner.calibrate(given, target_recall=0.9)

@@ -202,7 +202,7 @@ def test_calibration_error_of_a_worked_case() -> None:
 
 
 def test_scores_that_are_no_probabilities_have_no_calibration_error() -> None:
-    assert math.isnan(calibration_error([scored([0.5, 1.5], [0])]))
+    assert calibration_error([scored([0.5, 1.5], [0])]) is None
 
 
 def test_ndcg_of_a_worked_case() -> None:

@@ -62,6 +62,13 @@ def test_text_of_negatives_is_to_be_removed_too() -> None:
     assert easy.kept_within == hard.kept_within == (1.0, 0.0, 0.0)
 
 
+def test_two_sources_may_number_their_questions_alike() -> None:
+    given = [example("a", at=15), example("a#n0", positive=False, text="Cheese! " * 9, source="other")]
+    judged = judge(given, cheese)
+    assert judged.ranked == []
+    assert judged.scored[0].own == len(judged.scored[0].scores)
+
+
 def test_passages_that_say_nothing_about_pruning_count_for_ranking_only() -> None:
     judged = judge(
         [

@@ -1,6 +1,6 @@
 import json
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from langchain_classic.retrievers.document_compressors import CrossEncoderReranker
 from langchain_core.documents import Document
 
-from provence_plugins import Passage, Pruner, SharedScorer
+from provence_plugins import Passage, Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.langchain import ProvenceCompressor, ProvenceCrossEncoder
 from provence_plugins.integrations.metadata import METADATA_KEY, RELEVANCE_KEY
@@ -17,12 +17,6 @@ from provence_plugins.testing import AdapterContract, Item, WordBackend
 QUESTION = "How long is a year on Mercury?"
 MERCURY = "Mercury is the planet nearest to the Sun. It has no moons. A year on Mercury lasts 88 Earth days."
 VENUS = "Venus is about as large as the Earth. Its clouds are made of sulphuric acid."
-
-
-@pytest.fixture(scope="module")
-def words() -> Iterator[Pruner]:
-    with Pruner(backend=WordBackend(), scorer=SharedScorer) as pruner:
-        yield pruner
 
 
 class TestProvenceCompressor(AdapterContract[ProvenceCompressor, Document]):

@@ -1,7 +1,7 @@
 import asyncio
 import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,10 +12,10 @@ from langchain_core.prompts import PromptTemplate
 from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 
-from provence_plugins import Pruner, SharedScorer
+from provence_plugins import Pruner
 from provence_plugins.integrations.langchain_agents import NOTHING_LEFT, ContextPruningMiddleware
 from provence_plugins.integrations.metadata import METADATA_KEY, RELEVANCE_KEY
-from provence_plugins.testing import AdapterContract, FailingBackend, Item, WordBackend
+from provence_plugins.testing import AdapterContract, FailingBackend, Item
 
 try:
     from langgraph.prebuilt.tool_node import ToolCallRequest
@@ -100,12 +100,6 @@ class TestContextPruningMiddleware(AdapterContract[ContextPruningMiddleware, Doc
         if key is not None and RELEVANCE_KEY in entry:
             metadata[key] = entry
         return original.model_copy(update={"page_content": text, "metadata": metadata})
-
-
-@pytest.fixture(scope="module")
-def words() -> Iterator[Pruner]:
-    with Pruner(backend=WordBackend(), scorer=SharedScorer) as pruner:
-        yield pruner
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The middleware inside agents that LangChain builds, with its own retriever tools."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,10 +14,9 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools import BaseTool, create_retriever_tool, tool
 from langgraph.checkpoint.memory import InMemorySaver
 
-from provence_plugins import Pruner, SharedScorer
+from provence_plugins import Pruner
 from provence_plugins.integrations.langchain_agents import ContextPruningMiddleware
 from provence_plugins.integrations.metadata import METADATA_KEY
-from provence_plugins.testing import WordBackend
 
 QUERY = "castle towers"
 DOCUMENTS = [
@@ -56,12 +55,6 @@ def calls(*tools: str) -> AIMessage:
 
 def retriever_tool(response_format: Any, name: str = "search") -> BaseTool:
     return create_retriever_tool(EveryDocument(), name, "Searches the guide.", response_format=response_format)
-
-
-@pytest.fixture(scope="module")
-def words() -> Iterator[Pruner]:
-    with Pruner(backend=WordBackend(), scorer=SharedScorer) as pruner:
-        yield pruner
 
 
 @pytest.fixture

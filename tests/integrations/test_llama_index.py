@@ -32,11 +32,11 @@ from llama_index.core.schema import (
 from pydantic import Field
 from pydantic_core import PydanticSerializationError
 
-from provence_plugins import Pruner, SharedScorer
+from provence_plugins import Pruner
 from provence_plugins.errors import BackendError, InvalidInputError
 from provence_plugins.integrations.llama_index import ProvencePostprocessor
 from provence_plugins.integrations.metadata import METADATA_KEY, RETRIEVAL_KEY
-from provence_plugins.testing import AdapterContract, FailingBackend, Item, WordBackend
+from provence_plugins.testing import AdapterContract, FailingBackend, Item
 
 QUERY = "castle towers"
 TEXT = "The castle has nine towers. Sheep graze on the meadow."
@@ -71,12 +71,6 @@ class TestProvencePostprocessorOnDocuments(TestProvencePostprocessor):
 
     def node(self, item: Item) -> BaseNode:
         return Document(id_=item.id, text=item.text, metadata=dict(item.metadata))
-
-
-@pytest.fixture(scope="module")
-def words() -> Iterator[Pruner]:
-    with Pruner(backend=WordBackend(), scorer=SharedScorer) as pruner:
-        yield pruner
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The postprocessor inside LlamaIndex's own query engines, chat engines, tools and workflows."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,21 +11,14 @@ from llama_index.core.schema import NodeRelationship, NodeWithScore, RelatedNode
 from llama_index.core.tools import RetrieverTool
 from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
 
-from provence_plugins import Pruner, SharedScorer
+from provence_plugins import Pruner
 from provence_plugins.integrations.llama_index import ProvencePostprocessor
 from provence_plugins.integrations.metadata import METADATA_KEY, RETRIEVAL_KEY
-from provence_plugins.testing import WordBackend
 
 QUERY = "castle towers"
 SOURCE = "The castle has nine towers. Sheep graze on the meadow. They are white. Towers fall."
 CHUNKS = [(0, 54), (55, 70), (71, 83)]
 PRUNED = ["The castle has nine towers.", "Towers fall."]
-
-
-@pytest.fixture(scope="module")
-def words() -> Iterator[Pruner]:
-    with Pruner(backend=WordBackend(), scorer=SharedScorer) as pruner:
-        yield pruner
 
 
 @pytest.fixture

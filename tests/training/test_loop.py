@@ -184,3 +184,14 @@ def test_soft_labels_take_part_in_a_run(settings: TrainSettings) -> None:
 def test_a_device_that_is_not_there_is_named(settings: TrainSettings) -> None:
     with pytest.raises(BackendError, match="no device 'cuda:77'"):
         TrainingRun(replace(settings, device="cuda:77"))
+
+
+def test_a_run_may_go_on_with_another_length_and_card(settings: TrainSettings) -> None:
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=1500))
+    train(short, show_progress=False)
+    longer = replace(short, optimizer=replace(short.optimizer, tokens=3000), card={"license": "isc"}, evaluate_every=5)
+    folder = train(longer, resume=True, show_progress=False)
+    assert notes(settings)[-1]["tokens"] >= 3000
+    assert 'license: "isc"' in (folder / "README.md").read_text(encoding="utf-8")
+    with pytest.raises(CheckpointError, match="other settings"):
+        train(replace(longer, seed=99), resume=True, show_progress=False)

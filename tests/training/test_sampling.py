@@ -131,13 +131,20 @@ def test_an_epoch_has_every_example_once_and_a_fresh_draw_of_mined_negatives() -
 def test_small_sources_come_back_within_an_epoch(exponent: float, times: float) -> None:
     large = [replace(example(f"large{number}"), source="large") for number in range(400)]
     small = [replace(example(f"small{number}"), source="small") for number in range(100)]
-    mined = [example(f"small{number}#n0", positive=False) for number in range(100)]
+    mined = [replace(example(f"small{number}#n0", positive=False), source="small") for number in range(100)]
     epoch = epoch_of([*large, *small, *mined], replace(WHOLE, source_exponent=exponent), Random(0))
     counts = Counter(item.id for item in epoch)
     assert all(counts[item.id] == 1 for item in large)
     assert sum(counts[item.id] for item in small) == pytest.approx(100 * times, abs=1)
     assert {int(times), math.ceil(times)} >= {counts[item.id] for item in small}
     assert all(counts[item.id] == counts[item.question_id] for item in mined)
+
+
+def test_negatives_without_a_passage_of_their_question_are_not_lost() -> None:
+    orphans = [example(f"gone#n{number}", positive=False) for number in range(3)]
+    elsewhere = replace(example("gone"), source="other")
+    epoch = epoch_of([*orphans, elsewhere, elsewhere], replace(WHOLE, negatives=2), Random(0))
+    assert Counter(item.question_id for item in epoch if "#" in item.id) == {"gone": 2}
 
 
 def test_a_window_brings_its_question_and_the_text_of_its_sentences(planner: Planner) -> None:
