@@ -1,31 +1,43 @@
 """The model in ONNX Runtime, on the CPU: what runs when nothing but the package itself is installed."""
 
 import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock, Semaphore
 
+import numpy as np
 import onnxruntime as ort
 
 from provence_plugins.errors import BackendError, CheckpointError, CheckpointNotFoundError, InvalidInputError
-from provence_plugins.model.backend import BackendOptions, BatchScores, require_finite
+from provence_plugins.model.backend import BackendOptions, BatchScores, FloatArray, require_finite
 from provence_plugins.model.checkpoint import ONNX_FILES, Checkpoint
 from provence_plugins.tokens.batches import TokenBatch
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("relevance", "keep")
 
-# Small batches stay in the processor's cache; larger ones are no faster and take more memory.
-_MAX_BATCH_TOKENS = 1024
+# Each thread takes the next window as it becomes free; with this many tokens for each of them little time is lost at
+# the end of a batch, where some have nothing left to do.
+_BATCH_TOKENS_PER_THREAD = 2048
 
 _ERRORS_ONLY = 3
+
+_Outputs = tuple[FloatArray, FloatArray]  # relevance and keep of one window, as the graph gives them
 
 
 class OnnxBackend:
     """Runs an exported file; its graph ends in probabilities.
 
+    Every window runs alone, without padding: int8 scales activations by the largest of all that is run together, so
+    that in a common run each window would change the scores of the others. Many windows run side by side, each in one
+    thread, which is faster than one run of all of them; few windows run one after another, each in all threads.
+
     Args:
         path: The ONNX file.
         max_tokens: Longest window of the model.
-        threads: Threads of one pass; None takes one for each processor that the process may use.
+        threads: How many windows run at once, whoever asks, and threads of a window that runs by itself; None takes
+            one for each processor that the process may use.
 
     Raises:
         CheckpointError: The file is damaged, or of something else than an exported model of this package.
@@ -35,9 +47,11 @@ class OnnxBackend:
         self._path = path
         self._max_tokens = max_tokens
         self._threads = threads or _processors()
-        self._session = _open_session(path, self._threads)
+        self._turns = Semaphore(self._threads)
+        self._session = _open_session(path, threads=1)
         self._inputs = [node.name for node in self._session.get_inputs()]
         _require_our_graph(self._session, path)
+        self._wide = _WideSession(path, self._threads)
 
     @property
     def description(self) -> str:
@@ -47,21 +61,63 @@ class OnnxBackend:
     @property
     def max_batch_tokens(self) -> int:
         """The budget of tokens, padding included, at which batches run fastest here."""
-        return max(_MAX_BATCH_TOKENS, self._max_tokens)
+        return max(_BATCH_TOKENS_PER_THREAD * self._threads, self._max_tokens)
 
     def forward(self, batch: TokenBatch) -> BatchScores:
-        """Score every row.
+        """Score every row; the other rows and the padding change nothing in its scores.
 
         Raises:
             BackendError: ONNX Runtime failed.
         """
-        arrays = dict(zip(INPUTS, (batch.ids, batch.mask, batch.type_ids), strict=True))
+        windows = [_cut(batch, row, length) for row, length in enumerate(batch.mask.sum(axis=1).tolist())]
+        scores = BatchScores(np.zeros(len(windows), np.float32), np.zeros(batch.ids.shape, np.float32))
         try:
-            relevance, keep = self._session.run(OUTPUTS, {name: arrays[name] for name in self._inputs})
+            for row, (relevance, keep) in enumerate(self._score(windows)):
+                scores.relevance[row] = relevance[0]
+                scores.keep[row, : keep.shape[1]] = keep[0]
         except Exception as error:  # its exceptions have no common class but this one
             rows, length = batch.ids.shape
             raise BackendError(f"ONNX Runtime could not score {rows} rows of {length} tokens: {error}") from error
-        return require_finite(BatchScores(relevance, keep), batch)
+        return require_finite(scores, batch)
+
+    def _score(self, windows: Sequence[TokenBatch]) -> list[_Outputs]:
+        # Side by side, so few would leave half of the threads idle.
+        if len(windows) <= self._threads // 2:
+            session = self._wide.session or self._session
+            return [self._run(session, window) for window in windows]
+        if self._threads == 1:
+            return [self._take_turn(window) for window in windows]
+        # Starting threads takes a ten-thousandth of a batch's time, and threads that end with it need no closing.
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="provence-onnx") as pool:
+            return list(pool.map(self._take_turn, windows))
+
+    def _take_turn(self, window: TokenBatch) -> _Outputs:
+        with self._turns:
+            return self._run(self._session, window)
+
+    def _run(self, session: ort.InferenceSession, window: TokenBatch) -> _Outputs:
+        arrays = dict(zip(INPUTS, (window.ids, window.mask, window.type_ids), strict=True))
+        relevance, keep = session.run(OUTPUTS, {name: arrays[name] for name in self._inputs})
+        return relevance, keep
+
+
+class _WideSession:
+    """A second session over the same file that gives all threads to one window, opened at its first use."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path = path
+        self._threads = threads
+        self._file = _identity(path)
+        self._opening = Lock()
+        self._session: ort.InferenceSession | None = None
+
+    @property
+    def session(self) -> ort.InferenceSession | None:
+        """The session; None when another file has taken the place of the one that the model was opened from."""
+        with self._opening:
+            if self._session is None and _identity(self._path) == self._file:
+                self._session = _open_session(self._path, self._threads)
+            return self._session
 
 
 def load(checkpoint: Checkpoint, options: BackendOptions) -> OnnxBackend:
@@ -106,6 +162,20 @@ def _open_session(path: Path, threads: int) -> ort.InferenceSession:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common class but this one
         raise CheckpointError(f"{path} is no ONNX file that can be run ({error}). Export the model again.") from error
+
+
+def _cut(batch: TokenBatch, row: int, length: int) -> TokenBatch:
+    part = slice(row, row + 1), slice(length)
+    return TokenBatch(batch.ids[part], batch.mask[part], batch.type_ids[part])
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from one that replaced it; None when there is no file."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def _require_our_graph(session: ort.InferenceSession, path: Path) -> None:
