@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from provence_plugins.engine.scoring import DirectScorer, Runtime, Scorer, WindowScores
+from provence_plugins.engine.caching import CachingScorer
+from provence_plugins.engine.scoring import DirectScorer, Runtime, Scorer, ScorerFactory, WindowScores
 from provence_plugins.engine.sharing import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError, OverloadedError
 from provence_plugins.model.backend import BatchScores
@@ -62,7 +63,14 @@ def backend() -> WholeNumberBackend:
     return WholeNumberBackend()
 
 
-@pytest.fixture(params=[DirectScorer, SharedScorer], ids=["direct", "shared"])
+def caching(inner: ScorerFactory) -> ScorerFactory:
+    return lambda runtime: CachingScorer(inner(runtime), max_tokens=10_000)
+
+
+@pytest.fixture(
+    params=[DirectScorer, SharedScorer, caching(DirectScorer), caching(SharedScorer)],
+    ids=["direct", "shared", "caching direct", "caching shared"],
+)
 def scorer(request: pytest.FixtureRequest, backend: WholeNumberBackend) -> Iterator[Scorer]:
     scorer = request.param(Runtime(backend, pad_id=0, max_batch_tokens=BATCH_TOKENS))
     yield scorer
@@ -104,7 +112,7 @@ def test_a_cancelled_request_costs_nothing_more(scorer: Scorer, backend: WholeNu
     backend.gate.clear()
     first = scorer.submit([window(1, BATCH_TOKENS)])
     wait_until(lambda: len(backend.batches) == 1)
-    second = scorer.submit([window(2, BATCH_TOKENS)] * 5)
+    second = scorer.submit([window(first, BATCH_TOKENS) for first in range(10, 15)])
     assert second.cancel()
     backend.gate.set()
     assert plain(first.result(10)) == expected([window(1, BATCH_TOKENS)])
@@ -116,7 +124,7 @@ def test_a_cancelled_request_costs_nothing_more(scorer: Scorer, backend: WholeNu
 
 def test_a_request_cancelled_half_way_stops_at_the_next_batch(scorer: Scorer, backend: WholeNumberBackend) -> None:
     backend.gate.clear()
-    future = scorer.submit([window(1, BATCH_TOKENS)] * 6)
+    future = scorer.submit([window(first, BATCH_TOKENS) for first in range(10, 16)])
     wait_until(lambda: len(backend.batches) == 1)
     assert future.cancel()
     backend.gate.set()
