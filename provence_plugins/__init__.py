@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from provence_plugins.engine.caching import CacheStatistics
     from provence_plugins.engine.calibration import Calibration
     from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
     from provence_plugins.engine.policy import PruningPolicy
@@ -23,18 +24,21 @@ if TYPE_CHECKING:
     from provence_plugins.engine.results import PruneResult
     from provence_plugins.engine.scoring import DirectScorer
     from provence_plugins.engine.sharing import SharedScorer
+    from provence_plugins.engine.stats import PruneStats
     from provence_plugins.errors import ProvenceError
     from provence_plugins.types import Passage, Sentence, Span
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CacheStatistics",
     "Calibration",
     "DirectScorer",
     "Passage",
     "ProvenceError",
     "PruneRequest",
     "PruneResult",
+    "PruneStats",
     "PrunedPassage",
     "Pruner",
     "PruningPolicy",
@@ -47,12 +51,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CacheStatistics": "engine.caching",
     "Calibration": "engine.calibration",
     "DirectScorer": "engine.scoring",
     "Passage": "types",
     "ProvenceError": "errors",
     "PruneRequest": "engine.pruner",
     "PruneResult": "engine.results",
+    "PruneStats": "engine.stats",
     "PrunedPassage": "engine.passages",
     "Pruner": "engine.pruner",
     "PruningPolicy": "engine.policy",

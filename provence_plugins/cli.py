@@ -288,11 +288,10 @@ def _table(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def _stats(result: "PruneResult", seconds: float, model: str) -> str:
-    before, after = result.tokens_before, result.tokens_after
-    removed = 1 - after / before if before else 0.0
+    stats = result.stats
     rows = [
-        ("tokens", f"{before} before, {after} after, {removed:.0%} removed"),
-        ("passages", f"{len(result.passages)} kept, {len(result.dropped)} dropped"),
+        ("tokens", f"{stats.tokens_before} before, {stats.tokens_after} after, {stats.removed_share:.0%} removed"),
+        ("passages", f"{stats.passages_kept} kept, {stats.passages_dropped} dropped"),
         ("seconds", f"{seconds:.2f}"),
         ("model", model),
     ]

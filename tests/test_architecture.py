@@ -103,12 +103,14 @@ def test_heavy_libraries_are_imported_only_where_they_belong(library: str) -> No
 
 def test_the_public_names_are_those_that_are_agreed() -> None:
     assert set(provence_plugins.__all__) == {
+        "CacheStatistics",
         "Calibration",
         "DirectScorer",
         "Passage",
         "ProvenceError",
         "PruneRequest",
         "PruneResult",
+        "PruneStats",
         "PrunedPassage",
         "Pruner",
         "PruningPolicy",

@@ -1,8 +1,8 @@
 """Passages to sentences to windows: all that happens before the model runs."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from provence_plugins.errors import InvalidInputError
@@ -49,13 +49,19 @@ class Planner:
     max_tokens: int
 
     def plan(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
-        """Plan all passages of one query together, so that they are tokenised in one call.
+        """Plan all passages of one query together, so that they are tokenised in one call; equal ones are planned once.
 
         Raises:
             QueryTooLongError: The query leaves no room for text.
             SplitterError: The splitter, or a passage's own spans, cannot be used.
         """
         check_query(query)
+        keys = [_what_is_read(passage) for passage in passages]
+        distinct = dict(zip(keys, passages, strict=True))
+        plans = dict(zip(distinct, self._plan_distinct(query, list(distinct.values())), strict=True))
+        return [replace(plans[key], passage=passage) for key, passage in zip(keys, passages, strict=True)]
+
+    def _plan_distinct(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
         sentences = [
             split_sentences(passage.text, self.splitter if passage.spans is None else passage.spans)
             for passage in passages
@@ -81,6 +87,11 @@ class Planner:
 def _title_text(passage: Passage, layout: Format) -> str:
     title = (passage.title or "").strip()
     return title + layout.title_suffix if title else ""
+
+
+def _what_is_read(passage: Passage) -> Hashable:
+    # Spans of the caller's own may be of any kind; a passage that has them is equal to itself only.
+    return (passage.text, passage.title) if passage.spans is None else id(passage)
 
 
 def check_query(query: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
+from provence_plugins.engine.caching import CacheStatistics, CachingScorer
 from provence_plugins.engine.calibration import (
     Calibration,
     LabelledPassage,
@@ -65,6 +66,9 @@ class PrunerOptions(TypedDict, total=False):
         scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together; options are given
             with `functools.partial`.
         max_batch_tokens: Budget of a batch, padding included; left out, what runs fastest on the backend.
+        cache_tokens: Scores of so many tokens are remembered across calls, about 10 bytes for each, so that the same
+            text under the same query is not scored again; left out, none. What repeats in one call is scored once in
+            any case.
     """
 
     backend: BackendName | Backend | None
@@ -76,6 +80,7 @@ class PrunerOptions(TypedDict, total=False):
     policy: PruningPolicy | None
     scorer: ScorerFactory
     max_batch_tokens: int | None
+    cache_tokens: int
 
 
 class Pruner:
@@ -110,7 +115,7 @@ class Pruner:
             )
         self._max_batch_tokens = batch_tokens
         runtime = Runtime(self._backend, checkpoint.encoder.template.pad_id, batch_tokens)
-        self._scorer = options.get("scorer", DirectScorer)(runtime)
+        self._scorer = CachingScorer(options.get("scorer", DirectScorer)(runtime), options.get("cache_tokens", 0))
         # Splitting and tokenising hold the processor too; asyncio callers do them here, off their event loop.
         self._planning = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="provence-plan")
         self._closed = False
@@ -226,6 +231,11 @@ class Pruner:
             for result, example in zip(results, given, strict=True)
         ]
         return choose_threshold(scored, target_recall)
+
+    @property
+    def cache_statistics(self) -> CacheStatistics:
+        """How many windows needed no scoring, and what is remembered now."""
+        return self._scorer.statistics
 
     def close(self) -> None:
         """End the pruner's threads; calls that wait fail with ClosedError. Closing twice does nothing."""

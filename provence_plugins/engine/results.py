@@ -7,6 +7,7 @@ from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.rendering import render_html, render_terminal
+from provence_plugins.engine.stats import PruneStats
 
 __all__ = ["PruneResult", "PrunedPassage", "ScoredSentence"]
 
@@ -43,6 +44,11 @@ class PruneResult:
     def tokens_after(self) -> int:
         """How many tokens stay."""
         return sum(passage.tokens_after for passage in self.passages)
+
+    @property
+    def stats(self) -> PruneStats:
+        """What pruning saves, in tokens, money and time; stats of several results can be added up."""
+        return PruneStats(self.tokens_before, self.tokens_after, len(self.passages), len(self.dropped))
 
     def with_policy(self, policy: PruningPolicy) -> "PruneResult":
         """The result that another policy gives on the same probabilities, without a model call."""

@@ -128,20 +128,24 @@ def test_one_pruner_serves_many_threads(pruner: Pruner, tiny_folder: Path, score
 
 
 class Watched:
-    """A backend and a splitter that note which threads do the work."""
+    """A backend and a splitter that note which threads do the work, and how much there is of it."""
 
     def __init__(self, folder: Path) -> None:
         self.backend = load_backend(open_checkpoint(folder))
         self.description = self.backend.description
         self.max_batch_tokens = self.backend.max_batch_tokens
         self.threads: set[str] = set()
+        self.rows = 0
+        self.texts: list[str] = []
 
     def forward(self, batch: TokenBatch) -> BatchScores:
         self.threads.add(threading.current_thread().name)
+        self.rows += len(batch.ids)
         return self.backend.forward(batch)
 
     def split(self, text: str) -> list[tuple[int, int]]:
         self.threads.add(threading.current_thread().name)
+        self.texts.append(text)
         return [(0, len(text))]
 
 
@@ -155,6 +159,62 @@ async def test_many_tasks_are_served_without_work_in_the_thread_of_the_loop(
     assert len(results) == 50
     assert watched.threads
     assert all(name.startswith("provence-") for name in watched.threads)
+
+
+@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
+def test_what_repeats_in_a_call_is_split_and_scored_once(tiny_folder: Path, scorer: ScorerFactory) -> None:
+    watched = Watched(tiny_folder)
+    texts = [TEXTS[0], "the river", TEXTS[0], Passage(TEXTS[0]), Passage(TEXTS[0], title="France"), TEXTS[0]]
+    with Pruner(tiny_folder, backend=watched, splitter=watched.split, scorer=scorer) as pruner:
+        result = pruner.prune(QUERY, texts, PruningPolicy(threshold=0))
+        assert sorted(watched.texts) == sorted([TEXTS[0], "the river", TEXTS[0]])
+        assert watched.rows == 3
+        assert [passage.index for passage in result.passages] == list(range(6))
+        assert result.passages[3].passage is texts[3]
+        assert [s.probability for s in result.passages[5].sentences] == [
+            s.probability for s in result.passages[0].sentences
+        ]
+        list(pruner.prune_many([(QUERY, texts)] * 5))
+        assert watched.rows == 6
+
+
+def test_a_passage_with_sentences_of_its_own_is_not_mistaken_for_another(pruner: Pruner) -> None:
+    passages = [Passage("paris is a city", spans=[Span(0, 6), Span(6, 15)]), Passage("paris is a city")]
+    result = pruner.prune(QUERY, [*passages, passages[0]], PruningPolicy(threshold=0))
+    assert [len(passage.sentences) for passage in result.passages] == [2, 1, 2]
+
+
+@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
+def test_a_pruner_with_a_cache_scores_the_same_text_under_the_same_query_once(
+    tiny_folder: Path, scorer: ScorerFactory
+) -> None:
+    watched = Watched(tiny_folder)
+    with Pruner(tiny_folder, backend=watched, scorer=scorer, cache_tokens=10_000) as pruner:
+        first = pruner.prune(QUERY, TEXTS)
+        rows = watched.rows
+        assert pruner.prune(QUERY, TEXTS) == first
+        assert asyncio.run(pruner.aprune(QUERY, TEXTS)) == first
+        assert list(pruner.prune_many([(QUERY, TEXTS), (QUERY, TEXTS)])) == [first, first]
+        assert watched.rows == rows
+        assert pruner.prune("where is the cheese", TEXTS).query != first.query
+        assert watched.rows == 2 * rows
+        statistics = pruner.cache_statistics
+        assert (statistics.hits, statistics.misses) == (3 * rows, 2 * rows)
+        assert 0 < statistics.tokens <= 10_000
+
+
+def test_without_a_cache_every_call_is_scored(tiny_folder: Path) -> None:
+    watched = Watched(tiny_folder)
+    with Pruner(tiny_folder, backend=watched) as pruner:
+        for _ in range(2):
+            pruner.prune(QUERY, TEXTS)
+        assert pruner.cache_statistics.entries == 0
+        assert watched.rows == pruner.cache_statistics.misses > 0
+
+
+def test_a_cache_of_a_negative_size_is_refused(tiny_folder: Path) -> None:
+    with pytest.raises(InvalidInputError, match="cache_tokens"):
+        Pruner(tiny_folder, cache_tokens=-1)
 
 
 async def test_a_cancelled_task_leaves_the_pruner_working(tiny_folder: Path) -> None:

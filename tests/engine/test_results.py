@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PrunedPassage, PruneResult, ScoredSentence
+from provence_plugins.engine.stats import PruneStats
 from provence_plugins.types import Passage
 
 DEFAULT_THRESHOLD = 0.5
@@ -35,6 +36,11 @@ def test_the_threshold_is_the_one_that_was_used() -> None:
 def test_tokens_are_counted_over_everything_before_and_over_what_stays_after() -> None:
     result = prune([scored(0, 0.9, 0.6, 0.1), scored(1, 0.1, 0.1)])
     assert (result.tokens_before, result.tokens_after) == (6, 2)
+
+
+def test_stats_count_what_stays_and_what_goes() -> None:
+    result = prune([scored(0, 0.9, 0.6, 0.1), scored(1, 0.1, 0.1), scored(2, 0.8, 0.7)])
+    assert result.stats == PruneStats(tokens_before=8, tokens_after=4, passages_kept=2, passages_dropped=1)
 
 
 def test_another_policy_brings_dropped_passages_back() -> None:
