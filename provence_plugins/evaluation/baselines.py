@@ -1,16 +1,13 @@
-"""Simple methods to compare a model with, behind the same seam: see `report.Method`."""
+"""Methods that need no model, to see what a model is worth."""
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
+import zlib
 
 import numpy as np
 
 from provence_plugins.engine.scoring import PassageScores
 from provence_plugins.errors import needs_extra
-from provence_plugins.evaluation.examples import Example
-from provence_plugins.evaluation.report import Method
-from provence_plugins.types import Sentence
+from provence_plugins.evaluation.methods import Method, SplitPassage, one_by_one
 
 _WORD = re.compile(r"\w+")
 
@@ -23,10 +20,26 @@ _STOP_WORDS = frozenset(
 )
 
 
-def lead(example: Example, sentences: Sequence[Sentence]) -> PassageScores:
+def lead() -> Method:
     """The earlier, the better; says nothing about relevance."""
-    places = np.array([sentence.start for sentence in sentences]) / max(len(example.passage.text), 1)
-    return PassageScores(0.0, (1.0 - places).astype(np.float32))
+
+    def score(passage: SplitPassage) -> PassageScores:
+        places = np.array([sentence.start for sentence in passage.sentences])
+        return PassageScores(0.0, (1.0 - places / max(len(passage.example.passage.text), 1)).astype(np.float32))
+
+    return one_by_one(score)
+
+
+def chance(seed: int = 0) -> Method:
+    """Random scores, the same for the same passage and seed whatever else is judged."""
+
+    def score(passage: SplitPassage) -> PassageScores:
+        example = passage.example
+        own = zlib.crc32("\0".join((example.source, example.question, example.passage.text)).encode())
+        drawn = np.random.default_rng((seed, own)).random(len(passage.sentences) + 1, dtype=np.float32)
+        return PassageScores(float(drawn[-1]), drawn[:-1])
+
+    return one_by_one(score)
 
 
 def bm25() -> Method:
@@ -43,44 +56,16 @@ def bm25() -> Method:
     with needs_extra("eval"):
         from rank_bm25 import BM25Plus
 
-    def score(example: Example, sentences: Sequence[Sentence]) -> PassageScores:
-        question = _words(example.question)
-        words = [_words(text) for text in _texts(example, sentences)]
+    def score(passage: SplitPassage) -> PassageScores:
+        question = _words(passage.example.question)
+        words = [_words(text) for text in passage.texts]
         if not question or not any(words):
-            return PassageScores(0.0, np.zeros(len(sentences), dtype=np.float32))
+            return PassageScores(0.0, np.zeros(len(words), dtype=np.float32))
         scores = BM25Plus(words, delta=0).get_scores(question)
         # A threshold that passages share asks for scores that do not grow with the question.
         return PassageScores(float(scores.max()), (scores / len(question)).astype(np.float32))
 
-    return score
-
-
-def embeddings(folder: str | Path) -> Method:
-    """Cosine of a sentence encoder's vectors of question and sentence; the best sentence gives the relevance.
-
-    That is the shape of RECOMP's extractive compressor (arXiv 2310.04408), with any encoder.
-
-    Args:
-        folder: What `SentenceTransformer` can open; a bare encoder's token states are averaged.
-
-    Raises:
-        MissingExtraError: The package sentence-transformers is not installed.
-    """
-    with needs_extra("train"):
-        from sentence_transformers import SentenceTransformer
-    encoder = SentenceTransformer(str(folder), device="cpu")
-
-    def score(example: Example, sentences: Sequence[Sentence]) -> PassageScores:
-        texts = [example.question, *_texts(example, sentences)]
-        question, *rest = encoder.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-        cosines = np.array([vector @ question for vector in rest], dtype=np.float32)
-        return PassageScores(float(cosines.max(initial=0.0)), cosines)
-
-    return score
-
-
-def _texts(example: Example, sentences: Sequence[Sentence]) -> list[str]:
-    return [example.passage.text[sentence.start : sentence.end] for sentence in sentences]
+    return one_by_one(score)
 
 
 def _words(text: str) -> list[str]:

@@ -1,12 +1,10 @@
 """How well a pruner keeps what answers a question while it removes the rest."""
 
-import math
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from random import Random
 from statistics import fmean
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +13,22 @@ from provence_plugins.errors import InvalidInputError
 
 FloatArray = npt.NDArray[np.float64]
 
-_QUESTION_WORDS = {word: word for word in ("what", "which", "who", "when", "where", "why", "how")} | {
-    "whom": "who",
-    "whose": "who",
-}
-_YES_NO = re.compile(
-    r"\W*(am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b"
-)
+
+class Judgement(Protocol):
+    """What some method made of one question."""
+
+    @property
+    def source(self) -> str:
+        """Name of the data set that the question comes from."""
+        ...
+
+    @property
+    def identity(self) -> Hashable:
+        """What is the same for every method that judged the question."""
+        ...
+
+
+J = TypeVar("J", bound=Judgement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,11 @@ class ScoredExample:
         )
 
     @property
+    def identity(self) -> tuple[str, str, tuple[float, ...]]:
+        """What is the same for every method that judged the question: its source, itself, and the sentences."""
+        return self.source, self.question, tuple(self.lengths.tolist())
+
+    @property
     def best_relevant(self) -> float:
         """Score up to which a threshold lets the answer survive: that of the best relevant sentence."""
         return float(self.scores[self.relevant].max())
@@ -76,6 +88,22 @@ class ThresholdRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SentenceQuality:
+    """How well a threshold finds the relevant sentences.
+
+    Attributes:
+        precision: Share of the kept sentences that are relevant; 0 when none is kept.
+        recall: Share of the relevant sentences that are kept.
+        f2: Their harmonic mean with recall weighing four times as much, since a lost answer costs more than a
+            sentence too many.
+    """
+
+    precision: float
+    recall: float
+    f2: float
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """The range in which a figure lies with some certainty."""
 
@@ -92,21 +120,27 @@ def at_threshold(examples: Sequence[ScoredExample], threshold: float) -> Thresho
 
 def mean_at_threshold(examples: Sequence[ScoredExample], threshold: float) -> ThresholdRow:
     """The same, worked out for each source and averaged over sources."""
-    rows = [at_threshold(group, threshold) for group in _by_source(examples)]
+    rows = [at_threshold(group, threshold) for group in group_by_source(examples)]
     return ThresholdRow(threshold, fmean(row.kept for row in rows), fmean(row.removed for row in rows))
 
 
 def threshold_at_removal(examples: Sequence[ScoredExample], removed: float) -> float:
     """The lowest threshold, shared by all examples, that removes at least this share of their characters."""
+    scores, lengths = sorted_by_score(examples)
+    left = np.cumsum(lengths) / lengths.sum()
+    allowed = int(np.count_nonzero(1.0 - left >= removed))
+    if allowed == len(scores):
+        return float(scores[-1])
+    # Just above the first sentence that must go, and so above its equals.
+    return float(np.nextafter(scores[allowed], np.inf))
+
+
+def sorted_by_score(examples: Sequence[ScoredExample]) -> tuple[FloatArray, FloatArray]:
+    """Score and length of every sentence, the best first."""
     scores = np.concatenate([example.scores for example in examples])
     lengths = np.concatenate([example.lengths for example in examples])
     order = np.argsort(-scores, kind="stable")
-    left = np.cumsum(lengths[order]) / lengths.sum()
-    allowed = int(np.count_nonzero(1.0 - left >= removed))
-    if allowed == len(order):
-        return float(scores[order[-1]])
-    # Just above the first sentence that must go, and so above its equals.
-    return float(np.nextafter(scores[order[allowed]], np.inf))
+    return scores[order], lengths[order]
 
 
 def kept_at_removal(examples: Sequence[ScoredExample], removed: float) -> float:
@@ -116,7 +150,7 @@ def kept_at_removal(examples: Sequence[ScoredExample], removed: float) -> float:
 
 def threshold_for_kept(examples: Sequence[ScoredExample], kept: float) -> float:
     """The highest threshold at which at least this share of answers survives, every source weighing the same."""
-    groups = _by_source(examples)
+    groups = group_by_source(examples)
     best = np.array([example.best_relevant for group in groups for example in group])
     weights = np.array([1.0 / (len(group) * len(groups)) for group in groups for _ in group])
     order = np.argsort(-best, kind="stable")
@@ -136,11 +170,20 @@ def average_precision(examples: Iterable[ScoredExample]) -> float:
     return fmean(values)
 
 
-def by_source(
-    examples: Sequence[ScoredExample], metric: Callable[[Sequence[ScoredExample]], float]
-) -> dict[str, float]:
+def sentence_quality(examples: Sequence[ScoredExample], threshold: float) -> SentenceQuality:
+    """Precision, recall and F2 of the sentences that reach a threshold, those of negatives among them."""
+    kept = np.concatenate([example.scores >= threshold for example in examples])
+    relevant = np.concatenate([example.relevant for example in examples])
+    hits = int(np.count_nonzero(kept & relevant))
+    if not hits:
+        return SentenceQuality(0.0, 0.0, 0.0)
+    precision, recall = hits / int(kept.sum()), hits / int(relevant.sum())
+    return SentenceQuality(precision, recall, 5 * precision * recall / (4 * precision + recall))
+
+
+def by_source(examples: Sequence[J], metric: Callable[[Sequence[J]], float]) -> dict[str, float]:
     """A metric worked out for each source on its own."""
-    return {group[0].source: metric(group) for group in _by_source(examples)}
+    return {group[0].source: metric(group) for group in group_by_source(examples)}
 
 
 def kept_by(
@@ -151,23 +194,6 @@ def kept_by(
     for example in examples:
         groups[kind(example)].append(example)
     return {name: (len(group), _kept(group, threshold)) for name, group in sorted(groups.items())}
-
-
-def evidence_place(example: ScoredExample) -> str:
-    """Where in its passage the evidence lies: in the "first" or "last" sentence alone, or "between"."""
-    places = np.flatnonzero(example.alone.relevant)
-    if places[-1] == 0:
-        return "first"
-    return "last" if places[0] == example.own - 1 else "between"
-
-
-def question_word(example: ScoredExample) -> str:
-    """What is asked for: the first of who, what, how and the like, "yes/no", or "other" for claims."""
-    question = example.question.lower()
-    if _YES_NO.match(question):
-        return "yes/no"
-    words = re.findall(r"[a-z]+", question)
-    return next((_QUESTION_WORDS[word] for word in words if word in _QUESTION_WORDS), "other")
 
 
 def calibration_error(examples: Iterable[ScoredExample], *, bins: int = 15) -> float | None:
@@ -187,60 +213,27 @@ def calibration_error(examples: Iterable[ScoredExample], *, bins: int = 15) -> f
     return float(gaps.sum() / len(scores))
 
 
-def mean_over_sources(examples: Sequence[ScoredExample], metric: Callable[[Sequence[ScoredExample]], float]) -> float:
+def mean_over_sources(examples: Sequence[J], metric: Callable[[Sequence[J]], float]) -> float:
     """A metric worked out for each source on its own, then averaged, so that no large source drowns the others."""
     return fmean(by_source(examples, metric).values())
 
 
-def bootstrap_interval(
-    examples: Sequence[ScoredExample],
-    metric: Callable[[Sequence[ScoredExample]], float],
-    *,
-    rounds: int = 500,
-    seed: int = 0,
-) -> Interval:
-    """Middle 95 % of `mean_over_sources` when the questions of each source are drawn anew, with replacement."""
-    random, groups = Random(seed), _by_source(examples)
-    means = [fmean(metric(random.choices(group, k=len(group))) for group in groups) for _ in range(rounds)]
-    low, high = np.percentile(means, (2.5, 97.5))
-    return Interval(float(low), float(high))
+def group_by_source(examples: Sequence[J]) -> list[list[J]]:
+    """The examples, parted by source, in the order in which the sources first come.
 
-
-def mean_reciprocal_rank(groups: Iterable[tuple[float, Sequence[float]]]) -> float:
-    """Mean of one over the rank that a question's positive reaches among its negatives; ties count against it.
-
-    Args:
-        groups: For each question the relevance of its positive, and those of its negatives.
+    Raises:
+        InvalidInputError: There are none.
     """
-    return fmean(1.0 / _rank(positive, negatives) for positive, negatives in groups)
-
-
-def mean_ndcg(groups: Iterable[tuple[float, Sequence[float]]], *, at: int = 10) -> float:
-    """Mean normalised discounted cumulative gain of the first ranks, with one relevant passage for each question.
-
-    Args:
-        groups: As for `mean_reciprocal_rank`.
-        at: Ranks that count.
-    """
-    ranks = [_rank(positive, negatives) for positive, negatives in groups]
-    return fmean(1.0 / math.log2(1 + rank) if rank <= at else 0.0 for rank in ranks)
-
-
-def _rank(positive: float, negatives: Sequence[float]) -> int:
-    return 1 + sum(negative >= positive for negative in negatives)
-
-
-def _kept(examples: Sequence[ScoredExample], threshold: float) -> float:
-    return fmean(example.best_relevant >= threshold for example in examples)
-
-
-def _by_source(examples: Sequence[ScoredExample]) -> list[list[ScoredExample]]:
     if not examples:
         raise InvalidInputError(
             "There is nothing to measure: no passage of several sentences has marked evidence. Give data with "
             "answer_spans or relevant_sentences."
         )
-    groups: dict[str, list[ScoredExample]] = defaultdict(list)
+    groups: dict[str, list[J]] = defaultdict(list)
     for example in examples:
         groups[example.source].append(example)
     return list(groups.values())
+
+
+def _kept(examples: Sequence[ScoredExample], threshold: float) -> float:
+    return fmean(example.best_relevant >= threshold for example in examples)

@@ -1,34 +1,34 @@
 """From the scores of one method on labelled examples to the figures that are published."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.scoring import DirectScorer, PassageScores, Runtime, combine
 from provence_plugins.evaluation.examples import Example, label_sentences
+from provence_plugins.evaluation.methods import Method, SplitPassage, pruning_request, score_all, split
 from provence_plugins.evaluation.metrics import (
     Interval,
     ScoredExample,
     average_precision,
-    bootstrap_interval,
     calibration_error,
     kept_at_removal,
-    mean_ndcg,
     mean_over_sources,
-    mean_reciprocal_rank,
 )
+from provence_plugins.evaluation.ranking import Ranked, mean_ndcg, mean_reciprocal_rank
+from provence_plugins.evaluation.resampling import kept_share, middle, resample
 from provence_plugins.model.backend import Backend
-from provence_plugins.text.sentences import SplitterName, split_sentences
-from provence_plugins.types import Passage, Sentence, Span
+from provence_plugins.text.sentences import SplitterName
 
 REMOVED_SHARES = (0.6, 0.7, 0.8)
 
-Method = Callable[[Example, Sequence[Sentence]], PassageScores]
-"""Scores the given sentences of an example's passage, and the passage as a whole."""
+Scored = tuple[SplitPassage, PassageScores]
+"""A passage and what a method says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,40 +60,36 @@ class Judged:
     """Examples with the scores that one method gave them."""
 
     scored: list[ScoredExample]
-    ranked: list[tuple[str, float, list[float]]]
+    ranked: list[Ranked]
 
     def report(self) -> QualityReport:
         """The figures."""
-        by_source: dict[str, list[tuple[float, list[float]]]] = defaultdict(list)
-        for source, positive, negatives in self.ranked:
-            by_source[source].append((positive, negatives))
-        groups = list(by_source.values())
         return QualityReport(
             questions=len(self.scored),
             kept=_kept(self.scored),
             kept_within=_kept([example.alone for example in self.scored]),
             average_precision=mean_over_sources(self.scored, average_precision),
             calibration_error=calibration_error(self.scored),
-            reciprocal_rank=_mean(mean_reciprocal_rank(group) for group in groups),
-            ndcg=_mean(mean_ndcg(group) for group in groups),
+            # No question of small data may have negatives.
+            reciprocal_rank=mean_over_sources(self.ranked, mean_reciprocal_rank) if self.ranked else 0.0,
+            ndcg=mean_over_sources(self.ranked, mean_ndcg) if self.ranked else 0.0,
         )
 
-    def intervals(self) -> tuple[Interval, ...]:
-        """In which range each of `QualityReport.kept` lies, drawing the questions anew; takes some seconds."""
-        return tuple(
-            bootstrap_interval(self.scored, partial(kept_at_removal, removed=share)) for share in REMOVED_SHARES
-        )
+    def intervals(self, *, rounds: int = 500) -> tuple[Interval, ...]:
+        """In which range each of `QualityReport.kept` lies, drawing the questions anew."""
+        return tuple(middle(resample(self.scored, kept_share(share), rounds=rounds)) for share in REMOVED_SHARES)
 
 
 def model_method(planner: Planner, backend: Backend) -> Method:
-    """The method that a model is: planned and scored as the engine does it."""
+    """The method that a network is, with no model folder around it: planned and scored as the engine does it."""
     batch_tokens = max(backend.max_batch_tokens, planner.max_tokens)
     scorer = DirectScorer(Runtime(backend, planner.encoder.template.pad_id, batch_tokens))
 
-    def score(example: Example, sentences: Sequence[Sentence]) -> PassageScores:
-        spans = tuple(Span(sentence.start, sentence.end) for sentence in sentences)
-        [plan] = planner.plan(example.question, [Passage(example.passage.text, example.passage.title, spans)])
-        return combine(plan, scorer.score(plan.windows))
+    def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
+        plans = [plan for passage in passages for plan in planner.plan(*pruning_request(passage))]
+        scores = scorer.score([window for plan in plans for window in plan.windows])
+        bounds = pairwise(accumulate((len(plan.windows) for plan in plans), initial=0))
+        return [combine(plan, scores[first:last]) for plan, (first, last) in zip(plans, bounds, strict=True)]
 
     return score
 
@@ -104,46 +100,40 @@ def judge(examples: Iterable[Example], method: Method, *, splitter: SplitterName
     A positive of one sentence, or with nothing marked, says nothing about pruning and counts for ranking only. A
     negative counts for the positive whose id it has.
     """
-    judged: list[tuple[Example, Sequence[Sentence], PassageScores]] = []
+    judged: list[Scored] = []
     # Two sources may number their questions alike.
-    negatives: dict[tuple[str, str], list[tuple[Sequence[Sentence], PassageScores]]] = defaultdict(list)
-    for example in examples:
-        sentences = split_sentences(example.passage.text, splitter)
-        scores = method(example, sentences)
+    negatives: dict[tuple[str, str], list[Scored]] = defaultdict(list)
+    for passage, scores in score_all(method, split(examples, splitter)):
+        example = passage.example
         if example.positive:
-            judged.append((example, sentences, scores))
+            judged.append((passage, scores))
         else:
-            negatives[example.source, example.question_id].append((sentences, scores))
+            negatives[example.source, example.question_id].append((passage, scores))
+    groups = [[pair, *negatives[pair[0].example.source, pair[0].example.id]] for pair in judged]
     scored = [
-        _scored(example, [(sentences, scores), *negatives[example.source, example.id]])
-        for example, sentences, scores in judged
-        if len(sentences) > 1 and any(label_sentences(example, sentences))
+        _scored(group)
+        for group in groups
+        if len(group[0][0].sentences) > 1 and any(label_sentences(group[0][0].example, group[0][0].sentences))
     ]
     ranked = [
-        (example.source, scores.relevance, [rival.relevance for _, rival in negatives[example.source, example.id]])
-        for example, _, scores in judged
-        if negatives[example.source, example.id]
+        Ranked(passage.example.source, scores.relevance, [rival.relevance for _, rival in rivals])
+        for (passage, scores), *rivals in groups
+        if rivals
     ]
     return Judged(scored, ranked)
 
 
-def _mean(values: Iterable[float]) -> float:
-    """Their mean; 0 when no question has negatives."""
-    found = list(values)
-    return float(np.mean(found)) if found else 0.0
-
-
-def _scored(example: Example, passages: Sequence[tuple[Sequence[Sentence], PassageScores]]) -> ScoredExample:
+def _scored(passages: Sequence[Scored]) -> ScoredExample:
     own, _ = passages[0]
-    labels = label_sentences(example, own)
-    lengths = [sentence.end - sentence.start for sentences, _ in passages for sentence in sentences]
+    labels = label_sentences(own.example, own.sentences)
+    lengths = [length for passage, _ in passages for length in passage.lengths]
     return ScoredExample(
-        source=example.source,
-        question=example.question,
+        source=own.example.source,
+        question=own.example.question,
         scores=np.concatenate([scores.probabilities for _, scores in passages]).astype(np.float64),
         lengths=np.array(lengths, dtype=np.float64),
         relevant=np.array([*labels, *[False] * (len(lengths) - len(labels))]),
-        own=len(own),
+        own=len(labels),
     )
 
 
@@ -160,16 +150,3 @@ def unrelated(examples: Sequence[Example]) -> list[Example]:
         for asked, other in pairs
         if asked.source != other.source
     ]
-
-
-def share_removed(
-    examples: Iterable[Example], method: Method, threshold: float, *, splitter: SplitterName = "sentencex"
-) -> float:
-    """Share of the characters of all passages whose sentences do not reach a threshold."""
-    removed = total = 0
-    for example in examples:
-        sentences = split_sentences(example.passage.text, splitter)
-        for sentence, probability in zip(sentences, method(example, sentences).probabilities, strict=True):
-            total += sentence.end - sentence.start
-            removed += (sentence.end - sentence.start) * (probability < threshold)
-    return removed / total

@@ -1,8 +1,5 @@
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
-from itertools import chain
 from statistics import fmean
 
 import numpy as np
@@ -12,21 +9,16 @@ from hypothesis import strategies as st
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.metrics import (
-    Interval,
     ScoredExample,
+    SentenceQuality,
     ThresholdRow,
     at_threshold,
     average_precision,
-    bootstrap_interval,
     calibration_error,
-    evidence_place,
     kept_at_removal,
-    kept_by,
     mean_at_threshold,
-    mean_ndcg,
     mean_over_sources,
-    mean_reciprocal_rank,
-    question_word,
+    sentence_quality,
     threshold_at_removal,
     threshold_for_kept,
 )
@@ -119,35 +111,6 @@ def test_average_precision_ranks_the_sentences_of_the_passage_with_the_evidence_
     assert average_precision([with_negative]) == 1.0
 
 
-@pytest.mark.parametrize(
-    ("question", "word"),
-    [
-        ("Who wrote it?", "who"),
-        ("To whom was it sent?", "who"),
-        ("In which year did it start?", "which"),
-        ("Is cheese good?", "yes/no"),
-        ("The moon is made of cheese.", "other"),
-        ("Whatever.", "other"),
-        ("", "other"),
-    ],
-)
-def test_the_question_word(question: str, word: str) -> None:
-    assert question_word(replace(scored([0.5], [0]), question=question)) == word
-
-
-def test_answers_kept_by_question_word() -> None:
-    asked = [("Who?", 0.9), ("who", 0.2), ("How", 0.9)]
-    given = [replace(scored([score, 0.1], [0]), question=question) for question, score in asked]
-    assert kept_by(given, 0.5, question_word) == {"how": (1, 1.0), "who": (2, 0.5)}
-
-
-@pytest.mark.parametrize(
-    ("relevant", "place"), [([0], "first"), ([2], "last"), ([1], "between"), ([0, 2], "between"), ([1, 2], "between")]
-)
-def test_the_place_of_the_evidence_is_that_in_its_own_passage(relevant: list[int], place: str) -> None:
-    assert evidence_place(replace(scored([0.1, 0.2, 0.3, 0.9], relevant), own=3)) == place
-
-
 def test_every_source_weighs_the_same() -> None:
     many = [scored([0.9, 0.1], [0], "large")] * 9 + [scored([0.9, 0.1], [1], "small")]
     assert mean_over_sources(many, lambda group: at_threshold(group, 0.5).kept) == 0.5
@@ -162,32 +125,12 @@ def test_every_source_weighs_the_same() -> None:
         partial(mean_over_sources, metric=average_precision),
         partial(mean_at_threshold, threshold=0.5),
         partial(threshold_for_kept, kept=0.9),
-        partial(bootstrap_interval, metric=average_precision),
     ],
-    ids=["mean", "threshold row", "threshold", "bootstrap"],
+    ids=["mean", "threshold row", "threshold"],
 )
 def test_nothing_to_measure_is_an_error_that_says_so(metric: Callable[[list[ScoredExample]], object]) -> None:
     with pytest.raises(InvalidInputError, match="nothing to measure"):
         metric([])
-
-
-def test_the_interval_is_the_same_each_time_and_holds_the_figure() -> None:
-    given = [scored([0.9, 0.5, 0.1], [number % 3], "ab"[number % 2]) for number in range(40)]
-    metric = partial(kept_at_removal, removed=0.5)
-    interval = bootstrap_interval(given, metric, rounds=100)
-    assert interval == bootstrap_interval(given, metric, rounds=100)
-    assert interval.low < mean_over_sources(given, metric) < interval.high
-
-
-def test_passages_that_are_all_alike_leave_no_doubt() -> None:
-    given = [scored([0.9, 0.1], [0], source) for source in chain("aaa", "bb")]
-    assert bootstrap_interval(given, average_precision, rounds=10) == Interval(1.0, 1.0)
-
-
-def test_the_reciprocal_rank_counts_ties_against_the_positive() -> None:
-    assert mean_reciprocal_rank([(0.5, [0.1, 0.2])]) == 1.0
-    assert mean_reciprocal_rank([(0.5, [0.5, 0.2])]) == 0.5
-    assert mean_reciprocal_rank([(0.5, [0.9, 0.5, 0.2]), (0.9, [])]) == pytest.approx((1 / 3 + 1) / 2)
 
 
 def test_calibration_error_of_a_worked_case() -> None:
@@ -205,7 +148,24 @@ def test_scores_that_are_no_probabilities_have_no_calibration_error() -> None:
     assert calibration_error([scored([0.5, 1.5], [0])]) is None
 
 
-def test_ndcg_of_a_worked_case() -> None:
-    groups = [(0.9, [0.1, 0.2]), (0.5, [0.5, 0.9, 0.1]), (0.1, [0.2] * 10)]
-    assert mean_ndcg(groups) == pytest.approx((1 + 1 / math.log2(4) + 0) / 3)
-    assert mean_ndcg(groups, at=2) == pytest.approx(1 / 3)
+def test_sentences_found_by_a_threshold() -> None:
+    pair = [scored([0.9, 0.5, 0.1], [0, 2]), scored([0.2, 0.8], [1])]
+    # Kept are 0.9, 0.5 and 0.8, of which two are relevant; one relevant sentence is lost.
+    assert sentence_quality(pair, 0.5) == SentenceQuality(2 / 3, 2 / 3, pytest.approx(2 / 3))
+    assert sentence_quality(pair, 0.85) == SentenceQuality(1.0, 1 / 3, pytest.approx(5 / 3 / (4 + 1 / 3)))
+    assert sentence_quality(pair, 0.95) == SentenceQuality(0.0, 0.0, 0.0)
+
+
+def test_a_sentence_kept_of_a_negative_is_a_false_one() -> None:
+    both = ScoredExample("s", "Who?", np.array([0.9, 0.1, 0.9]), np.ones(3), np.array([True, False, False]), 2)
+    assert sentence_quality([both], 0.5) == SentenceQuality(0.5, 1.0, pytest.approx(2.5 / 3))
+    assert sentence_quality([both.alone], 0.5) == SentenceQuality(1.0, 1.0, 1.0)
+
+
+@given(given=example_lists, threshold=st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0]))
+def test_f2_weighs_recall_four_times(given: list[ScoredExample], threshold: float) -> None:
+    quality = sentence_quality(given, threshold)
+    if quality.f2:
+        assert 5 / quality.f2 == pytest.approx(1 / quality.precision + 4 / quality.recall)
+    else:
+        assert quality.precision == quality.recall == 0.0

@@ -1,7 +1,7 @@
 import math
 import subprocess
 import sys
-from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +10,11 @@ from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.scoring import PassageScores
 from provence_plugins.evaluation.examples import Example
-from provence_plugins.evaluation.report import judge, model_method, share_removed, unrelated
+from provence_plugins.evaluation.methods import SplitPassage, one_by_one, split
+from provence_plugins.evaluation.report import judge, model_method, unrelated
 from provence_plugins.model.backend import load_backend
 from provence_plugins.model.checkpoint import Checkpoint
-from provence_plugins.text.sentences import split_sentences
-from provence_plugins.types import Passage, Sentence, Span
+from provence_plugins.types import Passage, Span
 
 TEXT = "Paris is old. Cheese is good! The river is long?"
 
@@ -24,10 +24,11 @@ def example(id: str, *, at: int | None = None, positive: bool = True, text: str 
     return Example(id, source, "Is cheese good?", Passage(text), evidence, positive)
 
 
-def cheese(example: Example, sentences: Sequence[Sentence]) -> PassageScores:
+@one_by_one
+def cheese(passage: SplitPassage) -> PassageScores:
     """Likes sentences about cheese, and passages by their length."""
-    texts = [example.passage.text[sentence.start : sentence.end] for sentence in sentences]
-    return PassageScores(float(len(example.passage.text)), np.array(["Cheese" in text for text in texts], np.float32))
+    likes = np.array(["Cheese" in text for text in passage.texts], np.float32)
+    return PassageScores(float(len(passage.example.passage.text)), likes)
 
 
 def test_the_figures_of_a_worked_case() -> None:
@@ -97,19 +98,18 @@ def test_unrelated_passages_come_from_other_sources() -> None:
     assert all(item.passage.text != item.source and not item.positive for item in mixed)
 
 
-def test_the_share_removed_counts_characters() -> None:
-    given = [example("a"), example("b", text="Cheese.")]
-    assert share_removed(given, cheese, 0.5) == pytest.approx(32 / 55)
-    assert share_removed(given, cheese, 0.0) == 0.0
-
-
 def test_the_model_is_judged_by_the_probabilities_that_the_engine_gives(tiny_checkpoint: Checkpoint) -> None:
     backend = load_backend(tiny_checkpoint, "onnx")
     planner = Planner(
         tiny_checkpoint.encoder, tiny_checkpoint.format, tiny_checkpoint.splitter, tiny_checkpoint.max_tokens
     )
     given = Example("a", "s", "Is cheese good?", Passage(TEXT * 3, "Cheese"), (), True)
-    scores = model_method(planner, backend)(given, split_sentences(given.passage.text))
+    short = replace(given, passage=Passage("Cheese is good. Is it?"))
+    # What else is judged with it makes no difference, and neither does a passage without any token.
+    _, scores, blank = model_method(planner, backend)(
+        list(split([short, given, replace(given, passage=Passage(" "))], "sentencex"))
+    )
+    assert blank.relevance == 0.0
     with Pruner(tiny_checkpoint.folder, backend=backend) as pruner:
         result = pruner.prune(given.question, [given.passage])
     [pruned] = (*result.passages, *result.dropped)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.evaluation.metrics import ScoredExample, ThresholdRow
+from provence_plugins.evaluation.ranking import Ranked
 from provence_plugins.evaluation.report import Judged
 from provence_plugins.training.card import write_card
 from provence_plugins.training.settings import DataSettings, OptimizerSettings, TrainSettings
@@ -18,7 +19,7 @@ def scored(answer: float, other: float, negative: float) -> ScoredExample:
 # One answer scores below a neighbour, another below a negative, so that the figures differ from each other.
 JUDGED = Judged(
     [scored(0.9, 0.1, 0.05), scored(0.6, 0.7, 0.2), scored(0.3, 0.1, 0.8)],
-    [("s", 0.9, [0.1]), ("s", 0.6, [0.2]), ("s", 0.3, [0.8])],
+    [Ranked("s", 0.9, [0.1]), Ranked("s", 0.6, [0.2]), Ranked("s", 0.3, [0.8])],
 )
 
 
