@@ -19,12 +19,14 @@ class Targets:
     Attributes:
         sentence: Number, counted through the batch, of the sentence that each token belongs to; -1 for tokens without
             a label. Shape (rows, length).
+        row: Row of the batch that each sentence lies in, of shape (sentences,).
         keep: Probability that each sentence should stay, of shape (sentences,); 0 or 1 as the data says, or softened.
         relevance: Probability that the row answers the question, or the teacher's raw score, of shape (rows,).
         from_teacher: Which rows hold a teacher's score, of shape (rows,).
     """
 
     sentence: Tensor
+    row: Tensor
     keep: Tensor
     relevance: Tensor
     from_teacher: Tensor
@@ -39,20 +41,29 @@ def make_targets(items: Sequence[LabelledWindow]) -> Targets:
     length = max(len(item.window.ids) for item in items)
     sentence = torch.full((len(items), length), -1, dtype=torch.long)
     keep: list[float] = []
+    rows: list[int] = []
     for row, item in enumerate(items):
         for part, label in zip(item.window.sentences, item.keep or (), strict=item.keep is not None):
             sentence[row, part.start : part.end] = len(keep)
             keep.append(float(label))
+            rows.append(row)
     return Targets(
         sentence=sentence,
+        row=torch.tensor(rows, dtype=torch.long),
         keep=torch.tensor(keep),
         relevance=torch.tensor([float(i.positive) if i.teacher is None else i.teacher for i in items]),
         from_teacher=torch.tensor([item.teacher is not None for item in items]),
     )
 
 
-def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float) -> Tensor:
+def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float, contrast_weight: float = 0.0) -> Tensor:
     """Cross-entropy of token probabilities, plus that of their means over sentences, which are what decides.
+
+    Args:
+        keep_logits: Keep scores, of shape (rows, length).
+        targets: Labels of the batch.
+        sentence_weight: Weight of the loss on sentence means.
+        contrast_weight: Weight of `_contrast`, the loss on how the sentences of a passage compare.
 
     Returns:
         A scalar; 0 when no token of the batch has a label.
@@ -65,7 +76,26 @@ def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float) 
     sums = torch.zeros_like(targets.keep).index_add(0, numbers, torch.sigmoid(logits))
     counts = torch.zeros_like(targets.keep).index_add(0, numbers, torch.ones_like(logits))
     means = (sums / counts).clamp(1e-6, 1 - 1e-6)
-    return token_loss + sentence_weight * functional.binary_cross_entropy(means, targets.keep)
+    loss = token_loss + sentence_weight * functional.binary_cross_entropy(means, targets.keep)
+    return loss + contrast_weight * _contrast(means, targets) if contrast_weight else loss
+
+
+def _contrast(means: Tensor, targets: Targets) -> Tensor:
+    """Cross-entropy of each sentence's share of its passage's probability with its share of the labels.
+
+    It looks at the order inside a passage alone, where cross-entropy sentence by sentence is content to tell answers
+    from negatives. Both have their minimum where probabilities equal the labels. Passages without an answer are left
+    out: what likeness says of their sentences is no order worth learning.
+    """
+    zeros = torch.zeros(len(targets.from_teacher), device=means.device)
+    best = zeros.scatter_reduce(0, targets.row, targets.keep, "amax")
+    answering = best[targets.row] > 0.5
+    # Chosen before the division: shares of nothing would be NaN, and so would their gradients.
+    rows, keep, means = targets.row[answering], targets.keep[answering], means[answering]
+    given = keep / zeros.index_add(0, rows, keep)[rows]
+    found = means / zeros.index_add(0, rows, means)[rows]
+    crossed: Tensor = -(given * found.log()).sum()
+    return crossed / max(1, int((best > 0.5).sum()))
 
 
 def ranking_loss(logits: Tensor, targets: Targets) -> Tensor:

@@ -56,17 +56,24 @@ class SoftLabels:
 
         Args:
             items: The windows of a batch.
-            targets: Their hard labels; relevance from a teacher stays as it is.
+            targets: Their hard labels; relevance from a teacher stays as it is, and so does a window without an answer
+                where only those with one are softened.
         """
-        self._remember(text for item in items for text in (item.question, *item.sentences))
-        cosines = [self._cosines(item) for item in items]
+        soft = torch.tensor([item.positive or not self._settings.answers_only for item in items])
+        chosen = [item for item, is_soft in zip(items, soft.tolist(), strict=True) if is_soft]
+        self._remember(text for item in chosen for text in (item.question, *item.sentences))
+        cosines = [
+            self._cosines(item) if is_soft else torch.zeros(len(item.sentences))
+            for item, is_soft in zip(items, soft.tolist(), strict=True)
+        ]
         labelled = [row for row, item in zip(cosines, items, strict=True) if item.keep is not None]
-        of_sentences = torch.cat([torch.empty(0), *labelled])
-        of_windows = torch.stack([row.max() for row in cosines])
-        relevance = torch.where(
-            targets.from_teacher, targets.relevance, self._mix(targets.relevance, of_windows.to(targets.relevance))
+        of_sentences = self._mix(targets.keep, torch.cat([torch.empty(0), *labelled]).to(targets.keep))
+        of_windows = self._mix(targets.relevance, torch.stack([row.max() for row in cosines]).to(targets.relevance))
+        return replace(
+            targets,
+            keep=torch.where(soft[targets.row], of_sentences, targets.keep),
+            relevance=torch.where(soft & ~targets.from_teacher, of_windows, targets.relevance),
         )
-        return replace(targets, keep=self._mix(targets.keep, of_sentences.to(targets.keep)), relevance=relevance)
 
     def _mix(self, labels: Tensor, cosines: Tensor) -> Tensor:
         settings = self._settings

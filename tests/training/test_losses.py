@@ -26,7 +26,9 @@ def cross_entropy(probability: float, label: float) -> float:
 
 
 def targets(sentence: list[list[int]], keep: list[float]) -> Targets:
-    return Targets(torch.tensor(sentence), torch.tensor(keep), torch.zeros(0), torch.zeros(0, dtype=torch.bool))
+    rows = [next(row for row, numbers in enumerate(sentence) if number in numbers) for number in range(len(keep))]
+    none = torch.zeros(len(sentence))
+    return Targets(torch.tensor(sentence), torch.tensor(rows).long(), torch.tensor(keep), none, none.bool())
 
 
 def test_labels_lie_where_the_tokens_lie() -> None:
@@ -39,6 +41,7 @@ def test_labels_lie_where_the_tokens_lie() -> None:
     )
     assert made.sentence.tolist() == [[-1, -1, 0, 0, 1, -1], [-1] * 6, [-1, 2, -1, -1, -1, -1]]
     assert made.keep.tolist() == [1.0, 0.0, 1.0]
+    assert made.row.tolist() == [0, 0, 2]
     assert made.relevance.tolist() == [1.0, 0.0, -2.5]
     assert made.from_teacher.tolist() == [False, False, True]
 
@@ -83,9 +86,35 @@ def test_the_keep_loss_stays_finite_for_sure_mistakes() -> None:
     assert logits.grad.isfinite().all()
 
 
+def test_the_contrast_compares_the_sentences_of_passages_with_an_answer() -> None:
+    # The second row has no answer and has no say; the third is a passage of one sentence, which compares with nothing.
+    probabilities = torch.tensor([[0.6, 0.2, 0.2], [0.9, 0.3, 0.5], [0.7, 0.7, 0.7]])
+    labels = targets([[0, 1, 2], [3, 4, -1], [5, 5, 5]], [0.9, 0.1, 0.0, 0.2, 0.1, 1.0])
+    plain = keep_loss(probabilities.logit(), labels, sentence_weight=0.0)
+    contrasted = keep_loss(probabilities.logit(), labels, sentence_weight=0.0, contrast_weight=2.0)
+    expected = (-0.9 * math.log(0.6) - 0.1 * math.log(0.2) + 0.0) / 2
+    assert (contrasted - plain).item() == pytest.approx(2.0 * expected, abs=1e-5)
+
+
+def test_the_contrast_is_least_where_probabilities_equal_the_labels() -> None:
+    labels = targets([[0, 1, 2]], [0.8, 0.3, 0.1])
+    logits = torch.tensor([[0.8, 0.3, 0.1]]).logit().requires_grad_()
+    keep_loss(logits, labels, sentence_weight=1.0, contrast_weight=1.0).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert logits.grad.abs().max().item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_batch_without_answers_has_a_contrast_of_nothing_and_finite_gradients() -> None:
+    logits = torch.randn(1, 3, requires_grad=True)
+    labels = targets([[0, 1, -1]], [0.0, 0.0])
+    keep_loss(logits, labels, sentence_weight=1.0, contrast_weight=1.0).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
 def ranked(relevance: list[float], from_teacher: list[bool]) -> Targets:
     none = torch.zeros(0)
-    return Targets(none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher))
+    return Targets(none.long(), none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher))
 
 
 @pytest.mark.parametrize(

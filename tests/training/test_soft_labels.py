@@ -95,3 +95,14 @@ def test_without_weight_the_encoder_has_no_say(encoder_folder: Path) -> None:
     items = [item("cheese", "the river", keep=(True, False))]
     softened = soft_labels.soften(items, make_targets(items))
     assert softened.keep.tolist() == pytest.approx([mixed(True, 0.3), mixed(False, 0.3)], abs=1e-5)
+
+
+def test_windows_without_an_answer_may_keep_their_hard_labels(encoder_folder: Path) -> None:
+    settings = replace(SETTINGS, answers_only=True)
+    soft_labels = SoftLabels(encoder_folder, settings, torch.device("cpu"), autocast=False)
+    items = [item("cheese", "the river", keep=(True, False)), item("the city", "france", keep=(False, False))]
+    softened = soft_labels.soften(items, make_targets(items))
+    assert 0 < softened.keep[1] < softened.keep[0] < 1
+    assert softened.keep[2:].tolist() == [0.0, 0.0]
+    assert 0 < softened.relevance[0] < 1
+    assert softened.relevance[1] == 0.0
