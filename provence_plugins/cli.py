@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from provence_plugins import __version__
+from provence_plugins.cli_evaluate import evaluate
 from provence_plugins.cli_options import ModelOptions, PolicyOptions, spread
 from provence_plugins.errors import InvalidInputError, ProvenceError
 from provence_plugins.types import Passage
@@ -205,18 +206,20 @@ def export(
 
     They are compared with torch first; what differs too much is not written.
     """
-    from provence_plugins.model.backend import BackendOptions
     from provence_plugins.model.checkpoint import open_checkpoint
 
     checkpoint = open_checkpoint(folder)
-    from provence_plugins.model import torch_backend
     from provence_plugins.model.export import export_onnx, save_compact
+    from provence_plugins.model.loading import load_network
 
-    network = torch_backend.load(checkpoint, BackendOptions(device="cpu", dtype="float32")).network
+    network = load_network(checkpoint)
     if output is not None:
         save_compact(network, folder, output)
     for file in export_onnx(network, output or folder, precisions=precision or ("float32", "int8")):
         _print(f"{file.path}\tmean difference {file.mean_difference:.2g}, largest {file.max_difference:.2g}\n")
+
+
+app.command()(evaluate)
 
 
 @app.command()
@@ -305,7 +308,7 @@ def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
         rows += [("model", model.name), ("folder", model.folder)]
         rows += [("", f"{name}  {size:,} bytes") for name, size in model.files.items()]
         rows += [
-            ("format", f"{model.format}, version {model.format_version}"),
+            ("format", model.format + (f", version {model.format_version}" if model.format_version else "")),
             ("threshold", f"{model.threshold:g}"),
             ("max tokens", str(model.max_tokens)),
             ("backends", ", ".join(model.backends) or "none"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
+from provence_plugins.text.sentences import SplitterName
 
 if TYPE_CHECKING:
     from provence_plugins.engine.pruner import Pruner
@@ -25,7 +26,7 @@ class ModelOptions:
     dtype: Annotated[str | None, typer.Option(help="int8, float32, bfloat16 or float16.")] = None
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime.")] = None
     splitter: Annotated[
-        Literal["sentencex", "nltk", "regex", "lines"] | None,
+        SplitterName | None,
         typer.Option(help="How sentences are found; left out, as the model was trained."),
     ] = None
 

@@ -40,7 +40,7 @@ class ModelFacts:
         folder: Where it lies on disk.
         files: Sizes of its files in bytes, by name.
         format: Name of its layout.
-        format_version: Version of that layout.
+        format_version: Version of that layout; None for one that has none.
         threshold: Keep threshold when a policy names none.
         max_tokens: Longest window.
         backends: Those that can run it here.
@@ -50,7 +50,7 @@ class ModelFacts:
     folder: str
     files: Mapping[str, int]
     format: str
-    format_version: int
+    format_version: int | None
     threshold: float
     max_tokens: int
     backends: list[str]
@@ -128,7 +128,7 @@ def _devices(versions: Mapping[str, str | None]) -> list[str]:
 
 
 def _model_facts(checkpoint: Checkpoint, versions: Mapping[str, str | None]) -> ModelFacts:
-    files_for = {"onnx": bool(checkpoint.onnx_files), "torch": checkpoint.weights.is_file()}
+    files_for = {"onnx": bool(checkpoint.onnx_files), "torch": bool(checkpoint.tensors)}
     return ModelFacts(
         name=checkpoint.name,
         folder=str(checkpoint.folder.resolve()),

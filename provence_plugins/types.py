@@ -36,12 +36,19 @@ class Sentence:
         kind: Its role in the structure of the text.
         heading: Number of the sentence that this one stands under: the header of a table row, otherwise the
             nearest heading above. None when there is none. Always smaller than the sentence's own number.
+        read: The part of it that the model reads, where that is not all: some published models do not see the blank
+            lines around a sentence. None for all of it.
     """
 
     start: int
     end: int
     kind: Kind = "sentence"
     heading: int | None = None
+    read: Span | None = None
+
+    def text_of(self, text: str) -> str:
+        """What the model reads of this sentence, cut from its text."""
+        return text[self.start : self.end] if self.read is None else self.read.of(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,13 @@ class Passage:
         title: Title of the page that the text comes from. The model reads it as context; it is never part of the
             pruned text.
         spans: Sentences, when the caller has already split the text: ordered, not overlapping. Characters between
-            two spans go with the span before them. None lets the pruner's splitter decide.
+            two spans go with the span before them. `Sentence`s do as well; they must tile the text, and keep their
+            kinds and headings. None lets the pruner's splitter decide.
     """
 
     text: str
     title: str | None = None
-    spans: Sequence[Span] | None = None
+    spans: Sequence[Span] | Sequence[Sentence] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):

@@ -39,6 +39,7 @@ HEAVY_HOMES = {
         "model/network.py",
         "model/loading.py",
         "model/published.py",
+        "model/stock.py",
         "model/export.py",
         "evaluation/language_models.py",
         "training/attention.py",
@@ -50,6 +51,7 @@ HEAVY_HOMES = {
     "transformers": {
         "model/network.py",
         "model/published.py",
+        "model/stock.py",
         "model/export.py",
         "evaluation/language_models.py",
         "evaluation/others_code.py",

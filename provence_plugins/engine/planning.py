@@ -1,18 +1,23 @@
 """Passages to sentences to windows: all that happens before the model runs."""
 
 import logging
+import string
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from typing import Self
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.model.formats import Format
-from provence_plugins.text.sentences import SentenceSplitter, SplitterName, split_sentences
+from provence_plugins.model.checkpoint import Checkpoint
+from provence_plugins.model.formats import Format, Reading, Scoring
+from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
 from provence_plugins.tokens.encoding import TextEncoder
-from provence_plugins.tokens.windows import Window, plan_head, plan_windows
+from provence_plugins.tokens.windows import Packing, Window, plan_head, plan_windows
 from provence_plugins.types import Passage, Sentence
 
 logger = logging.getLogger(__name__)
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +29,14 @@ class PassagePlan:
         sentences: Its sentences, which tile the text.
         token_counts: Number of tokens of each sentence.
         windows: Model inputs that hold every token once; none when the passage has no tokens.
+        scoring: How what the model says of the windows becomes that of sentences and passage.
     """
 
     passage: Passage
     sentences: Sequence[Sentence]
     token_counts: Sequence[int]
     windows: Sequence[Window]
+    scoring: Scoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,20 @@ class Planner:
         format: Conventions of the checkpoint's layout.
         splitter: How a passage that brings no sentences of its own is split.
         max_tokens: Longest window, query and special tokens included.
+        piece_tokens: Longest piece of a sentence; None cuts only sentences that are longer than a window.
     """
 
     encoder: TextEncoder
     format: Format
     splitter: SplitterName | SentenceSplitter
     max_tokens: int
+    piece_tokens: int | None = None
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, splitter: SplitterName | SentenceSplitter | None = None) -> Self:
+        """The planner that a checkpoint asks for, with its own splitter unless another is given."""
+        chosen = choose_splitter(splitter or checkpoint.splitter)
+        return cls(checkpoint.encoder, checkpoint.format, chosen, checkpoint.max_tokens, checkpoint.piece_tokens)
 
     def plan(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
         """Plan all passages of one query together, so that they are tokenised in one call; equal ones are planned once.
@@ -66,9 +81,14 @@ class Planner:
             split_sentences(passage.text, self.splitter if passage.spans is None else passage.spans)
             for passage in passages
         ]
-        titles = [_title_text(passage, self.format) for passage in passages]
-        pieces = [passage.text[s.start : s.end] for passage, own in zip(passages, sentences, strict=True) for s in own]
-        query_ids, *ids = self.encoder.encode([query, *titles, *pieces])
+        reading = self.format.reading
+        titles = [_title_text(passage, reading) for passage in passages]
+        pieces = [
+            piece
+            for passage, own, title in zip(passages, sentences, titles, strict=True)
+            for piece in _texts_read(passage.text, own, reading, follows=bool(title))
+        ]
+        query_ids, *ids = self.encoder.encode([_query_text(query, reading), *titles, *pieces])
         title_ids, piece_ids = ids[: len(titles)], ids[len(titles) :]
         bounds = pairwise(accumulate(map(len, sentences), initial=0))
         template = self.encoder.template
@@ -80,13 +100,36 @@ class Planner:
                     "Title %.60r is long; the model reads its first %d tokens.", passage.title, len(head.title)
                 )
             own_ids = piece_ids[first:last]
-            plans.append(PassagePlan(passage, own, list(map(len, own_ids)), plan_windows(head, own_ids, template)))
+            windows = plan_windows(head, own_ids, template, self._packing())
+            plans.append(PassagePlan(passage, own, list(map(len, own_ids)), windows, self.format.scoring))
         return plans
 
+    def _packing(self) -> Packing:
+        reading = self.format.reading
+        return Packing(
+            evenly=reading.packing == "even",
+            piece_tokens=self.piece_tokens,
+            is_read=self.encoder.spells if reading.halved else None,
+        )
 
-def _title_text(passage: Passage, layout: Format) -> str:
+
+def _query_text(query: str, reading: Reading) -> str:
+    return " ".join(query.lower().translate(_PUNCTUATION).split()) if reading.query == "bare" else query
+
+
+def _title_text(passage: Passage, reading: Reading) -> str:
     title = (passage.title or "").strip()
-    return title + layout.title_suffix if title else ""
+    return title + reading.title_suffix if title else ""
+
+
+def _texts_read(text: str, sentences: Sequence[Sentence], reading: Reading, *, follows: bool) -> list[str]:
+    """What the model reads of each sentence; `follows` tells whether a title stands in front of the first one."""
+    texts = [sentence.text_of(text) for sentence in sentences]
+    if not reading.spaced:
+        return texts
+    # White space in front of the very first sentence is kept, as Punkt keeps it.
+    first = [] if follows else [part.rstrip() for part in texts[:1]]
+    return [*first, *(f" {part.strip()}" if part.strip() else "" for part in texts[len(first) :])]
 
 
 def _what_is_read(passage: Passage) -> Hashable:

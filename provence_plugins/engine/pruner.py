@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +34,8 @@ from provence_plugins.engine.scoring import (
 from provence_plugins.errors import ClosedError, InvalidInputError
 from provence_plugins.model.backend import Backend, BackendName, BackendOptions, load_backend
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
-from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter
+from provence_plugins.model.families import longest_window
+from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
 
@@ -57,9 +59,13 @@ class PrunerOptions(TypedDict, total=False):
     Attributes:
         backend: "onnx", "torch", or an object of one's own that fulfils `Backend`; left out, ONNX Runtime where the
             model has an ONNX file, and torch elsewhere.
-        device: "cpu", "cuda", "cuda:1", "mps"; left out, the best that the backend finds.
+        device: "cpu", "cuda", "cuda:1", "mps", or several with commas between them ("cuda:0,cuda:1"); left out, the
+            best that the backend finds.
         dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; left out, the backend's choice.
         threads: Threads of one forward pass; left out, as many as there are processors.
+        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2"; left out, the encoder's choice.
+        compiled: Let torch compile the network at its first pass.
+        window_tokens: Longest window, query and special tokens included; left out, the checkpoint's own.
         revision: Branch, tag or commit of a hub id.
         splitter: Name of a sentence splitter, or a callable from a text to spans; left out, the checkpoint's own.
         policy: Used by every call that brings none.
@@ -75,6 +81,9 @@ class PrunerOptions(TypedDict, total=False):
     device: str | None
     dtype: str | None
     threads: int | None
+    attention: str | None
+    compiled: bool
+    window_tokens: int | None
     revision: str | None
     splitter: SplitterName | SentenceSplitter | None
     policy: PruningPolicy | None
@@ -101,12 +110,13 @@ class Pruner:
     """
 
     def __init__(self, model: str | Path | None = None, **options: Unpack[PrunerOptions]) -> None:
-        checkpoint = open_checkpoint(model, revision=options.get("revision"))
+        checkpoint = _with_window(
+            open_checkpoint(model, revision=options.get("revision")), options.get("window_tokens")
+        )
         self._backend = _backend(checkpoint, options)
         self.policy = _check_policy(options.get("policy") or PruningPolicy())
         self.default_threshold = checkpoint.default_threshold
-        splitter = choose_splitter(options.get("splitter") or checkpoint.splitter)
-        self._planner = Planner(checkpoint.encoder, checkpoint.format, splitter, checkpoint.max_tokens)
+        self.planner = Planner.of(checkpoint, options.get("splitter"))
         batch_tokens = options.get("max_batch_tokens") or max(self._backend.max_batch_tokens, checkpoint.max_tokens)
         if batch_tokens < checkpoint.max_tokens:
             raise InvalidInputError(
@@ -232,6 +242,20 @@ class Pruner:
         ]
         return choose_threshold(scored, target_recall)
 
+    def score(self, plans: Sequence[PassagePlan]) -> list[PassageScores]:
+        """What the model says of planned passages, for those who decide on their own.
+
+        Args:
+            plans: From `planner.plan`, of any number of queries; they are scored in common batches.
+
+        Returns:
+            For each passage its relevance and the probabilities of its sentences.
+
+        Raises:
+            ClosedError: The pruner was closed.
+        """
+        return _combine_all(plans, self._scorer.score([window for plan in plans for window in plan.windows]))
+
     @property
     def cache_statistics(self) -> CacheStatistics:
         """How many windows needed no scoring, and what is remembered now."""
@@ -260,14 +284,11 @@ class Pruner:
             raise ClosedError("This pruner was closed. Make a new one, or close it after its last use.")
         chosen = self.policy if policy is None else _check_policy(policy)
         check_query(query)
-        return _Call(query, self._planner.plan(query, passages), chosen)
+        return _Call(query, self.planner.plan(query, passages), chosen)
 
     def _decide(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
-        bounds = pairwise(accumulate((len(plan.windows) for plan in call.plans), initial=0))
-        scored = [
-            _undecided(index, plan, combine(plan, scores[first:last]))
-            for index, (plan, (first, last)) in enumerate(zip(call.plans, bounds, strict=True))
-        ]
+        combined = zip(call.plans, _combine_all(call.plans, scores), strict=True)
+        scored = [_undecided(index, plan, of_passage) for index, (plan, of_passage) in enumerate(combined)]
         passages, dropped = decide(scored, call.policy, self.default_threshold)
         return PruneResult(call.query, passages, dropped, call.policy, self.default_threshold)
 
@@ -297,6 +318,11 @@ class _Call(NamedTuple):
         return [window for plan in self.plans for window in plan.windows]
 
 
+def _combine_all(plans: Sequence[PassagePlan], scores: Sequence[WindowScores]) -> list[PassageScores]:
+    bounds = pairwise(accumulate((len(plan.windows) for plan in plans), initial=0))
+    return [combine(plan, scores[first:last]) for plan, (first, last) in zip(plans, bounds, strict=True)]
+
+
 def _undecided(index: int, plan: PassagePlan, scores: PassageScores) -> PrunedPassage:
     sentences = tuple(
         ScoredSentence(s.start, s.end, probability, False, s.kind, tokens, s.heading)
@@ -309,8 +335,23 @@ def _backend(checkpoint: Checkpoint, options: PrunerOptions) -> Backend:
     backend = options.get("backend")
     if backend is not None and not isinstance(backend, str):
         return backend
-    chosen = BackendOptions(options.get("device"), options.get("dtype"), options.get("threads"))
+    chosen = BackendOptions(
+        device=options.get("device"),
+        dtype=options.get("dtype"),
+        threads=options.get("threads"),
+        attention=options.get("attention"),
+        compiled=options.get("compiled", False),
+    )
     return load_backend(checkpoint, backend, chosen)
+
+
+def _with_window(checkpoint: Checkpoint, tokens: int | None) -> Checkpoint:
+    if tokens is None:
+        return checkpoint
+    longest = longest_window(checkpoint.backbone_config)
+    if not 1 <= tokens <= longest:
+        raise InvalidInputError(f"window_tokens={tokens} cannot be; the encoder of this model reads 1 to {longest}.")
+    return replace(checkpoint, declared_tokens=tokens)
 
 
 def _check_policy(policy: PruningPolicy) -> PruningPolicy:

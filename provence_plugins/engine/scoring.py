@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from provence_plugins.engine.planning import PassagePlan
+from provence_plugins.engine.pooling import POOLINGS, SentenceParts
 from provence_plugins.errors import ClosedError
 from provence_plugins.model.backend import Backend, require_finite
 from provence_plugins.tokens.batches import iter_batches, pad_windows
@@ -36,9 +37,10 @@ class PassageScores:
     """What the model says of one passage.
 
     Attributes:
-        relevance: Highest relevance of its windows; 0.0 when it has no tokens.
-        probabilities: Keep probability of each sentence, the mean over its tokens, of shape (sentences,); 0.0 for a
-            sentence without tokens.
+        relevance: Highest relevance of its windows, or that of the first where the checkpoint's layout has it so; 0.0
+            when it has no tokens.
+        probabilities: Keep probability of each sentence, of shape (sentences,): the mean over its tokens, unless the
+            layout pools otherwise; 0.0 for a sentence without tokens.
     """
 
     relevance: float
@@ -174,13 +176,19 @@ class DirectScorer:
 
 
 def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
-    """Bring the windows of one passage together: the best relevance, and each sentence's mean over all its tokens."""
-    sums = np.zeros(len(plan.sentences), dtype=np.float64)
-    for window, score in zip(plan.windows, scores, strict=True):
-        starts = [part.start for part in window.sentences]
-        numbers = [part.sentence for part in window.sentences]
-        # A sentence has at most one part in a window, so no number is added to twice.
-        sums[numbers] += np.add.reduceat(score.keep[: window.sentences[-1].end], starts, dtype=np.float64)
-    means = sums / np.maximum(plan.token_counts, 1)
-    relevance = max((score.relevance for score in scores), default=0.0)
-    return PassageScores(relevance, np.clip(means, 0.0, 1.0).astype(np.float32))
+    """Bring the windows of one passage together, in the way of the checkpoint's layout."""
+    pairs = zip(plan.windows, scores, strict=True)
+    parts = [(part, score.keep) for window, score in pairs for part in window.sentences]
+    tokens = [keep[part.start : part.end] for part, keep in parts]
+    pool = POOLINGS[plan.scoring.pooling]
+    probabilities = pool(
+        SentenceParts(
+            tokens=np.concatenate([np.zeros(0), *tokens]),
+            lengths=np.array([len(part) for part in tokens], dtype=np.int64),
+            owners=np.array([part.sentence for part, _ in parts], dtype=np.int64),
+            sentences=len(plan.sentences),
+        )
+    )
+    relevances = [score.relevance for score in scores] or [0.0]
+    relevance = relevances[0] if plan.scoring.window == "first" else max(relevances)
+    return PassageScores(relevance, np.clip(probabilities, 0.0, 1.0).astype(np.float32))

@@ -20,7 +20,8 @@ class BatchScores:
     """Probabilities of one batch, float32 in [0, 1].
 
     Attributes:
-        relevance: How well each row's text answers its query, of shape (rows,).
+        relevance: How well each row's text answers its query, of shape (rows,); a raw score where the checkpoint's
+            layout has it so.
         keep: How surely each token should stay, of shape (rows, length); what stands on padding means nothing.
     """
 
@@ -47,14 +48,20 @@ class BackendOptions:
     """How a model is run.
 
     Attributes:
-        device: "cpu", "cuda", "cuda:1", "mps"; None takes the best that the backend finds.
+        device: "cpu", "cuda", "cuda:1", "mps", or several with commas between them, each of which takes a share of
+            every batch; None takes the best that the backend finds.
         dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; None takes the backend's choice.
         threads: Threads of one forward pass; None takes as many as the process has processors.
+        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2" or whatever else Transformers
+            offers for the encoder; None takes its choice.
+        compiled: Let torch compile the network at its first pass.
     """
 
     device: str | None = None
     dtype: str | None = None
     threads: int | None = None
+    attention: str | None = None
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:

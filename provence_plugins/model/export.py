@@ -15,7 +15,16 @@ import numpy as np
 
 from provence_plugins.errors import CheckpointNotFoundError, ExportError, InvalidInputError, needs_extra
 from provence_plugins.model.backend import Backend
-from provence_plugins.model.checkpoint import CARD, CONFIG, ONNX_FILES, TOKENIZER, TOKENIZER_CONFIG, WEIGHTS
+from provence_plugins.model.checkpoint import (
+    CARD,
+    CONFIG,
+    FILES_READ,
+    ONNX_FILES,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    WEIGHTS,
+)
+from provence_plugins.model.loading import Network
 from provence_plugins.model.network import ProvenceModel
 from provence_plugins.model.onnx_backend import INPUTS, OUTPUTS, OnnxBackend
 from provence_plugins.model.torch_backend import TorchBackend
@@ -97,21 +106,28 @@ def save_folder(
         _move((WEIGHTS, TOKENIZER, TOKENIZER_CONFIG, CONFIG), staged, folder)
 
 
-def save_compact(network: ProvenceModel, source: Path, folder: Path) -> None:
-    """Write a copy of a model folder with weights in half precision, its card included.
+def save_compact(network: Network, source: Path, folder: Path) -> None:
+    """Write a copy of a model folder, its card included.
 
     Args:
-        network: The network of `source`, in float32.
+        network: The network of `source`, in float32. This package's own is written in half precision; a published
+            one's files are copied as they are.
         source: The folder that it was loaded from.
         folder: Made if it is missing.
     """
-    save_folder(network, folder, tokenizer_from=source, dtype=torch.float16)
-    if (source / CARD).is_file():
-        shutil.copyfile(source / CARD, folder / CARD)
+    if isinstance(network, ProvenceModel):
+        save_folder(network, folder, tokenizer_from=source, dtype=torch.float16)
+        copied = [source / CARD]
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        copied = [path for pattern in FILES_READ if pattern != "*.onnx" for path in source.glob(pattern)]
+    for path in copied:
+        if path.is_file():
+            shutil.copyfile(path, folder / path.name)
 
 
 def export_onnx(
-    network: ProvenceModel,
+    network: Network,
     folder: Path,
     *,
     precisions: Sequence[str] = ("float32", "int8"),
@@ -176,7 +192,7 @@ def _move(names: Iterable[str], source: Path, target: Path) -> None:
 
 
 class _Probabilities(nn.Module):
-    def __init__(self, network: ProvenceModel) -> None:
+    def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
@@ -184,7 +200,7 @@ class _Probabilities(nn.Module):
         return self.network.probabilities(*inputs)
 
 
-def _trace(network: ProvenceModel, example: TokenBatch, path: Path) -> None:
+def _trace(network: Network, example: TokenBatch, path: Path) -> None:
     names = INPUTS if network.family.takes_type_ids else INPUTS[:2]
     arrays = (example.ids, example.mask, example.type_ids)[: len(names)]
     axes = {name: {0: "rows", 1: "length"} for name in (*names, "keep")} | {"relevance": {0: "rows"}}
@@ -224,7 +240,7 @@ def _quantize(source: Path, target: Path) -> None:
     )
 
 
-def _random_probes(network: ProvenceModel) -> list[TokenBatch]:
+def _random_probes(network: Network) -> list[TokenBatch]:
     config = network.config
     pad = config.backbone_config.pad_token_id or 0
     words = np.setdiff1d(np.arange(config.backbone_config.vocab_size), [pad, config.separator_id])
@@ -241,7 +257,7 @@ def _random_probes(network: ProvenceModel) -> list[TokenBatch]:
     return batches
 
 
-def _compare(network: ProvenceModel, staged: Path, precision: str, probes: Sequence[TokenBatch]) -> tuple[float, float]:
+def _compare(network: Network, staged: Path, precision: str, probes: Sequence[TokenBatch]) -> tuple[float, float]:
     exported = OnnxBackend(staged / ONNX_FILES[precision], max_tokens=network.config.max_tokens)
     relevance, keep = _differences(TorchBackend(network), exported, probes)
     mean, largest = float(keep.mean()), float(max(keep.max(), relevance.max()))

@@ -12,7 +12,7 @@ from typing import Any
 
 from provence_plugins.errors import needs_extra
 from provence_plugins.model.families import family_of
-from provence_plugins.model.formats import NATIVE
+from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
 
 with needs_extra("torch"):
     import torch
@@ -46,7 +46,7 @@ class ProvenceConfig(PretrainedConfig):
         kwargs: Passed on to `PretrainedConfig`.
     """
 
-    model_type = NATIVE.model_type
+    model_type = NATIVE_TYPE
     sub_configs = {"backbone_config": AutoConfig}  # noqa: RUF012 - the base class declares it so
 
     def __init__(
@@ -57,7 +57,7 @@ class ProvenceConfig(PretrainedConfig):
         default_threshold: float = 0.1,
         max_tokens: int = 512,
         calibration: list[dict[str, float]] | None = None,
-        format_version: int = NATIVE.version,
+        format_version: int | None = NATIVE.version,
         **kwargs: Any,
     ) -> None:
         if backbone_config is None:

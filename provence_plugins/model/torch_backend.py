@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-from provence_plugins.errors import (
-    BackendError,
-    CheckpointError,
-    CheckpointNotFoundError,
-    InvalidInputError,
-    needs_extra,
-)
-from provence_plugins.model.backend import BackendOptions, BatchScores, require_finite
+from provence_plugins.errors import BackendError, InvalidInputError, needs_extra
+from provence_plugins.model.backend import Backend, BackendOptions, BatchScores, require_finite
 from provence_plugins.model.checkpoint import Checkpoint
-from provence_plugins.model.network import ProvenceConfig, ProvenceModel
+from provence_plugins.model.loading import Network, load_network
+from provence_plugins.model.replicas import ReplicatedBackend
 from provence_plugins.tokens.batches import TokenBatch
 
 with needs_extra("torch"):
     import torch
-    from safetensors import SafetensorError, safe_open
     from torch import Tensor
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -28,8 +23,6 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 # Batches at which throughput stops growing: a CPU is busy early, a GPU wants much more at once.
 _MAX_BATCH_TOKENS_CPU = 4096
 _MAX_BATCH_TOKENS_GPU = 32768
-
-_NAMES_SHOWN = 3
 
 
 class TorchBackend:
@@ -42,14 +35,17 @@ class TorchBackend:
 
     Args:
         network: In any training mode, on any device; its heads may be more precise than its encoder.
+        compiled: Let torch compile the network at the first pass, for all shapes at once. It pays on a GPU, after a
+            minute or so, and needs a C++ compiler.
     """
 
-    def __init__(self, network: ProvenceModel) -> None:
+    def __init__(self, network: Network, *, compiled: bool = False) -> None:
         self._network = network
+        self._score = torch.compile(network.probabilities, dynamic=True) if compiled else network.probabilities
         self._turn = Lock()
 
     @property
-    def network(self) -> ProvenceModel:
+    def network(self) -> Network:
         """The network that runs."""
         return self._network
 
@@ -71,11 +67,10 @@ class TorchBackend:
             BackendError: Torch failed, or a single row is too large for the memory.
         """
         device = self._network.device
-        # Not inference_mode: what an encoder caches during a pass (rotary tables) must stay usable in training.
-        with self._turn, torch.no_grad(), _evaluating(self._network):
+        with self._turn, _without_gradients(self._network), _evaluating(self._network):
             try:
                 inputs = [torch.tensor(array, device=device) for array in (batch.ids, batch.mask, batch.type_ids)]
-                relevance, keep = _in_halves(self._network.probabilities, inputs)
+                relevance, keep = _in_halves(self._score, inputs)
             except (RuntimeError, IndexError) as error:
                 raise BackendError(
                     f"torch could not score {batch.ids.shape[0]} rows of {batch.ids.shape[1]} tokens: {error}"
@@ -83,7 +78,7 @@ class TorchBackend:
         return require_finite(BatchScores(relevance.cpu().numpy(), keep.cpu().numpy()), batch)
 
 
-def load(checkpoint: Checkpoint, options: BackendOptions) -> TorchBackend:
+def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:
     """Load a model folder's safetensors into torch.
 
     `options.threads` sets torch's own number of threads, which holds for the whole process; None leaves it alone. The
@@ -91,23 +86,35 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> TorchBackend:
 
     Raises:
         CheckpointError: The weights are missing, damaged, or do not fit the configuration.
-        InvalidInputError: The precision is not one that torch runs here.
-        BackendError: The device is not there.
+        InvalidInputError: The precision is not one that torch runs here, or the encoder has no such attention.
+        BackendError: A device is not there.
     """
-    device = choose_device(options.device)
-    dtype = _choose_dtype(options.dtype, device)
-    network = _build(checkpoint)
-    _fill(network, checkpoint)
+    devices = [choose_device(name) for name in (options.device or "").split(",")]
+    dtypes = [_choose_dtype(options.dtype, device) for device in devices]
+    network = load_network(checkpoint)
+    _choose_attention(network, options.attention)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
-    network.train(False)
-    network.backbone.to(dtype)
-    network.to(device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
-    return TorchBackend(network)
+    backends = []
+    for device, dtype in zip(devices, dtypes, strict=True):
+        twin = copy.deepcopy(network) if len(devices) > 1 else network
+        twin.requires_grad_(False)
+        twin.backbone.to(dtype)
+        twin.to(device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
+        backends.append(TorchBackend(twin, compiled=options.compiled))
+    return backends[0] if len(backends) == 1 else ReplicatedBackend(backends)
 
 
 @contextmanager
-def _evaluating(network: ProvenceModel) -> Iterator[None]:
+def _without_gradients(network: Network) -> Iterator[None]:
+    # What an encoder caches in inference mode (rotary tables) could not be used in training later.
+    trainable = any(parameter.requires_grad for parameter in network.parameters())
+    with torch.no_grad() if trainable else torch.inference_mode():
+        yield
+
+
+@contextmanager
+def _evaluating(network: Network) -> Iterator[None]:
     """Switch dropout off, and afterwards back on in exactly the modules that had it on."""
     in_training = [module for module in network.modules() if module.training]
     for module in in_training:
@@ -123,15 +130,22 @@ def _in_halves(score: Callable[..., tuple[Tensor, Tensor]], inputs: list[Tensor]
     rows = len(inputs[0])
     try:
         return score(*inputs)
-    except torch.cuda.OutOfMemoryError:
-        if rows == 1:
+    except RuntimeError as error:
+        if rows == 1 or not _is_out_of_memory(error):
             raise
     # Outside the handler, for the error's traceback holds on to the memory of the failed pass.
+    if inputs[0].is_cuda:
+        torch.cuda.empty_cache()
     halves = [
         _in_halves(score, [array[part] for array in inputs]) for part in (slice(rows // 2), slice(rows // 2, rows))
     ]
     relevance, keep = zip(*halves, strict=True)
     return torch.cat(relevance), torch.cat(keep)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # Only CUDA has an exception of its own for it.
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error)
 
 
 def devices() -> list[str]:
@@ -147,7 +161,7 @@ def choose_device(name: str | None) -> torch.device:
         BackendError: Torch sees no such device.
     """
     present = devices()
-    if name is None:
+    if not name:
         return torch.device(present[1] if len(present) > 1 else "cpu")
     if name not in present and not (name == "cuda" and "cuda:0" in present):
         raise BackendError(f"There is no device {name!r} here; torch sees {', '.join(present)}.")
@@ -166,49 +180,13 @@ def _choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def _build(checkpoint: Checkpoint) -> ProvenceModel:
+def _choose_attention(network: Network, name: str | None) -> None:
+    if name is None:
+        return
     try:
-        # First weights are drawn and at once overwritten; the caller's random numbers must not notice.
-        with torch.random.fork_rng(devices=[]):
-            return ProvenceModel(ProvenceConfig(**checkpoint.config))
-    except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-        raise CheckpointError(f"config.json of {checkpoint.folder} describes no network: {error}") from error
-
-
-def _fill(network: ProvenceModel, checkpoint: Checkpoint) -> None:
-    path = checkpoint.weights
-    if not path.is_file():
-        raise CheckpointNotFoundError(f"The folder {checkpoint.folder} has no {path.name}. Use backend='onnx' with it.")
-    targets = network.state_dict()
-    try:
-        with safe_open(path, framework="pt") as file:
-            stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            _require_same(
-                stored, {name: tuple(tensor.shape) for name, tensor in targets.items()}, path.name, checkpoint
-            )
-            for name, tensor in targets.items():
-                tensor.copy_(file.get_tensor(name))
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged ({error}). Fetch or export the model again.") from error
-
-
-Shapes = Mapping[str, tuple[int, ...]]
-
-
-def _require_same(stored: Shapes, expected: Shapes, file: str, checkpoint: Checkpoint) -> None:
-    faults = {
-        "missing": [name for name in expected if name not in stored],
-        "unexpected": [name for name in stored if name not in expected],
-        "of another shape": [
-            f"{name} {stored[name]} instead of {shape}"
-            for name, shape in expected.items()
-            if name in stored and stored[name] != shape
-        ],
-    }
-    found = "; ".join(
-        f"{len(names)} {fault}: {', '.join(names[:_NAMES_SHOWN])}" for fault, names in faults.items() if names
-    )
-    if found:
-        raise CheckpointError(
-            f"{file} in {checkpoint.folder} does not fit its config.json. Tensors {found}. Export the model again."
-        )
+        network.backbone.set_attn_implementation(name)
+    except (ValueError, ImportError, RuntimeError, AttributeError) as error:
+        raise InvalidInputError(
+            f"The encoder {network.family.model_type!r} cannot run attention={name!r} here: {error}. Leave it out, or "
+            f"use 'eager'."
+        ) from error

@@ -3,22 +3,21 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.util import find_spec
 from itertools import accumulate, pairwise
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import sentencex
 
-from provence_plugins.errors import InvalidInputError, SplitterError, needs_extra
+from provence_plugins.errors import InvalidInputError, SplitterError
 from provence_plugins.text.blocks import Block, split_blocks
+from provence_plugins.text.open_provence import open_provence_spans
+from provence_plugins.text.punkt import punkt_spans
 from provence_plugins.types import Sentence, Span
 
 SentenceSplitter = Callable[[str], Iterable[Span | tuple[int, int]]]
 """Finds the sentences of a text: ordered, not overlapping; what lies between two goes with the first."""
 
-SplitterName = Literal["sentencex", "nltk", "regex", "lines"]
+SplitterName = Literal["sentencex", "nltk", "regex", "lines", "open-provence"]
 
 # What the Rust library cannot take: lone surrogates, and white space of several bytes, where it panics on an initial
 # such as "J." after it. Each is replaced by one character, so that positions stay true.
@@ -42,10 +41,12 @@ class Splitter:
         find: Finds the sentences.
         blocks_first: Whether headings, code, tables, list items and quotes are set apart first, so that `find` is
             given running prose only. Otherwise it is given the whole text.
+        reads_gaps: Whether the model reads what lies between two spans.
     """
 
     find: SentenceSplitter
     blocks_first: bool = True
+    reads_gaps: bool = True
 
     def __call__(self, text: str) -> Iterable[Span | tuple[int, int]]:
         """The sentences that `find` sees in a text, blocks aside."""
@@ -53,7 +54,7 @@ class Splitter:
 
 
 def split_sentences(
-    text: str, splitter: SplitterName | SentenceSplitter | Sequence[Span] = "sentencex"
+    text: str, splitter: SplitterName | SentenceSplitter | Sequence[Span] | Sequence[Sentence] = "sentencex"
 ) -> list[Sentence]:
     """Split a text into sentences that tile it, white space after a sentence included.
 
@@ -61,7 +62,7 @@ def split_sentences(
         text: Markdown or plain text.
         splitter: A name from `SPLITTERS`, a `Splitter`, any function from a text to the spans of its sentences, or
             those spans themselves. What lies between two spans goes with the span before, what lies before the first
-            goes with the first, and a blank span is no sentence.
+            goes with the first, and a blank span is no sentence. Sentences that tile the text are taken as they are.
 
     Returns:
         Sentences without a gap from the first character to the last. A blank text is one sentence, an empty one none.
@@ -71,10 +72,13 @@ def split_sentences(
         SplitterError: Spans are out of order, overlap or lie outside the text; or the data of NLTK is missing.
         MissingExtraError: NLTK is asked for and not installed.
     """
+    if isinstance(splitter, Sequence) and splitter and isinstance(splitter[0], Sentence):
+        return _check_tiling(text, [row for row in splitter if isinstance(row, Sentence)])
     chosen = choose_splitter(splitter)
     if chosen.blocks_first:
         return _split_by_blocks(text, chosen.find)
-    return [Sentence(start, end) for start, end in pairwise([*_starts(text, chosen.find(text)), len(text)])]
+    found = _tile(text, chosen.find(text))
+    return [Sentence(start, end, read=None if chosen.reads_gaps else span) for start, end, span in found]
 
 
 def sentencex_spans(text: str, language: str = "en") -> Iterable[tuple[int, int]]:
@@ -110,46 +114,14 @@ def line_spans(text: str) -> Iterator[tuple[int, int]]:
     return pairwise([0, *ends])
 
 
-def nltk_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Sentences by NLTK's English Punkt, from data that is on the machine already."""
-    with needs_extra("nltk"):
-        import nltk.data
-    # Like llama-index itself does; NLTK refuses to read from folders that are not on its path.
-    nltk.data.path += [folder for folder in _llama_index_data() if folder not in nltk.data.path]
-    spans: Iterator[tuple[int, int]] = _load_punkt(tuple(nltk.data.path)).span_tokenize(text)
-    return spans
-
-
 SPLITTERS: dict[SplitterName, Splitter] = {
     "sentencex": Splitter(sentencex_spans),
     "regex": Splitter(regex_spans),
     "lines": Splitter(line_spans, blocks_first=False),
     # Provence was trained on sentences that Punkt cut from the bare text.
-    "nltk": Splitter(nltk_spans, blocks_first=False),
+    "nltk": Splitter(punkt_spans, blocks_first=False),
+    "open-provence": Splitter(open_provence_spans, blocks_first=False, reads_gaps=False),
 }
-
-
-@lru_cache(maxsize=1)
-def _load_punkt(folders: tuple[str, ...]) -> Any:  # NLTK has no types
-    from nltk.data import find
-    from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
-
-    try:
-        return PunktSentenceTokenizer(load_punkt_params(find("tokenizers/punkt_tab/english/", folders)))
-    except LookupError as error:
-        raise SplitterError(
-            'The splitter "nltk" needs the Punkt data of NLTK, which was not found on this machine and is never '
-            "downloaded on its own. Run: python -m nltk.downloader punkt_tab, or set NLTK_DATA to a folder that holds "
-            'tokenizers/punkt_tab, or choose the splitter "sentencex".'
-        ) from error
-
-
-def _llama_index_data() -> list[str]:
-    """The folder of NLTK data that llama-index-core brings along, found without importing it."""
-    spec = find_spec("llama_index")
-    locations = (spec.submodule_search_locations if spec else None) or []
-    folders = (Path(location, "core", "_static", "nltk_cache") for location in locations)
-    return [str(folder) for folder in folders if folder.is_dir()]
 
 
 def choose_splitter(splitter: object) -> Splitter:
@@ -173,9 +145,19 @@ def choose_splitter(splitter: object) -> Splitter:
     )
 
 
-def _starts(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[int]:
-    """Where the sentences of a text begin, so that they tile it; blank spans are left out."""
-    starts: list[int] = []
+def _check_tiling(text: str, sentences: list[Sentence]) -> list[Sentence]:
+    bounds = [0, *(sentence.end for sentence in sentences)]
+    if [sentence.start for sentence in sentences] != bounds[:-1] or bounds[-1] != len(text):
+        raise SplitterError(
+            f"Ready-made sentences must tile their text of {len(text)} characters: the first starts at 0, each where "
+            f"the one before ends, and the last ends with the text. Give spans where there are gaps."
+        )
+    return sentences
+
+
+def _tile(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[tuple[int, int, Span]]:
+    """Start and end of each sentence, so that they tile the text, and its span; blank spans are left out."""
+    found: list[Span] = []
     before = 0
     for span in spans:
         try:
@@ -190,9 +172,13 @@ def _starts(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[int]:
                 f"after a span that ends at {before}."
             )
         if not blank:
-            starts.append(start)
+            found.append(Span(start, end))
         before = end
-    return [0, *starts[1:]] if text else []
+    if not text:
+        return []
+    found = found or [Span(0, len(text))]
+    bounds = pairwise([0, *(span.start for span in found[1:]), len(text)])
+    return [(start, end, span) for (start, end), span in zip(bounds, found, strict=True)]
 
 
 def _split_by_blocks(text: str, find: SentenceSplitter) -> list[Sentence]:
@@ -214,7 +200,7 @@ def _cuts(text: str, block: Block, find: SentenceSplitter) -> list[int]:
     prose = block.prose.of(text)
     if block.kind == "quote":
         prose = _QUOTE_MARKS.sub(lambda match: " " * len(match[0]), prose)
-    starts = _starts(prose, find(prose))
+    starts = [start for start, _, _ in _tile(prose, find(prose))]
     if block.kind == "quote":
         starts = [_before_mark(prose, before, start) for before, start in pairwise([0, *starts])]
     return [block.prose.start + start for start in starts[1:]]

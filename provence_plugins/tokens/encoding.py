@@ -1,10 +1,10 @@
 """Texts to token ids, and the special tokens that a tokenizer puts around a pair."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import AddedToken, Encoding, Tokenizer
 
 from provence_plugins.errors import CheckpointError
 
@@ -41,21 +41,47 @@ class PairTemplate:
         return len(self.before) + len(self.between) + len(self.after)
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderOptions:
+    """How a tokenizer is used.
+
+    Attributes:
+        special_tokens: Texts that spell a special token ("[SEP]") are read as that token, as published models have it.
+            Otherwise they are read as ordinary characters, so that a passage cannot forge the end of its own window.
+        single_separator: Only the first of the tokens that part query and text is used.
+        names: What the special tokens are called, as in `tokenizer_config.json`: "cls_token" to "[CLS]" and the like.
+    """
+
+    special_tokens: bool = False
+    single_separator: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
 class TextEncoder:
     """A checkpoint's tokenizer: ids without special tokens, and the template that joins a pair of texts.
 
     Safe to use from many threads: the tokenizer is set up once, here, and only read afterwards.
 
     Args:
-        tokenizer: Taken over; its truncation and padding are switched off, and texts that spell a special token
-            ("[SEP]") are read as ordinary characters, so that a passage cannot forge the end of its own window.
+        tokenizer: Taken over; its truncation and padding are switched off.
+        options: How it is used.
+
+    Raises:
+        CheckpointError: It has no template for pairs, and no special tokens to make one of.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, options: EncoderOptions | None = None) -> None:
+        options = options or EncoderOptions()
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        self.template = learn_template(tokenizer)
-        tokenizer.encode_special_tokens = True
+        known = [name for name in options.names.values() if tokenizer.token_to_id(name) is not None]
+        tokenizer.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in known])
+        template = learn_template(tokenizer) or _template_of_names(tokenizer, options.names)
+        separators = 1 if options.single_separator else len(template.between)
+        self.template = replace(
+            template, between=template.between[:separators], pad_id=_pad_id(tokenizer, options.names)
+        )
+        tokenizer.encode_special_tokens = not options.special_tokens
         self._tokenizer = tokenizer
 
     @property
@@ -70,20 +96,21 @@ class TextEncoder:
         )
         return [encoding.ids for encoding in encodings]
 
+    def spells(self, ids: TokenIds) -> bool:
+        """Whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
+        return bool(self._tokenizer.decode(ids, skip_special_tokens=True))
 
-def learn_template(tokenizer: Tokenizer) -> PairTemplate:
+
+def learn_template(tokenizer: Tokenizer) -> PairTemplate | None:
     """Read the pair template off a tokenizer by encoding a pair and seeing what it puts around both sides.
 
-    Raises:
-        CheckpointError: The tokenizer puts nothing around a pair, or cannot encode the probe.
+    Returns:
+        None when it puts nothing in front of a pair or between its sides.
     """
     probe = tokenizer.encode("a", "a")
     sides = [None if special else side for special, side in zip(probe.special_tokens_mask, _sides(probe), strict=True)]
     if 0 not in sides or 1 not in sides or sides[0] is not None:
-        raise CheckpointError(
-            "The tokenizer puts no special tokens around a pair of texts, so a query could not be told from its "
-            "passage. Use a tokenizer.json with a post-processor for pairs."
-        )
+        return None
     query, text = sides.index(0), sides.index(1)
     query_end = len(sides) - sides[::-1].index(0)
     text_end = len(sides) - sides[::-1].index(1)
@@ -93,15 +120,31 @@ def learn_template(tokenizer: Tokenizer) -> PairTemplate:
         after=tuple(probe.ids[text_end:]),
         query_type=probe.type_ids[query],
         text_type=probe.type_ids[text],
-        pad_id=_pad_id(tokenizer),
+        pad_id=_pad_id(tokenizer, {}),
     )
+
+
+def _template_of_names(tokenizer: Tokenizer, names: Mapping[str, str]) -> PairTemplate:
+    """The usual template, of the special tokens that a tokenizer's configuration names."""
+    first = [names[key] for key in ("cls_token", "bos_token") if key in names]
+    last = [names[key] for key in ("sep_token", "eos_token") if key in names]
+    if not first or not last:
+        raise CheckpointError(
+            "The tokenizer puts no special tokens around a pair of texts, so a query could not be told from its "
+            "passage. Use a tokenizer.json with a post-processor for pairs, or name cls_token and sep_token in "
+            "tokenizer_config.json."
+        )
+    start, end = tokenizer.token_to_id(first[0]), tokenizer.token_to_id(last[0])
+    if start is None or end is None:
+        raise CheckpointError(f"The tokenizer does not know its own special tokens {first[0]!r} and {last[0]!r}.")
+    return PairTemplate(before=(start,), between=(end,), after=(end,), text_type=1)
 
 
 def _sides(probe: Encoding) -> list[int | None]:
     return list(probe.sequence_ids)
 
 
-def _pad_id(tokenizer: Tokenizer) -> int:
+def _pad_id(tokenizer: Tokenizer, names: Mapping[str, str]) -> int:
     # Padding is masked out, so any id does when a tokenizer names none.
-    ids = (tokenizer.token_to_id(token) for token in ("[PAD]", "<pad>"))
+    ids = (tokenizer.token_to_id(token) for token in (names.get("pad_token", "[PAD]"), "[PAD]", "<pad>"))
     return next((int(number) for number in ids if number is not None), 0)

@@ -1,7 +1,7 @@
 """Whole sentences packed into windows that a model can read at once, each with the query in front."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provence_plugins.errors import InvalidInputError, QueryTooLongError
@@ -49,6 +49,22 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Packing:
+    """How sentences are put into windows.
+
+    Attributes:
+        evenly: As few windows as possible, of about equal size; otherwise each is filled to the brim.
+        piece_tokens: Sentences are cut into pieces of at most this many tokens; None cuts only those that are longer
+            than a window.
+        is_read: Whether a piece is worth reading; None reads all. When none is, the first is read.
+    """
+
+    evenly: bool = True
+    piece_tokens: int | None = None
+    is_read: Callable[[TokenIds], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WindowHead:
     """What every window of a passage begins with, and the room that it leaves for sentences."""
 
@@ -76,27 +92,30 @@ def plan_head(query: TokenIds, title: TokenIds, template: PairTemplate, *, max_t
     return WindowHead(query, kept_title, room - len(kept_title), len(kept_title) < len(title))
 
 
-def plan_windows(head: WindowHead, sentences: Sequence[TokenIds], template: PairTemplate) -> list[Window]:
-    """Pack whole sentences into windows of about equal size, in reading order.
+def plan_windows(
+    head: WindowHead, sentences: Sequence[TokenIds], template: PairTemplate, packing: Packing | None = None
+) -> list[Window]:
+    """Pack whole sentences into windows, in reading order.
 
     Args:
         head: Query, title and the room that they leave.
         sentences: Token ids of each sentence of the passage.
         template: Special tokens around query and text.
+        packing: How windows are filled; None fills them evenly.
 
     Returns:
         As few windows as whole sentences allow, which together hold every token of every sentence exactly once. A
-        sentence longer than a window is cut between tokens, and its parts carry the same sentence number. None
-        when there are no tokens.
+        sentence that is cut is cut between tokens, and its parts carry the same sentence number. None when there are
+        no tokens.
     """
     front = [*template.before, *head.query, *template.between]
     windows = []
-    for run in _pack([len(ids) for ids in sentences], head.room):
+    for run in _pack(sentences, head.room, packing or Packing()):
         ids = [*front, *head.title]
         parts = []
         for sentence, start, end in run:
             parts.append(SentenceTokens(sentence, len(ids), len(ids) + end - start))
-            ids += sentences[sentence][start:end]
+            ids += _ids(sentences, (sentence, start, end))
         ids += template.after
         windows.append(Window(ids, len(front), template.query_type, template.text_type, tuple(parts)))
     return windows
@@ -105,15 +124,24 @@ def plan_windows(head: WindowHead, sentences: Sequence[TokenIds], template: Pair
 Piece = tuple[int, int, int]  # number of the sentence, its first token, one past its last
 
 
-def _pack(lengths: Sequence[int], room: int) -> Iterator[list[Piece]]:
+def _pack(sentences: Sequence[TokenIds], room: int, packing: Packing) -> Iterator[list[Piece]]:
     """Fill as few windows as can be, and those evenly: a short last one would lack the context of its neighbours."""
     if room < 1:
         raise InvalidInputError(f"A window needs room for at least one token of text, got {room}.")
-    pieces = list(_pieces(lengths, room))
+    pieces = list(_pieces([len(ids) for ids in sentences], min(room, packing.piece_tokens or room)))
+    if packing.is_read is not None:
+        pieces = [piece for piece in pieces if packing.is_read(_ids(sentences, piece))] or pieces[:1]
+    if not packing.evenly:
+        return _fill(pieces, room)
     heights = range(max((end - start for _, start, end in pieces), default=room), room)
     fewest = _count(_fill(pieces, room))
     lowest = bisect_left(heights, True, key=lambda height: _count(_fill(pieces, height)) == fewest)
     return _fill(pieces, heights[lowest] if lowest < len(heights) else room)
+
+
+def _ids(sentences: Sequence[TokenIds], piece: Piece) -> TokenIds:
+    sentence, start, end = piece
+    return sentences[sentence][start:end]
 
 
 def _fill(pieces: Sequence[Piece], height: int) -> Iterator[list[Piece]]:
@@ -134,7 +162,7 @@ def _count(runs: Iterator[list[Piece]]) -> int:
     return sum(1 for _ in runs)
 
 
-def _pieces(lengths: Sequence[int], room: int) -> Iterator[Piece]:
+def _pieces(lengths: Sequence[int], longest: int) -> Iterator[Piece]:
     for sentence, length in enumerate(lengths):
-        for start in range(0, length, room):
-            yield sentence, start, min(start + room, length)
+        for start in range(0, length, longest):
+            yield sentence, start, min(start + longest, length)

@@ -21,7 +21,7 @@ from provence_plugins.evaluation.examples import Example, first_questions, read_
 from provence_plugins.evaluation.metrics import mean_at_threshold, threshold_for_kept
 from provence_plugins.evaluation.report import Judged, judge, model_method
 from provence_plugins.model.families import longest_window
-from provence_plugins.model.formats import NATIVE
+from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
 from provence_plugins.tokens.batches import pad_windows
 from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.training.attention import attend_plainly
@@ -186,7 +186,12 @@ class TrainingRun:
         inputs = [torch.from_numpy(array).to(self.device) for array in (batch.ids, batch.mask, batch.type_ids)]
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
             output = self.network(*inputs)
-        keep = keep_loss(output.keep_logits, targets, sentence_weight=settings.sentence_weight)
+        keep = keep_loss(
+            output.keep_logits,
+            targets,
+            sentence_weight=settings.sentence_weight,
+            contrast_weight=settings.contrast_weight,
+        )
         ranking = ranking_loss(output.logits[:, 0], targets)
         total: Tensor = keep + settings.ranking_weight * ranking
         total.backward()  # type: ignore[no-untyped-call]
@@ -238,7 +243,7 @@ def _network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceM
         "splitter": settings.splitter,
         "max_tokens": settings.max_tokens,
     }
-    if AutoConfig.from_pretrained(base).model_type == NATIVE.model_type:
+    if AutoConfig.from_pretrained(base).model_type == NATIVE_TYPE:
         network = ProvenceModel.from_pretrained(base, dtype=torch.float32, **facts)
     else:
         network = ProvenceModel.from_backbone(base, **facts)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.text.sentences import SplitterName
 
 Autocast = Literal["auto", "bfloat16", "float32"]
 
@@ -69,6 +70,7 @@ class OptimizerSettings:
         max_gradient_norm: Gradients are clipped to this length.
         ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv 2501.16214, section 3).
         sentence_weight: Weight of the loss on sentence means beside the loss on tokens.
+        contrast_weight: Weight of the loss on how the sentences of a passage compare with each other.
         dropout: Dropout of the encoder; 0 is faster by far on a CPU.
         freeze_embeddings: Leave the token embeddings as they are: half of a small model's weights, and slow to move.
         autocast: "bfloat16", "float32", or "auto" for what multiplies faster on this machine.
@@ -85,6 +87,7 @@ class OptimizerSettings:
     max_gradient_norm: float = 1.0
     ranking_weight: float = 0.3
     sentence_weight: float = 0.5
+    contrast_weight: float = 0.0
     dropout: float = 0.0
     freeze_embeddings: bool = True
     autocast: Autocast = "auto"
@@ -105,12 +108,15 @@ class SoftLabelSettings:
         confidence: Log-odds that a label brings by itself, for or against.
         weight: Log-odds that a cosine of 1 between question and sentence adds.
         neutral: Cosine that adds nothing.
+        answers_only: Soften only windows that hold an answer. In the others all is to be removed, however like the
+            question it is, and the encoder is spared half of its work.
     """
 
     encoder: str
     confidence: float = 3.0
     weight: float = 5.0
     neutral: float = 0.4
+    answers_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +146,7 @@ class TrainSettings:
     optimizer: OptimizerSettings
     soft_labels: SoftLabelSettings | None = None
     seed: int = 13
-    splitter: Literal["sentencex", "nltk", "regex", "lines"] = "sentencex"
+    splitter: SplitterName = "sentencex"
     max_tokens: int = 384
     target_kept: float = 0.97
     evaluate_every: int = 250

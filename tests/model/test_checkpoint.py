@@ -40,7 +40,7 @@ def test_a_folder_is_opened_with_its_facts(tiny_folder: Path) -> None:
     assert (checkpoint.max_tokens, checkpoint.default_threshold, checkpoint.splitter) == (64, 0.1, "sentencex")
     assert checkpoint.format.name == "native"
     assert set(checkpoint.onnx_files) == {"int8", "float32"}
-    assert checkpoint.weights.is_file()
+    assert {path.name for path in checkpoint.tensors.values()} == {"model.safetensors"}
 
 
 def test_a_folder_may_be_given_as_a_string_or_a_path(tiny_folder: Path) -> None:
@@ -91,8 +91,6 @@ def test_a_configuration_must_be_an_object(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"model_type": "bert"}, r"type 'bert'; this package reads provence"),
-        ({"model_type": None}, r"type None"),
         ({"format_version": 2}, r"format version 2 and this package reads version 1"),
         ({"format_version": None}, r"format version None"),
         ({"default_threshold": 1.5}, r"default_threshold=1\.5; expected 0 to 1"),

@@ -160,7 +160,7 @@ def with_another_shape(tensors: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without_heads, r"5 missing: keep_head\.\S+, keep_head\.\S+, keep_head\.[^,]*\. Export"),
+        (without_heads, r"5 missing: keep_head\.\S+, keep_head\.\S+, keep_head\.[^,]*\. Fetch or export"),
         (with_a_stranger, r"1 unexpected: pooler\.weight"),
         (with_another_shape, r"1 of another shape: keep_head\.out\.weight \(1, 31\) instead of \(1, 32\)"),
     ],

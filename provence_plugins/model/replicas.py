@@ -1,0 +1,57 @@
+"""One model on several devices: the rows of a batch are shared out among its copies."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from weakref import finalize
+
+import numpy as np
+
+from provence_plugins.model.backend import Backend, BatchScores
+from provence_plugins.tokens.batches import TokenBatch
+
+
+class ReplicatedBackend:
+    """Copies of a model that score a share of each batch at the same time.
+
+    Args:
+        replicas: The copies, best of equal speed.
+    """
+
+    def __init__(self, replicas: Sequence[Backend]) -> None:
+        self._replicas = tuple(replicas)
+        self._executor = ThreadPoolExecutor(max_workers=len(self._replicas), thread_name_prefix="provence-replica")
+        finalize(self, self._executor.shutdown, wait=False)
+
+    @property
+    def description(self) -> str:
+        """Runtime, device and precision of each copy."""
+        return " + ".join(replica.description for replica in self._replicas)
+
+    @property
+    def max_batch_tokens(self) -> int:
+        """The budget of tokens, padding included, that keeps all copies busy."""
+        return sum(replica.max_batch_tokens for replica in self._replicas)
+
+    def forward(self, batch: TokenBatch) -> BatchScores:
+        """Score every row; neighbouring rows stay together, since they are of like length.
+
+        Raises:
+            BackendError: A copy failed.
+        """
+        parts = [rows for rows in np.array_split(np.arange(len(batch.ids)), len(self._replicas)) if len(rows)]
+        futures = [
+            self._executor.submit(replica.forward, _rows(batch, part))
+            for replica, part in zip(self._replicas, parts, strict=False)
+        ]
+        scores = [future.result() for future in futures]
+        keep = np.zeros(batch.ids.shape, dtype=np.float32)
+        for part, score in zip(parts, scores, strict=True):
+            keep[part, : score.keep.shape[1]] = score.keep
+        relevance = np.concatenate([np.zeros(0, dtype=np.float32), *(score.relevance for score in scores)])
+        return BatchScores(relevance, keep)
+
+
+def _rows(batch: TokenBatch, rows: np.ndarray) -> TokenBatch:
+    """Some rows of a batch, without the padding that none of them needs."""
+    length = int(batch.mask[rows].sum(1).max())
+    return TokenBatch(batch.ids[rows, :length], batch.mask[rows, :length], batch.type_ids[rows, :length])

@@ -1,0 +1,42 @@
+"""Sentences by NLTK's Punkt, as Provence was trained with, from data that is on the machine already."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from provence_plugins.errors import SplitterError, needs_extra
+
+
+def punkt_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Sentences by NLTK's English Punkt; white space between two belongs to neither."""
+    with needs_extra("nltk"):
+        import nltk.data
+    # Like llama-index itself does; NLTK refuses to read from folders that are not on its path.
+    nltk.data.path += [folder for folder in _llama_index_data() if folder not in nltk.data.path]
+    spans: Iterator[tuple[int, int]] = _load_punkt(tuple(nltk.data.path)).span_tokenize(text)
+    return spans
+
+
+@lru_cache(maxsize=1)
+def _load_punkt(folders: tuple[str, ...]) -> Any:  # NLTK has no types
+    from nltk.data import find
+    from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
+
+    try:
+        return PunktSentenceTokenizer(load_punkt_params(find("tokenizers/punkt_tab/english/", folders)))
+    except LookupError as error:
+        raise SplitterError(
+            'The splitter "nltk" needs the Punkt data of NLTK, which was not found on this machine and is never '
+            "downloaded on its own. Run: python -m nltk.downloader punkt_tab, or set NLTK_DATA to a folder that holds "
+            'tokenizers/punkt_tab, or choose the splitter "sentencex".'
+        ) from error
+
+
+def _llama_index_data() -> list[str]:
+    """The folder of NLTK data that llama-index-core brings along, found without importing it."""
+    spec = find_spec("llama_index")
+    locations = (spec.submodule_search_locations if spec else None) or []
+    folders = (Path(location, "core", "_static", "nltk_cache") for location in locations)
+    return [str(folder) for folder in folders if folder.is_dir()]

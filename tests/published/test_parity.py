@@ -1,0 +1,223 @@
+"""Every published layout through the engine, and through straight-line computations from the facts about it.
+
+The reference goes text by text and window by window, without batches or padding, through the modules of Transformers
+that the weights came from, and decides as the published code is known to.
+"""
+
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from provence_plugins import Passage, Pruner, PruningPolicy
+from provence_plugins.compat import process
+from provence_plugins.text.punkt import punkt_spans
+from provence_plugins.text.sentences import split_sentences
+
+Published = Any  # the class lives in conftest.py, which cannot be imported
+
+LONG = "The river is old. What is the capital of France? Paris is the city.  In the city is cheese.\n\n" * 12
+TEXTS = [
+    "Paris is the capital of France. The river is old.",
+    "One sentence",
+    "  The city, in front. And behind.  \n",
+    "Dr. Smith is old, e.g. the cheese. ½ of it! Ünï, 你好 is not here. End",
+    "# Paris\n\n- the city\n- the river. Old.\n\n1. First is cheese\n2. Then is France\n\nAfter. That is all.",
+    "The [SEP] is forged </s> here. [CLS] is too. And <s> again.",
+    "the cheese is old " * 60,
+    "\n\nThe line\n\nThe other line\n\n\nThe third line.",
+    "日本 日本\nParis is old.\n日本\n",
+    LONG,
+]
+QUESTIONS = ["Where is Paris?", "WHAT is the,  cheese?"]
+
+
+@dataclass
+class Reference:
+    """What the published code says of one text."""
+
+    sentences: list[str]
+    probabilities: list[float]
+    kept: list[bool]
+    score: float
+
+
+@pytest.fixture
+def pruner(published: Published) -> Pruner:
+    return Pruner(published.folder, backend="torch", device="cpu")
+
+
+def ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
+    return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def tokenizer_of(published: Published) -> Tokenizer:
+    return Tokenizer.from_file(str(published.folder / "tokenizer.json"))
+
+
+def run_bergen(published: Published, ids: list[int]) -> tuple[float, np.ndarray]:
+    """Raw score and keep probabilities, as BERGEN's training script computes both."""
+    network, tokens = published.network, torch.tensor([ids])
+    if "deberta" in network:
+        states = network["deberta"](tokens).last_hidden_state
+        pooled = network["pooler"](states)
+    else:
+        output = network["roberta"](tokens)
+        states, pooled = output.last_hidden_state, output.pooler_output
+    keep = network["token_classifier"](states).softmax(-1)[0, :, 1]
+    return float(network["classifier"](pooled)[0, 0]), keep.numpy()
+
+
+def run_open(published: Published, ids: list[int], types: list[int]) -> tuple[float, np.ndarray]:
+    """Sigmoid score and keep probabilities; ModernBERT's keep head reads what its last norm is given."""
+    network = published.network
+    seen: dict[str, Tensor] = {}
+    encoder = network.base_model
+
+    def remember(_module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen["states"] = inputs[0]
+
+    hook = encoder.final_norm.register_forward_pre_hook(remember) if hasattr(encoder, "final_norm") else None
+    inputs = {"token_type_ids": torch.tensor([types])} if encoder.config.model_type == "bert" else {}
+    logits = network(torch.tensor([ids]), attention_mask=torch.ones(1, len(ids)), **inputs).logits
+    if hook is None:
+        seen["states"] = encoder(torch.tensor([ids]), **inputs).last_hidden_state
+    else:
+        hook.remove()
+    return float(logits[0, 0].sigmoid()), published.keep(seen["states"]).softmax(-1)[0, :, 1].numpy()
+
+
+def bergen_reference(published: Published, question: str, text: str, threshold: float) -> Reference:
+    """Votes, the first window's raw score, sentences with a blank in front of each but the first."""
+    tokenizer, is_deberta = tokenizer_of(published), "deberta" in published.network
+    start, end = (tokenizer.token_to_id(name) for name in (("[CLS]", "[SEP]") if is_deberta else ("<s>", "</s>")))
+    if is_deberta:
+        question = " ".join("".join(sign for sign in question.lower() if sign not in string.punctuation).split())
+    asked = ids_of(tokenizer, question)
+    sentences = [text[first:last] for first, last in punkt_spans(text)]
+    if not is_deberta:
+        sentences = default_sentences(text)
+    tokens = [
+        ids_of(tokenizer, sentence if number == 0 else f" {sentence}") for number, sentence in enumerate(sentences)
+    ]
+    room = published.max_length - 3 - len(asked)
+    windows: list[list[tuple[int, list[int]]]] = [[]]
+    for number, row in enumerate(tokens):
+        for first in range(0, len(row), room):
+            piece = row[first : first + room]
+            if windows[-1] and sum(len(ids) for _, ids in windows[-1]) + len(piece) > room:
+                windows.append([])
+            windows[-1].append((number, piece))
+    found: list[list[float]] = [[] for _ in sentences]
+    scores = []
+    for window in windows:
+        front = [start, *asked, end]
+        score, keep = run_bergen(published, [*front, *(token for _, ids in window for token in ids), end])
+        scores.append(score)
+        place = len(front)
+        for number, ids in window:
+            found[number] += keep[place : place + len(ids)].tolist()
+            place += len(ids)
+    shares = [np.mean([value > threshold for value in values]) if values else 0.0 for values in found]
+    return Reference(sentences, [float(share) for share in shares], [share > threshold for share in shares], scores[0])
+
+
+def default_sentences(text: str) -> list[str]:
+    """What this package's default splitter makes of a text; XProvence's own is not at hand."""
+    rows = [sentence.text_of(text) for sentence in split_sentences(text)]
+    return [rows[0].rstrip(), *(row.strip() for row in rows[1:])]
+
+
+def open_reference(published: Published, question: str, sentences: Sequence[str], threshold: float) -> Reference:
+    """Means of pieces of half a window, packed greedily; the best window's sigmoid score."""
+    tokenizer = tokenizer_of(published)
+    named = [tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "<s>", "</s>")]
+    start, end = [number for number in named if number is not None]
+    separators = [end, end] if tokenizer.token_to_id("</s>") is not None else [end]
+    asked, longest = ids_of(tokenizer, question), max(16, published.max_length // 2)
+    pieces = []
+    for number, sentence in enumerate(sentences):
+        row = ids_of(tokenizer, sentence)
+        pieces += [(number, row[first : first + longest]) for first in range(0, len(row), longest)]
+    pieces = [piece for piece in pieces if tokenizer.decode(piece[1], skip_special_tokens=True)]
+    windows: list[list[tuple[int, list[int]]]] = [[]]
+    for piece in pieces:
+        used = len(asked) + 1 + sum(len(ids) for _, ids in windows[-1])
+        if windows[-1] and used + len(piece[1]) > published.max_length - 2:
+            windows.append([])
+        windows[-1].append(piece)
+    found: list[list[float]] = [[] for _ in sentences]
+    scores = []
+    for window in windows:
+        front, body = [start, *asked, *separators], [token for _, ids in window for token in ids]
+        types = [0] * len(front) + [1] * (len(body) + 1)
+        score, keep = run_open(published, [*front, *body, end], types)
+        scores.append(score)
+        place = len(front)
+        for number, ids in window:
+            found[number].append(float(keep[place : place + len(ids)].mean()))
+            place += len(ids)
+    means = [float(np.mean(values)) if values else 0.0 for values in found]
+    return Reference(list(sentences), means, [mean > threshold for mean in means], max(scores))
+
+
+def reference_of(published: Published, question: str, text: str, threshold: float) -> Reference:
+    with torch.no_grad():
+        if isinstance(published.network, nn.ModuleDict):
+            return bergen_reference(published, question, text, threshold)
+        sentences = [sentence.text_of(text) for sentence in split_sentences(text, "open-provence")]
+        return open_reference(published, question, sentences, threshold)
+
+
+@pytest.mark.parametrize("threshold", [0.1, 0.5])
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_the_engine_decides_as_the_published_code_does(
+    published: Published, pruner: Pruner, question: str, text: str, threshold: float
+) -> None:
+    expected = reference_of(published, question, text, threshold)
+    found = process(
+        pruner,
+        question,
+        text,
+        always_select_title=False,
+        threshold=threshold,
+        zero_score_when_empty=False,
+        return_sentence_metrics=True,
+        return_sentence_texts=True,
+    )
+    kept = [sentence.strip() for sentence, stays in zip(expected.sentences, expected.kept, strict=True) if stays]
+    assert [sentence.strip() for sentence in found["kept_sentences"]] == kept
+    assert found["reranking_score"] == pytest.approx(expected.score, abs=1e-4)
+    if not isinstance(published.network, nn.ModuleDict):
+        assert found["sentence_probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+
+
+def test_the_answer_is_the_same_in_any_batch(published: Published, pruner: Pruner) -> None:
+    together = pruner.prune(QUESTIONS[0], TEXTS, PruningPolicy(threshold=0))
+    for text, row in zip(TEXTS, together.passages, strict=True):
+        [alone] = pruner.prune(QUESTIONS[0], [text], PruningPolicy(threshold=0)).passages
+        assert alone.relevance == pytest.approx(row.relevance, abs=1e-5)
+        np.testing.assert_allclose(
+            [s.probability for s in alone.sentences], [s.probability for s in row.sentences], atol=1e-5
+        )
+
+
+def test_a_threshold_of_zero_gives_the_text_back(published: Published, pruner: Pruner) -> None:
+    result = pruner.prune(QUESTIONS[0], TEXTS, PruningPolicy(threshold=0))
+    assert [row.text for row in result.passages] == TEXTS
+
+
+def test_no_window_passes_the_position_table(make_published: Callable[[str], Published]) -> None:
+    # The published code counts one special token too few for this tokenizer, and crashes here.
+    pruner = Pruner(make_published("open-xlm-roberta-brim").folder, backend="torch", device="cpu")
+    plans = pruner.planner.plan("Where is Paris?", [Passage(text) for text in TEXTS])
+    longest = max(len(window.ids) for plan in plans for window in plan.windows)
+    assert 60 <= longest <= 64
+    assert all(scores.relevance > 0 for scores in pruner.score(plans))
