@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ import typer
 
 from provence_plugins import __version__
 from provence_plugins.cli_evaluate import evaluate
+from provence_plugins.cli_models import export, push, train
 from provence_plugins.cli_options import ModelOptions, PolicyOptions, spread
 from provence_plugins.errors import InvalidInputError, ProvenceError
 from provence_plugins.types import Passage
@@ -173,53 +174,8 @@ def bulk(
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command()
-def train(
-    config: Annotated[Path, typer.Argument(help="Settings of the run, in TOML.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint.")] = False,
-    output: Annotated[Path | None, typer.Option(help="Folder of the run, instead of the one in the settings.")] = None,
-) -> None:
-    """Train a model (extra: train)."""
-    from provence_plugins.training.settings import read_settings
-
-    settings = read_settings(config)
-    from provence_plugins.training.loop import train as run
-
-    logging.getLogger("provence_plugins").setLevel(logging.INFO)
-    chosen = settings if output is None else replace(settings, output=str(output))
-    folder = run(chosen, resume=resume, show_progress=sys.stderr.isatty())
-    _print(f"{folder}\n")
-    typer.echo(f"To run it without torch: provence export {folder}", err=True)
-
-
-@app.command()
-def export(
-    folder: Annotated[Path, typer.Argument(help="Model folder with model.safetensors.")],
-    precision: Annotated[
-        list[str] | None, typer.Option(help="float32 or int8; may be repeated; left out, both.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder for a copy, its weights in half precision; left out, FOLDER itself.")
-    ] = None,
-) -> None:
-    """Write ONNX files into a model folder (extra: export).
-
-    They are compared with torch first; what differs too much is not written.
-    """
-    from provence_plugins.model.checkpoint import open_checkpoint
-
-    checkpoint = open_checkpoint(folder)
-    from provence_plugins.model.export import export_onnx, save_compact
-    from provence_plugins.model.loading import load_network
-
-    network = load_network(checkpoint)
-    if output is not None:
-        save_compact(network, folder, output)
-    for file in export_onnx(network, output or folder, precisions=precision or ("float32", "int8")):
-        _print(f"{file.path}\tmean difference {file.mean_difference:.2g}, largest {file.max_difference:.2g}\n")
-
-
-app.command()(evaluate)
+for _command in (evaluate, train, export, push):
+    app.command()(_command)
 
 
 @app.command()

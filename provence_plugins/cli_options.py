@@ -25,6 +25,9 @@ class ModelOptions:
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; left out, the best there is.")] = None
     dtype: Annotated[str | None, typer.Option(help="int8, float32, bfloat16 or float16.")] = None
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime.")] = None
+    attention: Annotated[str | None, typer.Option(help="How torch computes attention: eager, sdpa, ….")] = None
+    compiled: Annotated[bool, typer.Option("--compiled", help="Let torch compile the network.")] = False
+    window_tokens: Annotated[int | None, typer.Option(help="Longest window; left out, the model's own.")] = None
     splitter: Annotated[
         SplitterName | None,
         typer.Option(help="How sentences are found; left out, as the model was trained."),

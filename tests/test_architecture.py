@@ -28,6 +28,7 @@ LAYERS = {
     "cli_options": 8,
     "testing": 8,
     "cli_evaluate": 9,
+    "cli_models": 9,
     "cli": 10,
     "__init__": 6,
     "__main__": 11,

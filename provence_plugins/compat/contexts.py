@@ -37,6 +37,12 @@ class Part:
         whole = self.title + self.text
         return [sentence.text_of(whole) for sentence in self.sentences] or [""]
 
+    @property
+    def slices(self) -> list[str]:
+        """The sentences with the white space behind them, whether the model reads it or not."""
+        whole = self.title + self.text
+        return [whole[sentence.start : sentence.end] for sentence in self.sentences] or [""]
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -71,7 +77,8 @@ class Rules:
         marks_first: Whether the first sentence is the title where there is no explicit one.
         title_in_text: Whether an explicit title is part of the pruned text.
         zero_when_empty: Whether a context of which nothing stays has the score 0.
-        stripped: Whether white space around the pruned text goes.
+        spaced: Whether the pruned text has the white space between sentences that the model does not read, but none
+            around it.
     """
 
     threshold: float
@@ -79,7 +86,7 @@ class Rules:
     marks_first: bool
     title_in_text: bool
     zero_when_empty: bool
-    stripped: bool
+    spaced: bool
 
 
 def cut(text: str, spans: Iterable[tuple[int, int]], title: str, *, strip: bool) -> Part:
@@ -145,8 +152,9 @@ def decide(part: Part, scores: PassageScores, rules: Rules) -> Decided:
     if rules.keeps_title and (part.title or rules.marks_first):
         stays[0] = any(stays)
     first = 1 if part.title and not rules.title_in_text else 0
-    pruned = "".join(text for text, stay in zip(texts[first:], stays[first:], strict=True) if stay)
-    pruned = pruned.strip() if rules.stripped else pruned
+    pieces = part.slices if rules.spaced else texts
+    pruned = "".join(text for text, stay in zip(pieces[first:], stays[first:], strict=True) if stay)
+    pruned = pruned.strip() if rules.spaced else pruned
     return Decided(
         pruned=pruned,
         score=scores.relevance if pruned.strip() or not rules.zero_when_empty else 0.0,

@@ -174,7 +174,7 @@ def _rules(pruner: Pruner, interface: Interface, options: ProcessOptions) -> Rul
         marks_first=options.get("title", _FIRST) == _FIRST and not options.get("first_line_as_title", False),
         title_in_text=not is_open,
         zero_when_empty=options.get("zero_score_when_empty", is_open),
-        stripped=not is_open,
+        spaced=not is_open,
     )
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from provence_plugins.errors import CheckpointError, CheckpointNotFoundError
 from provence_plugins.model.checkpoint import CARD, FILES_READ, open_checkpoint
@@ -40,7 +39,7 @@ def push_to_hub(
         commit = hub.upload_folder(
             repo_id=repository, folder_path=opened, revision=revision, allow_patterns=list(FILES_READ)
         )
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except Exception as error:  # the hub's client raises those of whichever HTTP library it has
         raise CheckpointError(
             f"{opened} could not be uploaded to {repository!r} ({type(error).__name__}: {str(error).splitlines()[0]}). "
             f"Check the name, the network and the token."

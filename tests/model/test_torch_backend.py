@@ -181,3 +181,72 @@ def test_a_configuration_that_describes_no_network_is_a_checkpoint_error(folder:
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="describes no network"):
         load(open_checkpoint(folder), BackendOptions())
+
+
+def test_several_devices_share_a_batch_and_give_the_same_scores(tiny_checkpoint: Checkpoint, batch: TokenBatch) -> None:
+    one = load(tiny_checkpoint, BackendOptions(device="cpu"))
+    two = load(tiny_checkpoint, BackendOptions(device="cpu,cpu"))
+    assert two.description == "torch, cpu, float32 + torch, cpu, float32"
+    assert two.max_batch_tokens == 2 * one.max_batch_tokens
+    # Falling lengths: each copy gets its rows without the padding of the others'.
+    mask = (np.arange(LENGTH) < np.array([[12], [11], [9], [7], [6]])).astype(np.int64)
+    padded = TokenBatch(batch.ids * mask, mask, batch.type_ids)
+    for rows in (slice(0, 5), slice(0, 1), slice(0, 0)):
+        part = TokenBatch(padded.ids[rows], padded.mask[rows], padded.type_ids[rows])
+        found = two.forward(part)
+        assert found.keep.shape == part.ids.shape
+        if len(part.ids):
+            expected = one.forward(part)
+            np.testing.assert_allclose(found.relevance, expected.relevance, atol=1e-6)
+            np.testing.assert_allclose(found.keep * part.mask, expected.keep * part.mask, atol=1e-6)
+
+
+def test_a_failure_on_one_of_several_devices_is_a_backend_error(tiny_checkpoint: Checkpoint, batch: TokenBatch) -> None:
+    two = load(tiny_checkpoint, BackendOptions(device="cpu,cpu"))
+    ids = batch.ids.copy()
+    ids[-1, 0] = 10_000
+    with pytest.raises(BackendError, match="torch could not score"):
+        two.forward(TokenBatch(ids, batch.mask, batch.type_ids))
+
+
+def test_a_missing_device_among_several_is_named(tiny_checkpoint: Checkpoint) -> None:
+    with pytest.raises(BackendError, match="no device 'cuda:7'"):
+        load(tiny_checkpoint, BackendOptions(device="cpu,cuda:7"))
+
+
+def test_a_loaded_network_is_scored_in_inference_mode(tiny_checkpoint: Checkpoint, batch: TokenBatch) -> None:
+    backend = load(tiny_checkpoint, BackendOptions(device="cpu"))
+    assert isinstance(backend, TorchBackend)
+    seen: list[bool] = []
+    backend.network.backbone.register_forward_pre_hook(lambda *_: seen.append(torch.is_inference_mode_enabled()))
+    backend.forward(batch)
+    assert seen == [True]
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_attention_is_computed_as_asked_and_gives_the_same(
+    tiny_checkpoint: Checkpoint, batch: TokenBatch, attention: str
+) -> None:
+    expected = load(tiny_checkpoint, BackendOptions(device="cpu")).forward(batch)
+    backend = load(tiny_checkpoint, BackendOptions(device="cpu", attention=attention))
+    assert isinstance(backend, TorchBackend)
+    assert backend.network.backbone.config._attn_implementation == attention
+    np.testing.assert_allclose(backend.forward(batch).keep, expected.keep, atol=1e-5)
+
+
+def test_attention_that_cannot_be_had_is_refused(tiny_checkpoint: Checkpoint) -> None:
+    with pytest.raises(InvalidInputError, match="cannot run attention='flash_attention_2' here"):
+        load(tiny_checkpoint, BackendOptions(device="cpu", attention="flash_attention_2"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # of torch itself
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with a C++ compiler")
+def test_a_compiled_network_gives_the_same_scores_for_all_shapes(
+    tiny_checkpoint: Checkpoint, batch: TokenBatch
+) -> None:
+    plain = load(tiny_checkpoint, BackendOptions(device="cpu"))
+    compiled = load(tiny_checkpoint, BackendOptions(device="cpu", compiled=True))
+    for rows, length in ((5, 12), (3, 9), (2, 12)):
+        part = TokenBatch(batch.ids[:rows, :length], batch.mask[:rows, :length], batch.type_ids[:rows, :length])
+        np.testing.assert_allclose(compiled.forward(part).keep, plain.forward(part).keep, atol=1e-5)

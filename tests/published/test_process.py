@@ -1,0 +1,183 @@
+"""The published calls: which shapes they take, what they return, and what bad ones get."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from provence_plugins import Pruner
+from provence_plugins.compat import AutoModel, process
+from provence_plugins.errors import InvalidInputError
+
+Make = Callable[[str], Any]
+
+Q, R = "Where is Paris?", "What is cheese?"
+A, B, C = "Paris is in France. The river is old.", "Cheese is old. It is what it is. Not the city.", "The city"
+
+
+@pytest.fixture(scope="module")
+def naver(make_published: Make) -> Pruner:
+    return Pruner(make_published("provence").folder)
+
+
+@pytest.fixture(scope="module")
+def opened(make_published: Make) -> Pruner:
+    return Pruner(make_published("open-xlm-roberta").folder)
+
+
+def alone(pruner: Pruner, question: str, context: Any, **options: Any) -> str:
+    text: str = process(pruner, question, context, **options)["pruned_context"]
+    return text
+
+
+class TestShapes:
+    """Every row of the published tables of shapes, by what comes out for each text on its own."""
+
+    def test_naver_takes_one_pair(self, naver: Pruner) -> None:
+        result = process(naver, Q, A)
+        assert set(result) == {"pruned_context", "reranking_score", "compression_rate"}
+        assert isinstance(result["pruned_context"], str)
+        assert isinstance(result["reranking_score"], float)
+
+    def test_naver_takes_lists_of_lists(self, naver: Pruner) -> None:
+        result = process(naver, [Q, R], [[A, B], [C]])
+        assert result["pruned_context"] == [[alone(naver, Q, A), alone(naver, Q, B)], [alone(naver, R, C)]]
+        assert [len(row) for row in result["reranking_score"]] == [2, 1]
+
+    def test_naver_reads_an_inner_list_as_texts_and_open_provence_as_sentences(
+        self, naver: Pruner, opened: Pruner
+    ) -> None:
+        assert len(process(naver, [Q], [["a", "b"]])["pruned_context"][0]) == 2
+        assert len(process(opened, [Q], [["a", "b"]])["pruned_context"]) == 1
+
+    @pytest.mark.parametrize("question", [Q, [Q]])
+    def test_open_provence_takes_one_question_with_one_or_several_texts(self, opened: Pruner, question: Any) -> None:
+        assert process(opened, question, A)["pruned_context"] == alone(opened, Q, A)
+        assert process(opened, question, [A, B])["pruned_context"] == [alone(opened, Q, A), alone(opened, Q, B)]
+
+    def test_open_provence_takes_pairs_and_lists_of_lists(self, opened: Pruner) -> None:
+        assert process(opened, [Q, R], [A, B])["pruned_context"] == [alone(opened, Q, A), alone(opened, R, B)]
+        nested = process(opened, [Q, R], [[A, B], [C]])["pruned_context"]
+        assert nested == [[alone(opened, Q, A), alone(opened, Q, B)], [alone(opened, R, C)]]
+        cut = process(opened, [Q, R], [[["a", "b"]], [["c"], ["d"]]], threshold=-1.0)["pruned_context"]
+        assert cut == [["ab"], ["c", "d"]]
+
+    def test_no_contexts_give_empty_lists(self, naver: Pruner, opened: Pruner) -> None:
+        assert process(naver, [], [])["pruned_context"] == []
+        assert process(opened, Q, [])["pruned_context"] == []
+        assert process(opened, [Q, R], [[], []])["reranking_score"] == [[], []]
+
+    @pytest.mark.parametrize(
+        ("interface", "question", "context", "message"),
+        [
+            ("provence", Q, [A], r"\(\[question\], \[contexts\]\)"),
+            ("provence", [Q], [A], "list of lists"),
+            ("provence", [Q, R], [[A]], "2 questions need as many entries of context, got 1"),
+            ("provence", [Q], [[3]], "texts, got a int"),
+            ("open-provence", [Q, R], A, "2 questions need as many entries of context, got 1"),
+            ("open-provence", [Q, R], [A, [B]], "got a mixture"),
+            ("open-provence", Q, [[["a"]]], "nested too deep"),
+            ("open-provence", Q, 5, "got a str and a int"),
+        ],
+    )
+    def test_other_shapes_are_refused_with_those_that_fit(
+        self, naver: Pruner, interface: Any, question: Any, context: Any, message: str
+    ) -> None:
+        with pytest.raises(InvalidInputError, match=message):
+            process(naver, question, context, interface=interface)
+
+
+class TestTitles:
+    """Where a title comes from, and where it goes."""
+
+    def test_the_first_sentence_stays_with_any_other(self, naver: Pruner) -> None:
+        kept = [process(naver, Q, B, threshold=t, return_sentence_texts=True) for t in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)]
+        for result in kept:
+            assert not result["kept_sentences"] or result["kept_sentences"][0] == "Cheese is old."
+        assert kept[-1]["pruned_context"] == ""
+
+    def test_open_provence_returns_an_explicit_title_and_leaves_it_out_of_the_text(self, opened: Pruner) -> None:
+        result = process(opened, Q, [A, B], title=["Paris", " "], threshold=-1.0, return_sentence_texts=True)
+        assert result["title"] == ["Paris\n", None]
+        assert result["kept_sentences"][0][0] == "Paris\n"
+        assert result["pruned_context"] == [A, B]
+
+    def test_naver_has_it_in_the_text(self, naver: Pruner) -> None:
+        assert process(naver, Q, A, title="Paris", threshold=-1.0)["pruned_context"] == f"Paris {A}"
+
+    def test_the_first_line_can_be_taken_off(self, opened: Pruner) -> None:
+        result = process(opened, Q, f"\nHeading\n{A}", first_line_as_title=True, threshold=-1.0)
+        assert (result["title"], result["pruned_context"]) == ("Heading\n", A)
+        with pytest.raises(InvalidInputError, match="leave `title` out"):
+            process(opened, Q, A, first_line_as_title=True, title="Other")
+
+    @pytest.mark.parametrize("title", [["a", ["b"]], [["a"], ["b"], ["c"]], 7])
+    def test_titles_of_another_shape_are_refused(self, opened: Pruner, title: Any) -> None:
+        with pytest.raises(InvalidInputError, match="title must be"):
+            process(opened, [Q, R], [[A], [B]], title=title)
+
+
+class TestOptions:
+    """What else the published calls can be told."""
+
+    def test_contexts_are_reordered_and_cut(self, naver: Pruner, opened: Pruner) -> None:
+        scores = process(opened, Q, [A, B, C], zero_score_when_empty=False)["reranking_score"]
+        ordered = process(opened, Q, [A, B, C], reorder=True, top_k=2, zero_score_when_empty=False)["reranking_score"]
+        assert ordered == sorted(scores, reverse=True)[:2]
+        assert len(process(naver, [Q], [[A] * 8], reorder=True)["pruned_context"][0]) == 5
+        assert len(process(naver, [Q], [[A] * 8], top_k=2)["pruned_context"][0]) == 8
+
+    def test_the_rate_is_per_cent_of_characters_and_the_score_of_nothing_is_zero(self, opened: Pruner) -> None:
+        everything, nothing = (process(opened, Q, A, threshold=t) for t in (-1.0, 1.0))
+        assert (everything["pruned_context"], everything["compression_rate"]) == (A, 0.0)
+        assert (nothing["pruned_context"], nothing["compression_rate"], nothing["reranking_score"]) == ("", 100.0, 0.0)
+        assert process(opened, Q, A, threshold=1.0, zero_score_when_empty=False)["reranking_score"] > 0
+
+    @pytest.mark.parametrize("context", ["", "  \n"])
+    def test_a_text_without_words_is_one_sentence_of_probability_zero(self, opened: Pruner, context: str) -> None:
+        result = process(opened, Q, context, return_sentence_metrics=True, return_sentence_texts=True)
+        assert result["sentence_probabilities"] == [0.0]
+        assert result["removed_sentences"] == [context]
+        assert result["reranking_score"] == 0.0
+
+    def test_splitters_of_texts_are_taken(self, opened: Pruner) -> None:
+        def halves(text: str) -> list[str]:
+            return [text[: len(text) // 2], text[len(text) // 2 :]]
+
+        for options in ({"sentence_splitter": halves}, {"sentence_splitter": {"xx": halves}, "language": "xx"}):
+            result = process(opened, Q, A, threshold=-1.0, return_sentence_texts=True, **options)  # type: ignore[arg-type]
+            assert result["kept_sentences"] == halves(A)
+        with pytest.raises(InvalidInputError, match="language"):
+            process(opened, Q, A, sentence_splitter={"xx": halves})
+        with pytest.raises(InvalidInputError, match="'auto', 'en' or 'ja'"):
+            process(opened, Q, A, language="fr")
+
+    def test_sentences_can_be_stripped(self, opened: Pruner) -> None:
+        result = process(opened, Q, "One is. \n Two is. ", strip_sentences=True, threshold=-1.0)
+        assert result["pruned_context"] == "One is.Two is."
+
+    def test_the_first_window_may_give_the_score(self, opened: Pruner) -> None:
+        text = f"{A} {B} " * 20
+        best = process(opened, Q, text, zero_score_when_empty=False)["reranking_score"]
+        first = process(opened, Q, text, zero_score_when_empty=False, use_best_reranker_score=False)["reranking_score"]
+        assert first <= best
+
+    def test_options_without_effect_are_accepted(self, opened: Pruner) -> None:
+        expected = process(opened, Q, A)
+        assert process(opened, Q, A, batch_size=1, show_progress=True, preprocess_workers=2) == expected
+
+
+class TestAutoModel:
+    """Existing code with another import."""
+
+    def test_it_loads_moves_and_prunes_like_the_published_class(self, make_published: Make) -> None:
+        import torch
+
+        published = make_published("provence")
+        model = AutoModel.from_pretrained(str(published.folder), trust_remote_code=True, torch_dtype=torch.float32)
+        model = model.to(torch.device("cpu")).eval()
+        expected = process(model.pruner, [Q], [[A, B]])
+        assert model.process([Q], [[A, B]], always_select_title=True) == expected
+        assert "cpu, float32" in repr(model.pruner)
+        assert "bfloat16" in repr(model.to(torch.bfloat16).pruner)
+        model.close()
