@@ -43,7 +43,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a bound on memory.
-_AHEAD_BATCHES = 16
+_AHEAD_BATCHES = 4
 
 
 class PruneRequest(NamedTuple):
