@@ -181,9 +181,12 @@ def _rules(pruner: Pruner, interface: Interface, options: ProcessOptions) -> Rul
 def _decide(
     pruner: Pruner, call: Call, parts: list[list[Part]], rules: Rules, options: ProcessOptions, *, quirk: bool
 ) -> list[list[Decided]]:
+    layout = pruner.planner.format
+    cut_off = replace(layout.reading, cut_off=layout.reading.halved)
+    planner = replace(pruner.planner, format=replace(layout, reading=cut_off))
     plans = []
     for request, row in zip(call.requests, parts, strict=True):
-        planned = pruner.planner.plan(request.question, [part.passage for part in row])
+        planned = planner.plan(request.question, [part.passage for part in row])
         plans += [_adjusted(plan, part, options, quirk) for plan, part in zip(planned, row, strict=True)]
     scores = iter(pruner.score(plans))
     return [[decide(part, next(scores), rules) for part in row] for row in parts]

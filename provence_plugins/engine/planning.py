@@ -12,7 +12,7 @@ from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.formats import Format, Reading, Scoring
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
 from provence_plugins.tokens.encoding import TextEncoder
-from provence_plugins.tokens.windows import Packing, Window, plan_head, plan_windows
+from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, Packing, Window, plan_head, plan_windows
 from provence_plugins.types import Passage, Sentence
 
 logger = logging.getLogger(__name__)
@@ -94,12 +94,18 @@ class Planner:
         template = self.encoder.template
         plans = []
         for passage, own, title, (first, last) in zip(passages, sentences, title_ids, bounds, strict=True):
-            head = plan_head(query_ids, title, template, max_tokens=self.max_tokens)
+            head = plan_head(query_ids, title, template, max_tokens=self.max_tokens, least=_least_text(reading))
             if head.title_cut:
                 logger.warning(
                     "Title %.60r is long; the model reads its first %d tokens.", passage.title, len(head.title)
                 )
             own_ids = piece_ids[first:last]
+            if reading.cut_off and any(len(ids) > head.room for ids in own_ids):
+                logger.warning(
+                    "The query leaves %d tokens for text; as in the published code, what of a sentence does not fit is "
+                    "not read.",
+                    head.room,
+                )
             windows = plan_windows(head, own_ids, template, self._packing())
             plans.append(PassagePlan(passage, own, list(map(len, own_ids)), windows, self.format.scoring))
         return plans
@@ -110,7 +116,12 @@ class Planner:
             evenly=reading.packing == "even",
             piece_tokens=self.piece_tokens,
             is_read=self.encoder.spells if reading.halved else None,
+            cut_off=reading.cut_off,
         )
+
+
+def _least_text(reading: Reading) -> int:
+    return 1 if reading.cut_off else MIN_TEXT_TOKENS
 
 
 def _query_text(query: str, reading: Reading) -> str:

@@ -24,6 +24,8 @@ class Reading:
         special_tokens: Texts that spell a special token ("[SEP]") are read as that token.
         packing: "even" spreads sentences over as few windows as possible, "greedy" fills each to the brim.
         halved: A sentence is read in pieces of at most half a window, and pieces that decode to nothing are not read.
+        cut_off: What of a piece does not fit beside a long query is not read, as published code has it; otherwise it
+            goes into a further window. No row has this: only `compat`, which stands in for that code, asks for it.
     """
 
     title_suffix: str = ""
@@ -33,6 +35,7 @@ class Reading:
     special_tokens: bool = False
     packing: Literal["even", "greedy"] = "greedy"
     halved: bool = False
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

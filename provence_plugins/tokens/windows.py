@@ -57,11 +57,13 @@ class Packing:
         piece_tokens: Sentences are cut into pieces of at most this many tokens; None cuts only those that are longer
             than a window.
         is_read: Whether a piece is worth reading; None reads all. When none is, the first is read.
+        cut_off: Whether what of a piece does not fit into a window is left out instead of read in a further one.
     """
 
     evenly: bool = True
     piece_tokens: int | None = None
     is_read: Callable[[TokenIds], bool] | None = None
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +76,21 @@ class WindowHead:
     title_cut: bool
 
 
-def plan_head(query: TokenIds, title: TokenIds, template: PairTemplate, *, max_tokens: int) -> WindowHead:
+def plan_head(
+    query: TokenIds, title: TokenIds, template: PairTemplate, *, max_tokens: int, least: int = MIN_TEXT_TOKENS
+) -> WindowHead:
     """Share a window out among query, title and text.
 
     A title longer than a quarter of the room beside the query is cut to that quarter, which `title_cut` tells.
 
     Raises:
-        QueryTooLongError: The query leaves less than `MIN_TEXT_TOKENS` tokens for text.
+        QueryTooLongError: The query leaves less than `least` tokens for text.
     """
     room = max_tokens - template.special_tokens - len(query)
-    if room < MIN_TEXT_TOKENS:
+    if room < least:
         raise QueryTooLongError(
             f"The query has {len(query)} tokens and a window holds {max_tokens}; beside it and the special tokens at "
-            f"least {MIN_TEXT_TOKENS} must stay free for text. Shorten the query or use a model with longer windows."
+            f"least {least} must stay free for text. Shorten the query or use a model with longer windows."
         )
     kept_title = title[: room // _TITLE_SHARE]
     return WindowHead(query, kept_title, room - len(kept_title), len(kept_title) < len(title))
@@ -128,9 +132,11 @@ def _pack(sentences: Sequence[TokenIds], room: int, packing: Packing) -> Iterato
     """Fill as few windows as can be, and those evenly: a short last one would lack the context of its neighbours."""
     if room < 1:
         raise InvalidInputError(f"A window needs room for at least one token of text, got {room}.")
-    pieces = list(_pieces([len(ids) for ids in sentences], min(room, packing.piece_tokens or room)))
+    longest = packing.piece_tokens or room
+    pieces = list(_pieces([len(ids) for ids in sentences], longest if packing.cut_off else min(room, longest)))
     if packing.is_read is not None:
         pieces = [piece for piece in pieces if packing.is_read(_ids(sentences, piece))] or pieces[:1]
+    pieces = [(sentence, start, min(end, start + room)) for sentence, start, end in pieces]
     if not packing.evenly:
         return _fill(pieces, room)
     heights = range(max((end - start for _, start, end in pieces), default=room), room)
