@@ -12,7 +12,10 @@ from provence_plugins.evaluation.needles import Needle, NeedleRow, find_needles,
 
 @pytest.fixture
 def passages(make_example: Callable[..., Example]) -> list[SplitPassage]:
-    hay = [make_example(*(f"Hay {number} of {name}." for number in range(6)), id=name, source="t") for name in ("some", "more", "all")]
+    hay = [
+        make_example(*(f"Hay {number} of {name}." for number in range(6)), id=name, source="t")
+        for name in ("some", "more", "all")
+    ]
     return list(
         split(
             [

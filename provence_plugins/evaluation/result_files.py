@@ -1,0 +1,100 @@
+"""Result files: what was measured, with which command and where, as JSON, and how it looks as Markdown."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from provence_plugins.errors import InvalidInputError
+
+Cell = str | int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with its heading, and what has to be said of it; numbers are shown as they are."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+    def to_markdown(self) -> str:
+        """The table in Markdown, with its note but without its title."""
+        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        table = "\n".join("| " + " | ".join(_show(cell) for cell in line) + " |" for line in lines)
+        return f"{table}\n\n{self.note}" if self.note else table
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture: the name of its file, and what it shows in words."""
+
+    file: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFile:
+    """Everything about one measurement.
+
+    Attributes:
+        title: What was measured.
+        command: The command that made the file.
+        machine: Processor, system and versions.
+        commit: Of the code; "" when it is not known.
+        tables: What is to be read.
+        figures: What is to be seen.
+        data: Raw figures, for programs.
+    """
+
+    title: str
+    command: str
+    machine: str
+    commit: str
+    tables: Sequence[Table]
+    figures: Sequence[Figure] = ()
+    # Any: plain values of every kind.
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write the file as JSON."""
+        text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    def to_markdown(self, *, level: int = 1, figures: str = "") -> str:
+        """The whole file as a page.
+
+        Args:
+            level: Of its heading.
+            figures: Where the pictures lie, seen from the page, with a slash at its end; "" for beside it.
+        """
+        parts = [f"{'#' * level} {self.title}", f"```bash\n{self.command}\n```"]
+        for table in self.tables:
+            parts += [f"{'#' * (level + 1)} {table.title}", table.to_markdown()]
+        parts += [f"![{figure.alt}]({figures}{figure.file})" for figure in self.figures]
+        place = f"{self.machine}, commit {self.commit}" if self.commit else self.machine
+        return "\n\n".join([*parts, f"({place}.)"]) + "\n"
+
+
+def read_result(path: Path) -> ResultFile:
+    """Read a result file.
+
+    Raises:
+        InvalidInputError: It is none; the message says why.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        tables = [Table(**table) for table in record.pop("tables")]
+        figures = [Figure(**figure) for figure in record.pop("figures")]
+        return ResultFile(**record, tables=tables, figures=figures)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidInputError(
+            f"{path} is no result file: {type(error).__name__}: {error}. Expected an object with title, command, "
+            f"machine, commit, tables, figures and data."
+        ) from error
+
+
+def _show(cell: Cell) -> str:
+    return str(cell).replace("|", "\\|")
