@@ -1,0 +1,21 @@
+"""How a benchmark tells what it found: as Markdown for the reader, as a result file for the documentation."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from provence_plugins.evaluation.machine import describe_commit, describe_machine
+from provence_plugins.evaluation.result_files import ResultFile, Table
+
+
+# Any: plain values of every kind.
+def publish(title: str, tables: Sequence[Table], data: Mapping[str, Any], output: Path | None) -> None:
+    """Print tables as Markdown, and write them with command, machine and raw figures to a file, if one is named."""
+    command = f"python {shlex.join(sys.argv)}"
+    result = ResultFile(title, command, describe_machine(), describe_commit(), tables, data=data)
+    print(result.to_markdown(level=2))
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        result.write(output)

@@ -1,0 +1,93 @@
+"""The benchmarks of speed and memory run, at a small scale, and write result files that can be read."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from provence_plugins.evaluation.result_files import ResultFile, read_result
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+# Custom code as OpenProvence's models bring it, but without their packages: it keeps five characters of each text.
+MODEL_CODE = """
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+
+class ShortConfig(PretrainedConfig):
+    model_type = "short"
+
+class ShortModel(PreTrainedModel):
+    config_class = ShortConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.layer = torch.nn.Linear(1, 1)
+        self.post_init()
+
+    def process(self, question, context, title, show_progress):
+        print("progress that is no answer")
+        return {"pruned_context": [text[:5] for text in context]}
+"""
+
+
+def run(script: str, *arguments: object) -> str:
+    command = [sys.executable, str(BENCHMARKS / script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def measure(script: str, tmp_path: Path, *arguments: object) -> ResultFile:
+    """Run a script, and read the result file that it wrote."""
+    output = tmp_path / "results" / "measured.json"
+    printed = run(script, *arguments, "--output", output)
+    result = read_result(output)
+    assert all(f"### {table.title}" in printed for table in result.tables)
+    assert all(len(row) == len(table.columns) for table in result.tables for row in table.rows)
+    return result
+
+
+def test_the_engine_is_measured(tiny_folder: Path, tmp_path: Path) -> None:
+    names = ["passages", "lengths", "documents", "stages", "preparation", "threads", "callers", "cache"]
+    result = measure("speed.py", tmp_path, "--model", tiny_folder, "--rounds", 2, "--scale", 0.02, "--only", *names)
+    assert list(result.data["measurements"]) == names
+    assert len(result.tables) == len(names)
+    assert "model_int8.onnx" in result.title
+    assert result.command.startswith("python ")
+    assert "processors" in result.machine
+
+
+def test_other_ways_are_measured_against_the_engine(tiny_folder: Path, tmp_path: Path) -> None:
+    names = ["runtimes", "naive", "peers"]
+    result = measure("speed.py", tmp_path, "--model", tiny_folder, "--rounds", 1, "--scale", 0.05, "--only", *names)
+    for rows in result.data["measurements"].values():
+        assert rows[0]["times the first"].startswith("1.00")
+        assert len(rows) >= 2
+
+
+def test_the_peak_of_memory_is_that_of_a_process_of_its_own(tiny_folder: Path, tmp_path: Path) -> None:
+    cases = ["imports and texts", "model opened, one passage"]
+    result = measure("memory.py", tmp_path, "--model", tiny_folder, "--rounds", 1, "--only", *cases)
+    [[least], [most]] = [result.data["peaks"][name] for name in cases]
+    assert 10_000_000 < least < most
+
+
+def test_open_provence_answers_from_an_interpreter_of_its_own(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    other = tmp_path / "short"
+    other.mkdir()
+    (other / "modeling_short.py").write_text(MODEL_CODE)
+    auto = {"AutoConfig": "modeling_short.ShortConfig", "AutoModel": "modeling_short.ShortModel"}
+    (other / "config.json").write_text(json.dumps({"model_type": "short", "auto_map": auto}))
+    weights = {"layer.weight": np.zeros((1, 1), np.float32), "layer.bias": np.zeros(1, np.float32)}
+    save_file(weights, other / "model.safetensors", {"format": "pt"})
+    named = ["--open-provence-python", sys.executable, "--open-provence-model", other]
+    result = measure("speed.py", tmp_path, "--model", tiny_folder, "--rounds", 1, "--only", "peers", *named)
+    assert "OpenProvence" in str(result.tables[0].rows[2][0])
