@@ -52,14 +52,28 @@ class PrunedPassage:
 
     @property
     def kept_spans(self) -> tuple[Span, ...]:
-        """Where the kept parts lie in the original text; neighbouring sentences are one span."""
+        """Where the kept parts lie in the original text; neighbouring sentences are one span.
+
+        White space goes with the sentence in front of it. Where that one is removed, a kept sentence behind it takes
+        the white space along if it would otherwise run into what is kept before it: paragraphs, headings and list items
+        stay apart.
+        """
         spans: list[Span] = []
         for sentence in self.sentences:
             if not sentence.kept:
                 continue
-            start = spans.pop().start if spans and spans[-1].end == sentence.start else sentence.start
+            start = sentence.start - (self._break_between(spans[-1], sentence) if spans else 0)
+            if spans and spans[-1].end == start:
+                start = spans.pop().start
             spans.append(Span(start, sentence.end))
         return tuple(spans)
+
+    def _break_between(self, kept: Span, sentence: ScoredSentence) -> int:
+        """How many characters of the white space in front of a sentence part it from what is kept before it."""
+        before, removed = kept.of(self.passage.text), self.passage.text[kept.end : sentence.start]
+        ending, gap = before[len(before.rstrip()) :], removed[len(removed.rstrip()) :]
+        is_apart = "\n" in ending if "\n" in gap else bool(ending)
+        return 0 if is_apart else len(gap)
 
     @property
     def tokens_before(self) -> int:
