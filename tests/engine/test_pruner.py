@@ -112,6 +112,19 @@ def test_every_way_of_asking_gives_the_same(
             assert_same(result, alone)
 
 
+@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
+def test_in_int8_a_passage_has_the_same_scores_to_the_bit_in_any_company(
+    tiny_folder: Path, scorer: ScorerFactory
+) -> None:
+    texts = [TEXTS[0], TEXTS[2], "x", TEXTS[1], "the river is in the city"]
+    with Pruner(tiny_folder, dtype="int8", threads=2, scorer=scorer, max_batch_tokens=128) as pruner:
+        together = numbers(pruner.prune(QUERY, texts))
+        turned = numbers(pruner.prune(QUERY, texts[::-1]))
+        for index, text in enumerate(texts):
+            [alone] = numbers(pruner.prune(QUERY, [text])).values()
+            assert alone == together[index] == turned[len(texts) - 1 - index]
+
+
 @pytest.mark.parametrize("budget", [64, 100, 4096])
 def test_the_budget_of_a_batch_changes_nothing(pruner: Pruner, tiny_folder: Path, budget: int) -> None:
     with Pruner(tiny_folder, dtype="float32", max_batch_tokens=budget) as other:
