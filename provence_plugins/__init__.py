@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from provence_plugins.engine.caching import CacheStatistics
     from provence_plugins.engine.calibration import Calibration
+    from provence_plugins.engine.options import PruneRequest
     from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
     from provence_plugins.engine.policy import PruningPolicy
-    from provence_plugins.engine.pruner import Pruner, PruneRequest
+    from provence_plugins.engine.pruner import Pruner
     from provence_plugins.engine.results import PruneResult
     from provence_plugins.engine.scoring import DirectScorer
     from provence_plugins.engine.sharing import SharedScorer
@@ -56,7 +57,7 @@ _HOMES = {
     "DirectScorer": "engine.scoring",
     "Passage": "types",
     "ProvenceError": "errors",
-    "PruneRequest": "engine.pruner",
+    "PruneRequest": "engine.options",
     "PruneResult": "engine.results",
     "PruneStats": "engine.stats",
     "PrunedPassage": "engine.passages",

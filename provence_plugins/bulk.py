@@ -14,8 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from provence_plugins.engine.options import PruneRequest
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.pruner import Pruner, PruneRequest
+from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.types import Passage

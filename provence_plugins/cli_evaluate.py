@@ -70,7 +70,7 @@ class RunOptions:
 
     def build(self, seed: int) -> "MethodOptions":
         """The options themselves."""
-        from provence_plugins.engine.pruner import PrunerOptions
+        from provence_plugins.engine.options import PrunerOptions
         from provence_plugins.evaluation.catalogue import MethodOptions
 
         pruner = PrunerOptions(backend=self.backend, device=self.device, dtype=self.dtype, threads=self.threads)

@@ -19,7 +19,7 @@ import provence_plugins
 from provence_plugins import Passage, Pruner, PruningPolicy, __version__
 from provence_plugins.cli import main
 from provence_plugins.cli_options import ModelOptions, PolicyOptions
-from provence_plugins.engine.pruner import PrunerOptions
+from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.model.backend import BackendName
 from provence_plugins.text.sentences import SplitterName
 

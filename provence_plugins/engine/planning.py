@@ -2,7 +2,7 @@
 
 import logging
 import string
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Self
@@ -158,3 +158,24 @@ def check_query(query: str) -> None:
         raise InvalidInputError(f"The query must be a string, got {type(query).__name__}.")
     if not query.strip():
         raise InvalidInputError("The query is blank. Pruning keeps what helps to answer a question; pass one.")
+
+
+def check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
+    """What a caller gave as passages, as a list of them.
+
+    Raises:
+        InvalidInputError: It is no list of texts and passages.
+    """
+    if isinstance(passages, str | Passage) or not isinstance(passages, Iterable):
+        raise InvalidInputError(f"Passages must be a list, got one {type(passages).__name__}. Put it into a list.")
+    return [_as_passage(passage, number) for number, passage in enumerate(passages)]
+
+
+def _as_passage(passage: str | Passage, number: int) -> Passage:
+    if isinstance(passage, Passage):
+        return passage
+    if isinstance(passage, str):
+        return Passage(passage)
+    raise InvalidInputError(
+        f"Passage {number} must be a string or a Passage, got {type(passage).__name__}. Pass its text."
+    )

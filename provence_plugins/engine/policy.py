@@ -86,3 +86,16 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 def _shown(value: object) -> str:
     return f"{value!r} ({type(value).__name__})"
+
+
+def check_policy(policy: PruningPolicy) -> PruningPolicy:
+    """The policy itself, once it is one.
+
+    Raises:
+        InvalidInputError: It is something else.
+    """
+    if not isinstance(policy, PruningPolicy):
+        raise InvalidInputError(
+            f"The policy must be a PruningPolicy, got {type(policy).__name__}. Write PruningPolicy(threshold=0.5)."
+        )
+    return policy

@@ -4,11 +4,10 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, ParamSpec, Self, TypedDict, TypeVar, Unpack
+from typing import NamedTuple, ParamSpec, Self, TypeVar, Unpack
 
 from provence_plugins.engine.caching import CacheStatistics, CachingScorer
 from provence_plugins.engine.calibration import (
@@ -19,23 +18,19 @@ from provence_plugins.engine.calibration import (
     least_examples,
 )
 from provence_plugins.engine.decisions import decide
+from provence_plugins.engine.options import PruneRequest, PrunerOptions
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
-from provence_plugins.engine.planning import PassagePlan, Planner, check_query
-from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.planning import PassagePlan, Planner, check_passages, check_query
+from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.engine.scoring import (
     DirectScorer,
     PassageScores,
     Runtime,
-    ScorerFactory,
     WindowScores,
     combine,
 )
 from provence_plugins.errors import ClosedError, InvalidInputError
-from provence_plugins.model.backend import Backend, BackendName, BackendOptions, load_backend
-from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
-from provence_plugins.model.families import longest_window
-from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
 
@@ -44,52 +39,6 @@ T = TypeVar("T")
 
 # prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a bound on memory.
 _AHEAD_BATCHES = 4
-
-
-class PruneRequest(NamedTuple):
-    """One item of `Pruner.prune_many`; a plain pair does as well."""
-
-    query: str
-    passages: Sequence[str | Passage]
-
-
-class PrunerOptions(TypedDict, total=False):
-    """How a pruner is set up; every key may be left out.
-
-    Attributes:
-        backend: "onnx", "torch", or an object of one's own that fulfils `Backend`; left out, ONNX Runtime where the
-            model has an ONNX file, and torch elsewhere.
-        device: "cpu", "cuda", "cuda:1", "mps", or several with commas between them ("cuda:0,cuda:1"); left out, the
-            best that the backend finds.
-        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; left out, the backend's choice.
-        threads: Threads of one forward pass; left out, as many as there are processors.
-        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2"; left out, the encoder's choice.
-        compiled: Let torch compile the network at its first pass.
-        window_tokens: Longest window, query and special tokens included; left out, the checkpoint's own.
-        revision: Branch, tag or commit of a hub id.
-        splitter: Name of a sentence splitter, or a callable from a text to spans; left out, the checkpoint's own.
-        policy: Used by every call that brings none.
-        scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together; options are given
-            with `functools.partial`.
-        max_batch_tokens: Budget of a batch, padding included; left out, what runs fastest on the backend.
-        cache_tokens: Scores of so many tokens are remembered across calls, about 10 bytes for each, so that the same
-            text under the same query is not scored again; left out, none. What repeats in one call is scored once in
-            any case.
-    """
-
-    backend: BackendName | Backend | None
-    device: str | None
-    dtype: str | None
-    threads: int | None
-    attention: str | None
-    compiled: bool
-    window_tokens: int | None
-    revision: str | None
-    splitter: SplitterName | SentenceSplitter | None
-    policy: PruningPolicy | None
-    scorer: ScorerFactory
-    max_batch_tokens: int | None
-    cache_tokens: int
 
 
 class Pruner:
@@ -110,11 +59,9 @@ class Pruner:
     """
 
     def __init__(self, model: str | Path | None = None, **options: Unpack[PrunerOptions]) -> None:
-        checkpoint = _with_window(
-            open_checkpoint(model, revision=options.get("revision")), options.get("window_tokens")
-        )
-        self._backend = _backend(checkpoint, options)
-        self.policy = _check_policy(options.get("policy") or PruningPolicy())
+        checkpoint = choose_checkpoint(model, options)
+        self._backend = choose_backend(checkpoint, options)
+        self.policy = check_policy(options.get("policy") or PruningPolicy())
         self.default_threshold = checkpoint.default_threshold
         self.planner = Planner.of(checkpoint, options.get("splitter"))
         batch_tokens = options.get("max_batch_tokens") or max(self._backend.max_batch_tokens, checkpoint.max_tokens)
@@ -150,7 +97,7 @@ class Pruner:
             InvalidInputError: The query is blank, something is no text, or the query leaves no room for text.
             ClosedError: The pruner was closed.
         """
-        call = self._plan(query, _check_passages(passages), policy)
+        call = self._plan(query, check_passages(passages), policy)
         return self._decide(call, self._scorer.score(call.windows))
 
     async def aprune(
@@ -161,7 +108,7 @@ class Pruner:
         Splitting, scoring and deciding happen in the pruner's threads. A cancelled call costs nothing more than the
         batch that is running. Arguments, result and errors are those of `prune`.
         """
-        given = _check_passages(passages)
+        given = check_passages(passages)
         call = await self._offload(self._plan, query, given, policy)
         scores = await asyncio.wrap_future(self._scorer.submit(call.windows))
         return await self._offload(self._decide, call, scores)
@@ -189,7 +136,7 @@ class Pruner:
         while True:
             try:
                 query, passages = next(requests)
-                call = self._plan(query, _check_passages(passages), policy)
+                call = self._plan(query, check_passages(passages), policy)
             except StopIteration:
                 break
             except Exception:
@@ -282,7 +229,7 @@ class Pruner:
     def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> "_Call":
         if self._closed:
             raise ClosedError("This pruner was closed. Make a new one, or close it after its last use.")
-        chosen = self.policy if policy is None else _check_policy(policy)
+        chosen = self.policy if policy is None else check_policy(policy)
         check_query(query)
         return _Call(query, self.planner.plan(query, passages), chosen)
 
@@ -329,50 +276,3 @@ def _undecided(index: int, plan: PassagePlan, scores: PassageScores) -> PrunedPa
         for s, probability, tokens in zip(plan.sentences, scores.probabilities.tolist(), plan.token_counts, strict=True)
     )
     return PrunedPassage(index, plan.passage, scores.relevance, sentences)
-
-
-def _backend(checkpoint: Checkpoint, options: PrunerOptions) -> Backend:
-    backend = options.get("backend")
-    if backend is not None and not isinstance(backend, str):
-        return backend
-    chosen = BackendOptions(
-        device=options.get("device"),
-        dtype=options.get("dtype"),
-        threads=options.get("threads"),
-        attention=options.get("attention"),
-        compiled=options.get("compiled", False),
-    )
-    return load_backend(checkpoint, backend, chosen)
-
-
-def _with_window(checkpoint: Checkpoint, tokens: int | None) -> Checkpoint:
-    if tokens is None:
-        return checkpoint
-    longest = longest_window(checkpoint.backbone_config)
-    if not 1 <= tokens <= longest:
-        raise InvalidInputError(f"window_tokens={tokens} cannot be; the encoder of this model reads 1 to {longest}.")
-    return replace(checkpoint, declared_tokens=tokens)
-
-
-def _check_policy(policy: PruningPolicy) -> PruningPolicy:
-    if not isinstance(policy, PruningPolicy):
-        raise InvalidInputError(
-            f"The policy must be a PruningPolicy, got {type(policy).__name__}. Write PruningPolicy(threshold=0.5)."
-        )
-    return policy
-
-
-def _check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
-    if isinstance(passages, str | Passage) or not isinstance(passages, Iterable):
-        raise InvalidInputError(f"Passages must be a list, got one {type(passages).__name__}. Put it into a list.")
-    return [_as_passage(passage, number) for number, passage in enumerate(passages)]
-
-
-def _as_passage(passage: str | Passage, number: int) -> Passage:
-    if isinstance(passage, Passage):
-        return passage
-    if isinstance(passage, str):
-        return Passage(passage)
-    raise InvalidInputError(
-        f"Passage {number} must be a string or a Passage, got {type(passage).__name__}. Pass its text."
-    )

@@ -6,7 +6,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from provence_plugins.engine.pruner import Pruner, PrunerOptions
+from provence_plugins.engine.options import PrunerOptions
+from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.baselines import bm25, chance, lead
 from provence_plugins.evaluation.methods import Method, pruner_method, sentence_by_sentence

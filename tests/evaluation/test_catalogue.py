@@ -1,8 +1,9 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from provence_plugins.engine.pruner import PrunerOptions
+from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.errors import CheckpointError, InvalidInputError
 from provence_plugins.evaluation.catalogue import METHODS, MethodOptions, open_method, short_names
 from provence_plugins.evaluation.examples import Example
@@ -75,3 +76,10 @@ def test_a_model_folder_that_is_not_there_is_an_error_of_ours(tmp_path: Path) ->
 def test_names_are_as_short_as_they_can_be() -> None:
     specs = ["bm25", "model", "embeddings:a/b", "model:runs/x"]
     assert short_names(specs) == ["bm25", "model", "embeddings", "model:runs/x"]
+
+
+def test_the_documentation_names_every_method_as_it_is_written() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    written = re.findall(r"^\| `([a-z][a-z0-9-]*)(\[?:FOLDER\]?)?` \|", page, re.MULTILINE)
+    folders = {None: "", True: ":FOLDER", False: "[:FOLDER]"}
+    assert written == [(name, folders[row.needs_folder if row.folder else None]) for name, row in METHODS.items()]
