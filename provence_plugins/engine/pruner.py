@@ -18,7 +18,7 @@ from provence_plugins.engine.calibration import (
     least_examples,
 )
 from provence_plugins.engine.decisions import decide
-from provence_plugins.engine.options import PruneRequest, PrunerOptions
+from provence_plugins.engine.options import PruneRequest, PrunerOptions, choose_backend, choose_checkpoint
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
 from provence_plugins.engine.planning import PassagePlan, Planner, check_passages, check_query
 from provence_plugins.engine.policy import PruningPolicy, check_policy
