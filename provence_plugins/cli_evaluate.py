@@ -16,6 +16,7 @@ from provence_plugins.errors import InvalidInputError
 if TYPE_CHECKING:
     from provence_plugins.evaluation.catalogue import MethodOptions
     from provence_plugins.evaluation.examples import Example
+    from provence_plugins.evaluation.experiment import FigureOptions
 
 T = TypeVar("T")
 
@@ -87,6 +88,23 @@ class OutputOptions:
     image: Annotated[Literal["svg", "png"], typer.Option(help="Kind of the pictures.")] = "svg"
     title: Annotated[str, typer.Option(help="Heading of the result.")] = "Quality"
 
+    def prepare(self) -> "FigureOptions | None":
+        """Make the folders, and say where pictures go, if anywhere.
+
+        Raises:
+            MissingExtraError: There are to be pictures, and matplotlib is not installed.
+        """
+        from provence_plugins.evaluation.experiment import FigureOptions
+        from provence_plugins.evaluation.plots import require_matplotlib
+
+        if self.output is not None:
+            self.output.mkdir(parents=True, exist_ok=True)
+        place = self.figures or self.output
+        if place is None:
+            return None
+        require_matplotlib()
+        return FigureOptions(place, self.name, self.image)
+
 
 def _list_methods(asked: bool) -> None:
     if asked:
@@ -121,22 +139,20 @@ def evaluate(
     DATA are files of labelled JSON lines, as for training. The result is printed as Markdown.
     """
     from provence_plugins.evaluation.catalogue import open_method, short_names
-    from provence_plugins.evaluation.experiment import FigureOptions, make_result, run_experiment
+    from provence_plugins.evaluation.experiment import make_result, run_experiment
     from provence_plugins.evaluation.measure import gather
 
+    figures = output.prepare()
     specs = list(dict.fromkeys(method or _METHODS))
     names = dict(zip(specs, short_names(specs), strict=True))
+    reference = None if against is None else names.get(against, against)
+    material = gather(examples.read(data), examples.splitter, most=examples.needles, seed=examples.seed)
     chosen = run.build(examples.seed)
     opened = {name: open_method(spec, chosen) for spec, name in names.items()}
-    material = gather(examples.read(data), examples.splitter, most=examples.needles, seed=examples.seed)
-    reference = None if against is None else names.get(against, against)
     experiment = run_experiment(opened, material, _watch, against=reference)
-    place = output.figures or output.output
-    figures = None if place is None else FigureOptions(place, output.name, output.image)
     command = shlex.join(["provence", *sys.argv[1:]])
     result = make_result(experiment, title=output.title, command=command, figures=figures)
     if output.output is not None:
-        output.output.mkdir(parents=True, exist_ok=True)
         result.write(output.output / f"{output.name}.json")
     typer.echo(result.to_markdown().encode("utf-8", "backslashreplace"), nl=False)
 

@@ -119,15 +119,20 @@ def test_what_cannot_be_done_is_explained(
     assert complaint in str(done.exception)
 
 
-def test_a_package_that_is_missing_is_named_before_anything_is_scored(data: Path) -> None:
+@pytest.mark.parametrize(("package", "options"), [("rank_bm25", []), ("matplotlib", ["--output", "results"])])
+def test_a_package_that_is_missing_is_named_before_anything_is_scored(
+    data: Path, package: str, options: list[str]
+) -> None:
     code = (
-        "import sys; sys.modules['rank_bm25'] = None\n"
-        f"sys.argv = ['provence', 'evaluate', {str(data / 'books.jsonl')!r}, '--method', 'lead', '--method', 'bm25']\n"
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "import provence_plugins.evaluation.experiment as experiment\n"
+        "experiment.measure = None\n"  # nothing may come so far
+        f"sys.argv = {['provence', 'evaluate', 'books.jsonl', '--method', 'lead', '--method', 'bm25', *options]!r}\n"
         "from provence_plugins.cli import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=data, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == ('provence: this needs rank_bm25. Install it with: pip install "provence-plugins[eval]"\n')
+    assert done.stderr == (f'provence: this needs {package}. Install it with: pip install "provence-plugins[eval]"\n')
 
 
 def test_help_loads_nothing_heavy() -> None:

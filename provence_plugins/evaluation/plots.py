@@ -28,6 +28,16 @@ class _Picture(NamedTuple):
     panels: int
 
 
+def require_matplotlib() -> None:
+    """Make sure that pictures can be drawn, before hours are spent on what they show.
+
+    Raises:
+        MissingExtraError: The package matplotlib is not installed.
+    """
+    with needs_extra("eval"):
+        import matplotlib  # noqa: F401
+
+
 def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: ImageFormat = "svg") -> list[Figure]:
     """Draw every picture for which there are figures.
 
@@ -40,6 +50,7 @@ def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: I
     Raises:
         MissingExtraError: The package matplotlib is not installed.
     """
+    require_matplotlib()
     claims = [summary for summary in summaries if summary.reliability]
     with_default = [summary for summary in summaries if summary.has_default] or summaries
     found = [summary for summary in summaries if summary.needles]
@@ -61,9 +72,9 @@ def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: I
 
 
 def _save(path: Path, picture: _Picture) -> None:
-    with needs_extra("eval"):
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure as Canvas
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure as Canvas
+
     with rc_context(_STYLE):
         width = 4.6 * picture.panels + (1.4 if picture.panels == 1 else 0)
         canvas = Canvas(figsize=(width, 3.6), layout="constrained")

@@ -63,14 +63,19 @@ class ResultFile:
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
 
-    def to_markdown(self, *, level: int = 1, figures: str = "") -> str:
+    def to_markdown(self, *, level: int = 1, text: str = "", figures: str = "") -> str:
         """The whole file as a page.
 
         Args:
             level: Of its heading.
+            text: What to say before the tables.
             figures: Where the pictures lie, seen from the page, with a slash at its end; "" for beside it.
         """
-        parts = [f"{'#' * level} {self.title}", f"```bash\n{self.command}\n```"]
+        parts = [
+            f"{'#' * level} {self.title}",
+            f"```bash\n{self.command}\n```",
+            *([text.strip()] if text.strip() else []),
+        ]
         for table in self.tables:
             parts += [f"{'#' * (level + 1)} {table.title}", table.to_markdown()]
         parts += [f"![{figure.alt}]({figures}{figure.file})" for figure in self.figures]

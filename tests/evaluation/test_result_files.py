@@ -44,10 +44,10 @@ def test_a_result_file_has_the_agreed_keys(tmp_path: Path) -> None:
 
 
 def test_a_page_has_everything_in_order() -> None:
-    page = RESULT.to_markdown(level=2, figures="figures/")
+    page = RESULT.to_markdown(level=2, text="What it says.\n", figures="figures/")
     parts = [
         "## Quality\n\n```bash\nprovence evaluate data.jsonl\n```\n",
-        "### Answers\n",
+        "What it says.\n\n### Answers\n",
         "In per cent.\n",
         "### Nothing to say\n\n| x |\n",
         "![A curve](figures/quality-pareto.svg)\n",
