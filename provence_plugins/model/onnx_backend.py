@@ -48,10 +48,10 @@ class OnnxBackend:
         self._max_tokens = max_tokens
         self._threads = threads or _processors()
         self._turns = Semaphore(self._threads)
+        self._wide = _WideSession(path, self._threads)
         self._session = _open_session(path, threads=1)
         self._inputs = [node.name for node in self._session.get_inputs()]
         _require_our_graph(self._session, path)
-        self._wide = _WideSession(path, self._threads)
 
     @property
     def description(self) -> str:
