@@ -35,6 +35,7 @@ _LINE = re.compile(
     ))?""",
     re.VERBOSE,
 )
+_UNDERLINES = {"=": 1, "-": 2, "~": 3}
 # These go with the block before them.
 _TAILS = frozenset({"blank", "rule", "underline"})
 _BLANK = frozenset({"blank"})
@@ -196,9 +197,16 @@ def _read_prose(lines: list[_Line], at: int, in_list: bool) -> _Found:
     # "2019. It was" at the start of a wrapped line is no list item; like CommonMark, only 1 begins a list there.
     while end < len(lines) and lines[end].shape in ("prose", "numbered") and _goes_on(lines, at, end):
         end += 1
-    if end == at + 1 < len(lines) and lines[end].shape == "underline" and len(lines[at].text) <= _LONGEST_TITLE:
-        return _Found("heading", end + 1, level=1 if "=" in lines[end].text else 2)
+    if end == at + 1 < len(lines) and len(lines[at].text) <= _LONGEST_TITLE and _is_underline(lines[end], lines[at]):
+        return _Found("heading", end + 1, level=_UNDERLINES[lines[end].text.strip()[0]])
     return _Found("sentence", end, prose=Span(lines[at].start, lines[end - 1].end))
+
+
+def _is_underline(line: _Line, title: _Line) -> bool:
+    signs = line.text.strip()
+    # Tildes open a fence in Markdown; in reStructuredText they underline a title, and are as long as it is.
+    is_tildes = line.shape == "fence" and set(signs) == {"~"} and len(signs) >= len(title.text.strip())
+    return line.shape == "underline" or is_tildes
 
 
 def _goes_on(lines: list[_Line], first: int, at: int) -> bool:

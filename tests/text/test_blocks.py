@@ -51,6 +51,13 @@ def test_headings_in_both_styles_carry_their_level() -> None:
     ]  # fmt: skip
 
 
+def test_tildes_as_long_as_the_line_above_underline_it_and_shorter_ones_open_a_fence() -> None:
+    text = "Sub title\n~~~~~~~~~\n\nText.\n\nSay:\n~~~\ncode\n~~~\nMore.\n"
+    assert kinds(text) == ["heading", "sentence", "sentence", "code", "sentence"]
+    assert next(iter(split_blocks(text))).level == 3
+    assert kinds("\n~~~~~\ncode\n~~~~~\n")[-1] == "code"
+
+
 @pytest.mark.parametrize(
     "text",
     [
