@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from provence_plugins.evaluation.machine import describe_commit, describe_machine
-from provence_plugins.evaluation.result_files import ResultFile, Table
+from provence_plugins.evaluation.result_files import Figure, ResultFile, Table
 
 
 # Any: plain values of every kind.
-def publish(title: str, tables: Sequence[Table], data: Mapping[str, Any], output: Path | None) -> None:
+def publish(
+    title: str,
+    tables: Sequence[Table],
+    data: Mapping[str, Any],
+    output: Path | None,
+    figures: Sequence[Figure] = (),
+) -> None:
     """Print tables as Markdown, and write them with command, machine and raw figures to a file, if one is named."""
     command = f"python {shlex.join(sys.argv)}"
-    result = ResultFile(title, command, describe_machine(), describe_commit(), tables, data=data)
+    result = ResultFile(title, command, describe_machine(), describe_commit(), tables, figures, data)
     print(result.to_markdown(level=2))
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
