@@ -131,7 +131,8 @@ class TrainingRun:
             self._note(losses)
 
     def finish(self) -> Path:
-        """Scale the keep scores and choose the default threshold on dev, and write the model folder and its card."""
+        """Mix the base in, scale the keep scores and choose the default threshold on dev; write model folder and card."""
+        self._mix_base_in()
         examples = first_questions(self.dev_examples, self.settings.data.final_dev_limit)
         self._scale(examples)
         judged = self._judge(examples)
@@ -219,6 +220,14 @@ class TrainingRun:
         )
         unfinished.replace(self.checkpoint)
 
+    def _mix_base_in(self) -> None:
+        share = self.settings.base_share
+        if share:
+            base = _network(self.base, self.planner, self.settings).state_dict()
+            with torch.no_grad():
+                for name, weight in self.network.state_dict().items():
+                    weight.lerp_(base[name].to(weight), share)
+
     def _scale(self, examples: Sequence[Example]) -> None:
         whole, random = replace(self.settings.data, whole_share=1.0, title_share=1.0), Random(self.settings.seed)
         items = [item for example in examples for item in labelled_windows(example, self.planner, whole, random)]
@@ -243,7 +252,13 @@ def _network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceM
         "splitter": settings.splitter,
         "max_tokens": settings.max_tokens,
     }
-    if AutoConfig.from_pretrained(base).model_type == NATIVE_TYPE:
+    is_ours = AutoConfig.from_pretrained(base).model_type == NATIVE_TYPE
+    if settings.base_share and not is_ours:
+        raise InvalidInputError(
+            f"base_share is {settings.base_share:g} and the base {settings.base!r} has no heads to average with. Start "
+            f"from a model of this package, or leave base_share out."
+        )
+    if is_ours:
         network = ProvenceModel.from_pretrained(base, dtype=torch.float32, **facts)
     else:
         network = ProvenceModel.from_backbone(base, **facts)
@@ -318,5 +333,7 @@ def _fingerprint(settings: TrainSettings) -> str:
     """What must be the same for a run to go on: all that the next step depends on but its place in the run."""
     values = asdict(settings)
     values["data"] = {name: value for name, value in values["data"].items() if "dev" not in name}
-    del values["optimizer"]["tokens"], values["evaluate_every"], values["target_kept"], values["card"]
+    del values["optimizer"]["tokens"]
+    for name in ("evaluate_every", "base_share", "target_kept", "card"):
+        del values[name]
     return json.dumps(values, sort_keys=True, default=list)

@@ -133,6 +133,9 @@ class TrainSettings:
         seed: Of every random choice.
         splitter: Sentence splitter, also recorded in the model.
         max_tokens: Longest window, also recorded in the model.
+        base_share: Share of the base's weights in the finished model, which is the weighted mean of base and training's
+            end: what the base knew and training forgot comes back (arXiv 2109.01903). The base must then be a model of
+            this package.
         target_kept: The default threshold is the highest at which this share of dev answers survives.
         evaluate_every: Steps between two evaluations on dev; a checkpoint is written each time.
         device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU where there is none.
@@ -148,6 +151,7 @@ class TrainSettings:
     seed: int = 13
     splitter: SplitterName = "sentencex"
     max_tokens: int = 384
+    base_share: float = 0.0
     target_kept: float = 0.97
     evaluate_every: int = 250
     device: str | None = None
@@ -155,6 +159,7 @@ class TrainSettings:
     card: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _require(0 <= self.base_share < 1, "base_share needs a share from 0 up, below 1", self.base_share)
         _require(0 < self.target_kept <= 1, "target_kept needs a share above 0", self.target_kept)
         _require(self.evaluate_every > 0, "evaluate_every needs a number from 1 up", self.evaluate_every)
         _require(

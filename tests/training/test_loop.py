@@ -195,3 +195,28 @@ def test_a_run_may_go_on_with_another_length_and_card(settings: TrainSettings) -
     assert 'license: "isc"' in (folder / "README.md").read_text(encoding="utf-8")
     with pytest.raises(CheckpointError, match="other settings"):
         train(replace(longer, seed=99), resume=True, show_progress=False)
+
+
+def test_the_finished_model_is_the_mean_of_base_and_training_where_asked_for(
+    settings: TrainSettings, tiny_folder: Path
+) -> None:
+    short = replace(
+        settings,
+        base=str(tiny_folder),
+        optimizer=replace(settings.optimizer, tokens=1_000, freeze_embeddings=False),
+        output=f"{settings.output}-mean",
+    )
+    ends = {}
+    # A run that is finished may be finished anew with another share.
+    for share in (0.0, 0.25):
+        folder = train(replace(short, base_share=share), resume=bool(share), show_progress=False)
+        ends[share] = load_file(folder / "model.safetensors")
+    base = load_file(tiny_folder / "model.safetensors")
+    name = "backbone.encoder.layer.1.output.dense.weight"
+    assert not torch.allclose(base[name], ends[0.0][name])
+    torch.testing.assert_close(ends[0.25][name], 0.25 * base[name] + 0.75 * ends[0.0][name])
+
+
+def test_a_base_without_heads_cannot_be_averaged_with(settings: TrainSettings) -> None:
+    with pytest.raises(InvalidInputError, match="no heads to average with"):
+        train(replace(settings, base_share=0.5), show_progress=False)
