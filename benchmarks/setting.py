@@ -41,9 +41,7 @@ class Setting:
     @property
     def planner(self) -> Planner:
         """What turns the texts into windows of this model."""
-        return Planner(
-            self.checkpoint.encoder, self.checkpoint.format, self.checkpoint.splitter, self.checkpoint.max_tokens
-        )
+        return Planner.of(self.checkpoint)
 
     def pruner(self, backend: Backend | None = None) -> Pruner:
         """A pruner on a backend that is already loaded, this setting's own unless another is given."""

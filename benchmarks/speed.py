@@ -1,6 +1,6 @@
 """How fast passages are pruned, and against what.
 
-    python benchmarks/speed.py --data "data/dev/*.jsonl.gz" --output benchmarks/results/speed.json
+    python benchmarks/speed.py --data "data/dev/[!m]*.jsonl.gz" --output benchmarks/results/speed.json
     python benchmarks/speed.py --only passages stages --rounds 5
     python benchmarks/speed.py --only peers --open-provence-python PYTHON --open-provence-model FOLDER
 
