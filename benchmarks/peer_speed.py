@@ -109,6 +109,32 @@ def peers(setting: Setting, open_provence: OpenProvence | None = None) -> Table:
     return Table(title, ("package", *SPREAD_COLUMNS, "times the first"), rows, "From text to text.")
 
 
+def same_model(setting: Setting, open_provence: OpenProvence) -> Table:
+    """A mixed workload through OpenProvence's own code, and the same weights through the engine in every runtime."""
+    workload = setting.source.mixed(setting.scaled(_MIXED_QUERIES), setting.scaled(PASSAGES))
+
+    def through(prune: Callable[[Request], object]) -> Callable[[], object]:
+        return lambda: [prune(request) for request in workload]
+
+    runs: dict[str, Callable[[], object]] = {}
+    with (
+        _complete(open_checkpoint(open_provence.model)) as checkpoint,
+        _worker(open_provence, setting.options.threads) as worker,
+    ):
+        assert worker is not None
+        runs["OpenProvence's own process()"] = through(worker)
+        for name, dtype in _RUNTIMES:
+            backend = load_backend(checkpoint, name, replace(setting.options, dtype=dtype))
+            pruner = Pruner(checkpoint.folder, backend=backend)
+            runs[f"prune, {name}, {dtype}"] = through(lambda request, pruner=pruner: pruner.prune(*request))
+        times = time_in_turns(runs, max(1, setting.rounds // _FEWER_ROUNDS))
+    first = next(iter(times.values()))
+    rows = [(name, *spread(taken), ratio(first, taken)) for name, taken in times.items()]
+    count = sum(len(request.passages) for request in workload)
+    note = f"{count} passages of 20 to 900 words under {len(workload)} queries, from text to text; the same weights."
+    return Table("One checkpoint, its publisher's code and ours", ("way", *SPREAD_COLUMNS, "times as fast"), rows, note)
+
+
 @contextmanager
 def _complete(checkpoint: Checkpoint) -> Iterator[Checkpoint]:
     """A copy of the model folder with both ONNX files; those that were there stay what they are."""

@@ -5,7 +5,7 @@
     python benchmarks/speed.py --only peers --open-provence-python PYTHON --open-provence-model FOLDER
 
 Every measurement is a table; variants that are compared take turns in every round. `runtimes`, `naive` and `peers` need
-the extras export and train.
+the extras export and train; `same-model` is taken when a model of OpenProvence's is named.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import engine_speed
-from peer_speed import OpenProvence, naive, peers, runtimes
+from peer_speed import OpenProvence, naive, peers, runtimes, same_model
 from record import publish
 from setting import Setting
 from workloads import open_source
@@ -47,9 +47,10 @@ def main() -> None:
     if options.open_provence_model:
         other = OpenProvence(options.open_provence_python, options.open_provence_model)
         chosen["peers"] = partial(peers, open_provence=other)
-    tables = {name: chosen[name](setting) for name in options.only or MEASUREMENTS}
+        chosen["same-model"] = partial(same_model, open_provence=other)
+    tables = {name: chosen[name](setting) for name in options.only or chosen}
     data = {name: [dict(zip(table.columns, row, strict=True)) for row in table.rows] for name, table in tables.items()}
-    title = f"Speed ({setting.backend.description})"
+    title = options.title or f"Speed ({setting.backend.description})"
     publish(title, list(tables.values()), {"measurements": data, "rounds": setting.rounds}, options.output)
 
 
@@ -69,7 +70,9 @@ def _setting(options: argparse.Namespace) -> Setting:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=MEASUREMENTS, help="measurements to take; left out, all")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*MEASUREMENTS, "same-model"], help="measurements to take; left out, all"
+    )
     parser.add_argument("--data", nargs="+", help="labelled JSON lines whose passages make up the text, or patterns")
     parser.add_argument("--model", help="model folder or hub id; the bundled model when left out")
     parser.add_argument("--backend", choices=("onnx", "torch"))
@@ -79,6 +82,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the work, for a quick look")
     parser.add_argument("--open-provence-python", default="python", help="interpreter with OpenProvence's packages")
     parser.add_argument("--open-provence-model", help="model folder with OpenProvence's code, which is run")
+    parser.add_argument("--title", help="what the result file is called")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     return parser.parse_args()
 

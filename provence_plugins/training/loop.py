@@ -131,7 +131,7 @@ class TrainingRun:
             self._note(losses)
 
     def finish(self) -> Path:
-        """Mix the base in, scale the keep scores and choose the default threshold on dev; write model folder and card."""
+        """Mix the base in, scale keep scores, choose the default threshold on dev; write the folder and its card."""
         self._mix_base_in()
         examples = first_questions(self.dev_examples, self.settings.data.final_dev_limit)
         self._scale(examples)
