@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -27,9 +26,10 @@ from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.training.attention import attend_plainly
 from provence_plugins.training.card import write_card
 from provence_plugins.training.losses import keep_loss, make_targets, ranking_loss
+from provence_plugins.training.optimizing import make_optimizer, rate_at
 from provence_plugins.training.sampling import LabelledWindow, iter_batches_forever, labelled_windows
 from provence_plugins.training.scaling import fit_scaling, rescale
-from provence_plugins.training.settings import OptimizerSettings, TrainSettings, find_base, find_files
+from provence_plugins.training.settings import TrainSettings, find_base, find_files
 from provence_plugins.training.soft_labels import SoftLabels
 
 with needs_extra("train"):
@@ -101,7 +101,7 @@ class TrainingRun:
         self.network = _network(self.base, self.planner, settings).to(self.device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
         if self.device.type == "cpu":
             attend_plainly(self.network.backbone)
-        self.optimizer = _optimizer(self.network, settings.optimizer)
+        self.optimizer = make_optimizer(self.network, settings.optimizer)
         wanted = settings.optimizer.autocast
         self.autocast = _pays_autocast(self.device) if wanted == "auto" else wanted == "bfloat16"
         self.soft_labels = _soft_labels(settings, self.device, self.autocast)
@@ -176,7 +176,7 @@ class TrainingRun:
 
     def _step(self, items: Sequence[LabelledWindow]) -> tuple[float, float]:
         settings = self.settings.optimizer
-        rate = _rate(self.progress.tokens / settings.tokens, settings)
+        rate = rate_at(self.progress.tokens / settings.tokens, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
         batch = pad_windows([item.window for item in items], pad_id=self.planner.encoder.template.pad_id)
@@ -271,31 +271,6 @@ def _network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceM
     if settings.optimizer.freeze_embeddings:
         network.backbone.get_input_embeddings().requires_grad_(False)
     return network
-
-
-def _optimizer(network: ProvenceModel, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    layers = {name: _layer_of(name) for name, weight in network.backbone.named_parameters() if weight.requires_grad}
-    top = max(layers.values(), default=0)
-    heads = [*network.relevance_head.parameters(), *network.keep_head.parameters()]
-    groups: list[dict[str, Any]] = [{"params": heads, "peak": settings.head_learning_rate}]
-    for layer in sorted(set(layers.values())):
-        weights = [network.backbone.get_parameter(name) for name in layers if layers[name] == layer]
-        groups.append({"params": weights, "peak": settings.learning_rate * settings.layer_decay ** (top - layer)})
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
-
-
-def _layer_of(name: str) -> int:
-    """Number of the layer that a parameter belongs to, from 1 up; 0 for what lies below or above the layers."""
-    found = re.search(r"\blayers?\.(\d+)\.", name)
-    return int(found[1]) + 1 if found else 0
-
-
-def _rate(done: float, settings: OptimizerSettings) -> float:
-    """Share of the peak rate when this share of the run is done: up in a straight line, then down in one."""
-    if done < settings.warmup:
-        return max(done / settings.warmup, 1e-3)
-    left = (1.0 - done) / (1.0 - settings.warmup)
-    return max(settings.final_rate, left)
 
 
 def _soft_labels(settings: TrainSettings, device: torch.device, autocast: bool) -> SoftLabels | None:

@@ -1,0 +1,40 @@
+"""How the weights move: rates that fall from layer to layer, and rise and fall in the course of a run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from provence_plugins.errors import needs_extra
+from provence_plugins.training.settings import OptimizerSettings
+
+with needs_extra("train"):
+    import torch
+
+    from provence_plugins.model.network import ProvenceModel
+
+
+def make_optimizer(network: ProvenceModel, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    """AdamW with a group for the heads and one for each layer; `peak` in a group is its highest rate."""
+    layers = {name: _layer_of(name) for name, weight in network.backbone.named_parameters() if weight.requires_grad}
+    top = max(layers.values(), default=0)
+    heads = [*network.relevance_head.parameters(), *network.keep_head.parameters()]
+    groups: list[dict[str, Any]] = [{"params": heads, "peak": settings.head_learning_rate}]
+    for layer in sorted(set(layers.values())):
+        weights = [network.backbone.get_parameter(name) for name in layers if layers[name] == layer]
+        groups.append({"params": weights, "peak": settings.learning_rate * settings.layer_decay ** (top - layer)})
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+
+
+def _layer_of(name: str) -> int:
+    """Number of the layer that a parameter belongs to, from 1 up; 0 for what lies below or above the layers."""
+    found = re.search(r"\blayers?\.(\d+)\.", name)
+    return int(found[1]) + 1 if found else 0
+
+
+def rate_at(done: float, settings: OptimizerSettings) -> float:
+    """Share of the peak rate when this share of the run is done: up in a straight line, then down in one."""
+    if done < settings.warmup:
+        return max(done / settings.warmup, 1e-3)
+    left = (1.0 - done) / (1.0 - settings.warmup)
+    return max(settings.final_rate, left)
