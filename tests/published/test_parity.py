@@ -134,18 +134,27 @@ def default_sentences(text: str) -> list[str]:
     return [rows[0].rstrip(), *(row.strip() for row in rows[1:])]
 
 
-def open_reference(published: Published, question: str, sentences: Sequence[str], threshold: float) -> Reference:
-    """Means of pieces of half a window, packed greedily; the best window's sigmoid score."""
+def open_reference(
+    published: Published, question: str, sentences: Sequence[str], threshold: float, *, titled: bool = False
+) -> Reference:
+    """Means of pieces of half a window, packed greedily; the best window's sigmoid score.
+
+    What of a piece does not fit beside the question is cut off. With a title, all sentences behind it are read as far
+    to the left as the title is long.
+    """
     tokenizer = tokenizer_of(published)
     named = [tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]", "<s>", "</s>")]
-    start, end = [number for number in named if number is not None]
+    first, end = [number for number in named if number is not None]
     separators = [end, end] if tokenizer.token_to_id("</s>") is not None else [end]
     asked, longest = ids_of(tokenizer, question), max(16, published.max_length // 2)
     pieces = []
     for number, sentence in enumerate(sentences):
         row = ids_of(tokenizer, sentence)
-        pieces += [(number, row[first : first + longest]) for first in range(0, len(row), longest)]
+        pieces += [(number, row[at : at + longest]) for at in range(0, len(row), longest)]
     pieces = [piece for piece in pieces if tokenizer.decode(piece[1], skip_special_tokens=True)]
+    room = published.max_length - 3 - len(asked)
+    pieces = [(number, ids[:room]) for number, ids in pieces]
+    shift = len(ids_of(tokenizer, sentences[0])) if titled else 0
     windows: list[list[tuple[int, list[int]]]] = [[]]
     for piece in pieces:
         used = len(asked) + 1 + sum(len(ids) for _, ids in windows[-1])
@@ -155,13 +164,14 @@ def open_reference(published: Published, question: str, sentences: Sequence[str]
     found: list[list[float]] = [[] for _ in sentences]
     scores = []
     for window in windows:
-        front, body = [start, *asked, *separators], [token for _, ids in window for token in ids]
+        front, body = [first, *asked, *separators], [token for _, ids in window for token in ids]
         types = [0] * len(front) + [1] * (len(body) + 1)
         score, keep = run_open(published, [*front, *body, end], types)
         scores.append(score)
         place = len(front)
         for number, ids in window:
-            found[number].append(float(keep[place : place + len(ids)].mean()))
+            start = max(0, place - shift) if number else place
+            found[number].append(float(keep[start : start + len(ids)].mean()))
             place += len(ids)
     means = [float(np.mean(values)) if values else 0.0 for values in found]
     return Reference(list(sentences), means, [mean > threshold for mean in means], max(scores))
@@ -197,6 +207,50 @@ def test_the_engine_decides_as_the_published_code_does(
     assert found["reranking_score"] == pytest.approx(expected.score, abs=1e-4)
     if not isinstance(published.network, nn.ModuleDict):
         assert found["sentence_probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+
+
+OPEN = ["open-xlm-roberta", "open-modernbert", "open-bert", "open-deberta"]
+
+
+@pytest.mark.parametrize("name", OPEN)
+@pytest.mark.parametrize("text", [TEXTS[0], LONG], ids=["short", "long"])
+def test_an_explicit_title_shifts_what_is_read_as_in_the_published_code(
+    make_published: Callable[[str], Published], name: str, text: str
+) -> None:
+    published = make_published(name)
+    found = process(
+        Pruner(published.folder, backend="torch", device="cpu"),
+        QUESTIONS[0],
+        text,
+        title="The old city",
+        return_sentence_metrics=True,
+        zero_score_when_empty=False,
+    )
+    sentences = ["The old city\n", *(row.text_of(text) for row in split_sentences(text, "open-provence"))]
+    with torch.no_grad():
+        expected = open_reference(published, QUESTIONS[0], sentences, 0.1, titled=True)
+    assert found["sentence_probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+    assert found["reranking_score"] == pytest.approx(expected.score, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_beside_a_long_question_sentences_are_cut_off_in_compat_and_read_on_in_the_engine(
+    make_published: Callable[[str], Published], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    published = make_published(name)
+    tokenizer, question = tokenizer_of(published), "what"
+    while len(ids_of(tokenizer, question)) < published.max_length * 0.7:
+        question += " is the"
+    text = "the cheese is old in the city of the river " * 20
+    pruner = Pruner(published.folder, backend="torch", device="cpu")
+    found = process(pruner, question, text, return_sentence_metrics=True, zero_score_when_empty=False)
+    assert "is not read" in caplog.text
+    sentences = [row.text_of(text) for row in split_sentences(text, "open-provence")]
+    with torch.no_grad():
+        expected = open_reference(published, question, sentences, 0.1)
+    assert found["sentence_probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
+    [plan] = pruner.planner.plan(question, [Passage(text)])
+    assert sum(part.end - part.start for window in plan.windows for part in window.sentences) == sum(plan.token_counts)
 
 
 def test_the_answer_is_the_same_in_any_batch(published: Published, pruner: Pruner) -> None:
