@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,9 @@ from typing import Any
 
 from provence_plugins.errors import TrainingDataError
 from provence_plugins.types import Passage, Sentence, Span
+
+# What a mined negative's id has behind its question's. Ids hold signs of every kind, page addresses with a "#" too.
+_MINED = re.compile(r"#n\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,12 @@ class Example:
     @property
     def question_id(self) -> str:
         """Id that a positive and its mined negatives share."""
-        return self.id.partition("#")[0]
+        return _MINED.sub("", self.id)
+
+    @property
+    def is_mined(self) -> bool:
+        """Whether it is a negative that a search found for the question of another example."""
+        return _MINED.search(self.id) is not None
 
 
 def label_sentences(example: Example, sentences: Sequence[Sentence]) -> list[bool]:

@@ -64,7 +64,7 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
     by_source: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         question = example.source, example.question_id
-        (mined[question] if "#" in example.id else by_source[example.source]).append(example)
+        (mined[question] if example.is_mined else by_source[example.source]).append(example)
     largest = max(map(len, by_source.values()), default=0)
     chosen = []
     for group in by_source.values():

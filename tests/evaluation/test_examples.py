@@ -146,3 +146,18 @@ def test_the_first_questions_of_each_source_bring_their_negatives_along() -> Non
     ]
     assert [item.id for item in first_questions(examples, 1)] == ["a", "a#n0", "c"]
     assert [item.id for item in first_questions(examples, 9)] == ["a", "a#n0", "b", "b#n0", "c"]
+
+
+@pytest.mark.parametrize(
+    ("id", "question", "is_mined"),
+    [
+        ("q1", "q1", False),
+        ("q1#n0", "q1", True),
+        ("wiki/Diane_Downs#P2632-0-5", "wiki/Diane_Downs#P2632-0-5", False),
+        ("wiki/Diane_Downs#P2632-0-5#n12", "wiki/Diane_Downs#P2632-0-5", True),
+        ("q#n1-b", "q#n1-b", False),
+    ],
+)
+def test_only_the_end_of_an_id_tells_a_mined_negative(id: str, question: str, is_mined: bool) -> None:
+    given = example(id=id)
+    assert (given.question_id, given.is_mined) == (question, is_mined)

@@ -140,6 +140,15 @@ def test_small_sources_come_back_within_an_epoch(exponent: float, times: float) 
     assert all(counts[item.id] == counts[item.question_id] for item in mined)
 
 
+def test_ids_with_signs_of_every_kind_are_not_taken_for_mined_ones() -> None:
+    page = "wiki/Diane_Downs#P2632-0"
+    examples = [example(f"{page}-{number}") for number in range(3)]
+    mined = [example(f"{page}-{number}#n{other}", positive=False) for number in range(3) for other in range(2)]
+    epoch = epoch_of([*examples, *mined], WHOLE, Random(0))
+    assert {item.id for item in epoch} >= {item.id for item in examples}
+    assert Counter(item.question_id for item in epoch if item.is_mined) == {item.id: 1 for item in examples}
+
+
 def test_negatives_without_a_passage_of_their_question_are_not_lost() -> None:
     orphans = [example(f"gone#n{number}", positive=False) for number in range(3)]
     elsewhere = replace(example("gone"), source="other")
