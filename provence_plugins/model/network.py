@@ -83,11 +83,13 @@ class ProvenceOutput(ModelOutput):
         loss: Always None; losses live in training.
         logits: Relevance before the sigmoid, of shape (rows, 1).
         keep_logits: Keep score of each token before the sigmoid, of shape (rows, length).
+        last_hidden_state: The encoder's states, of shape (rows, length, hidden).
     """
 
     loss: Tensor | None = None
     logits: Tensor | None = None
     keep_logits: Tensor | None = None
+    last_hidden_state: Tensor | None = None
 
 
 class SimilarityHead(nn.Module):
@@ -182,7 +184,7 @@ class ProvenceModel(PreTrainedModel):
         keep_logits = self.keep_head(states, states, query)
         if not return_dict:
             return logits, keep_logits
-        return ProvenceOutput(logits=logits, keep_logits=keep_logits)
+        return ProvenceOutput(logits=logits, keep_logits=keep_logits, last_hidden_state=states)
 
     def probabilities(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from tokenizers import AddedToken, Encoding, Tokenizer
 
 from provence_plugins.errors import CheckpointError
+from provence_plugins.types import Span
 
 TokenIds = list[int]
 
@@ -91,14 +92,21 @@ class TextEncoder:
 
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
         """The ids of each text on its own, without special tokens; an empty text has none."""
-        encodings = self._tokenizer.encode_batch_fast(
-            [_LONE_SURROGATE.sub(_REPLACEMENT, text) for text in texts], add_special_tokens=False
-        )
+        encodings = self._tokenizer.encode_batch_fast(list(map(_without_surrogates, texts)), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+    def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        """The characters of its text that each token of `encode` stands for."""
+        encodings = self._tokenizer.encode_batch(list(map(_without_surrogates, texts)), add_special_tokens=False)
+        return [[Span(start, end) for start, end in encoding.offsets] for encoding in encodings]
 
     def spells(self, ids: TokenIds) -> bool:
         """Whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
         return bool(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def _without_surrogates(text: str) -> str:
+    return _LONE_SURROGATE.sub(_REPLACEMENT, text)
 
 
 def learn_template(tokenizer: Tokenizer) -> PairTemplate | None:

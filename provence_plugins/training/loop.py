@@ -3,6 +3,8 @@
 import json
 import logging
 import math
+import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,16 +27,14 @@ from provence_plugins.tokens.batches import pad_windows
 from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.training.attention import attend_plainly
 from provence_plugins.training.card import write_card
-from provence_plugins.training.losses import keep_loss, make_targets, ranking_loss
+from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizing import make_optimizer, rate_at
 from provence_plugins.training.sampling import LabelledWindow, iter_batches_forever, labelled_windows
 from provence_plugins.training.scaling import fit_scaling, rescale
 from provence_plugins.training.settings import TrainSettings, find_base, find_files
-from provence_plugins.training.soft_labels import SoftLabels
 
 with needs_extra("train"):
     import torch
-    from torch import Tensor
     from transformers import AutoConfig
 
     from provence_plugins.model.export import save_folder
@@ -101,10 +101,13 @@ class TrainingRun:
         self.network = _network(self.base, self.planner, settings).to(self.device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
         if self.device.type == "cpu":
             attend_plainly(self.network.backbone)
-        self.optimizer = make_optimizer(self.network, settings.optimizer)
+        if settings.optimizer.compile:
+            _compile(self.network.backbone, self.device)
         wanted = settings.optimizer.autocast
         self.autocast = _pays_autocast(self.device) if wanted == "auto" else wanted == "bfloat16"
-        self.soft_labels = _soft_labels(settings, self.device, self.autocast)
+        hidden_size = self.network.config.backbone_config.hidden_size
+        self.objective = Objective(settings, hidden_size, self.device, self.autocast)
+        self.optimizer = make_optimizer(self.network, settings.optimizer, self.objective)
         self.progress = Progress()
 
     def fit(self, *, show_progress: bool) -> None:
@@ -163,6 +166,7 @@ class TrainingRun:
         if state["settings"] != _fingerprint(self.settings):
             raise CheckpointError(f"{self.checkpoint} belongs to other settings. Start in another output folder.")
         self.network.load_state_dict(state["network"])
+        self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.progress = Progress(**state["progress"])
         logger.info("resumed at step %d", self.progress.step)
@@ -180,26 +184,15 @@ class TrainingRun:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
         batch = pad_windows([item.window for item in items], pad_id=self.planner.encoder.template.pad_id)
-        targets = make_targets(items)
-        if self.soft_labels is not None:
-            targets = self.soft_labels.soften(items, targets)
-        targets = targets.to(self.device)
         inputs = [torch.from_numpy(array).to(self.device) for array in (batch.ids, batch.mask, batch.type_ids)]
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
             output = self.network(*inputs)
-        keep = keep_loss(
-            output.keep_logits,
-            targets,
-            sentence_weight=settings.sentence_weight,
-            contrast_weight=settings.contrast_weight,
-        )
-        ranking = ranking_loss(output.logits[:, 0], targets)
-        total: Tensor = keep + settings.ranking_weight * ranking
-        total.backward()  # type: ignore[no-untyped-call]
+        losses = self.objective(output, items)
+        losses.total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_gradient_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return float(keep.detach()), float(ranking.detach())
+        return float(losses.keep), float(losses.ranking)
 
     def _note(self, losses: Sequence[tuple[float, float]]) -> None:
         report = self._judge(first_questions(self.dev_examples, self.settings.data.dev_limit)).report()
@@ -213,6 +206,7 @@ class TrainingRun:
             {
                 "settings": _fingerprint(self.settings),
                 "network": self.network.state_dict(),
+                "objective": self.objective.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "progress": asdict(self.progress),
             },
@@ -273,10 +267,12 @@ def _network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceM
     return network
 
 
-def _soft_labels(settings: TrainSettings, device: torch.device, autocast: bool) -> SoftLabels | None:
-    if settings.soft_labels is None:
-        return None
-    return SoftLabels(find_base(settings.soft_labels.encoder), settings.soft_labels, device, autocast)
+def _compile(encoder: torch.nn.Module, device: torch.device) -> None:
+    compilers = [os.environ.get("CXX", ""), "c++", "g++", "clang++", "cl"]
+    if device.type == "cpu" and not any(map(shutil.which, filter(None, compilers))):
+        raise InvalidInputError("compile needs a C++ compiler, and there is none. Install one, or set compile = false.")
+    # Batches have lengths of every kind; without `dynamic` each would be compiled anew.
+    encoder.compile(dynamic=True)
 
 
 def _pays_autocast(device: torch.device) -> bool:

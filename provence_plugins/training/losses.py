@@ -23,6 +23,7 @@ class Targets:
         keep: Probability that each sentence should stay, of shape (sentences,); 0 or 1 as the data says, or softened.
         relevance: Probability that the row answers the question, or the teacher's raw score, of shape (rows,).
         from_teacher: Which rows hold a teacher's score, of shape (rows,).
+        marked: 1 for tokens that people marked as answer or evidence, 0 for others, of shape (rows, length).
     """
 
     sentence: Tensor
@@ -30,6 +31,7 @@ class Targets:
     keep: Tensor
     relevance: Tensor
     from_teacher: Tensor
+    marked: Tensor
 
     def to(self, device: torch.device) -> "Targets":
         """The same labels on a device."""
@@ -40,9 +42,11 @@ def make_targets(items: Sequence[LabelledWindow]) -> Targets:
     """Lay the labels of windows out as the batch lays out their tokens."""
     length = max(len(item.window.ids) for item in items)
     sentence = torch.full((len(items), length), -1, dtype=torch.long)
+    marked = torch.zeros(len(items), length)
     keep: list[float] = []
     rows: list[int] = []
     for row, item in enumerate(items):
+        marked[row, list(item.marked)] = 1.0
         for part, label in zip(item.window.sentences, item.keep or (), strict=item.keep is not None):
             sentence[row, part.start : part.end] = len(keep)
             keep.append(float(label))
@@ -53,6 +57,7 @@ def make_targets(items: Sequence[LabelledWindow]) -> Targets:
         keep=torch.tensor(keep),
         relevance=torch.tensor([float(i.positive) if i.teacher is None else i.teacher for i in items]),
         from_teacher=torch.tensor([item.teacher is not None for item in items]),
+        marked=marked,
     )
 
 
@@ -96,6 +101,25 @@ def _contrast(means: Tensor, targets: Targets) -> Tensor:
     found = means / zeros.index_add(0, rows, means)[rows]
     crossed: Tensor = -(given * found.log()).sum()
     return crossed / max(1, int((best > 0.5).sum()))
+
+
+def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
+    """Cross-entropy of the tokens that people marked, among those of labelled sentences.
+
+    The sentence with the answer is one bit a sentence; which of its words are the answer says why it is. A head that
+    reads this off the encoder's states teaches the encoder to look for it, and is thrown away after training.
+
+    Args:
+        mark_logits: Scores of shape (rows, length).
+        targets: Labels of the batch.
+
+    Returns:
+        A scalar; 0 when no token of the batch has a label.
+    """
+    labelled = targets.sentence >= 0
+    if not labelled.any():
+        return mark_logits.sum() * 0.0
+    return functional.binary_cross_entropy_with_logits(mark_logits[labelled].float(), targets.marked[labelled])
 
 
 def ranking_loss(logits: Tensor, targets: Targets) -> Tensor:

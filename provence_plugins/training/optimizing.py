@@ -14,11 +14,16 @@ with needs_extra("train"):
     from provence_plugins.model.network import ProvenceModel
 
 
-def make_optimizer(network: ProvenceModel, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """AdamW with a group for the heads and one for each layer; `peak` in a group is its highest rate."""
+def make_optimizer(
+    network: ProvenceModel, settings: OptimizerSettings, objective: torch.nn.Module
+) -> torch.optim.Optimizer:
+    """AdamW with a group for the heads, the objective's own among them, and one for each layer.
+
+    `peak` in a group is its highest rate.
+    """
     layers = {name: _layer_of(name) for name, weight in network.backbone.named_parameters() if weight.requires_grad}
     top = max(layers.values(), default=0)
-    heads = [*network.relevance_head.parameters(), *network.keep_head.parameters()]
+    heads = [*network.relevance_head.parameters(), *network.keep_head.parameters(), *objective.parameters()]
     groups: list[dict[str, Any]] = [{"params": heads, "peak": settings.head_learning_rate}]
     for layer in sorted(set(layers.values())):
         weights = [network.backbone.get_parameter(name) for name in layers if layers[name] == layer]

@@ -28,6 +28,8 @@ class LabelledWindow:
         keep: For each run of `window.sentences` whether it should stay; None when the data does not say.
         positive: Whether the window holds what answers the question.
         teacher: Raw relevance score of a stronger model, which then takes the place of `positive`.
+        marked: Positions in the window of the tokens that people marked as answer or evidence: often a few words of a
+            sentence, now and then all of it.
     """
 
     window: Window
@@ -36,6 +38,7 @@ class LabelledWindow:
     keep: tuple[bool, ...] | None
     positive: bool
     teacher: float | None
+    marked: tuple[int, ...] = ()
 
 
 def iter_batches_forever(
@@ -90,14 +93,38 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
         return []
     title = example.passage.title if random.random() < data.title_share else None
     [plan] = planner.plan(example.question, [cut_passage(example.passage, sentences, title)])
+    marked = _marked_tokens(example, sentences, labels, planner)
     items = []
     for window in plan.windows:
         keep = tuple(labels[part.sentence] for part in window.sentences)
         parts = [sentences[part.sentence] for part in window.sentences]
         texts = tuple(example.passage.text[sentence.start : sentence.end].strip() for sentence in parts)
-        item = LabelledWindow(window, example.question, texts, keep, any(keep), example.teacher)
+        positions = tuple(
+            position
+            for part in window.sentences
+            # A sentence that is cut goes on in the next window, and so does its iterator.
+            for position, is_marked in zip(range(part.start, part.end), marked.get(part.sentence, ()), strict=False)
+            if is_marked
+        )
+        item = LabelledWindow(window, example.question, texts, keep, any(keep), example.teacher, positions)
         items.append(item if example.has_sentence_labels else replace(item, keep=None, positive=example.positive))
     return items
+
+
+def _marked_tokens(
+    example: Example, sentences: Sequence[Sentence], labels: Sequence[bool], planner: Planner
+) -> dict[int, Iterator[bool]]:
+    """Token by token, for each relevant sentence, whether people marked some of its characters."""
+    relevant = [number for number, label in enumerate(labels) if label]
+    spans = planner.encoder.token_spans([sentences[number].text_of(example.passage.text) for number in relevant])
+    found: dict[int, Iterator[bool]] = {}
+    for number, tokens in zip(relevant, spans, strict=True):
+        first = (sentences[number].read or sentences[number]).start
+        bounds = [(first + token.start, first + token.end) for token in tokens]
+        found[number] = iter(
+            [any(span.start < end and start < span.end for span in example.evidence) for start, end in bounds]
+        )
+    return found
 
 
 def crop(labels: Sequence[bool], size: int, random: Random) -> Span:

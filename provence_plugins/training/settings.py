@@ -71,9 +71,12 @@ class OptimizerSettings:
         ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv 2501.16214, section 3).
         sentence_weight: Weight of the loss on sentence means beside the loss on tokens.
         contrast_weight: Weight of the loss on how the sentences of a passage compare with each other.
+        mark_weight: Weight of the loss of a third head, thrown away at the end, that finds the very tokens people
+            marked; see `training.losses.mark_loss`.
         dropout: Dropout of the encoder; 0 is faster by far on a CPU.
         freeze_embeddings: Leave the token embeddings as they are: half of a small model's weights, and slow to move.
         autocast: "bfloat16", "float32", or "auto" for what multiplies faster on this machine.
+        compile: Let torch compile the encoder, which needs a C++ compiler: a minute at the start, a faster run after.
     """
 
     tokens: int
@@ -88,9 +91,11 @@ class OptimizerSettings:
     ranking_weight: float = 0.3
     sentence_weight: float = 0.5
     contrast_weight: float = 0.0
+    mark_weight: float = 0.0
     dropout: float = 0.0
     freeze_embeddings: bool = True
     autocast: Autocast = "auto"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         _require(self.tokens > 0, "tokens needs a number from 1 up", self.tokens)

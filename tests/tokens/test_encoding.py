@@ -76,3 +76,12 @@ def test_encoding_many_texts_is_encoding_each(tokenizer: Tokenizer) -> None:
     encoder = TextEncoder(tokenizer)
     texts = ["Where is Paris?", "In France.", ""]
     assert encoder.encode(texts) == [encoder.encode([text])[0] for text in texts]
+
+
+def test_token_spans_say_which_characters_a_token_stands_for(tokenizer: Tokenizer) -> None:
+    encoder = TextEncoder(tokenizer)
+    texts = ["Paris is the city.", "", "the \ud800 river"]
+    spans = encoder.token_spans(texts)
+    assert [len(row) for row in spans] == [len(ids) for ids in encoder.encode(texts)]
+    assert [texts[0][span.start : span.end] for span in spans[0]] == ["Paris", "is", "the", "city", "."]
+    assert [texts[2][span.start : span.end] for span in spans[2]] == ["the", "river"]

@@ -181,6 +181,42 @@ def test_soft_labels_take_part_in_a_run(settings: TrainSettings) -> None:
     assert not torch.equal(hard["keep_head.out.weight"], softened["keep_head.out.weight"])
 
 
+def test_a_head_that_finds_marked_tokens_moves_the_encoder_and_stays_behind(settings: TrainSettings) -> None:
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=1500))
+    plain = load_file(train(short, show_progress=False) / "model.safetensors")
+    optimizer = replace(short.optimizer, mark_weight=2.0)
+    marking = replace(short, output=f"{short.output}-marked", optimizer=optimizer, evaluate_every=5)
+    folder = train(marking, show_progress=False)
+    marked = load_file(folder / "model.safetensors")
+    assert marked.keys() == plain.keys()
+    name = "backbone.encoder.layer.0.output.dense.weight"
+    assert not torch.equal(marked[name], plain[name])
+    resumed = TrainingRun(marking)
+    before = {name: weight.clone() for name, weight in resumed.objective.state_dict().items()}
+    resumed.restore()
+    assert before
+    assert all(not torch.equal(weight, before[name]) for name, weight in resumed.objective.state_dict().items())
+
+
+def test_compiling_without_a_compiler_is_refused(settings: TrainSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(InvalidInputError, match=r"compile needs a C\+\+ compiler"):
+        TrainingRun(replace(settings, optimizer=replace(settings.optimizer, compile=True)))
+
+
+@pytest.mark.slow
+def test_a_compiled_run_learns_the_same(settings: TrainSettings) -> None:
+    ends = {}
+    for compiled in (False, True):
+        optimizer = replace(settings.optimizer, tokens=1500, compile=compiled)
+        folder = train(replace(settings, output=f"{settings.output}-{compiled}", optimizer=optimizer))
+        ends[compiled] = load_file(folder / "model.safetensors")
+    assert ends[True].keys() == ends[False].keys()
+    for name, weight in ends[True].items():
+        torch.testing.assert_close(weight, ends[False][name], rtol=1e-3, atol=1e-3)
+
+
 def test_a_device_that_is_not_there_is_named(settings: TrainSettings) -> None:
     with pytest.raises(BackendError, match="no device 'cuda:77'"):
         TrainingRun(replace(settings, device="cuda:77"))

@@ -1,11 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from provence_plugins.tokens.windows import SentenceTokens, Window
-from provence_plugins.training.losses import Targets, keep_loss, make_targets, ranking_loss
+from provence_plugins.training.losses import Targets, keep_loss, make_targets, mark_loss, ranking_loss
 from provence_plugins.training.sampling import LabelledWindow
 
 
@@ -15,10 +16,11 @@ def item(
     keep: tuple[bool, ...] | None = None,
     positive: bool = True,
     teacher: float | None = None,
+    marked: tuple[int, ...] = (),
 ) -> LabelledWindow:
     parts = tuple(SentenceTokens(number, start, end) for number, (start, end) in enumerate(sentences))
     texts = tuple(f"sentence {number}" for number in range(len(parts)))
-    return LabelledWindow(Window([1] * length, 2, 0, 1, parts), "question", texts, keep, positive, teacher)
+    return LabelledWindow(Window([1] * length, 2, 0, 1, parts), "question", texts, keep, positive, teacher, marked)
 
 
 def cross_entropy(probability: float, label: float) -> float:
@@ -28,13 +30,13 @@ def cross_entropy(probability: float, label: float) -> float:
 def targets(sentence: list[list[int]], keep: list[float]) -> Targets:
     rows = [next(row for row, numbers in enumerate(sentence) if number in numbers) for number in range(len(keep))]
     none = torch.zeros(len(sentence))
-    return Targets(torch.tensor(sentence), torch.tensor(rows).long(), torch.tensor(keep), none, none.bool())
+    return Targets(torch.tensor(sentence), torch.tensor(rows).long(), torch.tensor(keep), none, none.bool(), none)
 
 
 def test_labels_lie_where_the_tokens_lie() -> None:
     made = make_targets(
         [
-            item((2, 4), (4, 5), length=6, keep=(True, False)),
+            item((2, 4), (4, 5), length=6, keep=(True, False), marked=(3,)),
             item((1, 3), length=4, positive=False),
             item((1, 2), length=3, keep=(True,), teacher=-2.5),
         ]
@@ -44,6 +46,7 @@ def test_labels_lie_where_the_tokens_lie() -> None:
     assert made.row.tolist() == [0, 0, 2]
     assert made.relevance.tolist() == [1.0, 0.0, -2.5]
     assert made.from_teacher.tolist() == [False, False, True]
+    assert made.marked.tolist() == [[0.0, 0.0, 0.0, 1.0, 0.0, 0.0], [0.0] * 6, [0.0] * 6]
 
 
 def test_labels_that_do_not_match_the_sentences_are_refused() -> None:
@@ -112,9 +115,20 @@ def test_a_batch_without_answers_has_a_contrast_of_nothing_and_finite_gradients(
     assert logits.grad.isfinite().all()
 
 
+def test_the_mark_loss_asks_for_the_marked_tokens_of_labelled_sentences() -> None:
+    labels = replace(targets([[-1, 0, 0, 1]], [1.0, 0.0]), marked=torch.tensor([[0.0, 0.0, 1.0, 0.0]]))
+    logits = torch.tensor([[0.7, 0.4, 0.9, 0.2]]).logit().requires_grad_()
+    loss = mark_loss(logits, labels)
+    assert loss.item() == pytest.approx((cross_entropy(0.4, 0) + cross_entropy(0.9, 1) + cross_entropy(0.2, 0)) / 3)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    assert (logits.grad[0] < 0).tolist() == [False, False, True, False]
+    assert mark_loss(logits, targets([[-1] * 4], [])).item() == 0.0
+
+
 def ranked(relevance: list[float], from_teacher: list[bool]) -> Targets:
     none = torch.zeros(0)
-    return Targets(none.long(), none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher))
+    return Targets(none.long(), none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher), none)
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,32 @@ def test_negatives_without_a_passage_of_their_question_are_not_lost() -> None:
     assert Counter(item.question_id for item in epoch if "#" in item.id) == {"gone": 2}
 
 
+def marked(planner: Planner, items: list[LabelledWindow]) -> list[list[str | None]]:
+    tokenizer = planner.encoder._tokenizer
+    return [[tokenizer.id_to_token(item.window.ids[position]) for position in item.marked] for item in items]
+
+
+def test_a_window_tells_which_tokens_are_marked(planner: Planner) -> None:
+    start = TEXT.index("Cheese is")
+    given = replace(example(), evidence=(Span(start, start + 9), Span(TEXT.index("river"), TEXT.index("river") + 2)))
+    words = [word for row in marked(planner, labelled_windows(given, planner, WHOLE, Random(0))) for word in row]
+    assert words == ["cheese", "is", "river"]
+    for seed in range(20):
+        for row in marked(planner, labelled_windows(given, planner, CROPPED, Random(seed))):
+            assert row
+            assert set(row) <= {"cheese", "is", "river"}
+    negative = labelled_windows(example(positive=False), planner, WHOLE, Random(0))
+    assert [item.marked for item in negative] == [()] * len(negative)
+
+
+def test_marks_follow_a_sentence_that_is_cut_into_the_next_window(planner: Planner) -> None:
+    text = "the river is " * 20 + "cheese"
+    given = Example("q", "s", "What is good?", Passage(text), (Span(len(text) - 6, len(text)),), True)
+    items = labelled_windows(given, planner, WHOLE, Random(0))
+    assert len(items) > 1
+    assert marked(planner, items) == [[]] * (len(items) - 1) + [["cheese"]]
+
+
 def test_a_window_brings_its_question_and_the_text_of_its_sentences(planner: Planner) -> None:
     items = labelled_windows(example(at=TEXT.index("Cheese")), planner, WHOLE, Random(0))
     assert {item.question for item in items} == {"What is good?"}
