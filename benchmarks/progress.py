@@ -1,6 +1,6 @@
 """How far a model had come after how many tokens, from the logs that training writes at every evaluation.
 
-python benchmarks/progress.py runs/minilm-v2/log.jsonl --output benchmarks/results/progress.json
+python benchmarks/progress.py runs/minilm-v3/log.jsonl --output benchmarks/results/progress.json
 """
 
 import argparse

@@ -46,6 +46,7 @@ HEAVY_HOMES = {
         "training/attention.py",
         "training/loop.py",
         "training/losses.py",
+        "training/objective.py",
         "training/optimizing.py",
         "training/scaling.py",
         "training/soft_labels.py",

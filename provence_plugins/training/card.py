@@ -41,7 +41,7 @@ negatives of its question: {rank:.3f}; nDCG@10: {ndcg:.3f}. Expected calibration
 |---|---|---|
 {thresholds}
 
-The default threshold is {default:g}: the highest at which {target:.0%} of the answers survive on dev.
+The default threshold is {default:g}: the highest at which {target:g}% of the answers survive on dev.
 
 ## Training
 
@@ -88,7 +88,7 @@ def write_card(
         error=report.calibration_error,
         thresholds="\n".join(f"| {row.threshold:g} | {row.kept:.1%} | {row.removed:.1%} |" for row in thresholds),
         default=thresholds[0].threshold,
-        target=settings.target_kept,
+        target=100 * settings.target_kept,
         base=settings.base,
         tokens=progress["tokens"],
         steps=progress["step"],
