@@ -206,6 +206,8 @@ def test_compiling_without_a_compiler_is_refused(settings: TrainSettings, monkey
 
 
 @pytest.mark.slow
+# Torch's compiler imports parts of torch that warn of themselves.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_run_learns_the_same(settings: TrainSettings) -> None:
     ends = {}
     for compiled in (False, True):
