@@ -43,6 +43,7 @@ HEAVY_HOMES = {
         "model/stock.py",
         "model/export.py",
         "evaluation/language_models.py",
+        "training/acceleration.py",
         "training/attention.py",
         "training/loop.py",
         "training/losses.py",

@@ -48,12 +48,12 @@ class Example:
     @property
     def question_id(self) -> str:
         """Id that a positive and its mined negatives share."""
-        return _MINED.sub("", self.id)
+        return self.id if self.positive else _MINED.sub("", self.id)
 
     @property
     def is_mined(self) -> bool:
         """Whether it is a negative that a search found for the question of another example."""
-        return _MINED.search(self.id) is not None
+        return self.question_id != self.id
 
 
 def label_sentences(example: Example, sentences: Sequence[Sentence]) -> list[bool]:

@@ -3,8 +3,6 @@
 import json
 import logging
 import math
-import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -25,13 +23,14 @@ from provence_plugins.model.families import longest_window
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
 from provence_plugins.tokens.batches import pad_windows
 from provence_plugins.tokens.encoding import TextEncoder
+from provence_plugins.training.acceleration import compile_encoder, pays_autocast
 from provence_plugins.training.attention import attend_plainly
 from provence_plugins.training.card import write_card
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizing import make_optimizer, rate_at
 from provence_plugins.training.sampling import LabelledWindow, iter_batches_forever, labelled_windows
 from provence_plugins.training.scaling import fit_scaling, rescale
-from provence_plugins.training.settings import TrainSettings, find_base, find_files
+from provence_plugins.training.settings import TrainSettings, digest_of, find_base, find_files
 
 with needs_extra("train"):
     import torch
@@ -71,7 +70,7 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
         InvalidInputError: The output folder already holds a run and `resume` is False, or a setting cannot be.
         TrainingDataError: A line of data is malformed, or there is none.
         CheckpointError: The checkpoint to resume cannot be read, or belongs to settings that differ in more than the
-            length of the run, its evaluation and its card.
+            length of the run, its evaluation and its card, or the base has other weights by now.
     """
     run = TrainingRun(settings)
     if run.checkpoint.is_file():
@@ -94,6 +93,7 @@ class TrainingRun:
         self.output.mkdir(parents=True, exist_ok=True)
         self.checkpoint = self.output / "checkpoint.pt"
         self.base = find_base(settings.base)
+        self.base_digest = digest_of(self.base)
         self.planner = _planner(self.base, settings)
         self.train_examples = _read(settings.data.train)
         self.dev_examples = _read(settings.data.dev)
@@ -102,9 +102,9 @@ class TrainingRun:
         if self.device.type == "cpu":
             attend_plainly(self.network.backbone)
         if settings.optimizer.compile:
-            _compile(self.network.backbone, self.device)
+            compile_encoder(self.network.backbone, self.device)
         wanted = settings.optimizer.autocast
-        self.autocast = _pays_autocast(self.device) if wanted == "auto" else wanted == "bfloat16"
+        self.autocast = pays_autocast(self.device) if wanted == "auto" else wanted == "bfloat16"
         hidden_size = self.network.config.backbone_config.hidden_size
         self.objective = Objective(settings, hidden_size, self.device, self.autocast)
         self.optimizer = make_optimizer(self.network, settings.optimizer, self.objective)
@@ -165,6 +165,11 @@ class TrainingRun:
             raise CheckpointError(f"{self.checkpoint} cannot be read ({error}). Start the run anew.") from error
         if state["settings"] != _fingerprint(self.settings):
             raise CheckpointError(f"{self.checkpoint} belongs to other settings. Start in another output folder.")
+        if state["base"] != self.base_digest:
+            raise CheckpointError(
+                f"{self.base} holds other weights than when {self.checkpoint} was written. Put the former ones back, "
+                f"or start in another output folder."
+            )
         self.network.load_state_dict(state["network"])
         self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -205,6 +210,7 @@ class TrainingRun:
         torch.save(
             {
                 "settings": _fingerprint(self.settings),
+                "base": self.base_digest,
                 "network": self.network.state_dict(),
                 "objective": self.objective.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -265,32 +271,6 @@ def _network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceM
     if settings.optimizer.freeze_embeddings:
         network.backbone.get_input_embeddings().requires_grad_(False)
     return network
-
-
-def _compile(encoder: torch.nn.Module, device: torch.device) -> None:
-    compilers = [os.environ.get("CXX", ""), "c++", "g++", "clang++", "cl"]
-    if device.type == "cpu" and not any(map(shutil.which, filter(None, compilers))):
-        raise InvalidInputError("compile needs a C++ compiler, and there is none. Install one, or set compile = false.")
-    # Batches have lengths of every kind; without `dynamic` each would be compiled anew.
-    encoder.compile(dynamic=True)
-
-
-def _pays_autocast(device: torch.device) -> bool:
-    """Whether bfloat16 multiplies faster than float32 here; a CPU without hardware for it is many times slower."""
-    if device.type != "cpu":
-        return True
-    left, right = torch.randn(512, 384), torch.randn(384, 1536)
-
-    def seconds(dtype: torch.dtype) -> float:
-        factors = left.to(dtype), right.to(dtype)
-        times = []
-        for _ in range(3):
-            began = time.perf_counter()
-            torch.mm(*factors)
-            times.append(time.perf_counter() - began)
-        return min(times)
-
-    return seconds(torch.bfloat16) < seconds(torch.float32)
 
 
 def _read(patterns: Sequence[str]) -> list[Example]:

@@ -1,5 +1,6 @@
 """Every knob of a training run, read from one TOML file."""
 
+import hashlib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -100,6 +101,8 @@ class OptimizerSettings:
     def __post_init__(self) -> None:
         _require(self.tokens > 0, "tokens needs a number from 1 up", self.tokens)
         _require(0 < self.layer_decay <= 1, "layer_decay needs a share above 0", self.layer_decay)
+        for name in ("ranking_weight", "sentence_weight", "contrast_weight", "mark_weight"):
+            _require(getattr(self, name) >= 0, f"{name} needs a number from 0 up", getattr(self, name))
         _require(0 <= self.warmup < 1, "warmup needs a share below 1", self.warmup)
         _require(self.autocast in get_args(Autocast), f"autocast needs one of {get_args(Autocast)}", self.autocast)
 
@@ -242,3 +245,11 @@ def find_base(base: str) -> Path:
     if not (folder / "config.json").is_file():
         raise InvalidInputError(f"The base {base!r} is no folder with a config.json ({folder}).")
     return folder
+
+
+def digest_of(base: Path) -> str:
+    """What tells the weights of a base from others: they are mixed in at the end, long after they were first read."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in ("*.safetensors", "*.bin") for path in base.glob(pattern)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -28,7 +28,7 @@ def example(
 
 def test_a_line_becomes_an_example_with_all_its_evidence(tmp_path: Path) -> None:
     record = LINE | {
-        "id": "q1#n2",
+        "id": "q1",
         "source": "books",
         "title": "Places",
         "answer_spans": [[0, 4]],
@@ -38,7 +38,7 @@ def test_a_line_becomes_an_example_with_all_its_evidence(tmp_path: Path) -> None
     [read] = read_examples(write(tmp_path / "data.jsonl", record))
     assert read.passage == Passage("Here. There.", "Places")
     assert read.evidence == (Span(0, 4), Span(6, 12))
-    assert (read.id, read.question_id, read.source, read.question) == ("q1#n2", "q1", "books", "Where?")
+    assert (read.id, read.question_id, read.source, read.question) == ("q1", "q1", "books", "Where?")
     assert isinstance(read.teacher, float)
     assert read.teacher == 3.0
 
@@ -159,5 +159,7 @@ def test_the_first_questions_of_each_source_bring_their_negatives_along() -> Non
     ],
 )
 def test_only_the_end_of_an_id_tells_a_mined_negative(id: str, question: str, is_mined: bool) -> None:
-    given = example(id=id)
+    given = example(id=id, positive=False)
     assert (given.question_id, given.is_mined) == (question, is_mined)
+    positive = example(id=id)
+    assert (positive.question_id, positive.is_mined) == (id, False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from provence_plugins import Pruner, PruningPolicy
 from provence_plugins.errors import BackendError, CheckpointError, InvalidInputError, TrainingDataError
@@ -253,6 +253,16 @@ def test_the_finished_model_is_the_mean_of_base_and_training_where_asked_for(
     name = "backbone.encoder.layer.1.output.dense.weight"
     assert not torch.allclose(base[name], ends[0.0][name])
     torch.testing.assert_close(ends[0.25][name], 0.25 * base[name] + 0.75 * ends[0.0][name])
+
+
+def test_a_run_does_not_go_on_from_a_base_that_has_changed(settings: TrainSettings) -> None:
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=1_000))
+    train(short, show_progress=False)
+    [weights] = Path(settings.base).glob("*.safetensors")
+    changed = {name: weight + 1 for name, weight in load_file(weights).items()}
+    save_file(changed, weights, metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match="holds other weights"):
+        train(short, resume=True, show_progress=False)
 
 
 def test_a_base_without_heads_cannot_be_averaged_with(settings: TrainSettings) -> None:

@@ -47,6 +47,7 @@ def test_a_configuration_is_read_and_the_rest_has_defaults(tmp_path: Path) -> No
         ("batch_tokens = 512", 'autocast = "bf16"', "autocast needs one of .*bfloat16.*'bf16'"),
         ("batch_tokens = 512", "warmup = 1.0", "warmup"),
         ("tokens = 1_000", "tokens = 0", r"\[optimizer\]: tokens"),
+        ("batch_tokens = 512", "batch_tokens = 512\nmark_weight = -1", "mark_weight needs a number from 0 up, got -1"),
         ("tokens = 1_000", "", "tokens"),
         ("crop_sentences = [1, 3]", "crop_sentences = [3, 1]", r"\[data\]: crop_sentences .*\[3, 1\]"),
         ("crop_sentences = [1, 3]", "crop_sentences = [0, 1]", "crop_sentences"),
