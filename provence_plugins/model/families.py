@@ -100,6 +100,14 @@ FAMILIES = {
             position_offset=2,
         ),
         Family(
+            "mpnet",
+            takes_type_ids=False,
+            has_pooler=True,
+            prefix="mpnet",
+            ranking=_ROBERTA_HEAD,
+            position_offset=2,
+        ),
+        Family(
             "deberta-v2",
             takes_type_ids=False,
             has_pooler=False,

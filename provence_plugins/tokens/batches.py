@@ -49,9 +49,21 @@ def iter_batches(lengths: Sequence[int], *, max_batch_tokens: int) -> Iterator[l
         yield batch
 
 
-def pad_windows(windows: Sequence[Window], *, pad_id: int) -> TokenBatch:
-    """Lay windows side by side, one a row, padded on the right to the longest."""
-    length = max((len(window.ids) for window in windows), default=0)
+def padded_length(length: int, *, multiple: int) -> int:
+    """Round a length up to a multiple."""
+    return -(-length // multiple) * multiple
+
+
+def pad_windows(windows: Sequence[Window], *, pad_id: int, multiple: int = 1) -> TokenBatch:
+    """Lay windows side by side, one a row, padded on the right.
+
+    Args:
+        windows: The rows.
+        pad_id: The tokenizer's id of padding.
+        multiple: Pad to the longest window, rounded up to a multiple of this. Kernels that are prepared for each shape
+            anew then meet fewer shapes.
+    """
+    length = padded_length(max((len(window.ids) for window in windows), default=0), multiple=multiple)
     shape = (len(windows), length)
     ids = np.full(shape, pad_id, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)

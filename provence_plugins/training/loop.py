@@ -28,7 +28,12 @@ from provence_plugins.training.attention import attend_plainly
 from provence_plugins.training.card import write_card
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizing import make_optimizer, rate_at
-from provence_plugins.training.sampling import LabelledWindow, iter_batches_forever, labelled_windows
+from provence_plugins.training.sampling import (
+    LENGTH_STEP,
+    LabelledWindow,
+    iter_batches_forever,
+    labelled_windows,
+)
 from provence_plugins.training.scaling import fit_scaling, rescale
 from provence_plugins.training.settings import TrainSettings, digest_of, find_base, find_files
 
@@ -188,7 +193,8 @@ class TrainingRun:
         rate = rate_at(self.progress.tokens / settings.tokens, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
-        batch = pad_windows([item.window for item in items], pad_id=self.planner.encoder.template.pad_id)
+        pad_id = self.planner.encoder.template.pad_id
+        batch = pad_windows([item.window for item in items], pad_id=pad_id, multiple=LENGTH_STEP)
         inputs = [torch.from_numpy(array).to(self.device) for array in (batch.ids, batch.mask, batch.type_ids)]
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
             output = self.network(*inputs)

@@ -38,9 +38,9 @@ class Targets:
         return Targets(*(getattr(self, entry.name).to(device) for entry in fields(self)))
 
 
-def make_targets(items: Sequence[LabelledWindow]) -> Targets:
-    """Lay the labels of windows out as the batch lays out their tokens."""
-    length = max(len(item.window.ids) for item in items)
+def make_targets(items: Sequence[LabelledWindow], length: int | None = None) -> Targets:
+    """Lay the labels of windows out as the batch lays out their tokens, padded to a length or to the longest."""
+    length = length or max(len(item.window.ids) for item in items)
     sentence = torch.full((len(items), length), -1, dtype=torch.long)
     marked = torch.zeros(len(items), length)
     keep: list[float] = []

@@ -56,7 +56,7 @@ class Objective(nn.Module):
         assert output.logits is not None
         assert output.last_hidden_state is not None
         weights = self._weights
-        targets = make_targets(items)
+        targets = make_targets(items, output.keep_logits.shape[1])
         if self._soft_labels is not None:
             targets = self._soft_labels.soften(items, targets)
         targets = targets.to(output.keep_logits.device)

@@ -67,7 +67,8 @@ def _keep_logits(network: ProvenceModel, items: list[LabelledWindow], pad_id: in
     device = network.device
     for rows in iter_batches([len(item.window.ids) for item in items], max_batch_tokens=_MAX_BATCH_TOKENS):
         chosen = [items[row] for row in rows]
-        batch, targets = pad_windows([item.window for item in chosen], pad_id=pad_id), make_targets(chosen)
+        batch = pad_windows([item.window for item in chosen], pad_id=pad_id)
+        targets = make_targets(chosen, batch.ids.shape[1])
         inputs = [torch.from_numpy(array).to(device) for array in (batch.ids, batch.mask, batch.type_ids)]
         with torch.no_grad():
             scores = network(*inputs).keep_logits.float().cpu()

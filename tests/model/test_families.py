@@ -35,6 +35,7 @@ _OWN = {
     "distilbert": {"hidden_dim": 64},
     "roberta": _BEHIND_PADDING,
     "xlm-roberta": _BEHIND_PADDING,
+    "mpnet": {"max_position_embeddings": 258, "pad_token_id": 1},
     "deberta-v2": {
         "relative_attention": True,
         "position_buckets": 16,

@@ -54,6 +54,12 @@ def test_windows_are_padded_on_the_right_with_the_pad_id() -> None:
     np.testing.assert_array_equal(batch.type_ids, [[0, 0, 1, 1], [2, 3, 0, 0]])
 
 
+def test_windows_are_padded_to_a_multiple_where_one_is_given() -> None:
+    windows = [Window([4, 5, 6, 7, 8], 2, 0, 1, ()), Window([8, 9], 1, 2, 3, ())]
+    assert pad_windows(windows, pad_id=0, multiple=4).ids.shape == (2, 8)
+    assert pad_windows(windows, pad_id=0, multiple=5).ids.shape == (2, 5)
+
+
 def test_padded_arrays_are_whole_numbers_of_64_bits() -> None:
     batch = pad_windows([Window([4], 1, 0, 0, ())], pad_id=0)
     assert {array.dtype for array in (batch.ids, batch.mask, batch.type_ids)} == {np.dtype(np.int64)}
