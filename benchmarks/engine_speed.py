@@ -14,7 +14,7 @@ from workloads import QUERIES, Request
 
 from provence_plugins import DirectScorer, Pruner, SharedScorer
 from provence_plugins.engine.scoring import ScorerFactory
-from provence_plugins.evaluation.result_files import Table
+from provence_plugins.evaluation.reporting.result_files import Table
 from provence_plugins.text.sentences import split_sentences
 
 _PASSAGE_COUNTS = (1, 5, 10, 20, 50, 100)

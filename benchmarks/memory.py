@@ -18,7 +18,7 @@ from setting import PASSAGES, WORDS
 from workloads import QUERIES, Request, Source, open_source
 
 from provence_plugins import Pruner
-from provence_plugins.evaluation.result_files import Table
+from provence_plugins.evaluation.reporting.result_files import Table
 
 _STREAMED = (100, 1000, 5000)
 _DOCUMENT_CHARACTERS = (100_000, 1_000_000)

@@ -8,7 +8,7 @@ A result file NAME.json is introduced by NAME.md, where there is one. The page i
 from collections.abc import Sequence
 from pathlib import Path
 
-from provence_plugins.evaluation.result_files import read_result
+from provence_plugins.evaluation.reporting.result_files import read_result
 
 _HERE = Path(__file__).parent
 

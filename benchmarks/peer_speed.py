@@ -18,7 +18,7 @@ from workloads import QUERIES, Request
 
 from provence_plugins import Pruner
 from provence_plugins.errors import needs_extra
-from provence_plugins.evaluation.result_files import Table
+from provence_plugins.evaluation.reporting.result_files import Table
 from provence_plugins.model.backend import BackendName, BackendOptions, load_backend
 from provence_plugins.model.checkpoint import ONNX_FILES, Checkpoint, open_checkpoint
 from provence_plugins.model.onnx_backend import INPUTS, OUTPUTS

@@ -12,8 +12,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure as Canvas
 from record import publish
 
-from provence_plugins.evaluation.report import REMOVED_SHARES
-from provence_plugins.evaluation.result_files import Figure, Table
+from provence_plugins.evaluation.judging import REMOVED_SHARES
+from provence_plugins.evaluation.reporting.result_files import Figure, Table
 
 _FIGURE = "progress.svg"
 # Text stays text, and the same figures give the same file.

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from provence_plugins.evaluation.machine import describe_commit, describe_machine
-from provence_plugins.evaluation.result_files import Figure, ResultFile, Table
+from provence_plugins.evaluation.reporting.machine import describe_commit, describe_machine
+from provence_plugins.evaluation.reporting.result_files import Figure, ResultFile, Table
 
 
 # Any: plain values of every kind.

@@ -19,7 +19,7 @@ from record import publish
 from setting import Setting
 from workloads import open_source
 
-from provence_plugins.evaluation.result_files import Table
+from provence_plugins.evaluation.reporting.result_files import Table
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
 

@@ -8,8 +8,8 @@ from random import Random
 from typing import NamedTuple
 
 from provence_plugins import Passage
-from provence_plugins.evaluation.examples import read_examples
-from provence_plugins.training.settings import find_files
+from provence_plugins.data.examples import read_examples
+from provence_plugins.data.files import find_files
 
 QUERIES = (
     "How are exceptions raised and handled?",

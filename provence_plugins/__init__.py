@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from provence_plugins.engine.caching import CacheStatistics
+    from provence_plugins.engine.caching_scorer import CacheStatistics
     from provence_plugins.engine.calibration import Calibration
     from provence_plugins.engine.options import PruneRequest
     from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from provence_plugins.engine.pruner import Pruner
     from provence_plugins.engine.results import PruneResult
     from provence_plugins.engine.scoring import DirectScorer
-    from provence_plugins.engine.sharing import SharedScorer
+    from provence_plugins.engine.shared_scorer import SharedScorer
     from provence_plugins.engine.stats import PruneStats
     from provence_plugins.errors import ProvenceError
     from provence_plugins.types import Passage, Sentence, Span
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CacheStatistics": "engine.caching",
+    "CacheStatistics": "engine.caching_scorer",
     "Calibration": "engine.calibration",
     "DirectScorer": "engine.scoring",
     "Passage": "types",
@@ -66,7 +66,7 @@ _HOMES = {
     "RankedPassage": "engine.passages",
     "ScoredSentence": "engine.passages",
     "Sentence": "types",
-    "SharedScorer": "engine.sharing",
+    "SharedScorer": "engine.shared_scorer",
     "Span": "types",
 }
 

@@ -1,3 +1,3 @@
-from provence_plugins.cli import main
+from provence_plugins.cli.app import main
 
 main()

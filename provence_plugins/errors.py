@@ -12,7 +12,7 @@ ProvenceError
 ├── ExportError                      an exported model disagrees with the one it was made from
 ├── OverloadedError                  the shared scorer's queue is full
 ├── ClosedError                      the pruner was closed
-└── TrainingDataError                a line of labelled data cannot be read
+└── DataError                        a line of labelled data cannot be read
 """
 
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ class ClosedError(ProvenceError):
     """The pruner or scorer was used after it was closed."""
 
 
-class TrainingDataError(ProvenceError):
+class DataError(ProvenceError):
     """A line of labelled data is malformed; the message names the file, the line and what is wrong."""
 
 

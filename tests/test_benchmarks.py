@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from provence_plugins.evaluation.result_files import ResultFile, read_result
+from provence_plugins.evaluation.reporting.result_files import ResultFile, read_result
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

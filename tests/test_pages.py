@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from provence_plugins.evaluation.result_files import Figure, ResultFile, Table, read_result
+from provence_plugins.evaluation.reporting.result_files import Figure, ResultFile, Table, read_result
 
 ROOT = Path(__file__).parent.parent
 RESULTS = sorted((ROOT / "benchmarks" / "results").glob("*.json"))

@@ -75,7 +75,7 @@ def check_examples(examples: Iterable[LabelledPassage]) -> list[LabelledPassage]
         if missing:
             raise InvalidInputError(
                 f"Example {number} is a {type(example).__name__} without {', '.join(missing)}. Give such as "
-                "provence_plugins.evaluation.examples.Example, or read them with read_examples."
+                "provence_plugins.data.examples.Example, or read them with read_examples."
             )
     return given
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, ParamSpec, Self, TypeVar, Unpack
 
-from provence_plugins.engine.caching import CacheStatistics, CachingScorer
+from provence_plugins.engine.caching_scorer import CacheStatistics, CachingScorer
 from provence_plugins.engine.calibration import (
     Calibration,
     LabelledPassage,

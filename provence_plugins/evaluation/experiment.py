@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.evaluation.catalogue import LoadedMethod
-from provence_plugins.evaluation.machine import describe_commit, describe_machine
 from provence_plugins.evaluation.measure import Material, Watch, measure
-from provence_plugins.evaluation.plots import ImageFormat, draw_figures
-from provence_plugins.evaluation.result_files import ResultFile
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.reporting.machine import describe_commit, describe_machine
+from provence_plugins.evaluation.reporting.plots import ImageFormat, draw_figures
+from provence_plugins.evaluation.reporting.result_files import ResultFile
+from provence_plugins.evaluation.reporting.tables import make_tables
 from provence_plugins.evaluation.summary import NamedComparison, Summary, compare_methods, summarise
-from provence_plugins.evaluation.tables import make_tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from provence_plugins.data.examples import Example
 from provence_plugins.engine.scoring import PassageScores
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.evaluation.catalogue import LoadedMethod
-from provence_plugins.evaluation.examples import Example
-from provence_plugins.evaluation.lengths import LengthRow, Resized, judge_lengths, resize_passages
-from provence_plugins.evaluation.methods import SplitPassage, score_all, split
-from provence_plugins.evaluation.metrics import threshold_at_removal
-from provence_plugins.evaluation.needles import Needle, NeedleRow, find_needles, plant_needles
-from provence_plugins.evaluation.report import Judged, judge, unrelated
+from provence_plugins.evaluation.judging import Judged, judge, unrelated
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.methods.method import SplitPassage, score_all, split
+from provence_plugins.evaluation.metrics.answers import threshold_at_removal
+from provence_plugins.evaluation.probes.lengths import LengthRow, Resized, judge_lengths, resize_passages
+from provence_plugins.evaluation.probes.needles import Needle, NeedleRow, find_needles, plant_needles
 from provence_plugins.text.sentences import SplitterName
 
 T = TypeVar("T")

@@ -4,19 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from provence_plugins.evaluation.curves import (
-    CurvePoint,
-    ReliabilityBin,
-    area_under_curve,
-    count_map,
-    pareto_curve,
-    reliability,
-    sentence_counts,
-)
-from provence_plugins.evaluation.kinds import evidence_place, question_word
-from provence_plugins.evaluation.lengths import LengthRow
+from provence_plugins.evaluation.judging import QualityReport
 from provence_plugins.evaluation.measure import COMPARED_AT, Measured
-from provence_plugins.evaluation.metrics import (
+from provence_plugins.evaluation.metrics.answers import (
     Interval,
     ScoredExample,
     SentenceQuality,
@@ -30,11 +20,21 @@ from provence_plugins.evaluation.metrics import (
     sentence_quality,
     threshold_at_removal,
 )
-from provence_plugins.evaluation.needles import NeedleRow
-from provence_plugins.evaluation.ranking import Ranked, mean_reciprocal_rank
-from provence_plugins.evaluation.report import QualityReport
-from provence_plugins.evaluation.resampling import Statistic, curve_area, kept_share, mean_of, middle, resample
-from provence_plugins.evaluation.significance import Comparison, compare
+from provence_plugins.evaluation.metrics.bootstrap import Statistic, curve_area, kept_share, mean_of, middle, resample
+from provence_plugins.evaluation.metrics.curves import (
+    CurvePoint,
+    ReliabilityBin,
+    area_under_curve,
+    count_map,
+    pareto_curve,
+    reliability,
+    sentence_counts,
+)
+from provence_plugins.evaluation.metrics.question_kinds import evidence_place, question_word
+from provence_plugins.evaluation.metrics.ranking import Ranked, mean_reciprocal_rank
+from provence_plugins.evaluation.metrics.significance import Comparison, compare
+from provence_plugins.evaluation.probes.lengths import LengthRow
+from provence_plugins.evaluation.probes.needles import NeedleRow
 
 KINDS: dict[str, Callable[[ScoredExample], str]] = {
     "question word": question_word,

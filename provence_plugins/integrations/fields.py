@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, Self
 from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
-from provence_plugins.engine.sharing import SharedScorer
+from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.integrations.metadata import METADATA_KEY
 from provence_plugins.model.backend import BackendName

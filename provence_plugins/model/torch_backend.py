@@ -11,7 +11,7 @@ from provence_plugins.errors import BackendError, InvalidInputError, needs_extra
 from provence_plugins.model.backend import Backend, BackendOptions, BatchScores, require_finite
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.loading import Network, load_network
-from provence_plugins.model.replicas import ReplicatedBackend
+from provence_plugins.model.replicated_backend import ReplicatedBackend
 from provence_plugins.tokens.batches import TokenBatch
 
 with needs_extra("torch"):

@@ -13,7 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import pytest
 
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.engine.sharing import SharedScorer
+from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import BackendError
 from provence_plugins.integrations.metadata import METADATA_KEY
 from provence_plugins.testing.backends import FailingBackend, WordBackend

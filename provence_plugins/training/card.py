@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from provence_plugins.evaluation.metrics import ThresholdRow
-from provence_plugins.evaluation.report import REMOVED_SHARES, Judged
+from provence_plugins.data.files import find_files
+from provence_plugins.evaluation.judging import REMOVED_SHARES, Judged
+from provence_plugins.evaluation.metrics.answers import ThresholdRow
 from provence_plugins.model.checkpoint import CARD
-from provence_plugins.training.settings import TrainSettings, find_files
+from provence_plugins.training.settings import TrainSettings
 
 _CARD = """---
 {front}---

@@ -14,11 +14,12 @@ from typing import Any
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
+from provence_plugins.data.examples import Example, first_questions, read_examples
+from provence_plugins.data.files import find_files, find_model_folder
 from provence_plugins.engine.planning import Planner
-from provence_plugins.errors import CheckpointError, InvalidInputError, TrainingDataError, needs_extra
-from provence_plugins.evaluation.examples import Example, first_questions, read_examples
-from provence_plugins.evaluation.metrics import mean_at_threshold, threshold_for_kept
-from provence_plugins.evaluation.report import Judged, judge, model_method
+from provence_plugins.errors import CheckpointError, DataError, InvalidInputError, needs_extra
+from provence_plugins.evaluation.judging import Judged, judge, model_method
+from provence_plugins.evaluation.metrics.answers import mean_at_threshold, threshold_for_kept
 from provence_plugins.model.families import longest_window
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
 from provence_plugins.tokens.batches import pad_windows
@@ -27,7 +28,7 @@ from provence_plugins.training.acceleration import compile_encoder, pays_autocas
 from provence_plugins.training.attention import attend_plainly
 from provence_plugins.training.card import write_card
 from provence_plugins.training.objective import Objective
-from provence_plugins.training.optimizing import make_optimizer, rate_at
+from provence_plugins.training.optimizer import make_optimizer, rate_at
 from provence_plugins.training.sampling import (
     LENGTH_STEP,
     LabelledWindow,
@@ -35,7 +36,7 @@ from provence_plugins.training.sampling import (
     labelled_windows,
 )
 from provence_plugins.training.scaling import fit_scaling, rescale
-from provence_plugins.training.settings import TrainSettings, digest_of, find_base, find_files
+from provence_plugins.training.settings import TrainSettings, digest_of
 
 with needs_extra("train"):
     import torch
@@ -73,7 +74,7 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
 
     Raises:
         InvalidInputError: The output folder already holds a run and `resume` is False, or a setting cannot be.
-        TrainingDataError: A line of data is malformed, or there is none.
+        DataError: A line of data is malformed, or there is none.
         CheckpointError: The checkpoint to resume cannot be read, or belongs to settings that differ in more than the
             length of the run, its evaluation and its card, or the base has other weights by now.
     """
@@ -97,7 +98,7 @@ class TrainingRun:
         self.output = Path(settings.output)
         self.output.mkdir(parents=True, exist_ok=True)
         self.checkpoint = self.output / "checkpoint.pt"
-        self.base = find_base(settings.base)
+        self.base = find_model_folder(settings.base)
         self.base_digest = digest_of(self.base)
         self.planner = _planner(self.base, settings)
         self.train_examples = _read(settings.data.train)
@@ -282,7 +283,7 @@ def _network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceM
 def _read(patterns: Sequence[str]) -> list[Example]:
     examples = [example for path in find_files(patterns) for example in read_examples(path)]
     if not examples:
-        raise TrainingDataError(f"There is not one example in {', '.join(patterns)}.")
+        raise DataError(f"There is not one example in {', '.join(patterns)}.")
     return examples
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from provence_plugins.data.examples import Example, label_sentences
 from provence_plugins.engine.planning import Planner
-from provence_plugins.evaluation.examples import Example, label_sentences
 from provence_plugins.text.sentences import split_sentences
 from provence_plugins.tokens.batches import iter_batches, padded_length
 from provence_plugins.tokens.windows import Window

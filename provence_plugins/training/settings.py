@@ -4,7 +4,6 @@ import hashlib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,8 +11,6 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import SplitterName
 
 Autocast = Literal["auto", "bfloat16", "float32"]
-
-_PACKAGE_PREFIX = "package:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,40 +208,6 @@ def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
         return kind(**values)
     except (TypeError, InvalidInputError) as error:
         raise InvalidInputError(f"{where}: {str(error).removesuffix('.')}.") from error
-
-
-def find_files(patterns: Sequence[str]) -> list[Path]:
-    """The files that glob patterns name, sorted and without repetition.
-
-    Raises:
-        InvalidInputError: A pattern names no file.
-    """
-    found: set[Path] = set()
-    for pattern in patterns:
-        path = Path(pattern)
-        matches = set(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
-        if not matches:
-            raise InvalidInputError(f"No file matches {pattern!r} (seen from {Path.cwd()}).")
-        found |= matches
-    return sorted(found)
-
-
-def find_base(base: str) -> Path:
-    """The folder of the encoder to start from.
-
-    Raises:
-        InvalidInputError: The package is not installed, or there is no such folder.
-    """
-    folder = Path(base)
-    if base.startswith(_PACKAGE_PREFIX):
-        package, _, inner = base.removeprefix(_PACKAGE_PREFIX).partition("/")
-        spec = find_spec(package)
-        if spec is None or spec.origin is None:
-            raise InvalidInputError(f"The base is {base!r} and the package {package!r} is not installed.")
-        folder = Path(spec.origin).parent / inner
-    if not (folder / "config.json").is_file():
-        raise InvalidInputError(f"The base {base!r} is no folder with a config.json ({folder}).")
-    return folder
 
 
 def digest_of(base: Path) -> str:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provence_plugins import Passage, Pruner, Span
+from provence_plugins.data.examples import Example
 from provence_plugins.engine.calibration import choose_threshold, least_examples
 from provence_plugins.engine.passages import ScoredSentence
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.evaluation.examples import Example
 
 ANSWER = Span(0, 4)
 

@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from provence_plugins.engine.caching import CachingScorer
+from provence_plugins.engine.caching_scorer import CachingScorer
 from provence_plugins.engine.scoring import DirectScorer, Runtime, Scorer, ScorerFactory, WindowScores
-from provence_plugins.engine.sharing import SharedScorer
+from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError, OverloadedError
 from provence_plugins.model.backend import BatchScores
 from provence_plugins.tokens.batches import TokenBatch

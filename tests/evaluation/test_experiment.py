@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from provence_plugins.data.examples import Example
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.evaluation.baselines import chance, lead
-from provence_plugins.evaluation.catalogue import LoadedMethod
-from provence_plugins.evaluation.examples import Example
 from provence_plugins.evaluation.experiment import Experiment, FigureOptions, make_result, run_experiment
 from provence_plugins.evaluation.measure import Material, gather
-from provence_plugins.evaluation.methods import Method
-from provence_plugins.evaluation.result_files import Table, read_result
+from provence_plugins.evaluation.methods.baselines import chance, lead
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.methods.method import Method
+from provence_plugins.evaluation.reporting.result_files import Table, read_result
 
 FILLER = [f"There is nothing at all to see in sentence {number} either." for number in range(30)]
 

@@ -3,12 +3,12 @@ from itertools import pairwise
 
 import pytest
 
+from provence_plugins.data.examples import Example
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.evaluation.catalogue import LoadedMethod
-from provence_plugins.evaluation.examples import Example
+from provence_plugins.evaluation.judging import judge
 from provence_plugins.evaluation.measure import UnrelatedPassage, gather, measure
-from provence_plugins.evaluation.methods import Method, SplitPassage
-from provence_plugins.evaluation.report import judge
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.methods.method import Method, SplitPassage
 
 FILLER = [f"There is nothing at all to see in sentence {number} either." for number in range(30)]
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from provence_plugins.evaluation.metrics import ScoredExample, ThresholdRow
-from provence_plugins.evaluation.ranking import Ranked
-from provence_plugins.evaluation.report import Judged
+from provence_plugins.evaluation.judging import Judged
+from provence_plugins.evaluation.metrics.answers import ScoredExample, ThresholdRow
+from provence_plugins.evaluation.metrics.ranking import Ranked
 from provence_plugins.training.card import write_card
 from provence_plugins.training.settings import DataSettings, OptimizerSettings, TrainSettings
 

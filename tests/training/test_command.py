@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from provence_plugins.cli import app
+from provence_plugins.cli.app import app
 from provence_plugins.model.checkpoint import open_checkpoint
 
 TEXT = "Paris is old. The cheese is in the house. The river is far."

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from provence_plugins import Pruner, PruningPolicy
-from provence_plugins.errors import BackendError, CheckpointError, InvalidInputError, TrainingDataError
+from provence_plugins.errors import BackendError, CheckpointError, DataError, InvalidInputError
 from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.training.loop import TrainingRun, train
 from provence_plugins.training.settings import DataSettings, OptimizerSettings, SoftLabelSettings, TrainSettings
@@ -155,7 +155,7 @@ def test_what_cannot_work_is_refused_before_training(settings: TrainSettings, tm
         train(replace(settings, max_tokens=128), show_progress=False)
     (tmp_path / "empty.jsonl").touch()
     data = replace(settings.data, train=[str(tmp_path / "empty.jsonl")])
-    with pytest.raises(TrainingDataError, match=r"not one example in .*empty\.jsonl"):
+    with pytest.raises(DataError, match=r"not one example in .*empty\.jsonl"):
         train(replace(settings, data=data), show_progress=False)
 
 

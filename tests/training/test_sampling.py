@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from provence_plugins.data.examples import Example
 from provence_plugins.engine.planning import Planner
-from provence_plugins.evaluation.examples import Example
 from provence_plugins.model.formats import NATIVE
 from provence_plugins.text.sentences import split_sentences
 from provence_plugins.tokens.encoding import TextEncoder

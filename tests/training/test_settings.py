@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.training.settings import DataSettings, OptimizerSettings, find_base, find_files, read_settings
+from provence_plugins.training.settings import DataSettings, OptimizerSettings, read_settings
 
 CONFIG = """
 base = "encoder"
@@ -81,33 +81,3 @@ def test_the_recipes_of_the_repository_can_be_read() -> None:
     recipes = list((Path(__file__).parents[2] / "recipes").glob("*.toml"))
     assert recipes
     assert all(read_settings(path).output.startswith("runs/") for path in recipes)
-
-
-def test_patterns_name_files_once_and_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("b.jsonl", "a.jsonl", "other.txt"):
-        (tmp_path / name).touch()
-    monkeypatch.chdir(tmp_path)
-    assert find_files(["*.jsonl", "a.jsonl"]) == [Path("a.jsonl"), Path("b.jsonl")]
-    assert find_files([str(tmp_path / "?.jsonl")]) == [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
-    assert find_files([f"../{tmp_path.name}/a.jsonl"]) == [Path("..", tmp_path.name, "a.jsonl")]
-
-
-def test_a_pattern_that_names_nothing_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"nothing-\*\.jsonl"):
-        find_files([str(tmp_path / "nothing-*.jsonl")])
-
-
-def test_a_base_is_a_folder_or_lies_in_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inner = tmp_path / "encoders" / "model"
-    inner.mkdir(parents=True)
-    (inner / "config.json").touch()
-    (tmp_path / "encoders" / "__init__.py").touch()
-    monkeypatch.syspath_prepend(tmp_path)
-    assert find_base(str(inner)) == inner
-    assert find_base("package:encoders/model") == inner
-
-
-@pytest.mark.parametrize("base", ["no/such/folder", "package:no_such_package/model", "package:json/model"])
-def test_a_base_that_is_not_there_is_named(base: str) -> None:
-    with pytest.raises(InvalidInputError, match=base):
-        find_base(base)

@@ -1,0 +1,55 @@
+"""Find data files by pattern, and model folders on disk or inside installed packages."""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from provence_plugins.errors import InvalidInputError
+
+_PACKAGE_PREFIX = "package:"
+
+
+def find_files(patterns: Sequence[str]) -> list[Path]:
+    """Return the files that glob patterns match, sorted and without repetition.
+
+    Raises:
+        InvalidInputError: A pattern matches no file.
+    """
+    found: set[Path] = set()
+    for pattern in patterns:
+        path = Path(pattern)
+        matches = set(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+        if not matches:
+            raise InvalidInputError(f"No file matches {pattern!r} (seen from {Path.cwd()}).")
+        found |= matches
+    return sorted(found)
+
+
+def find_folder(name: str) -> Path:
+    """Return the folder that a path names, or one inside an installed package ("package:name/inner/folder").
+
+    Raises:
+        InvalidInputError: The package is not installed.
+    """
+    if not name.startswith(_PACKAGE_PREFIX):
+        return Path(name)
+    package, _, inner = name.removeprefix(_PACKAGE_PREFIX).partition("/")
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise InvalidInputError(f"{name!r} names the package {package!r}, which is not installed. Install it first.")
+    return Path(spec.origin).parent / inner
+
+
+def find_model_folder(name: str) -> Path:
+    """Return the folder of an encoder or model in the layout of Transformers.
+
+    Args:
+        name: A path, or "package:name/inner/folder" for a folder inside an installed package.
+
+    Raises:
+        InvalidInputError: The package is not installed, or the folder holds no `config.json`.
+    """
+    folder = find_folder(name)
+    if not (folder / "config.json").is_file():
+        raise InvalidInputError(f"{name!r} is not a model folder: there is no config.json in {folder}.")
+    return folder

@@ -1,0 +1,196 @@
+"""The methods that can be compared, by the names that the command line knows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from provence_plugins.data.files import find_folder
+from provence_plugins.engine.options import PrunerOptions
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.evaluation.methods.baselines import bm25, chance, lead
+from provence_plugins.evaluation.methods.method import Method, pruner_method, sentence_by_sentence
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedMethod:
+    """A method that is ready to score.
+
+    Attributes:
+        score: The method.
+        threshold: The lowest score that stays by the method's own default; None when it has no such default.
+        probabilities: Whether its scores claim to be probabilities, so that their calibration means something.
+    """
+
+    score: Method
+    threshold: float | None = None
+    probabilities: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MethodOptions:
+    """How methods are run.
+
+    Attributes:
+        pruner: Backend, device, precision and threads of our own models.
+        seed: Of what is left to chance.
+        trust_remote_code: Whether code that lies in a model folder may run.
+    """
+
+    pruner: PrunerOptions
+    seed: int = 0
+    trust_remote_code: bool = False
+
+
+Maker = Callable[[str, MethodOptions], LoadedMethod]
+"""Makes a method from the folder that was named, which is "" when none was."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRow:
+    """One method of the catalogue.
+
+    Attributes:
+        what: What it does, in a line.
+        make: Makes it.
+        folder: What has to be named behind the colon; None when nothing may be.
+        needs_folder: Whether it must be named.
+        extra: The extra that brings its packages; None when the plain installation is enough.
+    """
+
+    what: str
+    make: Maker
+    folder: str | None = None
+    needs_folder: bool = True
+    extra: str | None = None
+
+
+def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
+    """Make the method that "NAME" or "NAME:FOLDER" says.
+
+    A folder may also be "package:NAME/PATH", a folder inside an installed package. What is none is left to the method:
+    a hub id for some.
+
+    Raises:
+        InvalidInputError: There is no such method, or a folder is missing, superfluous or unusable.
+        MissingExtraError: Its packages are not installed.
+        CheckpointError: A model folder of ours cannot be used.
+    """
+    name, _, folder = spec.partition(":")
+    if name not in METHODS:
+        raise InvalidInputError(f"There is no method {name!r}. Choose among {', '.join(METHODS)}.")
+    row = METHODS[name]
+    if folder and row.folder is None:
+        raise InvalidInputError(f"The method {name} takes no folder, got {folder!r}. Write {name}.")
+    if not folder and row.folder is not None and row.needs_folder:
+        raise InvalidInputError(f"The method {name} needs {row.folder}. Write {name}:FOLDER.")
+    return row.make(str(find_folder(folder)) if folder else folder, options)
+
+
+def short_names(specs: Sequence[str]) -> list[str]:
+    """What to call methods in tables: the name alone where no other has it, all that was given elsewhere."""
+    names = [spec.partition(":")[0] for spec in specs]
+    return [name if names.count(name) == 1 else spec for name, spec in zip(names, specs, strict=True)]
+
+
+def _plain(method: Callable[[], Method]) -> Maker:
+    return lambda folder, options: LoadedMethod(method())
+
+
+def _chance(folder: str, options: MethodOptions) -> LoadedMethod:
+    return LoadedMethod(chance(options.seed))
+
+
+def _model(folder: str, options: MethodOptions) -> LoadedMethod:
+    pruner = Pruner(folder or None, **options.pruner)
+    return LoadedMethod(pruner_method(pruner), pruner.default_threshold, probabilities=True)
+
+
+def _sentence_model(folder: str, options: MethodOptions) -> LoadedMethod:
+    return LoadedMethod(sentence_by_sentence(pruner_method(Pruner(folder or None, **options.pruner))))
+
+
+def _open_provence(folder: str, options: MethodOptions) -> LoadedMethod:
+    from provence_plugins.evaluation.methods.third_party import OPEN_PROVENCE_THRESHOLD, open_provence
+
+    method = open_provence(folder, trust_remote_code=options.trust_remote_code)
+    return LoadedMethod(method, OPEN_PROVENCE_THRESHOLD, probabilities=True)
+
+
+def _of_folder(module: str, function: str) -> Maker:
+    """The maker that calls a function of an evaluation module, which is imported then: its packages are optional."""
+
+    def make(folder: str, options: MethodOptions) -> LoadedMethod:
+        method: Method = getattr(import_module(f"provence_plugins.evaluation.methods.{module}"), function)(folder)
+        return LoadedMethod(method)
+
+    return make
+
+
+_ENCODER = "the folder of a sentence encoder"
+
+METHODS: dict[str, MethodRow] = {
+    "lead": MethodRow("the first sentences", _plain(lead)),
+    "random": MethodRow("random sentences, the same for the same seed", _chance),
+    "bm25": MethodRow("BM25 of the question over the sentences of a passage", _plain(bm25), extra="eval"),
+    "embeddings": MethodRow(
+        "cosine of question and sentence, as RECOMP's extractive compressor",
+        _of_folder("encoders", "embeddings"),
+        _ENCODER,
+        extra="train",
+    ),
+    "late-chunking": MethodRow(
+        "the same, with sentence vectors from one pass over the passage",
+        _of_folder("encoders", "late_chunking"),
+        _ENCODER,
+        extra="train",
+    ),
+    "langchain-filter": MethodRow(
+        "LangChain's EmbeddingsFilter, which drops whole passages",
+        _of_folder("langchain", "embeddings_filter"),
+        _ENCODER,
+        extra="eval-langchain",
+    ),
+    "llama-index-optimizer": MethodRow(
+        "LlamaIndex's SentenceEmbeddingOptimizer",
+        _of_folder("llama_index", "sentence_optimizer"),
+        _ENCODER,
+        extra="llama-index,train",
+    ),
+    "cross-encoder": MethodRow(
+        "a cross-encoder on each sentence alone, as DSLR",
+        _of_folder("encoders", "cross_encoder"),
+        "the folder of a sentence-transformers CrossEncoder",
+        extra="train",
+    ),
+    "sentence-model": MethodRow(
+        "the relevance that a model of ours gives each sentence alone, as DSLR",
+        _sentence_model,
+        "a model folder",
+        needs_folder=False,
+    ),
+    "selective-context": MethodRow(
+        "self-information of sentences; does not read the question",
+        _of_folder("language_models", "selective_context"),
+        "the folder of a causal language model",
+        extra="torch",
+    ),
+    "llmlingua2": MethodRow(
+        "LLMLingua-2's deletion of words; does not read the question",
+        _of_folder("third_party", "llmlingua2"),
+        "the folder of its token classifier",
+        extra="eval-llmlingua",
+    ),
+    "open-provence": MethodRow(
+        "OpenProvence with the code in its folder; only with --trust-remote-code",
+        _open_provence,
+        "a model folder with its code",
+        extra="torch",
+    ),
+    "model": MethodRow(
+        "a model folder of any layout that we read; left out, the shipped model",
+        _model,
+        "a model folder or hub id",
+        needs_folder=False,
+    ),
+}

@@ -1,0 +1,154 @@
+"""Sentence encoders and cross-encoders as methods, run by sentence-transformers."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.errors import InvalidInputError, needs_extra
+from provence_plugins.evaluation.methods.method import Method, SplitPassage, from_sentence_scores, one_by_one
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+FloatArray = npt.NDArray[np.float32]
+
+
+def embeddings(folder: str | Path) -> Method:
+    """Cosine of a sentence encoder's vectors of question and sentence; the best sentence gives the relevance.
+
+    That is the shape of RECOMP's extractive compressor (arXiv 2310.04408), with any encoder.
+
+    Args:
+        folder: What `SentenceTransformer` can open; a bare encoder's token states are averaged.
+
+    Raises:
+        MissingExtraError: The package sentence-transformers is not installed.
+        InvalidInputError: The folder holds no encoder.
+    """
+    encoder = load_encoder(folder)
+
+    def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
+        questions = encode(encoder, [passage.example.question for passage in passages])
+        vectors = encode(encoder, [text for passage in passages for text in passage.texts])
+        owners = np.repeat(np.arange(len(passages)), [len(passage.sentences) for passage in passages])
+        return from_sentence_scores(passages, np.sum(vectors * questions[owners], axis=1))
+
+    return score
+
+
+def late_chunking(folder: str | Path) -> Method:
+    """Cosine of the question and of each sentence's token states, averaged after one pass over the whole passage.
+
+    So a sentence's vector knows what stands around it (arXiv 2409.04701). A passage longer than the encoder's limit is
+    read in parts.
+
+    Args:
+        folder: As for `embeddings`; the encoder must average its token states and have a fast tokenizer.
+
+    Raises:
+        MissingExtraError: The package sentence-transformers is not installed.
+        InvalidInputError: The folder holds no encoder.
+    """
+    encoder = load_encoder(folder)
+
+    def score(passage: SplitPassage) -> PassageScores:
+        [question] = encode(encoder, [passage.example.question])
+        vectors = _vectors_in_context(encoder, passage, width=len(question))
+        return from_sentence_scores([passage], vectors @ question)[0]
+
+    return one_by_one(score)
+
+
+def cross_encoder(folder: str | Path) -> Method:
+    """A cross-encoder's score of each sentence alone with the question, as DSLR does it (arXiv 2407.03627).
+
+    Args:
+        folder: What `CrossEncoder` can open, with one score for a pair.
+
+    Raises:
+        MissingExtraError: The package sentence-transformers is not installed.
+        InvalidInputError: The folder holds no such model.
+    """
+    with needs_extra("train"):
+        from sentence_transformers import CrossEncoder
+    try:
+        model = CrossEncoder(str(folder), device="cpu")
+    except (OSError, ValueError) as error:
+        raise _unusable(folder, "cross-encoder", error) from error
+    if model.num_labels != 1:
+        raise InvalidInputError(
+            f"The cross-encoder {folder} gives {model.num_labels} scores for a pair, and a reranker gives one."
+        )
+
+    def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
+        pairs = [(passage.example.question, text) for passage in passages for text in passage.texts]
+        scores = model.predict(pairs, show_progress_bar=False) if pairs else np.zeros(0)
+        return from_sentence_scores(passages, scores)
+
+    return score
+
+
+def load_encoder(folder: str | Path) -> "SentenceTransformer":
+    """The sentence encoder of a folder, on the CPU.
+
+    Raises:
+        MissingExtraError: The package sentence-transformers is not installed.
+        InvalidInputError: The folder holds no encoder.
+    """
+    with needs_extra("train"):
+        from sentence_transformers import SentenceTransformer
+    try:
+        return SentenceTransformer(str(folder), device="cpu")
+    except (OSError, ValueError) as error:
+        raise _unusable(folder, "sentence encoder", error) from error
+
+
+def encode(encoder: "SentenceTransformer", texts: Sequence[str]) -> FloatArray:
+    """Vectors of length 1, of shape (texts, width)."""
+    if not texts:
+        return np.zeros((0, 1), dtype=np.float32)
+    return np.asarray(encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False), dtype=np.float32)
+
+
+def _vectors_in_context(encoder: "SentenceTransformer", passage: SplitPassage, *, width: int) -> FloatArray:
+    """One vector of length 1 for each sentence, of shape (sentences, width); zeros for one without tokens."""
+    ends = np.array([sentence.end for sentence in passage.sentences])
+    sums = np.zeros((len(ends), width), dtype=np.float32)
+    for first, last in _parts(encoder, passage):
+        start, end = passage.sentences[first].start, passage.sentences[last - 1].end
+        text = passage.example.passage.text[start:end]
+        states = encoder.encode(text, output_value="token_embeddings", show_progress_bar=False)
+        bounds = _offsets(encoder, text)[: len(states)]
+        # Special tokens cover nothing. A token belongs to the sentence that holds its last character, as in the engine.
+        rows = np.flatnonzero(bounds[:, 1] > bounds[:, 0])
+        owners = np.searchsorted(ends, start + bounds[rows, 1] - 1, side="right")
+        np.add.at(sums, owners, np.asarray(states, dtype=np.float32)[rows])
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return np.asarray(sums / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
+
+
+def _parts(encoder: "SentenceTransformer", passage: SplitPassage) -> Iterator[tuple[int, int]]:
+    """Runs of whole sentences that the encoder reads at once; one that is too long alone is cut off by the encoder."""
+    sizes = [len(_offsets(encoder, text)) for text in passage.texts]
+    first, tokens = 0, 0
+    for number, size in enumerate(sizes):
+        if number > first and tokens + size > (encoder.max_seq_length or np.inf):
+            yield first, number
+            first, tokens = number, 0
+        tokens += size
+    if sizes:
+        yield first, len(sizes)
+
+
+def _offsets(encoder: "SentenceTransformer", text: str) -> npt.NDArray[np.int64]:
+    """Where each token begins and ends, special tokens included, of shape (tokens, 2)."""
+    encoded = encoder.tokenizer(text, return_offsets_mapping=True, verbose=False)
+    return np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+
+
+def _unusable(folder: str | Path, kind: str, error: Exception) -> InvalidInputError:
+    return InvalidInputError(f"{folder} cannot be opened as a {kind}: {error}. Name a folder that holds one.")

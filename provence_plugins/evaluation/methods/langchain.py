@@ -1,0 +1,62 @@
+"""LangChain's own filter by embeddings, run as it is."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.errors import needs_extra
+from provence_plugins.evaluation.methods.encoders import encode, load_encoder
+from provence_plugins.evaluation.methods.method import Method, SplitPassage
+
+with needs_extra("eval-langchain"):
+    # The filter looks for langchain-community when it runs.
+    import langchain_community  # noqa: F401
+    from langchain_classic.retrievers.document_compressors import EmbeddingsFilter
+    from langchain_core.documents import Document
+    from langchain_core.embeddings import Embeddings
+
+# Below any cosine, so that the filter lets everything pass and says how similar it is.
+_NOTHING_GOES = -2.0
+
+
+class _Encoder(Embeddings):
+    def __init__(self, folder: str | Path) -> None:
+        self._encoder = load_encoder(folder)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        vectors: list[list[float]] = encode(self._encoder, texts).tolist()
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.embed_documents([text])[0]
+
+
+def embeddings_filter(folder: str | Path) -> Method:
+    """LangChain's `EmbeddingsFilter`: a passage stays or goes as a whole, by its similarity to the question.
+
+    The filter writes that similarity into what it lets pass, and compares it with `similarity_threshold`. So the score
+    of every sentence of a passage is the threshold up to which the passage stays.
+
+    Args:
+        folder: What `SentenceTransformer` can open.
+
+    Raises:
+        MissingExtraError: The package sentence-transformers is not installed.
+        InvalidInputError: The folder holds no encoder.
+    """
+    compressor = EmbeddingsFilter(embeddings=_Encoder(folder), k=None, similarity_threshold=_NOTHING_GOES)
+
+    def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
+        scores = []
+        for question, group in groupby(passages, lambda passage: passage.example.question):
+            own = list(group)
+            documents = [Document(page_content=passage.example.passage.text) for passage in own]
+            for passage, document in zip(own, compressor.compress_documents(documents, question), strict=True):
+                similarity = float(vars(document)["state"]["query_similarity_score"])
+                scores.append(PassageScores(similarity, np.full(len(passage.sentences), similarity, dtype=np.float32)))
+        return scores
+
+    return score

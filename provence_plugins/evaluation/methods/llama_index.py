@@ -1,0 +1,86 @@
+"""LlamaIndex's own optimizer by sentence embeddings, run as it is."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import PrivateAttr
+
+from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.errors import needs_extra
+from provence_plugins.evaluation.methods.encoders import encode, load_encoder
+from provence_plugins.evaluation.methods.method import Method, SplitPassage, one_by_one
+
+with needs_extra("llama-index"):
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.core.postprocessor import SentenceEmbeddingOptimizer
+    from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
+
+# Cosines at which the optimizer is asked; a finer sweep changes no figure much and takes longer.
+_CUTOFFS = np.arange(-0.1, 1.0, 0.02)
+
+
+class _Encoder(BaseEmbedding):
+    """The encoder, with the vectors of the passage at hand: the optimizer asks for them at every cutoff anew."""
+
+    _encoder: Any = PrivateAttr()
+    _known: dict[str, list[float]] = PrivateAttr(default_factory=dict)
+
+    def remember(self, texts: list[str]) -> None:
+        """Encode the texts of one passage together and forget those of the last one."""
+        self._known = dict(zip(texts, encode(self._encoder, texts).tolist(), strict=True))
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._known[text]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return self._known[query]
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return self._known[query]
+
+
+def sentence_optimizer(folder: str | Path) -> Method:
+    """LlamaIndex's `SentenceEmbeddingOptimizer`: sentences likest to the question, with one neighbour on either side.
+
+    The score of a sentence is the highest of some cutoffs (`threshold_cutoff`) at which its text is in what comes out.
+    The neighbours are the optimizer's default; it is given our sentences in place of its own splitter's. That it
+    repeats a sentence which is a neighbour twice is not held against it.
+
+    Args:
+        folder: What `SentenceTransformer` can open.
+
+    Raises:
+        MissingExtraError: The package sentence-transformers is not installed.
+        InvalidInputError: The folder holds no encoder.
+    """
+    encoder = _Encoder()
+    encoder._encoder = load_encoder(folder)
+
+    def score(passage: SplitPassage) -> PassageScores:
+        texts = [text.strip() for text in passage.texts]
+        encoder.remember([passage.example.question, *texts])
+        levels = np.full(len(texts), _CUTOFFS[0] - 1.0, dtype=np.float32)
+        for cutoff in _CUTOFFS.tolist():
+            kept = _optimized(encoder, passage.example.question, texts, cutoff)
+            if not kept:
+                break
+            levels[[bool(text) and text in kept for text in texts]] = cutoff
+        return PassageScores(float(levels.max(initial=_CUTOFFS[0] - 1.0)), levels)
+
+    return one_by_one(score)
+
+
+def _optimized(encoder: _Encoder, question: str, texts: list[str], cutoff: float) -> str:
+    """What the optimizer leaves of a passage; nothing when no sentence is like enough, which it calls an error."""
+    optimizer = SentenceEmbeddingOptimizer(
+        embed_model=encoder, threshold_cutoff=cutoff, tokenizer_fn=lambda text: texts
+    )
+    node = NodeWithScore(node=TextNode(text=" ".join(texts)))
+    try:
+        [left] = optimizer.postprocess_nodes([node], QueryBundle(question))
+    except ValueError as error:
+        if "zero sentences" in str(error):
+            return ""
+        raise
+    return left.get_content()

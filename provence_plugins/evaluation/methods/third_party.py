@@ -1,0 +1,140 @@
+"""Pruners that bring their own code: the package llmlingua, and the code that lies in an OpenProvence folder."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.errors import InvalidInputError, needs_extra
+from provence_plugins.evaluation.methods.method import Method, SplitPassage, one_by_one
+
+# What OpenProvence's `process` takes when none is given.
+OPEN_PROVENCE_THRESHOLD = 0.1
+
+FloatArray = npt.NDArray[np.float64]
+
+# Shares of words that LLMLingua-2 is asked to keep, one after another.
+_RATES = tuple(rate / 10 for rate in range(1, 10))
+
+# Characters after a word within which the next one stands.
+_NEARBY = 20
+
+# What parts words and labels in its answer; characters that no text holds.
+_WORD_END, _LABEL_START = "\x1e", "\x1f"
+
+
+def llmlingua2(folder: str | Path) -> Method:
+    """LLMLingua-2 (arXiv 2403.12968) through the package llmlingua, on the CPU; it does not read the question.
+
+    It deletes words at a given rate. A word's score is the share of the rates from 10 to 90 % at which it stays, a
+    sentence's the mean over its words; what a sentence without some of its words is still worth is not asked.
+
+    Args:
+        folder: A token classifier in the layout of Transformers. The package tells its tokenizers apart by name: the
+            folder's must hold "xlm-roberta-large" or "bert-base-multilingual-cased".
+
+    Raises:
+        MissingExtraError: The package llmlingua is not installed.
+        InvalidInputError: The folder cannot be used.
+    """
+    with needs_extra("eval-llmlingua"):
+        from llmlingua import PromptCompressor
+    try:
+        compressor = PromptCompressor(
+            str(folder), device_map="cpu", use_llmlingua2=True, model_config={"trust_remote_code": False}
+        )
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{folder} cannot be opened by LLMLingua-2: {error}.") from error
+
+    def kept_words(text: str, rate: float) -> list[tuple[str, bool]]:
+        answer = compressor.compress_prompt_llmlingua2(
+            [text], rate=rate, return_word_label=True, word_sep=_WORD_END, label_sep=_LABEL_START
+        )["fn_labeled_original_prompt"]
+        pairs = [word.split(_LABEL_START) for word in answer.split(_WORD_END) if word]
+        return [(word, label == "1") for word, label in pairs]
+
+    def score(passage: SplitPassage) -> PassageScores:
+        text = passage.example.passage.text
+        shares = np.zeros(len(passage.sentences))
+        for rate in _RATES if text.strip() else ():
+            shares += _share_of_words(passage, kept_words(text, rate)) / len(_RATES)
+        return PassageScores(0.0, shares.astype(np.float32))
+
+    return one_by_one(score)
+
+
+def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
+    """OpenProvence's own `process`, from the Python module in its folder, with our sentences.
+
+    Args:
+        folder: A model folder with its code.
+        trust_remote_code: Whether that code may run in this process; nothing works without.
+
+    Raises:
+        MissingExtraError: The packages torch and transformers are not installed.
+        InvalidInputError: The code may not run, or the folder cannot be used.
+    """
+    if not trust_remote_code:
+        raise InvalidInputError(
+            f"{folder} would run Python code that lies in it. Read it, then say --trust-remote-code; or use "
+            f"model:{folder}, which runs none."
+        )
+    with needs_extra("torch"):
+        from transformers import AutoModel
+    try:
+        model = AutoModel.from_pretrained(str(folder), trust_remote_code=True).train(False)
+    except Exception as error:  # what code of others raises is anybody's guess
+        raise InvalidInputError(
+            f"{folder} cannot be opened with its own code: {type(error).__name__}: {error}. It may need another "
+            "version of transformers, such as one before 5."
+        ) from error
+
+    def score(passage: SplitPassage) -> PassageScores:
+        # It leaves out blank sentences.
+        read = [bool(text.strip()) for text in passage.texts]
+        probabilities = np.zeros(len(read), dtype=np.float32)
+        if not any(read):
+            return PassageScores(0.0, probabilities)
+        title = passage.example.passage.title
+        result = model.process(
+            passage.example.question,
+            [[text for text in passage.texts if text.strip()]],
+            title=[title] if title else None,
+            zero_score_when_empty=False,
+            show_progress=False,
+            return_sentence_metrics=True,
+        )
+        # Those of the title come first.
+        probabilities[read] = result["sentence_probabilities"][0][-sum(read) :]
+        return PassageScores(float(result["reranking_score"][0] or 0.0), probabilities)
+
+    return one_by_one(score)
+
+
+def _share_of_words(passage: SplitPassage, words: Sequence[tuple[str, bool]]) -> FloatArray:
+    """Share of the words of each sentence that stay; 0 for one without words."""
+    ends = [sentence.end for sentence in passage.sentences]
+    kept, total = np.zeros(len(ends)), np.zeros(len(ends))
+    for place, stays in _find_words(passage.example.passage.text.lower(), words):
+        owner = min(int(np.searchsorted(ends, place, side="right")), len(ends) - 1)
+        total[owner] += 1
+        kept[owner] += stays
+    return kept / np.maximum(total, 1)
+
+
+def _find_words(text: str, words: Sequence[tuple[str, bool]]) -> Iterator[tuple[int, bool]]:
+    """The place of each word in a text in lower case, and whether it stays.
+
+    A tokenizer writes some words otherwise than the text, and they are passed over; the next one is looked for nearby
+    only, or a frequent word would be found where it stands next.
+    """
+    read = missed = 0
+    for word, stays in words:
+        place = text.find(word.lower(), read, read + len(word) + _NEARBY * (1 + missed))
+        if place < 0:
+            missed += 1
+        else:
+            yield place, stays
+            read, missed = place + len(word), 0

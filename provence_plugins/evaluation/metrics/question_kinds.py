@@ -1,0 +1,32 @@
+"""Kinds of questions, to see which ones a method fails."""
+
+import re
+
+import numpy as np
+
+from provence_plugins.evaluation.metrics.answers import ScoredExample
+
+_QUESTION_WORDS = {word: word for word in ("what", "which", "who", "when", "where", "why", "how")} | {
+    "whom": "who",
+    "whose": "who",
+}
+_YES_NO = re.compile(
+    r"\W*(am|is|are|was|were|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)\b"
+)
+
+
+def evidence_place(example: ScoredExample) -> str:
+    """Where in its passage the evidence lies: in the "first" or "last" sentence alone, or "between"."""
+    places = np.flatnonzero(example.alone.relevant)
+    if places[-1] == 0:
+        return "first"
+    return "last" if places[0] == example.own - 1 else "between"
+
+
+def question_word(example: ScoredExample) -> str:
+    """What is asked for: the first of who, what, how and the like, "yes/no", or "other" for claims."""
+    question = example.question.lower()
+    if _YES_NO.match(question):
+        return "yes/no"
+    words = re.findall(r"[a-z]+", question)
+    return next((_QUESTION_WORDS[word] for word in words if word in _QUESTION_WORDS), "other")

@@ -1,0 +1,163 @@
+"""The pictures of an evaluation."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from provence_plugins.errors import needs_extra
+from provence_plugins.evaluation.reporting.result_files import Figure
+from provence_plugins.evaluation.summary import Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ImageFormat = Literal["svg", "png"]
+Draw = Callable[[Sequence["Axes"], Sequence[Summary]], None]
+
+# Text stays text, and the same figures give the same file. Any: matplotlib types the keys one by one.
+_STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "provence", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+
+
+class _Picture(NamedTuple):
+    name: str
+    alt: str
+    summaries: Sequence[Summary]
+    draw: Draw
+    panels: int
+
+
+def require_matplotlib() -> None:
+    """Make sure that pictures can be drawn, before hours are spent on what they show.
+
+    Raises:
+        MissingExtraError: The package matplotlib is not installed.
+    """
+    with needs_extra("eval"):
+        import matplotlib  # noqa: F401
+
+
+def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: ImageFormat = "svg") -> list[Figure]:
+    """Draw every picture for which there are figures.
+
+    Args:
+        summaries: The methods.
+        folder: Where the files go; it must be there.
+        stem: How their names begin.
+        image: Kind of file.
+
+    Raises:
+        MissingExtraError: The package matplotlib is not installed.
+    """
+    require_matplotlib()
+    claims = [summary for summary in summaries if summary.reliability]
+    with_default = [summary for summary in summaries if summary.has_default] or summaries
+    found = [summary for summary in summaries if summary.needles]
+    shown = [summary for summary in summaries if summary.lengths]
+    pictures = [
+        _Picture("pareto", "Answers kept against text removed, for each method", summaries, _pareto, 1),
+        _Picture("reliability", "Share of relevant sentences against mean probability", claims, _reliability, 1),
+        _Picture("counts", "Sentences kept against relevant sentences", with_default, _counts, len(with_default)),
+        _Picture("needles", "Needles and sentences kept against the place of the needle", found, _needles, 2),
+        _Picture("lengths", "Answers kept and text removed against the length of the passage", shown, _lengths, 2),
+    ]
+    figures = []
+    for picture in pictures:
+        if picture.summaries:
+            figure = Figure(f"{stem}-{picture.name}.{image}", picture.alt)
+            _save(folder / figure.file, picture)
+            figures.append(figure)
+    return figures
+
+
+def _save(path: Path, picture: _Picture) -> None:
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure as Canvas
+
+    with rc_context(_STYLE):
+        width = 4.6 * picture.panels + (1.4 if picture.panels == 1 else 0)
+        canvas = Canvas(figsize=(width, 3.6), layout="constrained")
+        picture.draw(list(canvas.subplots(1, picture.panels, squeeze=False)[0]), picture.summaries)
+        # Without a date the same figures give the same file.
+        canvas.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def _pareto(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
+    [plot] = axes
+    for summary in summaries:
+        plot.plot(
+            [100 * point.removed for point in summary.curve],
+            [100 * point.kept for point in summary.curve],
+            marker=".",
+            label=summary.name,
+        )
+    plot.set(xlabel="text removed, %", ylabel="answers kept, %", ylim=(0, 102))
+    plot.legend()
+
+
+def _reliability(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
+    [plot] = axes
+    plot.plot([0, 1], [0, 1], color="grey", linestyle=":", label="calibrated")
+    for summary in summaries:
+        bins = summary.reliability
+        plot.plot([each.probability for each in bins], [each.relevant for each in bins], marker="o", label=summary.name)
+    plot.set(xlabel="mean probability of sentences", ylabel="share that is relevant", xlim=(0, 1), ylim=(0, 1))
+    plot.legend()
+
+
+def _counts(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
+    for plot, summary in zip(axes, summaries, strict=True):
+        counts = np.array(summary.counts, dtype=float)
+        filled = np.flatnonzero(counts.sum(axis=1))
+        shares = counts[: filled[-1] + 1]
+        shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1)
+        # Cells of equal size on whole numbers; a picture of pixels would not scale.
+        plot.pcolormesh(shares.T, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=0.5)
+        for relevant, row in enumerate(shares):
+            for kept, share in enumerate(row):
+                if share >= 0.005:
+                    color = "white" if share > 0.5 else "black"
+                    plot.text(
+                        relevant + 0.5, kept + 0.5, f"{share:.0%}", ha="center", va="center", fontsize=6, color=color
+                    )
+        plot.set(
+            title=summary.name,
+            xlabel="relevant sentences (0: unrelated passages)",
+            ylabel="sentences kept",
+            xticks=np.arange(len(shares)) + 0.5,
+            xticklabels=range(len(shares)),
+            yticks=np.arange(counts.shape[1]) + 0.5,
+            yticklabels=range(counts.shape[1]),
+        )
+        plot.grid(False)
+
+
+def _needles(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
+    left, right = axes
+    for number, summary in enumerate(summaries):
+        for size, line in ((1, "-"), (2, "--")):
+            rows = [row for row in summary.needles if row.size == size]
+            if not rows:
+                continue
+            places = [row.place for row in rows]
+            label = f"{summary.name}, {size} sentence{'s' if size > 1 else ''}"
+            color = f"C{number}"
+            left.plot(places, [100 * row.kept for row in rows], line, color=color, marker=".", label=label)
+            right.plot(places, [row.sentences for row in rows], line, color=color, marker=".")
+    left.set(xlabel="sentences before the needle", ylabel="needles kept, %", ylim=(0, 102))
+    right.set(xlabel="sentences before the needle", ylabel="sentences kept", ylim=(0, None))
+    left.legend(fontsize=7)
+
+
+def _lengths(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
+    left, right = axes
+    for summary in summaries:
+        lengths = [row.length for row in summary.lengths]
+        left.plot(lengths, [100 * row.kept for row in summary.lengths], marker=".", label=summary.name)
+        right.plot(lengths, [100 * row.removed for row in summary.lengths], marker=".")
+    left.set(ylabel="answers kept, %", ylim=(0, 102))
+    right.set(ylabel="text removed, %", ylim=(0, 102))
+    for plot in axes:
+        plot.tick_params(axis="x", rotation=30)
+    left.legend(fontsize=7)

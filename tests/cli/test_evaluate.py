@@ -1,0 +1,148 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from provence_plugins.cli.app import app
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.evaluation.methods.catalogue import METHODS
+from provence_plugins.evaluation.reporting.result_files import read_result
+
+FILLER = "There is nothing to see here at all. " * 20
+
+
+def records(source: str, count: int) -> list[dict[str, Any]]:
+    found = []
+    for number in range(count):
+        answer = f"The capital of country {number} is city {number}."
+        text = f"It is a country. {answer} {FILLER}"
+        start = text.index(answer)
+        question = f"What is the capital of country {number}?"
+        common = {"source": source, "question": question}
+        spans = [[start, start + len(answer)]]
+        found += [
+            {**common, "id": f"{source}{number}", "passage": text, "answer_spans": spans, "is_positive": True},
+            {**common, "id": f"{source}{number}#n0", "passage": FILLER, "is_positive": False},
+        ]
+    return found
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for source in ("books", "films", "multi_de_books"):
+        lines = [json.dumps(record) for record in records(source, 4)]
+        (tmp_path / f"{source}.jsonl").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)], catch_exceptions=True)
+
+
+def test_methods_are_judged_and_everything_is_written(data: Path, tiny_folder: Path) -> None:
+    methods = ("--method", "lead", "--method", "bm25", "--method", f"model:{tiny_folder}")
+    output = ("--output", data / "results", "--figures", data / "pictures", "--name", "english", "--title", "English")
+    done = run(data / "*.jsonl", "--exclude", "multi_??_*", *methods, *output, "--needles", 2, "--limit", 3)
+    assert done.exit_code == 0, done.output
+    result = read_result(data / "results" / "english.json")
+    assert done.stdout == result.to_markdown()
+    assert result.title == "English"
+    tables = {table.title: table for table in result.tables}
+    assert [row[0] for row in tables["Answers kept"].rows] == ["lead", "bm25", "model"]
+    assert [row[0] for row in tables["By source"].rows] == ["books", "films"]
+    assert tables["Answers kept"].note.startswith("6 questions")
+    assert {(row[0], row[1]) for row in tables["Differences"].rows} == {("model", "lead"), ("model", "bm25")}
+    pictures = sorted(path.name for path in (data / "pictures").iterdir())
+    assert pictures == sorted(figure.file for figure in result.figures)
+    assert len(pictures) == 5
+    assert "Traceback" not in done.stderr
+    assert "provence" in result.command
+
+
+def test_nothing_is_written_when_no_folder_is_named(data: Path) -> None:
+    before = sorted(data.iterdir())
+    done = run(data / "books.jsonl", "--method", "lead", "--method", "random", "--needles", 0)
+    assert done.exit_code == 0, done.output
+    assert sorted(data.iterdir()) == before
+    assert "Needles" not in done.stdout
+
+
+def test_the_shipped_model_is_judged_beside_simple_methods_when_none_is_named(data: Path) -> None:
+    done = run(data / "books.jsonl", "--limit", 1, "--needles", 0)
+    assert done.exit_code == 0, done.output
+    lines = [line.split(" | ")[0] for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert lines[2:5] == ["| lead", "| bm25", "| model"]
+
+
+def test_two_models_are_told_apart_and_compared(data: Path, tiny_folder: Path) -> None:
+    specs = ("model", f"model:{tiny_folder}")
+    done = run(data / "books.jsonl", "--method", specs[0], "--method", specs[1], "--against", "model", "--needles", 0)
+    assert done.exit_code == 0, done.output
+    assert f"| model | {specs[1]} | answers kept at 70 % removed |" in done.stdout
+
+
+def test_a_method_named_twice_is_judged_once(data: Path) -> None:
+    done = run(data / "books.jsonl", "--method", "lead", "--method", "lead", "--needles", 0, "--output", data)
+    assert done.exit_code == 0, done.output
+    kept, *_ = read_result(data / "quality.json").tables
+    assert [row[0] for row in kept.rows] == ["lead"]
+
+
+def test_the_methods_are_listed() -> None:
+    done = run("--methods")
+    assert done.exit_code == 0
+    assert [line.partition(":")[0].split("[")[0].split(" ")[0] for line in done.stdout.splitlines()] == list(METHODS)
+    assert "embeddings:FOLDER" in done.stdout
+    assert "model[:FOLDER]" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nowhere-*.jsonl"], "No file matches"),
+        (["books.jsonl", "--exclude", "books*"], "--exclude leaves none of 1 files"),
+        (["books.jsonl", "--method", "bm52"], "There is no method 'bm52'"),
+        (["books.jsonl", "--method", "lead", "--against", "model", "--needles", "0"], "called 'model'. They are lead"),
+        (["books.jsonl", "--method", "open-provence:folder"], "--trust-remote-code"),
+    ],
+)
+def test_what_cannot_be_done_is_explained(
+    data: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
+) -> None:
+    monkeypatch.chdir(data)
+    done = run(*arguments)
+    assert isinstance(done.exception, InvalidInputError)
+    assert complaint in str(done.exception)
+
+
+@pytest.mark.parametrize(("package", "options"), [("rank_bm25", []), ("matplotlib", ["--output", "results"])])
+def test_a_package_that_is_missing_is_named_before_anything_is_scored(
+    data: Path, package: str, options: list[str]
+) -> None:
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "import provence_plugins.evaluation.experiment as experiment\n"
+        "experiment.measure = None\n"  # nothing may come so far
+        f"sys.argv = {['provence', 'evaluate', 'books.jsonl', '--method', 'lead', '--method', 'bm25', *options]!r}\n"
+        "from provence_plugins.cli.app import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=data, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (f'provence: this needs {package}. Install it with: pip install "provence-plugins[eval]"\n')
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; sys.argv = ['provence', 'evaluate', '--help']\n"
+        "from provence_plugins.cli.app import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'numpy', 'onnxruntime', 'torch', 'matplotlib', 'tqdm'} & set(sys.modules)), "
+        "file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "--needles" in done.stdout
+    assert done.stderr == "[]\n"

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from provence_plugins.data.examples import Example
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.evaluation.methods.method import (
+    SplitPassage,
+    from_sentence_scores,
+    one_by_one,
+    pruner_method,
+    score_all,
+    sentence_by_sentence,
+    split,
+)
+from provence_plugins.model.checkpoint import Checkpoint
+from provence_plugins.types import Passage
+
+TEXT = "Paris is old. Cheese is good! The river is long?"
+
+
+def passages(*texts: str) -> list[SplitPassage]:
+    examples = [Example("q", "s", "Is cheese good?", Passage(text, "Food"), (), True) for text in texts]
+    return list(split(examples, "sentencex"))
+
+
+def test_sentences_of_a_split_passage_tile_it() -> None:
+    [passage] = passages(TEXT)
+    assert "".join(passage.texts) == TEXT
+    assert passage.lengths == [len(text) for text in passage.texts] == [14, 16, 18]
+
+
+def test_all_passages_are_scored_in_order_some_at_a_time() -> None:
+    sizes = []
+
+    def length(some: list[SplitPassage]) -> list[PassageScores]:
+        sizes.append(len(some))
+        return [PassageScores(float(len(passage.example.passage.text)), np.zeros(1)) for passage in some]
+
+    given = passages(*("x" * number for number in range(1, 151)))
+    assert [scores.relevance for _, scores in score_all(length, iter(given))] == list(range(1, 151))
+    assert sizes == [64, 64, 22]
+
+
+def test_a_method_that_forgets_a_passage_is_found_out() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        list(score_all(lambda some: [], passages(TEXT)))
+
+
+def test_scores_in_a_row_go_back_to_their_passages() -> None:
+    first, empty, last = from_sentence_scores(passages("One. Two.", "", "Three."), [0.1, -0.2, -0.7])
+    assert first.probabilities.tolist() == pytest.approx([0.1, -0.2])
+    assert (first.relevance, empty.relevance, last.relevance) == pytest.approx((0.1, 0.0, -0.7))
+    assert len(empty.probabilities) == 0
+
+
+def test_sentence_by_sentence_every_sentence_is_a_passage_of_its_own() -> None:
+    seen = []
+
+    @one_by_one
+    def notes(passage: SplitPassage) -> PassageScores:
+        seen.append((passage.example.passage, passage.texts))
+        return PassageScores(float(len(passage.example.passage.text)), np.zeros(1))
+
+    [scores] = sentence_by_sentence(notes)(passages(TEXT))
+    assert seen[1] == (Passage("Cheese is good! ", "Food"), ["Cheese is good! "])
+    assert scores.probabilities.tolist() == [14, 16, 18]
+    assert scores.relevance == 18
+
+
+def test_a_pruner_scores_as_it_prunes(tiny_checkpoint: Checkpoint) -> None:
+    with Pruner(tiny_checkpoint.folder, backend="onnx", dtype="float32") as pruner:
+        given = passages(TEXT, " ", TEXT * 3)
+        found = pruner_method(pruner)(given)
+        for passage, scores in zip(given, found, strict=True):
+            result = pruner.prune(passage.example.question, [passage.example.passage])
+            [pruned] = (*result.passages, *result.dropped)
+            assert scores.relevance == pytest.approx(pruned.relevance, abs=1e-5)
+            assert scores.probabilities.tolist() == pytest.approx(
+                [sentence.probability for sentence in pruned.sentences], abs=1e-5
+            )
