@@ -6,17 +6,11 @@ from html import escape
 from itertools import groupby
 
 from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
+from provence_plugins.text.visible import show_controls, show_on_one_line
 
 # Opacity instead of colours: the fragment takes those of its page, light or dark.
 _TEXT_STYLE = "white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.3em 0 0.8em 1.1em; line-height: 1.5"
 _REMOVED_STYLE = "opacity: 0.5"
-
-# A passage must not be able to steer the terminal: escape sequences start with ESC or with a C1 control character.
-_VISIBLE_CONTROLS = (
-    {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}
-    | {0x7F: "\N{SYMBOL FOR DELETE}"}
-    | dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +48,11 @@ def render_terminal(
         color: Removed text is dim and struck through with ANSI codes; without, it stands in `[-…-]`.
     """
     marks = _ANSI if color else _PLAIN
-    lines = [_wrapped(_one_line(query), marks.header), _summary(passages, dropped)]
+    lines = [_wrapped(show_on_one_line(query), marks.header), _summary(passages, dropped)]
     for passage in passages:
-        lines += ["", _wrapped(_one_line(_header(passage)), marks.header), _passage_terminal(passage, marks)]
+        lines += ["", _wrapped(show_on_one_line(_header(passage)), marks.header), _passage_terminal(passage, marks)]
     if dropped:
-        lines += ["", *(f"{_one_line(_header(passage))} · dropped" for passage in dropped)]
+        lines += ["", *(f"{show_on_one_line(_header(passage))} · dropped" for passage in dropped)]
     return "\n".join(lines) + "\n"
 
 
@@ -100,7 +94,7 @@ def _passage_terminal(passage: PrunedPassage, marks: _Marks) -> str:
 
 
 def _run_terminal(run: Sequence[ScoredSentence], text: str, kept: bool, marks: _Marks) -> str:
-    shown = _visible(text[run[0].start : run[-1].end])
+    shown = show_controls(text[run[0].start : run[-1].end])
     if kept:
         return shown
     # Line by line, because pagers forget colours at the end of a line.
@@ -109,11 +103,3 @@ def _run_terminal(run: Sequence[ScoredSentence], text: str, kept: bool, marks: _
 
 def _wrapped(text: str, marks: tuple[str, str]) -> str:
     return f"{marks[0]}{text}{marks[1]}"
-
-
-def _one_line(text: str) -> str:
-    return _visible(" ".join(text.split()))
-
-
-def _visible(text: str) -> str:
-    return text.replace("\r\n", "\n").translate(_VISIBLE_CONTROLS)

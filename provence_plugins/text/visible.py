@@ -1,0 +1,18 @@
+"""Make control characters visible, so that a text from outside cannot steer a terminal or forge lines of a log."""
+
+# Escape sequences start with ESC or with a C1 control character.
+_VISIBLE_CONTROLS = (
+    {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}
+    | {0x7F: "\N{SYMBOL FOR DELETE}"}
+    | dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}")
+)
+
+
+def show_controls(text: str) -> str:
+    """Replace control characters by visible signs; line ends and tabs stay."""
+    return text.replace("\r\n", "\n").translate(_VISIBLE_CONTROLS)
+
+
+def show_on_one_line(text: str) -> str:
+    """Replace control characters by visible signs, and every run of white space by one space."""
+    return show_controls(" ".join(text.split()))

@@ -1,0 +1,16 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provence_plugins.text.visible import show_controls, show_on_one_line
+
+
+@given(st.text())
+def test_no_control_character_but_line_ends_and_tabs_is_left(text: str) -> None:
+    shown = show_controls(text)
+    assert not [char for char in shown if (char < " " and char not in "\n\t") or "\x7f" <= char < "\xa0"]
+    assert "\n" not in show_on_one_line(text)
+
+
+def test_an_escape_sequence_is_shown_and_not_sent() -> None:
+    assert show_controls("a\x1b[31mred\r\nnext\tcolumn\x9b") == "a␛[31mred\nnext\tcolumn\N{REPLACEMENT CHARACTER}"
+    assert show_on_one_line("  MIT\n\x07licence ") == "MIT ␇licence"
