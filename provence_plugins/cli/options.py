@@ -49,6 +49,9 @@ class PolicyOptions:
     ] = None
     max_tokens: Annotated[int | None, typer.Option(help="Budget of tokens over all passages of a question.")] = None
     top_n: Annotated[int | None, typer.Option(help="How many of the most relevant passages stay.")] = None
+    min_relevance: Annotated[
+        float | None, typer.Option(help="Drop passages whose relevance is below this, 0 to 1.")
+    ] = None
     order: Annotated[Order, typer.Option(help="Order of the passages that stay.")] = "input"
     when_empty: Annotated[WhenEmpty, typer.Option(help="What becomes of a passage of which nothing passes.")] = "drop"
     min_sentences: Annotated[int, typer.Option(help="Fewest sentences of a passage that keeps any.")] = 1

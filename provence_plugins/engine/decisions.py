@@ -29,7 +29,9 @@ def decide(
     threshold = policy.threshold_or(default_threshold)
     passages = sorted(passages, key=lambda passage: passage.index)
     wanted = [_wanted_sentences(passage.sentences, threshold, policy) for passage in passages]
-    wanted = _of_most_relevant(passages, wanted, policy.top_n)
+    if policy.when_empty == "keep_one":
+        wanted = _with_one(passages, wanted, policy)
+    wanted = _of_most_relevant(passages, wanted, policy)
     kept = _fit_budget(passages, wanted, policy)
     decided = [_with_kept(passage, numbers) for passage, numbers in zip(passages, kept, strict=True)]
     remaining = [passage for passage in decided if _remains(passage)]
@@ -46,19 +48,40 @@ def _wanted_sentences(sentences: Sequence[ScoredSentence], threshold: float, pol
     is_blank = not any(sentence.tokens for sentence in sentences)
     if is_blank or (not passing and policy.when_empty == "keep_all"):
         return numbers
-    if not passing and policy.when_empty == "drop":
+    if not passing and policy.when_empty != "keep_best":
         return ()
-    best = heapq.nlargest(policy.min_sentences, numbers, key=lambda number: sentences[number].probability)
-    return passing.union(best)
+    return passing.union(_best_sentences(sentences, policy))
+
+
+def _best_sentences(sentences: Sequence[ScoredSentence], policy: PruningPolicy) -> list[int]:
+    """Return the numbers of the `min_sentences` most probable sentences."""
+    return heapq.nlargest(policy.min_sentences, range(len(sentences)), key=lambda number: sentences[number].probability)
+
+
+def _with_one(
+    passages: Sequence[PrunedPassage], wanted: Sequence[Collection[int]], policy: PruningPolicy
+) -> list[Collection[int]]:
+    """Let the most relevant passage want its best sentences where no passage with text wants any."""
+    chosen = list(wanted)
+    rows = [row for row, passage in enumerate(passages) if passage.tokens_before]
+    if rows and not any(wanted[row] for row in rows):
+        best = max(rows, key=lambda row: passages[row].relevance)
+        chosen[best] = _best_sentences(passages[best].sentences, policy)
+    return chosen
 
 
 def _of_most_relevant(
-    passages: Sequence[PrunedPassage], wanted: Sequence[Collection[int]], top_n: int | None
+    passages: Sequence[PrunedPassage], wanted: Sequence[Collection[int]], policy: PruningPolicy
 ) -> list[Collection[int]]:
-    """Take the wishes away from all but the `top_n` most relevant passages that have some; blank ones keep theirs."""
+    """Take the wishes away from all but the `top_n` most relevant passages; blank passages keep theirs.
+
+    Only passages that want something and are relevant enough count among the `top_n`.
+    """
     competing = [row for row, passage in enumerate(passages) if wanted[row] and passage.tokens_before]
-    competing.sort(key=lambda row: passages[row].relevance, reverse=True)
-    losing = set() if top_n is None else set(competing[top_n:])
+    least = -math.inf if policy.min_relevance is None else policy.min_relevance
+    winning = [row for row in competing if passages[row].relevance >= least]
+    winning.sort(key=lambda row: passages[row].relevance, reverse=True)
+    losing = set(competing).difference(winning[: policy.top_n])
     return [() if row in losing else numbers for row, numbers in enumerate(wanted)]
 
 

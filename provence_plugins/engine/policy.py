@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from provence_plugins.errors import InvalidInputError
 
-WhenEmpty = Literal["drop", "keep_best", "keep_all"]
+WhenEmpty = Literal["drop", "keep_one", "keep_best", "keep_all"]
 Order = Literal["input", "relevance"]
 
 _CHOICES = {"when_empty": get_args(WhenEmpty), "order": get_args(Order)}
@@ -29,9 +29,11 @@ class PruningPolicy:
         keep_headings: A sentence pulls in the one it stands under (the heading of a section, the header of a table),
             and that one the next, up to the top.
         min_sentences: A passage that keeps anything keeps at least this many of its most probable sentences.
-        when_empty: What becomes of a passage of which no sentence passes: it is dropped, keeps its `min_sentences`
-            best, or keeps everything.
+        when_empty: What to do with a passage when none of its sentences reaches the threshold. "drop" drops it;
+            "keep_best" keeps its `min_sentences` best sentences; "keep_all" keeps all of it. "keep_one" drops it too,
+            but where that would leave nothing at all, the most relevant passage keeps its `min_sentences` best.
         order: Order of the passages that remain: as they were given, or the most relevant first.
+        min_relevance: A passage below this relevance is dropped, whatever its sentences. None drops none.
     """
 
     threshold: float | None = None
@@ -42,10 +44,13 @@ class PruningPolicy:
     min_sentences: int = 1
     when_empty: WhenEmpty = "drop"
     order: Order = "input"
+    min_relevance: float | None = None
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
-            _check_threshold(self.threshold)
+            _check_share("threshold", self.threshold, otherwise=", or None for the checkpoint's own")
+        if self.min_relevance is not None:
+            _check_share("min_relevance", self.min_relevance, otherwise=", or None to drop none")
         if self.top_n is not None:
             _check_count("top_n", self.top_n, least=1, otherwise=", or None to let all passages stay")
         if self.max_tokens is not None:
@@ -61,11 +66,9 @@ class PruningPolicy:
         return default if self.threshold is None else self.threshold
 
 
-def _check_threshold(value: object) -> None:
+def _check_share(name: str, value: object, *, otherwise: str = "") -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:  # NaN fails as well
-        raise InvalidInputError(
-            f"threshold must be a number from 0 to 1, or None for the checkpoint's own; got {_shown(value)}."
-        )
+        raise InvalidInputError(f"{name} must be a number from 0 to 1{otherwise}; got {_shown(value)}.")
 
 
 def _check_count(name: str, value: object, *, least: int, otherwise: str = "") -> None:

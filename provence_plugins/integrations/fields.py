@@ -116,6 +116,7 @@ class PruningFields(EngineFields):
     min_sentences: int = 1
     when_empty: WhenEmpty = "drop"
     order: Order = "input"
+    min_relevance: float | None = None
     title_key: str | None = "title"
     metadata_key: str | None = Field(default=METADATA_KEY, min_length=1)
     on_error: OnError = "raise"
@@ -137,6 +138,7 @@ class PruningFields(EngineFields):
             min_sentences=self.min_sentences,
             when_empty=self.when_empty,
             order=self.order,
+            min_relevance=self.min_relevance,
         )
 
     def title_of(self, metadata: Mapping[str, object]) -> str | None:

@@ -69,7 +69,18 @@ class TestWhenNothingPasses:
     def test_all_of_it_stays_on_request(self) -> None:
         assert remaining(scored(0.1, 0.3, 0.2), when_empty="keep_all") == {0: [0, 1, 2]}
 
-    @pytest.mark.parametrize("when_empty", ["drop", "keep_best", "keep_all"])
+    def test_the_most_relevant_passage_keeps_its_best_sentences_where_nothing_else_is_kept(self) -> None:
+        passages = [scored(0.4, index=0, relevance=0.1), scored(0.1, 0.3, 0.2, index=1, relevance=0.9)]
+        assert remaining(*passages, when_empty="keep_one") == {1: [1]}
+        assert remaining(*passages, when_empty="keep_one", min_sentences=2) == {1: [1, 2]}
+        assert remaining(*passages, scored(0.9, index=2, relevance=0.0), when_empty="keep_one") == {2: [0]}
+
+    def test_a_blank_passage_does_not_count_as_something_that_is_kept(self) -> None:
+        blank = scored(0.0, index=1, relevance=1.0, tokens=0)
+        assert remaining(scored(0.1), blank, when_empty="keep_one") == {0: [0], 1: [0]}
+        assert remaining(blank, when_empty="keep_one") == {1: [0]}
+
+    @pytest.mark.parametrize("when_empty", ["drop", "keep_one", "keep_best", "keep_all"])
     def test_other_passages_are_pruned_as_ever(self, when_empty: str) -> None:
         assert remaining(scored(0.1), scored(0.9, 0.1, index=1), when_empty=when_empty)[1] == [0]
 
@@ -191,6 +202,24 @@ class TestTopN:
         assert list(remaining(*self.passages, top_n=1, max_tokens=10)) == [2]
 
 
+class TestMinRelevance:
+    passages = TestTopN.passages
+
+    def test_a_passage_below_it_is_dropped_whatever_its_sentences(self) -> None:
+        assert list(remaining(*self.passages, min_relevance=0.3)) == [2, 3]
+        assert remaining(*self.passages, min_relevance=1.0) == {}
+
+    def test_the_top_n_are_chosen_among_those_that_are_relevant_enough(self) -> None:
+        assert list(remaining(*self.passages, min_relevance=0.2, top_n=3)) == [2, 3]
+
+    def test_it_wins_over_when_empty(self) -> None:
+        assert remaining(scored(0.1, relevance=0.2), when_empty="keep_one", min_relevance=0.3) == {}
+        assert remaining(scored(0.1, relevance=0.2), when_empty="keep_all", min_relevance=0.3) == {}
+
+    def test_a_blank_passage_passes_through(self) -> None:
+        assert remaining(scored(0.0, relevance=0.0, tokens=0), min_relevance=1.0) == {0: [0]}
+
+
 class TestBlankPassages:
     blank = scored(0.0, index=7, relevance=-1.0, tokens=0)
     empty = PrunedPassage(8, Passage(""), 0.0, ())
@@ -247,8 +276,9 @@ policies = st.builds(
     keep_title=st.booleans(),
     keep_headings=st.booleans(),
     min_sentences=st.integers(1, 3),
-    when_empty=st.sampled_from(["drop", "keep_best", "keep_all"]),
+    when_empty=st.sampled_from(["drop", "keep_one", "keep_best", "keep_all"]),
     order=st.sampled_from(["input", "relevance"]),
+    min_relevance=st.none() | probabilities,
 )
 
 

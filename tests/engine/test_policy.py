@@ -20,6 +20,7 @@ def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_l
         "min_sentences": 1,
         "when_empty": "drop",
         "order": "input",
+        "min_relevance": None,
     }
 
 
@@ -47,6 +48,9 @@ def test_a_policy_cannot_be_changed(field: str) -> None:
         {"threshold": 1.01},
         {"threshold": "0.5"},
         {"threshold": True},
+        {"min_relevance": math.nan},
+        {"min_relevance": 1.5},
+        {"min_relevance": "0.5"},
         {"top_n": 0},
         {"top_n": 1.0},
         {"top_n": True},
@@ -76,7 +80,10 @@ def test_a_value_without_meaning_is_refused_with_its_name_and_what_was_given(wro
 
 @pytest.mark.parametrize(
     ("wrong", "choices"),
-    [({"when_empty": "keep"}, "'drop', 'keep_best', 'keep_all'"), ({"order": "best"}, "'input', 'relevance'")],
+    [
+        ({"when_empty": "keep"}, "'drop', 'keep_one', 'keep_best', 'keep_all'"),
+        ({"order": "best"}, "'input', 'relevance'"),
+    ],
     ids=["when_empty", "order"],
 )
 def test_an_unknown_choice_is_answered_with_the_choices(wrong: dict[str, Any], choices: str) -> None:

@@ -116,7 +116,7 @@ policies = st.fixed_dictionaries(
         "keep_title": st.booleans(),
         "keep_headings": st.booleans(),
         "min_sentences": st.integers(1, 3),
-        "when_empty": st.sampled_from(["drop", "keep_best", "keep_all"]),
+        "when_empty": st.sampled_from(["drop", "keep_one", "keep_best", "keep_all"]),
         "order": st.sampled_from(["input", "relevance"]),
     },
 )
