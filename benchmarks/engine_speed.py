@@ -108,7 +108,7 @@ def stages(setting: Setting) -> Table:
 def _time_stages(setting: Setting, request: Request) -> dict[str, list[float]]:
     planner, splitter, encoder = setting.planner, setting.checkpoint.splitter, setting.checkpoint.encoder
     texts = [passage.text for passage in request.passages]
-    pieces = [text[s.start : s.end] for text in texts for s in split_sentences(text, splitter)]
+    pieces = [s.of(text) for text in texts for s in split_sentences(text, splitter)]
     timed = TimedBackend(setting.backend)
     forward: list[float] = []
     with setting.pruner(timed) as pruner:
@@ -132,7 +132,7 @@ def preparation(setting: Setting) -> Table:
     """How much text is split and tokenised in a second of one processor."""
     document = setting.source.document(setting.scaled(2_000_000))
     splitter = setting.checkpoint.splitter
-    pieces = [document.text[s.start : s.end] for s in split_sentences(document.text, splitter)]
+    pieces = [s.of(document.text) for s in split_sentences(document.text, splitter)]
     runs = {
         "splitting": lambda: split_sentences(document.text, splitter),
         "tokenising": lambda: setting.checkpoint.encoder.encode(pieces),

@@ -1,54 +1,127 @@
 """The nouns that every layer shares."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import InitVar, dataclass
+from itertools import pairwise
+from typing import Literal, Self
 
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.errors import InvalidInputError, SplitterError
 
 Kind = Literal["sentence", "heading", "code", "table_header", "table_row", "list_item", "quote"]
-"""What a sentence is in the structure of its text; running prose is "sentence"."""
+"""The role of a sentence in the structure of its text; running prose is "sentence"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A half-open range of characters, counted in code points."""
+    """A half-open range of characters, counted in code points.
+
+    Attributes:
+        start: First character.
+        end: One past the last character.
+    """
 
     start: int
     end: int
 
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.end:
-            raise InvalidInputError(f"A span needs 0 <= start <= end, got start={self.start}, end={self.end}.")
+            raise InvalidInputError(
+                f"{type(self).__name__} must satisfy 0 <= start <= end, got start={self.start}, end={self.end}."
+            )
 
     def of(self, text: str) -> str:
-        """The characters of `text` that this span covers."""
+        """Return the characters of `text` that this span covers."""
         return text[self.start : self.end]
+
+    def overlaps(self, other: "Span") -> bool:
+        """Return whether the two spans share at least one character."""
+        return self.start < other.end and other.start < self.end
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    """One unit that is kept or removed as a whole, with its place in the text.
+class Sentence(Span):
+    """One unit of text that is kept or removed as a whole.
 
     Attributes:
         start: First character.
         end: One past the last character; white space after a sentence belongs to it.
         kind: Its role in the structure of the text.
-        heading: Number of the sentence that this one stands under: the header of a table row, otherwise the
-            nearest heading above. None when there is none. Always smaller than the sentence's own number.
-        read: The part of it that the model reads, where that is not all: some published models do not see the blank
-            lines around a sentence. None for all of it.
+        heading: Number of the sentence that this one stands under: the header of a table row, otherwise the nearest
+            heading above. None if there is none. Always smaller than the sentence's own number.
+        model_span: The part of the sentence that the model reads, if it does not read all of it: some published models
+            do not see the blank lines around a sentence. None for the whole sentence.
     """
 
-    start: int
-    end: int
     kind: Kind = "sentence"
     heading: int | None = None
-    read: Span | None = None
+    model_span: Span | None = None
 
-    def text_of(self, text: str) -> str:
-        """What the model reads of this sentence, cut from its text."""
-        return text[self.start : self.end] if self.read is None else self.read.of(text)
+    def __post_init__(self) -> None:
+        Span.__post_init__(self)  # super() without arguments does not work in a dataclass with slots
+        read = self.model_span
+        if read is not None and not self.start <= read.start <= read.end <= self.end:
+            raise InvalidInputError(f"model_span must lie inside its sentence, {self.start} to {self.end}; got {read}.")
+
+    def model_text(self, text: str) -> str:
+        """Return what the model reads of this sentence.
+
+        Args:
+            text: The whole text that the sentence belongs to.
+        """
+        span = self if self.model_span is None else self.model_span
+        return span.of(text)
+
+    @classmethod
+    def tile(cls, text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Self]:
+        """Turn spans of a text into sentences that cover it without gaps.
+
+        Args:
+            text: The text.
+            spans: Spans or pairs of start and end, in order and without overlap. Characters between two spans go to the
+                sentence of the first one, characters in front of all spans to the first sentence. Blank spans are
+                ignored.
+
+        Returns:
+            One sentence for each span; a single one if there are no spans; none if the text is empty.
+
+        Raises:
+            SplitterError: Spans are out of order, overlap or reach beyond the text.
+        """
+        starts = [span.start for span in check_spans(text, spans)]
+        bounds = pairwise([0, *starts[1:], len(text)]) if starts else ()
+        return [cls(start, end) for start, end in bounds]
+
+
+def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span]:
+    """Return spans of a text once they are checked, without the blank ones.
+
+    Returns:
+        At least one span, unless the text is empty.
+
+    Raises:
+        SplitterError: Spans are out of order, overlap or reach beyond the text.
+    """
+    found: list[Span] = []
+    before = 0
+    for span in spans:
+        try:
+            start, end = (span.start, span.end) if isinstance(span, Span) else span
+            fits = before <= start <= end <= len(text)
+            blank = start == end or text[start:end].isspace()
+        except (TypeError, ValueError) as error:
+            raise SplitterError(f"A sentence must be a Span or a pair of integers, got {span!r}.") from error
+        if not fits:
+            raise SplitterError(
+                f"Spans of sentences must be in order, must not overlap and must lie inside the text (0 to "
+                f"{len(text)}); got {span!r} after a span that ends at {before}."
+            )
+        if not blank:
+            found.append(Span(start, end))
+        before = end
+    if not found and text:
+        return [Span(0, len(text))]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +129,64 @@ class Passage:
     """A text to prune.
 
     Attributes:
-        text: The text itself; everything that comes out is cut from it, character for character.
+        text: The text itself; all output is cut from it, character for character.
         title: Title of the page that the text comes from. The model reads it as context; it is never part of the
             pruned text.
-        spans: Sentences, when the caller has already split the text: ordered, not overlapping. Characters between
-            two spans go with the span before them. `Sentence`s do as well; they must tile the text, and keep their
-            kinds and headings. None lets the pruner's splitter decide.
+        sentences: Sentences, if the caller has already split the text. Each starts where the one before ends, the first
+            at 0, and the last ends with the text; `Sentence.tile` makes such a list from spans. None leaves splitting
+            to the pruner.
+        spans: Deprecated; use `sentences=Sentence.tile(text, spans)`.
     """
 
     text: str
     title: str | None = None
-    spans: Sequence[Span] | Sequence[Sentence] | None = None
+    sentences: Sequence[Sentence] | None = None
+    spans: InitVar[Sequence[Span] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, spans: Sequence[Span] | None) -> None:
         if not isinstance(self.text, str):
             raise InvalidInputError(
-                f"A passage's text must be a string, got {type(self.text).__name__}. Pass the text itself, not an "
-                f"object that holds it."
+                f"The text of a Passage must be a string, got {type(self.text).__name__}. Pass the text itself, not an "
+                f"object that contains it."
             )
         if self.title is not None and not isinstance(self.title, str):
-            raise InvalidInputError(f"A passage's title must be a string or None, got {type(self.title).__name__}.")
-        if self.spans is not None:
-            object.__setattr__(self, "spans", tuple(self.spans))  # hashable, and safe from later changes to a list
+            raise InvalidInputError(
+                f"The title of a Passage must be a string or None, got {type(self.title).__name__}."
+            )
+        sentences = self.sentences
+        if spans is not None:
+            warnings.warn(
+                "Passage(spans=...) is deprecated. Use Passage(text, sentences=Sentence.tile(text, spans)).",
+                DeprecationWarning,
+                stacklevel=3,
+            )
+            sentences = Sentence.tile(self.text, spans)
+        if sentences is not None:
+            # A tuple can be hashed, and does not change with the caller's list.
+            object.__setattr__(self, "sentences", _check_tiling(self.text, tuple(sentences)))
+
+
+def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence, ...]:
+    end = 0
+    for number, sentence in enumerate(sentences):
+        if not isinstance(sentence, Sentence):
+            raise InvalidInputError(
+                f"`sentences` must hold Sentence objects, got {type(sentence).__name__}. Use "
+                f"Sentence.tile(text, spans) to make them from spans."
+            )
+        if sentence.start != end:
+            raise InvalidInputError(
+                f"`sentences` must cover the text without gaps: sentence {number} must start at {end}, where the one "
+                f"before it ends, but starts at {sentence.start}. Use Sentence.tile(text, spans) if there are gaps."
+            )
+        if sentence.heading is not None and not 0 <= sentence.heading < number:
+            raise InvalidInputError(
+                f"The heading of sentence {number} must be the number of a sentence before it, got {sentence.heading}."
+            )
+        end = sentence.end
+    if end != len(text):
+        raise InvalidInputError(
+            f"`sentences` must cover the text without gaps: the last one must end at {len(text)}, where the text ends, "
+            f"but ends at {end}. Use Sentence.tile(text, spans) if there are gaps."
+        )
+    return sentences

@@ -29,19 +29,19 @@ class Part:
     @property
     def passage(self) -> Passage:
         """Title and context as the engine takes them."""
-        return Passage(self.title + self.text, spans=self.sentences)
+        return Passage(self.title + self.text, sentences=self.sentences)
 
     @property
     def texts(self) -> list[str]:
         """The sentences; an empty context is one empty sentence."""
         whole = self.title + self.text
-        return [sentence.text_of(whole) for sentence in self.sentences] or [""]
+        return [sentence.model_text(whole) for sentence in self.sentences] or [""]
 
     @property
     def slices(self) -> list[str]:
         """The sentences with the white space behind them, whether the model reads it or not."""
         whole = self.title + self.text
-        return [whole[sentence.start : sentence.end] for sentence in self.sentences] or [""]
+        return [sentence.of(whole) for sentence in self.sentences] or [""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def cut(text: str, spans: Iterable[tuple[int, int]], title: str, *, strip: bool)
         ranges = [_stripped(whole, span) for span in ranges]
     ranges = [(start, end) for start, end in ranges if start < end]
     bounds = pairwise([0, *(start for start, _ in ranges[1:]), len(whole)])
-    sentences = (Sentence(*bound, read=Span(*span)) for bound, span in zip(bounds, ranges, strict=bool(ranges)))
+    sentences = (Sentence(*bound, model_span=Span(*span)) for bound, span in zip(bounds, ranges, strict=bool(ranges)))
     return Part(text, title, tuple(sentences))
 
 

@@ -58,10 +58,7 @@ class Example:
 
 def label_sentences(example: Example, sentences: Sequence[Sentence]) -> list[bool]:
     """Mark the sentences that overlap an answer or evidence span."""
-    return [
-        any(span.start < sentence.end and sentence.start < span.end for span in example.evidence)
-        for sentence in sentences
-    ]
+    return [any(span.overlaps(sentence) for span in example.evidence) for sentence in sentences]
 
 
 def read_examples(path: Path) -> Iterator[Example]:

@@ -114,4 +114,4 @@ def choose_threshold(
 
 
 def _touches(sentence: ScoredSentence, evidence: Sequence[Span]) -> bool:
-    return any(span.start < sentence.end and sentence.start < span.end for span in evidence)
+    return any(span.overlaps(sentence) for span in evidence)

@@ -6,22 +6,19 @@ from provence_plugins.types import Kind, Passage, Span
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredSentence:
-    """One sentence, how surely it should stay, and whether it does.
+class ScoredSentence(Span):
+    """A sentence with its probability, and whether it is kept.
 
     Attributes:
         start: First character in the passage.
         end: One past the last character.
-        probability: How surely the sentence should stay.
-        kept: Whether it stays.
+        probability: Probability that the sentence helps to answer the query.
+        kept: Whether it is kept.
         kind: Its role in the structure of the text.
-        tokens: How many tokens it has for the model.
-        heading: Number of the sentence that this one stands under, always smaller than its own; None when there is
-            none.
+        tokens: Its length in tokens of the model.
+        heading: Number of the sentence that this one stands under, always smaller than its own; None if there is none.
     """
 
-    start: int
-    end: int
     probability: float
     kept: bool
     kind: Kind

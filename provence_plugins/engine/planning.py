@@ -68,7 +68,7 @@ class Planner:
 
         Raises:
             QueryTooLongError: The query leaves no room for text.
-            SplitterError: The splitter, or a passage's own spans, cannot be used.
+            SplitterError: The splitter returned invalid spans.
         """
         check_query(query)
         keys = [_what_is_read(passage) for passage in passages]
@@ -78,7 +78,7 @@ class Planner:
 
     def _plan_distinct(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
         sentences = [
-            split_sentences(passage.text, self.splitter if passage.spans is None else passage.spans)
+            split_sentences(passage.text, self.splitter) if passage.sentences is None else passage.sentences
             for passage in passages
         ]
         reading = self.format.reading
@@ -135,7 +135,7 @@ def _title_text(passage: Passage, reading: Reading) -> str:
 
 def _texts_read(text: str, sentences: Sequence[Sentence], reading: Reading, *, follows: bool) -> list[str]:
     """What the model reads of each sentence; `follows` tells whether a title stands in front of the first one."""
-    texts = [sentence.text_of(text) for sentence in sentences]
+    texts = [sentence.model_text(text) for sentence in sentences]
     if not reading.spaced:
         return texts
     # White space in front of the very first sentence is kept, as Punkt keeps it.
@@ -144,8 +144,7 @@ def _texts_read(text: str, sentences: Sequence[Sentence], reading: Reading, *, f
 
 
 def _what_is_read(passage: Passage) -> Hashable:
-    # Spans of the caller's own may be of any kind; a passage that has them is equal to itself only.
-    return (passage.text, passage.title) if passage.spans is None else id(passage)
+    return passage.text, passage.title, passage.sentences
 
 
 def check_query(query: str) -> None:

@@ -85,7 +85,7 @@ def _passage_html(passage: PrunedPassage, *, folded: bool) -> str:
 def _sentence_html(sentence: ScoredSentence, text: str) -> str:
     tag, style = ("span", "") if sentence.kept else ("del", f' style="{_REMOVED_STYLE}"')
     hint = f"{sentence.probability:.3f} · {sentence.kind} · {sentence.tokens} tokens"
-    return f'<{tag} title="{escape(hint)}"{style}>{escape(text[sentence.start : sentence.end])}</{tag}>'
+    return f'<{tag} title="{escape(hint)}"{style}>{escape(sentence.of(text))}</{tag}>'
 
 
 def _passage_terminal(passage: PrunedPassage, marks: _Marks) -> str:

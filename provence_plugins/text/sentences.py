@@ -1,18 +1,19 @@
 """Text to sentences that tile it: each starts where the one before ends, and nothing is left out."""
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Literal
 
 import sentencex
 
-from provence_plugins.errors import InvalidInputError, SplitterError
+from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.blocks import Block, split_blocks
 from provence_plugins.text.open_provence import open_provence_spans
 from provence_plugins.text.punkt import punkt_spans
-from provence_plugins.types import Sentence, Span
+from provence_plugins.types import Sentence, Span, check_spans
 
 SentenceSplitter = Callable[[str], Iterable[Span | tuple[int, int]]]
 """Finds the sentences of a text: ordered, not overlapping; what lies between two goes with the first."""
@@ -41,12 +42,12 @@ class Splitter:
         find: Finds the sentences.
         blocks_first: Whether headings, code, tables, list items and quotes are set apart first, so that `find` is
             given running prose only. Otherwise it is given the whole text.
-        reads_gaps: Whether the model reads what lies between two spans.
+        model_reads_gaps: Whether the model reads what lies between two spans.
     """
 
     find: SentenceSplitter
     blocks_first: bool = True
-    reads_gaps: bool = True
+    model_reads_gaps: bool = True
 
     def __call__(self, text: str) -> Iterable[Span | tuple[int, int]]:
         """The sentences that `find` sees in a text, blocks aside."""
@@ -54,31 +55,39 @@ class Splitter:
 
 
 def split_sentences(
-    text: str, splitter: SplitterName | SentenceSplitter | Sequence[Span] | Sequence[Sentence] = "sentencex"
+    text: str, splitter: SplitterName | SentenceSplitter | Sequence[Span] = "sentencex"
 ) -> list[Sentence]:
-    """Split a text into sentences that tile it, white space after a sentence included.
+    """Split a text into sentences that cover it without gaps, white space after a sentence included.
 
     Args:
         text: Markdown or plain text.
-        splitter: A name from `SPLITTERS`, a `Splitter`, any function from a text to the spans of its sentences, or
-            those spans themselves. What lies between two spans goes with the span before, what lies before the first
-            goes with the first, and a blank span is no sentence. Sentences that tile the text are taken as they are.
+        splitter: A name from `SPLITTERS`, a `Splitter`, or any function from a text to the spans of its sentences. What
+            lies between two spans goes with the span before, what lies before the first goes with the first, and blank
+            spans are ignored. A sequence of spans is deprecated; use `Sentence.tile(text, spans)`.
 
     Returns:
-        Sentences without a gap from the first character to the last. A blank text is one sentence, an empty one none.
+        Sentences from the first character to the last. A blank text is one sentence, an empty one none.
 
     Raises:
-        InvalidInputError: There is no splitter of that name, or it is neither a name, a function nor spans.
+        InvalidInputError: There is no splitter of that name, or `splitter` is neither a name nor a function.
         SplitterError: Spans are out of order, overlap or lie outside the text; or the data of NLTK is missing.
-        MissingExtraError: NLTK is asked for and not installed.
+        MissingExtraError: The splitter "nltk" is asked for, but NLTK is not installed.
     """
-    if isinstance(splitter, Sequence) and splitter and isinstance(splitter[0], Sentence):
-        return _check_tiling(text, [row for row in splitter if isinstance(row, Sentence)])
+    if isinstance(splitter, Sequence) and not isinstance(splitter, str):
+        warnings.warn(
+            "split_sentences(text, spans) is deprecated. Use Sentence.tile(text, spans).",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return Sentence.tile(text, splitter)
     chosen = choose_splitter(splitter)
     if chosen.blocks_first:
         return _split_by_blocks(text, chosen.find)
-    found = _tile(text, chosen.find(text))
-    return [Sentence(start, end, read=None if chosen.reads_gaps else span) for start, end, span in found]
+    if chosen.model_reads_gaps:
+        return Sentence.tile(text, chosen.find(text))
+    spans = check_spans(text, chosen.find(text))
+    tiles = Sentence.tile(text, spans)
+    return [replace(sentence, model_span=span) for sentence, span in zip(tiles, spans, strict=True)]
 
 
 def sentencex_spans(text: str, language: str = "en") -> Iterable[tuple[int, int]]:
@@ -120,65 +129,27 @@ SPLITTERS: dict[SplitterName, Splitter] = {
     "lines": Splitter(line_spans, blocks_first=False),
     # Provence was trained on sentences that Punkt cut from the bare text.
     "nltk": Splitter(punkt_spans, blocks_first=False),
-    "open-provence": Splitter(open_provence_spans, blocks_first=False, reads_gaps=False),
+    "open-provence": Splitter(open_provence_spans, blocks_first=False, model_reads_gaps=False),
 }
 
 
 def choose_splitter(splitter: object) -> Splitter:
-    """The splitter that a name, a function or a sequence of spans stands for.
+    """Return the splitter that a name or a function stands for.
 
     Raises:
-        InvalidInputError: It stands for none.
+        InvalidInputError: It is neither the name of a splitter nor a function.
     """
     match splitter:
         case Splitter():
             return splitter
         case str() if splitter in SPLITTERS:
             return SPLITTERS[splitter]
-        case Sequence() if not isinstance(splitter, str):
-            return Splitter(lambda text: splitter, blocks_first=False)
         case _ if callable(splitter):
             return Splitter(splitter, blocks_first=False)
     raise InvalidInputError(
-        f"A sentence splitter is one of {', '.join(map(repr, SPLITTERS))}, a function from a text to spans, or a "
-        f"sequence of spans; got {splitter!r}."
+        f"`splitter` must be one of {', '.join(map(repr, SPLITTERS))}, or a function from a text to the spans of its "
+        f"sentences; got {splitter!r}."
     )
-
-
-def _check_tiling(text: str, sentences: list[Sentence]) -> list[Sentence]:
-    bounds = [0, *(sentence.end for sentence in sentences)]
-    if [sentence.start for sentence in sentences] != bounds[:-1] or bounds[-1] != len(text):
-        raise SplitterError(
-            f"Ready-made sentences must tile their text of {len(text)} characters: the first starts at 0, each where "
-            f"the one before ends, and the last ends with the text. Give spans where there are gaps."
-        )
-    return sentences
-
-
-def _tile(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[tuple[int, int, Span]]:
-    """Start and end of each sentence, so that they tile the text, and its span; blank spans are left out."""
-    found: list[Span] = []
-    before = 0
-    for span in spans:
-        try:
-            start, end = (span.start, span.end) if isinstance(span, Span) else span
-            fits = before <= start <= end <= len(text)
-            blank = start == end or text[start:end].isspace()
-        except (TypeError, ValueError) as error:
-            raise SplitterError(f"A splitter must give spans or pairs of whole numbers, got {span!r}.") from error
-        if not fits:
-            raise SplitterError(
-                f"A splitter must give spans in order, apart and inside the text (0 to {len(text)}); {span!r} comes "
-                f"after a span that ends at {before}."
-            )
-        if not blank:
-            found.append(Span(start, end))
-        before = end
-    if not text:
-        return []
-    found = found or [Span(0, len(text))]
-    bounds = pairwise([0, *(span.start for span in found[1:]), len(text)])
-    return [(start, end, span) for (start, end), span in zip(bounds, found, strict=True)]
 
 
 def _split_by_blocks(text: str, find: SentenceSplitter) -> list[Sentence]:
@@ -200,7 +171,7 @@ def _cuts(text: str, block: Block, find: SentenceSplitter) -> list[int]:
     prose = block.prose.of(text)
     if block.kind == "quote":
         prose = _QUOTE_MARKS.sub(lambda match: " " * len(match[0]), prose)
-    starts = [start for start, _, _ in _tile(prose, find(prose))]
+    starts = [sentence.start for sentence in Sentence.tile(prose, find(prose))]
     if block.kind == "quote":
         starts = [_before_mark(prose, before, start) for before, start in pairwise([0, *starts])]
     return [block.prose.start + start for start in starts[1:]]

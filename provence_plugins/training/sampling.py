@@ -102,7 +102,7 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
     for window in plan.windows:
         keep = tuple(labels[part.sentence] for part in window.sentences)
         parts = [sentences[part.sentence] for part in window.sentences]
-        texts = tuple(example.passage.text[sentence.start : sentence.end].strip() for sentence in parts)
+        texts = tuple(sentence.of(example.passage.text).strip() for sentence in parts)
         positions = tuple(
             position
             for part in window.sentences
@@ -120,14 +120,12 @@ def _marked_tokens(
 ) -> dict[int, Iterator[bool]]:
     """Token by token, for each relevant sentence, whether people marked some of its characters."""
     relevant = [number for number, label in enumerate(labels) if label]
-    spans = planner.encoder.token_spans([sentences[number].text_of(example.passage.text) for number in relevant])
+    spans = planner.encoder.token_spans([sentences[number].model_text(example.passage.text) for number in relevant])
     found: dict[int, Iterator[bool]] = {}
     for number, tokens in zip(relevant, spans, strict=True):
-        first = (sentences[number].read or sentences[number]).start
-        bounds = [(first + token.start, first + token.end) for token in tokens]
-        found[number] = iter(
-            [any(span.start < end and start < span.end for span in example.evidence) for start, end in bounds]
-        )
+        first = (sentences[number].model_span or sentences[number]).start
+        bounds = [Span(first + token.start, first + token.end) for token in tokens]
+        found[number] = iter([any(span.overlaps(bound) for span in example.evidence) for bound in bounds])
     return found
 
 
@@ -145,5 +143,5 @@ def crop(labels: Sequence[bool], size: int, random: Random) -> Span:
 def cut_passage(passage: Passage, sentences: Sequence[Sentence], title: str | None) -> Passage:
     """The part of a passage that some neighbouring sentences cover, which brings these sentences along."""
     start = sentences[0].start
-    spans = tuple(Span(sentence.start - start, sentence.end - start) for sentence in sentences)
-    return Passage(passage.text[start : sentences[-1].end], title, spans)
+    shifted = tuple(Sentence(sentence.start - start, sentence.end - start) for sentence in sentences)
+    return Passage(passage.text[start : sentences[-1].end], title, shifted)

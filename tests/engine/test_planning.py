@@ -9,7 +9,7 @@ from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import InvalidInputError, QueryTooLongError
 from provence_plugins.model.formats import NATIVE
 from provence_plugins.tokens.encoding import TextEncoder
-from provence_plugins.types import Passage, Span
+from provence_plugins.types import Passage, Sentence
 
 MAX_TOKENS = 40
 
@@ -29,7 +29,7 @@ def test_every_token_of_every_sentence_is_in_exactly_one_window(planner: Planner
             for part in window.sentences:
                 counts[part.sentence] += part.end - part.start
         assert counts == list(plan.token_counts)
-        assert "".join(plan.passage.text[s.start : s.end] for s in plan.sentences) == plan.passage.text
+        assert "".join(s.of(plan.passage.text) for s in plan.sentences) == plan.passage.text
 
 
 def test_passages_planned_together_are_planned_as_on_their_own(planner: Planner) -> None:
@@ -58,7 +58,9 @@ def test_a_title_that_is_cut_is_reported(planner: Planner, caplog: pytest.LogCap
 
 
 def test_spans_that_a_passage_brings_are_its_sentences(planner: Planner) -> None:
-    [plan] = planner.plan("where", [Passage("one. two. three", spans=[Span(0, 4), Span(10, 15)])])
+    [plan] = planner.plan(
+        "where", [Passage("one. two. three", sentences=Sentence.tile("one. two. three", [(0, 4), (10, 15)]))]
+    )
     assert [(s.start, s.end) for s in plan.sentences] == [(0, 10), (10, 15)]
 
 

@@ -159,7 +159,7 @@ def test_no_text_can_add_markup_and_all_of_it_is_shown(
     shown = {True: reader.kept, False: reader.removed}
     for stays, pieces in shown.items():
         expected = [
-            passage.passage.text[sentence.start : sentence.end]
+            sentence.of(passage.passage.text)
             for passage in kept + dropped
             for sentence in passage.sentences
             if sentence.kept == stays

@@ -130,7 +130,7 @@ def bergen_reference(published: Published, question: str, text: str, threshold: 
 
 def default_sentences(text: str) -> list[str]:
     """What this package's default splitter makes of a text; XProvence's own is not at hand."""
-    rows = [sentence.text_of(text) for sentence in split_sentences(text)]
+    rows = [sentence.model_text(text) for sentence in split_sentences(text)]
     return [rows[0].rstrip(), *(row.strip() for row in rows[1:])]
 
 
@@ -181,7 +181,7 @@ def reference_of(published: Published, question: str, text: str, threshold: floa
     with torch.no_grad():
         if isinstance(published.network, nn.ModuleDict):
             return bergen_reference(published, question, text, threshold)
-        sentences = [sentence.text_of(text) for sentence in split_sentences(text, "open-provence")]
+        sentences = [sentence.model_text(text) for sentence in split_sentences(text, "open-provence")]
         return open_reference(published, question, sentences, threshold)
 
 
@@ -226,7 +226,7 @@ def test_an_explicit_title_shifts_what_is_read_as_in_the_published_code(
         return_sentence_metrics=True,
         zero_score_when_empty=False,
     )
-    sentences = ["The old city\n", *(row.text_of(text) for row in split_sentences(text, "open-provence"))]
+    sentences = ["The old city\n", *(row.model_text(text) for row in split_sentences(text, "open-provence"))]
     with torch.no_grad():
         expected = open_reference(published, QUESTIONS[0], sentences, 0.1, titled=True)
     assert found["sentence_probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
@@ -245,7 +245,7 @@ def test_beside_a_long_question_sentences_are_cut_off_in_compat_and_read_on_in_t
     pruner = Pruner(published.folder, backend="torch", device="cpu")
     found = process(pruner, question, text, return_sentence_metrics=True, zero_score_when_empty=False)
     assert "is not read" in caplog.text
-    sentences = [row.text_of(text) for row in split_sentences(text, "open-provence")]
+    sentences = [row.model_text(text) for row in split_sentences(text, "open-provence")]
     with torch.no_grad():
         expected = open_reference(published, question, sentences, 0.1)
     assert found["sentence_probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)

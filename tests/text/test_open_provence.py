@@ -66,8 +66,8 @@ def test_japanese_is_cut_by_its_own_splitter() -> None:
 def test_what_the_model_reads_leaves_blank_lines_out_and_the_tiling_keeps_them() -> None:
     text = "Title\n\nItem one\n"
     found = split_sentences(text, "open-provence")
-    assert [sentence.text_of(text) for sentence in found] == ["Title\n", "Item one\n"]
-    assert [text[sentence.start : sentence.end] for sentence in found] == ["Title\n\n", "Item one\n"]
+    assert [sentence.model_text(text) for sentence in found] == ["Title\n", "Item one\n"]
+    assert [sentence.of(text) for sentence in found] == ["Title\n\n", "Item one\n"]
 
 
 @given(st.text(st.sampled_from("ab. !?;\n-1)•*é\t\r"), max_size=300))
@@ -77,4 +77,4 @@ def test_sentences_are_in_order_and_leave_out_white_space_only(text: str) -> Non
     covered = "".join(text[start:end] for start, end in spans)
     assert "".join(covered.split()) == "".join(text.split())
     if text.strip():
-        assert "".join(text[s.start : s.end] for s in split_sentences(text, "open-provence")) == text
+        assert "".join(s.of(text) for s in split_sentences(text, "open-provence")) == text

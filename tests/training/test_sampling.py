@@ -23,7 +23,7 @@ from provence_plugins.training.sampling import (
     labelled_windows,
 )
 from provence_plugins.training.settings import DataSettings
-from provence_plugins.types import Passage, Span
+from provence_plugins.types import Passage, Sentence, Span
 
 TEXT = "Paris is old. Rome is big. Cheese is good. The river is long. France is far."
 WHOLE = DataSettings(train=[], dev=[], whole_share=1.0, title_share=0.0)
@@ -73,8 +73,8 @@ def test_nothing_to_crop_gives_nothing() -> None:
 def test_a_cut_passage_brings_its_sentences_along() -> None:
     sentences = split_sentences(TEXT)
     cut = cut_passage(Passage(TEXT, "Places"), sentences[1:3], "Title")
-    assert cut == Passage("Rome is big. Cheese is good. ", "Title", (Span(0, 13), Span(13, 29)))
-    assert split_sentences(cut.text, cut.spans or ()) == [type(sentences[0])(0, 13), type(sentences[0])(13, 29)]
+    assert cut == Passage("Rome is big. Cheese is good. ", "Title", (Sentence(0, 13), Sentence(13, 29)))
+    assert cut.sentences == (Sentence(0, 13), Sentence(13, 29))
 
 
 def test_a_whole_passage_keeps_its_labels_in_all_its_windows(planner: Planner) -> None:

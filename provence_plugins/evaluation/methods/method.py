@@ -12,7 +12,7 @@ from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.scoring import PassageScores
 from provence_plugins.text.sentences import SplitterName, split_sentences
-from provence_plugins.types import Passage, Sentence, Span
+from provence_plugins.types import Passage, Sentence
 
 # Enough windows for a method to sort by length, and few enough for a progress bar to move.
 _TOGETHER = 64
@@ -28,7 +28,7 @@ class SplitPassage:
     @property
     def texts(self) -> list[str]:
         """The sentences themselves, white space behind them included."""
-        return [self.example.passage.text[sentence.start : sentence.end] for sentence in self.sentences]
+        return [sentence.of(self.example.passage.text) for sentence in self.sentences]
 
     @property
     def lengths(self) -> list[int]:
@@ -105,6 +105,6 @@ def sentence_by_sentence(method: Method) -> Method:
 
 def pruning_request(passage: SplitPassage) -> tuple[str, list[Passage]]:
     """What the engine is asked: the question, and the passage with these very sentences."""
-    spans = [Span(sentence.start, sentence.end) for sentence in passage.sentences]
+    sentences = [Sentence(sentence.start, sentence.end) for sentence in passage.sentences]
     given = passage.example.passage
-    return passage.example.question, [Passage(given.text, given.title, spans)]
+    return passage.example.question, [Passage(given.text, given.title, sentences)]
