@@ -1,4 +1,4 @@
-"""The benchmarks of speed and memory run, at a small scale, and write result files that can be read."""
+"""The benchmarks of speed, memory and splitting run, at a small scale, and write result files that can be read."""
 
 import json
 import subprocess
@@ -91,3 +91,9 @@ def test_open_provence_answers_from_an_interpreter_of_its_own(
     named = ["--open-provence-python", sys.executable, "--open-provence-model", other]
     result = measure("speed.py", tmp_path, "--model", tiny_folder, "--rounds", 1, "--only", "peers", *named)
     assert "OpenProvence" in str(result.tables[0].rows[2][0])
+
+
+def test_splitting_is_measured(tmp_path: Path) -> None:
+    result = measure("splitting.py", tmp_path, "--rounds", 1, "--characters", 500, "--splitters", "sentencex", "lines")
+    [table] = result.tables
+    assert {row[0] for row in table.rows} == {"sentencex", "lines"}

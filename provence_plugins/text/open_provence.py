@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from provence_plugins.errors import needs_extra
+from provence_plugins.text.pieces import ends_by_pieces
 from provence_plugins.text.punkt import punkt_spans
 
 _LONGEST = 1200
@@ -90,7 +91,7 @@ def _pieces(text: str, start: int, end: int) -> Iterator[Range]:
 
 def japanese_spans(text: str) -> Iterator[Range]:
     """Sentences by fast-bunkai."""
-    return pairwise(accumulate(map(len, filter(None, _load_bunkai()(text))), initial=0))
+    return pairwise([0, *ends_by_pieces(text, _load_bunkai())])
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -12,6 +13,7 @@ import sentencex
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.blocks import Block, split_blocks
 from provence_plugins.text.open_provence import open_provence_spans
+from provence_plugins.text.pieces import ends_by_pieces
 from provence_plugins.text.punkt import punkt_spans
 from provence_plugins.types import Sentence, Span, check_spans
 
@@ -100,12 +102,7 @@ def sentencex_spans(text: str, language: str = "en") -> Iterable[tuple[int, int]
     """
     if not text.isascii():
         text = _UNSAFE.sub(lambda match: " " if match[0].isspace() else "\ufffd", text)
-    ends = list(accumulate(map(len, sentencex.segment(language, text))))
-    if ends and ends[-1] == len(text):
-        return pairwise([0, *ends])
-    # Long texts lose the blank lines between paragraphs; this slower call says where they were.
-    rows = sentencex.get_sentence_boundaries(language, text)
-    return ((row["start_index"], row["end_index"]) for row in rows)
+    return pairwise([0, *ends_by_pieces(text, partial(sentencex.segment, language))])
 
 
 def regex_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,117 @@
+"""Measure how fast texts are split into sentences, and how the time grows with the length for texts of every shape.
+
+    python benchmarks/splitting.py --characters 100000 --output benchmarks/results/splitting.json
+    python benchmarks/splitting.py --splitters sentencex --rounds 5
+
+Seconds at n, 2n, 4n and 8n characters; linear time doubles with the length. `longest call` is the longest time that
+the sentence library held the interpreter.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import sentencex
+from record import publish
+from timing import milliseconds, seconds_of
+
+from provence_plugins.evaluation.reporting.result_files import Table
+from provence_plugins.text.sentences import SPLITTERS, SplitterName, split_sentences
+
+PROSE = (
+    "The old mill stands by the river. It was built in 1843 by Dr. Smith, who came from the north. Nobody has lived "
+    "there since the war (see Fig. 2), yet the wheel still turns! Why it does, we do not know. "
+)
+SHAPES = {
+    "prose": PROSE,
+    "paragraphs": PROSE * 4 + "\n\n",
+    "opening quotes": "“",
+    "angle quotes": "«",
+    "backticks": "`",
+    "straight quotes": '"',
+    "quoted sentences": '"He came. He left." ',
+    "Chinese on one line": "这是一个普通的中文句子，没有空格。",
+    "Japanese with quotes": "これは「本。」です。",
+    "one kana and a stop": "か。",
+    "Thai": "ภาษาไทยไม่มีจุด",
+    "opening brackets": "(",
+    "less-than signs": "P < .05. ",
+    "one letter": "a",
+    "dots": ".",
+    "spaced dots": ". ",
+    "initials": "A. ",
+    "dotted names": "a.B",
+    "addresses": "a@",
+    "list marks in prose": "(J, K) = ",
+    "blank lines": "\n",
+    "short lines": "a\n",
+    "spaces": " ",
+    "indented code": "    a\n\n",
+    "list items": "- a\n",
+    "open items": "- ",
+    "quote marks": "> ",
+    "pipes": "| ",
+    "tables": "a|b\n-|-\n1|2\n",
+    "fences": "```\n",
+    "underlines": "a\n-\n",
+    "lone surrogates": "\ud800",
+}
+
+
+def main() -> None:
+    options = _parse()
+    rows = []
+    for splitter in options.splitters:
+        for name in options.shapes or SHAPES:
+            rows.append([splitter, name, *_measure(SHAPES[name], splitter, options.characters, options.rounds)])
+    columns = ("splitter", "shape", "n", "2n", "4n", "8n", "growth per doubling", "MB/s at 8n", "longest call ms")
+    table = Table(f"Splitting, n = {options.characters:,} characters; milliseconds", columns, rows)
+    data: dict[str, Any] = {"rows": [dict(zip(columns, row, strict=True)) for row in rows]}
+    publish("Splitting", [table], data, options.output)
+
+
+def _measure(shape: str, splitter: SplitterName, characters: int, rounds: int) -> list[str]:
+    times = []
+    for factor in (1, 2, 4, 8):
+        text = (shape * (characters * factor // len(shape) + 1))[: characters * factor]
+        split = partial(split_sentences, text, splitter)
+        times.append(min(seconds_of(split) for _ in range(rounds)))
+    growth = (times[-1] / times[0]) ** (1 / 3)
+    megabytes = 8 * characters / times[-1] / 1e6
+    longest = milliseconds(min(_longest_call(text, splitter) for _ in range(rounds)))
+    return [*map(milliseconds, times), f"{growth:.2f}", f"{megabytes:.1f}", longest]
+
+
+def _longest_call(text: str, splitter: SplitterName) -> float:
+    """Return the seconds of the longest call of the Rust library while a text is split."""
+    segment = sentencex.segment
+    times = [0.0]
+
+    def timed(language: str, piece: str) -> list[str]:
+        began = perf_counter()
+        sentences: list[str] = segment(language, piece)
+        times.append(perf_counter() - began)
+        return sentences
+
+    sentencex.segment = timed
+    try:
+        split_sentences(text, splitter)
+    finally:
+        sentencex.segment = segment
+    return max(times)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--characters", type=int, default=25_000, help="the shortest text, n")
+    parser.add_argument("--rounds", type=int, default=3, help="how often every text is split; the fastest counts")
+    parser.add_argument("--splitters", nargs="+", choices=[*SPLITTERS], default=["sentencex", "regex"])
+    parser.add_argument("--shapes", nargs="+", choices=[*SHAPES], help="shapes to measure; all when left out")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
