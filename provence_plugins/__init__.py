@@ -12,11 +12,12 @@ Importing this package loads neither a model nor a framework.
 """
 
 import logging
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from provence_plugins.engine.caching_scorer import CacheStatistics
+    from provence_plugins.engine.caching_scorer import CacheStats
     from provence_plugins.engine.calibration import Calibration
     from provence_plugins.engine.options import PruneRequest
     from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "CacheStatistics",
+    "CacheStats",
     "Calibration",
     "DirectScorer",
     "Passage",
@@ -52,7 +53,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CacheStatistics": "engine.caching_scorer",
+    "CacheStats": "engine.caching_scorer",
     "Calibration": "engine.calibration",
     "DirectScorer": "engine.scoring",
     "Passage": "types",
@@ -70,11 +71,16 @@ _HOMES = {
     "Span": "types",
 }
 
+_RENAMED = {"CacheStatistics": "CacheStats"}
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for; numpy and the tokenizer need not load before."""
+    if name in _RENAMED:
+        warnings.warn(f"{name} is now called {_RENAMED[name]}.", DeprecationWarning, stacklevel=2)
+        return getattr(import_module(__name__), _RENAMED[name])
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -116,7 +116,7 @@ def test_heavy_libraries_are_imported_only_where_they_belong(library: str) -> No
 
 def test_the_public_names_are_those_that_are_agreed() -> None:
     assert set(provence_plugins.__all__) == {
-        "CacheStatistics",
+        "CacheStats",
         "Calibration",
         "DirectScorer",
         "Passage",
@@ -141,6 +141,11 @@ def test_the_public_names_are_those_that_are_agreed() -> None:
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Prunner'"):
         provence_plugins.Prunner  # noqa: B018
+
+
+def test_a_former_name_still_works_and_names_the_new_one() -> None:
+    with pytest.warns(DeprecationWarning, match="CacheStats"):
+        assert provence_plugins.CacheStatistics is provence_plugins.CacheStats
 
 
 def test_the_version_is_that_of_the_changelog() -> None:

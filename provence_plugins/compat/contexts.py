@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
 from provence_plugins.engine.planning import PassagePlan
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.text.open_provence import loose_lines
 from provence_plugins.text.sentences import SentenceSplitter, choose_splitter, split_sentences
 from provence_plugins.tokens.windows import SentenceTokens, Window

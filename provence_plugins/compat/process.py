@@ -16,7 +16,7 @@ from provence_plugins.compat.contexts import (
     splitter_of_texts,
 )
 from provence_plugins.compat.shapes import CALLS, Call, Context, Interface, titles_of
-from provence_plugins.engine.planning import PassagePlan
+from provence_plugins.engine.planning import PassagePlan, check_query
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.open_provence import english_spans, japanese_spans, loose_lines
@@ -186,6 +186,7 @@ def _decide(
     planner = replace(pruner.planner, format=replace(layout, reading=cut_off))
     plans = []
     for request, row in zip(call.requests, parts, strict=True):
+        check_query(request.question)
         planned = planner.plan(request.question, [part.passage for part in row])
         plans += [_adjusted(plan, part, options, quirk) for plan, part in zip(planned, row, strict=True)]
     scores = iter(pruner.score(plans))

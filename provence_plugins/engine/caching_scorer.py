@@ -1,4 +1,4 @@
-"""Scores that need no second run of the model: of windows that repeat in one call, and of those of earlier calls."""
+"""Remember the scores of windows across calls: a scorer around another one."""
 
 import threading
 from array import array
@@ -12,58 +12,56 @@ from provence_plugins.engine.scoring import Scorer, WindowScores
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.tokens.windows import Window
 
-# All that the model reads of a window: where the text begins, the token types of both sides, and the ids.
+# Everything that the model reads of a window: where the text begins, the token types of both sides, and the ids.
 _Key = tuple[int, int, int, bytes]
 
 _ScoresFuture = Future[list[WindowScores]]
 
 
 @dataclass(frozen=True, slots=True)
-class CacheStatistics:
-    """What a pruner did not have to score, counted in windows since it was opened.
+class CacheStats:
+    """How often a pruner's cache was used, in windows since it was opened; all zero without a cache.
 
     Attributes:
-        hits: Scores that an earlier call had left behind.
-        repeats: Windows that stood in the same call before.
+        hits: Windows whose scores were remembered from an earlier call.
         misses: Windows that went to the model.
-        entries: Scores that are kept now.
-        tokens: How many tokens these have, at most the pruner's `cache_tokens`.
+        entries: Windows whose scores are remembered now.
+        tokens: Tokens of these windows, at most the pruner's `cache_tokens`.
     """
 
-    hits: int
-    repeats: int
-    misses: int
-    entries: int
-    tokens: int
+    hits: int = 0
+    misses: int = 0
+    entries: int = 0
+    tokens: int = 0
 
 
 class CachingScorer:
-    """Asks another scorer for each distinct window of a call once, and remembers its scores for later calls.
+    """A scorer that asks another one only for windows whose scores it does not remember.
 
     Args:
-        scorer: Whoever knows the scores; it is closed with this one.
-        max_tokens: The scores of at most so many tokens are remembered, those used last; with 0 none are.
+        scorer: The scorer that runs the model; it is closed with this one.
+        max_tokens: Maximum number of tokens whose scores are remembered; the most recently used are kept.
 
     Raises:
-        InvalidInputError: `max_tokens` is no whole number from 0 on.
+        InvalidInputError: `max_tokens` is not a positive integer.
     """
 
-    def __init__(self, scorer: Scorer, max_tokens: int = 0) -> None:
-        if not isinstance(max_tokens, int) or max_tokens < 0:
+    def __init__(self, scorer: Scorer, max_tokens: int) -> None:
+        if not isinstance(max_tokens, int) or max_tokens < 1:
             raise InvalidInputError(
-                f"cache_tokens is the number of tokens whose scores are remembered, a whole number from 0 on; got "
-                f"{max_tokens!r}."
+                f"cache_tokens must be a whole number, got {max_tokens!r}. Give the number of tokens whose scores are "
+                f"remembered, or 0 for no cache."
             )
         self._scorer = scorer
         self._memory = _Memory(max_tokens)
 
     @property
-    def statistics(self) -> CacheStatistics:
-        """What has been saved so far, and what is remembered."""
-        return self._memory.statistics
+    def stats(self) -> CacheStats:
+        """Hits and misses so far, and the size of the cache."""
+        return self._memory.stats
 
     def score(self, windows: Sequence[Window]) -> list[WindowScores]:
-        """Score windows in their order; the other scorer is asked for those whose scores are not known.
+        """Score windows; the other scorer gets those whose scores are not remembered.
 
         Raises:
             ClosedError: The scorer was closed.
@@ -72,7 +70,7 @@ class CachingScorer:
         return request.complete(self._scorer.score(request.missing) if request.missing else [])
 
     def submit(self, windows: Sequence[Window]) -> _ScoresFuture:
-        """Score windows in a thread of the other scorer; when all scores are known, they are there at once.
+        """Score windows in a thread of the other scorer; if all are remembered, the future is done at once.
 
         Raises:
             ClosedError: The scorer was closed.
@@ -94,34 +92,30 @@ class CachingScorer:
 
     def _look_up(self, windows: Sequence[Window]) -> "_Request":
         keys = [_key(window) for window in windows]
-        distinct = dict(zip(keys, windows, strict=True))
-        found = self._memory.find(distinct, repeats=len(keys) - len(distinct))
-        wanted = {key: window for key, window in distinct.items() if key not in found}
-        return _Request(keys, found, wanted, self._memory)
+        found = self._memory.find(keys)
+        missing = [window for key, window in zip(keys, windows, strict=True) if key not in found]
+        return _Request(keys, found, missing, self._memory)
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """The windows of one call by what the model reads of them: in order, known already, and wanted from the model."""
+    """The windows of one call by their keys: all in order, those remembered, and those missing."""
 
     keys: Sequence[_Key]
     found: Mapping[_Key, WindowScores]
-    wanted: Mapping[_Key, Window]
+    missing: Sequence[Window]
     memory: "_Memory"
 
-    @property
-    def missing(self) -> list[Window]:
-        return list(self.wanted.values())
-
     def complete(self, scores: Sequence[WindowScores]) -> list[WindowScores]:
-        """The scores of all windows in order, given those of the missing ones, which are remembered."""
-        scored = dict(zip(self.wanted, scores, strict=True))
+        """Remember the scores of the missing windows, and return those of all windows in order."""
+        new = [key for key in self.keys if key not in self.found]
+        scored = dict(zip(new, scores, strict=True))
         self.memory.store(scored)
         known = {**self.found, **scored}
         return [known[key] for key in self.keys]
 
     def pass_on(self, source: _ScoresFuture, future: _ScoresFuture) -> None:
-        """Hand on what has come of the missing windows: their scores, an error or that nobody wants them."""
+        """Pass the outcome of the missing windows on: their scores, an error, or a cancellation."""
         if source.cancelled():
             future.cancel()
         elif not future.done() and future.set_running_or_notify_cancel():
@@ -133,24 +127,23 @@ class _Request:
 
 
 class _Memory:
-    """Scores by window, the least recently used first, for any number of threads."""
+    """Scores by window, the least recently used first; safe to use from many threads."""
 
     def __init__(self, max_tokens: int) -> None:
         self._max_tokens = max_tokens
         self._scores: OrderedDict[_Key, WindowScores] = OrderedDict()
         self._tokens = 0
-        self._hits = self._repeats = self._misses = 0
+        self._hits = self._misses = 0
         self._lock = threading.Lock()
 
     @property
-    def statistics(self) -> CacheStatistics:
+    def stats(self) -> CacheStats:
         with self._lock:
-            return CacheStatistics(self._hits, self._repeats, self._misses, len(self._scores), self._tokens)
+            return CacheStats(self._hits, self._misses, len(self._scores), self._tokens)
 
-    def find(self, keys: Iterable[_Key], *, repeats: int) -> dict[_Key, WindowScores]:
+    def find(self, keys: Iterable[_Key]) -> dict[_Key, WindowScores]:
         found = {}
         with self._lock:
-            self._repeats += repeats
             for key in keys:
                 if key in self._scores:
                     self._scores.move_to_end(key)
@@ -164,7 +157,7 @@ class _Memory:
         with self._lock:
             for key, score in scores.items():
                 if key not in self._scores and len(score.keep) <= self._max_tokens:
-                    # A copy, for the scores of a window are part of an array that holds those of its whole batch.
+                    # A copy, because the scores of a window are a view of its whole batch's array.
                     self._scores[key] = WindowScores(score.relevance, score.keep.copy())
                     self._tokens += len(score.keep)
             while self._tokens > self._max_tokens:
@@ -177,7 +170,7 @@ class _Memory:
 
 
 def _cancel_together(future: _ScoresFuture, source: _ScoresFuture) -> None:
-    # A weak reference, for the source holds the future: together they would be a cycle that keeps all scores.
+    # A weak reference, because the source holds the future: a cycle would keep all scores alive.
     reference = ref(source)
 
     def cancel(done: _ScoresFuture) -> None:

@@ -70,7 +70,6 @@ class Planner:
             QueryTooLongError: The query leaves no room for text.
             SplitterError: The splitter returned invalid spans.
         """
-        check_query(query)
         keys = [_what_is_read(passage) for passage in passages]
         distinct = dict(zip(keys, passages, strict=True))
         plans = dict(zip(distinct, self._plan_distinct(query, list(distinct.values())), strict=True))

@@ -1,24 +1,44 @@
-"""Keep probabilities of tokens to those of sentences, in the ways that published models know."""
+"""Pool the scores of tokens and windows into those of sentences and passages, in the ways of the published models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from provence_plugins.engine.planning import PassagePlan
+from provence_plugins.engine.scoring import Scorer, WindowScores
+from provence_plugins.tokens.batches import regroup
+from provence_plugins.tokens.windows import Window
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class SentenceParts:
-    """Token probabilities of a passage, part by part: a sentence is read in one part, or in several where it is cut.
+class PassageScores:
+    """The model's scores of one passage.
 
     Attributes:
-        tokens: Keep probability of each token, one part after another.
-        lengths: Tokens of each part, of shape (parts,).
-        owners: Number of the sentence that each part belongs to, of shape (parts,).
-        sentences: How many sentences there are.
+        relevance: The maximum over its windows, or the first window's for layouts that are defined so; 0.0 for a
+            passage without tokens.
+        probabilities: Keep probability of each sentence, of shape (sentences,): the mean over its tokens, unless the
+            layout pools in another way; 0.0 for a sentence without tokens.
+    """
+
+    relevance: float
+    probabilities: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SentencePieces:
+    """Token probabilities of a passage, piece by piece; a sentence that is cut has several pieces.
+
+    Attributes:
+        tokens: Keep probability of each token, one piece after another.
+        lengths: Number of tokens of each piece, of shape (pieces,).
+        owners: Number of the sentence that each piece belongs to, of shape (pieces,).
+        sentences: Number of sentences.
     """
 
     tokens: FloatArray
@@ -27,45 +47,95 @@ class SentenceParts:
     sentences: int
 
 
-Pooling = Callable[[SentenceParts], FloatArray]
-"""Gives each sentence's probability, of shape (sentences,); 0.0 for one without tokens."""
+Pooling = Callable[[SentencePieces], FloatArray]
+"""Returns the probability of each sentence, of shape (sentences,); 0.0 for a sentence without tokens."""
 
 
-def mean_of_tokens(parts: SentenceParts) -> FloatArray:
-    """The mean over all tokens of a sentence."""
-    return _means(parts.tokens, np.repeat(parts.owners, parts.lengths), parts.sentences)
+def mean_of_tokens(pieces: SentencePieces) -> FloatArray:
+    """Return the mean over all tokens of each sentence."""
+    return _means(pieces.tokens, np.repeat(pieces.owners, pieces.lengths), pieces.sentences)
 
 
-def mean_of_parts(parts: SentenceParts) -> FloatArray:
-    """The mean over the means of a sentence's parts, as OpenProvence has it; short parts weigh as much as long ones."""
-    numbers = np.arange(len(parts.lengths))
-    means = _means(parts.tokens, np.repeat(numbers, parts.lengths), len(numbers))
-    means[parts.lengths == 0] = 1.0  # what the published code says of a part that has no position left
-    return _means(means, parts.owners, parts.sentences)
+def mean_of_pieces(pieces: SentencePieces) -> FloatArray:
+    """Return the mean over the means of each sentence's pieces.
+
+    This is the rule of OpenProvence: a short piece weighs as much as a long one.
+    """
+    numbers = np.arange(len(pieces.lengths))
+    means = _means(pieces.tokens, np.repeat(numbers, pieces.lengths), len(numbers))
+    means[pieces.lengths == 0] = 1.0  # the published code's value for a piece without a position
+    return _means(means, pieces.owners, pieces.sentences)
 
 
-def votes(parts: SentenceParts) -> FloatArray:
-    """The threshold up to which a sentence stays when the share of tokens above it must be above it too.
+def votes(pieces: SentencePieces) -> FloatArray:
+    """Return the highest threshold at which the vote of a sentence's tokens keeps it.
 
     Provence keeps a sentence at threshold T when a share above T of its tokens has more than T. With its n tokens in
     falling order of probability p, that holds for every T below the largest of min(p_k, k / n), an h-index of the
-    tokens. The number given is the next one below that, since the rule is strict and a policy's threshold is not.
+    tokens. The value returned is the next float below it, because the rule is strict and a policy's threshold is not.
     """
-    owners = np.repeat(parts.owners, parts.lengths)
-    order = np.lexsort((-parts.tokens, owners))
-    owners, tokens = owners[order], parts.tokens[order]
-    counts = np.bincount(owners, minlength=parts.sentences)
+    owners = np.repeat(pieces.owners, pieces.lengths)
+    order = np.lexsort((-pieces.tokens, owners))
+    owners, tokens = owners[order], pieces.tokens[order]
+    counts = np.bincount(owners, minlength=pieces.sentences)
     first = np.cumsum(counts) - counts
     rank = np.arange(len(tokens)) - first[owners] + 1
-    levels = np.zeros(parts.sentences)
+    levels = np.zeros(pieces.sentences)
     np.maximum.at(levels, owners, np.minimum(tokens, rank / counts[owners]))
     return np.where(levels > 0.0, np.nextafter(levels.astype(np.float32), np.float32(0.0)), 0.0)
 
 
-POOLINGS: dict[str, Pooling] = {"tokens": mean_of_tokens, "pieces": mean_of_parts, "votes": votes}
+POOLINGS: dict[str, Pooling] = {"tokens": mean_of_tokens, "pieces": mean_of_pieces, "votes": votes}
 
 
 def _means(values: FloatArray, owners: IntArray, count: int) -> FloatArray:
     totals = np.bincount(owners, weights=values, minlength=count)
     means: FloatArray = totals / np.maximum(np.bincount(owners, minlength=count), 1)
     return means
+
+
+def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
+    """Combine the scores of a passage's windows, in the way of the checkpoint's layout."""
+    tokens = []
+    owners = []
+    for window, window_scores in zip(plan.windows, scores, strict=True):
+        for piece in window.sentences:
+            tokens.append(window_scores.keep[piece.start : piece.end])
+            owners.append(piece.sentence)
+    pieces = SentencePieces(
+        tokens=np.concatenate([np.zeros(0), *tokens]),
+        lengths=np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens)),
+        owners=np.array(owners, dtype=np.int64),
+        sentences=len(plan.sentences),
+    )
+    probabilities = POOLINGS[plan.scoring.pooling](pieces)
+    relevances = [window_scores.relevance for window_scores in scores] or [0.0]
+    relevance = relevances[0] if plan.scoring.window == "first" else max(relevances)
+    return PassageScores(relevance, np.clip(probabilities, 0.0, 1.0).astype(np.float32))
+
+
+def distinct_windows(plans: Iterable[PassagePlan]) -> list[Window]:
+    """Return the windows of all passages in order; passages that share their windows contribute them once."""
+    return [window for windows in _shared_windows(plans).values() for window in windows]
+
+
+def combine_all(plans: Sequence[PassagePlan], scores: Sequence[WindowScores]) -> list[PassageScores]:
+    """Combine the scores of `distinct_windows` into those of every passage."""
+    windows = _shared_windows(plans)
+    groups = dict(zip(windows, regroup(scores, map(len, windows.values())), strict=True))
+    return [combine(plan, groups[id(plan.windows)]) for plan in plans]
+
+
+def score_plans(scorer: Scorer, plans: Sequence[PassagePlan]) -> list[PassageScores]:
+    """Score planned passages, of any number of queries, in common batches.
+
+    Raises:
+        BackendError: The model failed.
+        ClosedError: The scorer was closed.
+    """
+    return combine_all(plans, scorer.score(distinct_windows(plans)))
+
+
+def _shared_windows(plans: Iterable[PassagePlan]) -> Mapping[int, Sequence[Window]]:
+    # The planner gives passages that are equal the very same list of windows.
+    return {id(plan.windows): plan.windows for plan in plans}

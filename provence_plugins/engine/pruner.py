@@ -2,14 +2,14 @@
 
 import asyncio
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, ParamSpec, Self, TypeVar, Unpack
 
-from provence_plugins.engine.caching_scorer import CacheStatistics, CachingScorer
+from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
 from provence_plugins.engine.calibration import (
     Calibration,
     LabelledPassage,
@@ -22,15 +22,11 @@ from provence_plugins.engine.options import PruneRequest, PrunerOptions, choose_
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
 from provence_plugins.engine.planning import PassagePlan, Planner, check_passages, check_query
 from provence_plugins.engine.policy import PruningPolicy, check_policy
+from provence_plugins.engine.pooling import PassageScores, combine_all, distinct_windows, score_plans
 from provence_plugins.engine.results import PruneResult
-from provence_plugins.engine.scoring import (
-    DirectScorer,
-    PassageScores,
-    Runtime,
-    WindowScores,
-    combine,
-)
-from provence_plugins.errors import ClosedError, InvalidInputError
+from provence_plugins.engine.scoring import BatchedModel, DirectScorer, Scorer, WindowScores, closed_error
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.tokens.batches import regroup
 from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
 
@@ -71,8 +67,10 @@ class Pruner:
                 f"{checkpoint.max_tokens} tokens. Give at least that."
             )
         self._max_batch_tokens = batch_tokens
-        runtime = Runtime(self._backend, checkpoint.encoder.template.pad_id, batch_tokens)
-        self._scorer = CachingScorer(options.get("scorer", DirectScorer)(runtime), options.get("cache_tokens", 0))
+        batched = BatchedModel(self._backend, checkpoint.encoder.template.pad_id, batch_tokens)
+        self._scorer: Scorer = options.get("scorer", DirectScorer)(batched)
+        if cache_tokens := options.get("cache_tokens", 0):
+            self._scorer = CachingScorer(self._scorer, cache_tokens)
         # Splitting and tokenising hold the processor too; asyncio callers do them here, off their event loop.
         self._planning = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="provence-plan")
         self._closed = False
@@ -201,12 +199,18 @@ class Pruner:
         Raises:
             ClosedError: The pruner was closed.
         """
-        return _combine_all(plans, self._scorer.score([window for plan in plans for window in plan.windows]))
+        return score_plans(self._scorer, plans)
 
     @property
-    def cache_statistics(self) -> CacheStatistics:
-        """How many windows needed no scoring, and what is remembered now."""
-        return self._scorer.statistics
+    def cache_stats(self) -> CacheStats:
+        """How often the cache was used, and its size; all zero without `cache_tokens`."""
+        return self._scorer.stats if isinstance(self._scorer, CachingScorer) else CacheStats()
+
+    @property
+    def cache_statistics(self) -> CacheStats:
+        """The former name of `cache_stats`."""
+        warnings.warn("cache_statistics is now called cache_stats.", DeprecationWarning, stacklevel=2)
+        return self.cache_stats
 
     def close(self) -> None:
         """End the pruner's threads; calls that wait fail with ClosedError. Closing twice does nothing."""
@@ -228,46 +232,39 @@ class Pruner:
 
     def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> "_Call":
         if self._closed:
-            raise ClosedError("This pruner was closed. Make a new one, or close it after its last use.")
+            raise closed_error()
         chosen = self.policy if policy is None else check_policy(policy)
         check_query(query)
-        return _Call(query, self.planner.plan(query, passages), chosen)
+        plans = self.planner.plan(query, passages)
+        return _Call(query, plans, distinct_windows(plans), chosen)
 
     def _decide(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
-        combined = zip(call.plans, _combine_all(call.plans, scores), strict=True)
+        combined = zip(call.plans, combine_all(call.plans, scores), strict=True)
         scored = [_undecided(index, plan, of_passage) for index, (plan, of_passage) in enumerate(combined)]
         passages, dropped = decide(scored, call.policy, self.default_threshold)
         return PruneResult(call.query, passages, dropped, call.policy, self.default_threshold)
 
     def _finish(self, calls: Sequence["_Call"]) -> Iterator[PruneResult]:
         scores = self._scorer.score([window for call in calls for window in call.windows])
-        bounds = pairwise(accumulate((len(call.windows) for call in calls), initial=0))
-        for call, (first, last) in zip(calls, bounds, strict=True):
-            yield self._decide(call, scores[first:last])
+        groups = regroup(scores, [len(call.windows) for call in calls])
+        for call, group in zip(calls, groups, strict=True):
+            yield self._decide(call, group)
 
     async def _offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             future = self._planning.submit(function, *args, **kwargs)
         except RuntimeError as error:  # the executor was shut down
-            raise ClosedError("This pruner was closed. Make a new one, or close it after its last use.") from error
+            raise closed_error() from error
         return await asyncio.wrap_future(future)
 
 
 class _Call(NamedTuple):
-    """One query on its way: its passages are planned and wait for their scores."""
+    """One query whose passages are planned, and the windows that are to be scored for it."""
 
     query: str
     plans: Sequence[PassagePlan]
+    windows: Sequence[Window]
     policy: PruningPolicy
-
-    @property
-    def windows(self) -> list[Window]:
-        return [window for plan in self.plans for window in plan.windows]
-
-
-def _combine_all(plans: Sequence[PassagePlan], scores: Sequence[WindowScores]) -> list[PassageScores]:
-    bounds = pairwise(accumulate((len(plan.windows) for plan in plans), initial=0))
-    return [combine(plan, scores[first:last]) for plan, (first, last) in zip(plans, bounds, strict=True)]
 
 
 def _undecided(index: int, plan: PassagePlan, scores: PassageScores) -> PrunedPassage:

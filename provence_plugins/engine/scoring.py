@@ -9,10 +9,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from provence_plugins.engine.planning import PassagePlan
-from provence_plugins.engine.pooling import POOLINGS, SentenceParts
 from provence_plugins.errors import ClosedError
-from provence_plugins.model.backend import Backend, require_finite
+from provence_plugins.model.backend import Backend, check_scores
 from provence_plugins.tokens.batches import iter_batches, pad_windows
 from provence_plugins.tokens.windows import Window
 
@@ -33,22 +31,7 @@ class WindowScores:
 
 
 @dataclass(frozen=True, slots=True)
-class PassageScores:
-    """What the model says of one passage.
-
-    Attributes:
-        relevance: Highest relevance of its windows, or that of the first where the checkpoint's layout has it so; 0.0
-            when it has no tokens.
-        probabilities: Keep probability of each sentence, of shape (sentences,): the mean over its tokens, unless the
-            layout pools otherwise; 0.0 for a sentence without tokens.
-    """
-
-    relevance: float
-    probabilities: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class BatchedModel:
     """A loaded model with what is needed to feed it.
 
     Attributes:
@@ -68,7 +51,7 @@ class Runtime:
             BackendError: The model failed, or gave something that is no number.
         """
         batch = pad_windows(windows, pad_id=self.pad_id)
-        scores = require_finite(self.backend.forward(batch), batch)
+        scores = check_scores(self.backend.forward(batch), batch)
         return [
             WindowScores(float(relevance), keep[: len(window.ids)])
             for window, relevance, keep in zip(windows, scores.relevance, scores.keep, strict=True)
@@ -95,7 +78,7 @@ class Scorer(Protocol):
         ...
 
 
-ScorerFactory = Callable[[Runtime], Scorer]
+ScorerFactory = Callable[[BatchedModel], Scorer]
 
 
 @dataclass(eq=False, slots=True)
@@ -128,8 +111,8 @@ def closed_error() -> ClosedError:
 class DirectScorer:
     """Scores each call's windows on their own: in the caller's thread, or in one thread for those who do not wait."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, model: BatchedModel) -> None:
+        self._model = model
         self._closed = threading.Event()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="provence-direct")
 
@@ -163,32 +146,13 @@ class DirectScorer:
 
     def _run(self, request: ScoreRequest) -> None:
         try:
-            for rows in self._runtime.batches(request.windows):
+            for rows in self._model.batches(request.windows):
                 if self._closed.is_set():
                     raise closed_error()
                 if request.future.cancelled():
                     break
-                for row, scores in zip(rows, self._runtime.score([request.windows[r] for r in rows]), strict=True):
+                for row, scores in zip(rows, self._model.score([request.windows[r] for r in rows]), strict=True):
                     request.scores[row] = scores
             request.deliver()
         except Exception as error:
             request.fail(error)
-
-
-def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
-    """Bring the windows of one passage together, in the way of the checkpoint's layout."""
-    pairs = zip(plan.windows, scores, strict=True)
-    parts = [(part, score.keep) for window, score in pairs for part in window.sentences]
-    tokens = [keep[part.start : part.end] for part, keep in parts]
-    pool = POOLINGS[plan.scoring.pooling]
-    probabilities = pool(
-        SentenceParts(
-            tokens=np.concatenate([np.zeros(0), *tokens]),
-            lengths=np.array([len(part) for part in tokens], dtype=np.int64),
-            owners=np.array([part.sentence for part, _ in parts], dtype=np.int64),
-            sentences=len(plan.sentences),
-        )
-    )
-    relevances = [score.relevance for score in scores] or [0.0]
-    relevance = relevances[0] if plan.scoring.window == "first" else max(relevances)
-    return PassageScores(relevance, np.clip(probabilities, 0.0, 1.0).astype(np.float32))

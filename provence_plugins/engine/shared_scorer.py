@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from time import monotonic
 from weakref import finalize
 
-from provence_plugins.engine.scoring import Runtime, ScoreRequest, WindowScores, closed_error
+from provence_plugins.engine.scoring import BatchedModel, ScoreRequest, WindowScores, closed_error
 from provence_plugins.errors import InvalidInputError, OverloadedError
 from provence_plugins.tokens.windows import Window
 
@@ -24,21 +24,23 @@ class SharedScorer:
     has by length and runs it; while the model works, the next round gathers by itself.
 
     Args:
-        runtime: The loaded model.
+        model: The loaded model.
         gather_seconds: Longest wait for company.
         max_pending_tokens: Windows beyond this many tokens are refused; a single call may be larger when nobody waits.
     """
 
-    def __init__(self, runtime: Runtime, *, gather_seconds: float = 0.002, max_pending_tokens: int = 4_000_000) -> None:
+    def __init__(
+        self, model: BatchedModel, *, gather_seconds: float = 0.002, max_pending_tokens: int = 4_000_000
+    ) -> None:
         if gather_seconds < 0 or max_pending_tokens < 1:
             raise InvalidInputError(
                 f"A shared scorer needs gather_seconds >= 0 and max_pending_tokens >= 1, got {gather_seconds} and "
                 f"{max_pending_tokens}."
             )
-        self._queue = _Queue(gather_seconds, max_pending_tokens, runtime.max_batch_tokens)
+        self._queue = _Queue(gather_seconds, max_pending_tokens, model.max_batch_tokens)
         # The thread knows the queue and the model, not this object: a forgotten scorer can be collected, and its
         # thread ends with it.
-        self._thread = threading.Thread(target=_serve, args=(self._queue, runtime), name="provence-shared", daemon=True)
+        self._thread = threading.Thread(target=_serve, args=(self._queue, model), name="provence-shared", daemon=True)
         self._thread.start()
         finalize(self, self._queue.close)
 
@@ -136,18 +138,18 @@ class _Queue:
         return self._closed
 
 
-def _serve(queue: _Queue, runtime: Runtime) -> None:
+def _serve(queue: _Queue, model: BatchedModel) -> None:
     while not queue.closed:
         taken = queue.take()
-        for rows in runtime.batches([request.windows[row] for request, row in taken]):
+        for rows in model.batches([request.windows[row] for request, row in taken]):
             batch = [taken[place] for place in rows if not taken[place][0].future.done()]
             if batch:
-                _score_shared(batch, runtime)
+                _score_shared(batch, model)
 
 
-def _score_shared(batch: Sequence[_Waiting], runtime: Runtime) -> None:
+def _score_shared(batch: Sequence[_Waiting], model: BatchedModel) -> None:
     try:
-        scores = runtime.score([request.windows[row] for request, row in batch])
+        scores = model.score([request.windows[row] for request, row in batch])
     except Exception as error:
         for request, _ in batch:
             request.fail(error)

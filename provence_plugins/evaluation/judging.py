@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate, pairwise
 
 import numpy as np
 
 from provence_plugins.data.examples import Example, label_sentences
 from provence_plugins.engine.planning import Planner
-from provence_plugins.engine.scoring import DirectScorer, PassageScores, Runtime, combine
+from provence_plugins.engine.pooling import PassageScores, score_plans
+from provence_plugins.engine.scoring import BatchedModel, DirectScorer
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, pruning_request, score_all, split
 from provence_plugins.evaluation.metrics.answers import (
     Interval,
@@ -83,13 +83,11 @@ class Judged:
 def model_method(planner: Planner, backend: Backend) -> Method:
     """The method that a network is, with no model folder around it: planned and scored as the engine does it."""
     batch_tokens = max(backend.max_batch_tokens, planner.max_tokens)
-    scorer = DirectScorer(Runtime(backend, planner.encoder.template.pad_id, batch_tokens))
+    scorer = DirectScorer(BatchedModel(backend, planner.encoder.template.pad_id, batch_tokens))
 
     def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
         plans = [plan for passage in passages for plan in planner.plan(*pruning_request(passage))]
-        scores = scorer.score([window for plan in plans for window in plan.windows])
-        bounds = pairwise(accumulate((len(plan.windows) for plan in plans), initial=0))
-        return [combine(plan, scores[first:last]) for plan, (first, last) in zip(plans, bounds, strict=True)]
+        return score_plans(scorer, plans)
 
     return score
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.judging import Judged, judge, unrelated
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod

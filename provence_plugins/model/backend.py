@@ -29,16 +29,23 @@ class BatchScores:
     keep: FloatArray
 
 
-def require_finite(scores: BatchScores, batch: TokenBatch) -> BatchScores:
-    """The scores themselves, once none is NaN.
+def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
+    """Return the scores if they have the shapes of the batch and are finite wherever the batch has a token.
 
     Raises:
-        BackendError: The model ran into an overflow or has broken weights.
+        BackendError: The backend returned other shapes, or the model ran into an overflow or has broken weights.
     """
-    if np.isnan(scores.relevance).any() or np.isnan(scores.keep[batch.mask == 1]).any():
+    rows, length = batch.ids.shape
+    if scores.relevance.shape != (rows,) or scores.keep.shape != (rows, length):
         raise BackendError(
-            "The model gave NaN where probabilities belong. In half precision an overflow does that: use "
-            "dtype='float32'. Otherwise its weights are broken."
+            f"The model returned scores of the shapes {scores.relevance.shape} and {scores.keep.shape} for {rows} rows "
+            f"of {length} tokens; ({rows},) and ({rows}, {length}) were expected. Check the backend or the exported "
+            f"file."
+        )
+    if not (np.isfinite(scores.relevance).all() and np.isfinite(scores.keep[batch.mask == 1]).all()):
+        raise BackendError(
+            "The model returned NaN or infinite scores. In half precision this usually means an overflow: load it with "
+            "dtype='float32'. If it persists, the weights are corrupt."
         )
     return scores
 

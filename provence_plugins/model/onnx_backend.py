@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from provence_plugins.errors import BackendError, CheckpointError, CheckpointNotFoundError, InvalidInputError
-from provence_plugins.model.backend import BackendOptions, BatchScores, FloatArray, require_finite
+from provence_plugins.model.backend import BackendOptions, BatchScores, FloatArray
 from provence_plugins.model.checkpoint import ONNX_FILES, Checkpoint
 from provence_plugins.tokens.batches import TokenBatch
 
@@ -78,7 +78,7 @@ class OnnxBackend:
         except Exception as error:  # its exceptions have no common class but this one
             rows, length = batch.ids.shape
             raise BackendError(f"ONNX Runtime could not score {rows} rows of {length} tokens: {error}") from error
-        return require_finite(scores, batch)
+        return scores
 
     def _score(self, windows: Sequence[TokenBatch]) -> list[_Outputs]:
         # Side by side, so few would leave half of the threads idle.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from provence_plugins.errors import BackendError, InvalidInputError, needs_extra
-from provence_plugins.model.backend import Backend, BackendOptions, BatchScores, require_finite
+from provence_plugins.model.backend import Backend, BackendOptions, BatchScores
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.loading import Network, load_network
 from provence_plugins.model.replicated_backend import ReplicatedBackend
@@ -75,7 +75,7 @@ class TorchBackend:
                 raise BackendError(
                     f"torch could not score {batch.ids.shape[0]} rows of {batch.ids.shape[1]} tokens: {error}"
                 ) from error
-        return require_finite(BatchScores(relevance.cpu().numpy(), keep.cpu().numpy()), batch)
+        return BatchScores(relevance.cpu().numpy(), keep.cpu().numpy())
 
 
 def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:

@@ -1,7 +1,8 @@
 """Windows to padded batches of like lengths, under a budget of tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,8 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.tokens.windows import Window
 
 IntArray = npt.NDArray[np.int64]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ def iter_batches(lengths: Sequence[int], *, max_batch_tokens: int) -> Iterator[l
         batch.append(row)
     if batch:
         yield batch
+
+
+def regroup(flat: Sequence[T], lengths: Iterable[int]) -> list[Sequence[T]]:
+    """Cut a flat sequence into consecutive groups of the given lengths."""
+    groups = []
+    start = 0
+    for length in lengths:
+        groups.append(flat[start : start + length])
+        start += length
+    return groups
 
 
 def padded_length(length: int, *, multiple: int) -> int:

@@ -7,8 +7,8 @@ from weakref import ref
 import numpy as np
 import pytest
 
-from provence_plugins.engine.caching_scorer import CacheStatistics, CachingScorer
-from provence_plugins.engine.scoring import DirectScorer, Runtime, ScorerFactory, WindowScores
+from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
+from provence_plugins.engine.scoring import BatchedModel, DirectScorer, ScorerFactory, WindowScores
 from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError
 from provence_plugins.model.backend import BatchScores
@@ -56,37 +56,14 @@ def inner(request: pytest.FixtureRequest) -> ScorerFactory:
 
 
 @pytest.fixture
-def runtime(backend: CountingBackend) -> Runtime:
-    return Runtime(backend, pad_id=0, max_batch_tokens=64)
+def model(backend: CountingBackend) -> BatchedModel:
+    return BatchedModel(backend, pad_id=0, max_batch_tokens=64)
 
 
 @pytest.fixture
-def scorer(inner: ScorerFactory, runtime: Runtime) -> Iterator[CachingScorer]:
-    scorer = CachingScorer(inner(runtime), max_tokens=100)
+def scorer(inner: ScorerFactory, model: BatchedModel) -> Iterator[CachingScorer]:
+    scorer = CachingScorer(inner(model), max_tokens=100)
     yield scorer
-    scorer.close()
-
-
-@pytest.mark.parametrize("max_tokens", [0, 100])
-def test_windows_that_repeat_in_a_call_are_scored_once(
-    inner: ScorerFactory, runtime: Runtime, backend: CountingBackend, max_tokens: int
-) -> None:
-    scorer = CachingScorer(inner(runtime), max_tokens)
-    calls = [ONE, TWO, window(*ONE.ids), TWO, ONE]
-    expected = plain(DirectScorer(runtime).score(calls))
-    backend.rows.clear()
-    assert plain(scorer.score(calls)) == expected
-    assert sorted(backend.rows) == [ONE.ids, TWO.ids]
-    assert scorer.statistics.repeats == 3
-    scorer.close()
-
-
-def test_without_room_nothing_is_remembered(inner: ScorerFactory, runtime: Runtime, backend: CountingBackend) -> None:
-    scorer = CachingScorer(inner(runtime))
-    for _ in range(3):
-        scorer.score([ONE])
-    assert len(backend.rows) == 3
-    assert scorer.statistics == CacheStatistics(hits=0, repeats=0, misses=3, entries=0, tokens=0)
     scorer.close()
 
 
@@ -95,7 +72,7 @@ def test_a_later_call_gets_the_same_scores_without_the_model(scorer: CachingScor
     assert plain(scorer.score([TWO, THREE, ONE])) == [first[1], *plain(scorer.score([THREE])), first[0]]
     assert plain(scorer.submit([ONE, TWO]).result(10)) == first
     assert sorted(backend.rows) == sorted([ONE.ids, TWO.ids, THREE.ids])
-    assert scorer.statistics == CacheStatistics(hits=5, repeats=0, misses=3, entries=3, tokens=11)
+    assert scorer.stats == CacheStats(hits=5, misses=3, entries=3, tokens=11)
 
 
 def test_what_is_submitted_is_remembered_too(scorer: CachingScorer, backend: CountingBackend) -> None:
@@ -122,7 +99,7 @@ def test_the_least_recently_used_are_forgotten_first(scorer: CachingScorer, back
     scorer.score(large[1:2])
     scorer.score(large[:1])
     scorer.score(large[2:])  # 120 tokens would be too many: the second goes
-    assert scorer.statistics.tokens == 80
+    assert scorer.stats.tokens == 80
     backend.rows.clear()
     scorer.score(large[:1])
     assert not backend.rows
@@ -130,11 +107,11 @@ def test_the_least_recently_used_are_forgotten_first(scorer: CachingScorer, back
     assert backend.rows == [large[1].ids]
 
 
-def test_a_window_larger_than_the_cache_pushes_nothing_out(inner: ScorerFactory, runtime: Runtime) -> None:
-    scorer = CachingScorer(inner(runtime), max_tokens=10)
+def test_a_window_larger_than_the_cache_pushes_nothing_out(inner: ScorerFactory, model: BatchedModel) -> None:
+    scorer = CachingScorer(inner(model), max_tokens=10)
     scorer.score([ONE])
     scorer.score([window(*range(20))])
-    assert scorer.statistics.entries == 1
+    assert scorer.stats.entries == 1
     scorer.close()
 
 
@@ -158,22 +135,22 @@ def test_an_error_reaches_the_caller_and_is_not_remembered(scorer: CachingScorer
 def test_a_closed_scorer_refuses_even_what_it_knew(scorer: CachingScorer) -> None:
     scorer.score([ONE])
     scorer.close()
-    assert scorer.statistics.tokens == 0
+    assert scorer.stats.tokens == 0
     with pytest.raises(ClosedError):
         scorer.score([ONE])
     with pytest.raises(ClosedError):
         scorer.submit([ONE])
 
 
-def test_many_threads_get_what_one_would(scorer: CachingScorer, runtime: Runtime) -> None:
+def test_many_threads_get_what_one_would(scorer: CachingScorer, model: BatchedModel) -> None:
     calls = [
         [window(*range(first % 13, first % 13 + 5)), window(*range(first % 7, first % 7 + 9))] for first in range(300)
     ]
-    expected = [plain(DirectScorer(runtime).score(call)) for call in calls]
+    expected = [plain(DirectScorer(model).score(call)) for call in calls]
     with ThreadPoolExecutor(16) as pool:
         assert [plain(scores) for scores in pool.map(scorer.score, calls)] == expected
-    found = scorer.statistics
-    assert found.hits + found.repeats + found.misses == 600
+    found = scorer.stats
+    assert found.hits + found.misses == 600
     assert found.tokens <= 100
 
 
@@ -195,10 +172,10 @@ class Waiting:
 
 def test_cancelling_reaches_the_other_scorer_and_back() -> None:
     inner = Waiting()
-    assert CachingScorer(inner).submit([ONE]).cancel()
+    assert CachingScorer(inner, 100).submit([ONE]).cancel()
     assert inner.future.cancelled()
     inner = Waiting()
-    scorer = CachingScorer(inner)
+    scorer = CachingScorer(inner, 100)
     future = scorer.submit([ONE])
     scorer.close()
     assert future.cancelled()
@@ -206,7 +183,7 @@ def test_cancelling_reaches_the_other_scorer_and_back() -> None:
 
 def test_a_call_that_is_done_is_freed_at_once() -> None:
     inner = Waiting()
-    future = CachingScorer(inner).submit([ONE])
+    future = CachingScorer(inner, 100).submit([ONE])
     inner.future.set_result([WindowScores(0.5, np.zeros(4, np.float32))])
     assert len(future.result(10)) == 1
     gone = ref(inner.future)
@@ -218,9 +195,9 @@ def test_a_call_that_is_done_is_freed_at_once() -> None:
         gc.enable()
 
 
-def test_a_forgotten_scorer_ends_the_thread_of_the_other(runtime: Runtime) -> None:
+def test_a_forgotten_scorer_ends_the_thread_of_the_other(model: BatchedModel) -> None:
     before = set(threading.enumerate())
-    scorer = CachingScorer(SharedScorer(runtime), 100)
+    scorer = CachingScorer(SharedScorer(model), 100)
     scorer.submit([ONE]).result(10)
     [thread] = set(threading.enumerate()) - before
     del scorer
@@ -229,9 +206,9 @@ def test_a_forgotten_scorer_ends_the_thread_of_the_other(runtime: Runtime) -> No
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("max_tokens", [-1, 1.5, None])
-def test_a_size_that_cannot_be_is_refused(max_tokens: object, runtime: Runtime) -> None:
-    inner = DirectScorer(runtime)
+@pytest.mark.parametrize("max_tokens", [-1, 0, 1.5, None])
+def test_an_invalid_size_is_refused(max_tokens: object, model: BatchedModel) -> None:
+    inner = DirectScorer(model)
     with pytest.raises(InvalidInputError, match="cache_tokens"):
         CachingScorer(inner, max_tokens)  # type: ignore[arg-type]
     inner.close()

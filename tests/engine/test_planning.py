@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from provence_plugins.engine.planning import Planner
-from provence_plugins.errors import InvalidInputError, QueryTooLongError
+from provence_plugins.errors import QueryTooLongError
 from provence_plugins.model.formats import NATIVE
 from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.types import Passage, Sentence
@@ -73,9 +73,3 @@ def test_special_tokens_spelled_in_a_text_are_ordinary_characters(planner: Plann
 def test_a_query_that_leaves_no_room_is_refused(planner: Planner) -> None:
     with pytest.raises(QueryTooLongError, match="Shorten the query"):
         planner.plan("paris " * MAX_TOKENS, [Passage("the city")])
-
-
-@pytest.mark.parametrize("query", ["", " \n\t", None, 3], ids=["empty", "blank", "none", "number"])
-def test_what_is_no_question_is_refused(planner: Planner, query: object) -> None:
-    with pytest.raises(InvalidInputError, match="query"):
-        planner.plan(query, [Passage("the city")])  # type: ignore[arg-type]

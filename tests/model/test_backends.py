@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.errors import BackendError, InvalidInputError
-from provence_plugins.model.backend import Backend, BackendOptions, BatchScores, load_backend, require_finite
+from provence_plugins.model.backend import Backend, BackendOptions, BatchScores, check_scores, load_backend
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.tokens.batches import TokenBatch, pad_windows
 from provence_plugins.tokens.windows import plan_head, plan_windows
@@ -182,6 +182,19 @@ def test_without_a_name_onnx_is_taken_when_it_is_there(tiny_checkpoint: Checkpoi
 def test_nan_is_an_error_unless_it_stands_on_padding() -> None:
     ones = np.ones((1, 2), dtype=np.int64)
     scores = BatchScores(np.zeros(1, np.float32), np.array([[0.5, np.nan]], np.float32))
-    assert require_finite(scores, TokenBatch(ones, np.array([[1, 0]]), ones)) is scores
+    assert check_scores(scores, TokenBatch(ones, np.array([[1, 0]]), ones)) is scores
     with pytest.raises(BackendError, match="NaN"):
-        require_finite(scores, TokenBatch(ones, ones, ones))
+        check_scores(scores, TokenBatch(ones, ones, ones))
+
+
+def test_infinite_relevance_is_an_error() -> None:
+    ones = np.ones((1, 2), dtype=np.int64)
+    with pytest.raises(BackendError, match="infinite"):
+        check_scores(BatchScores(np.array([np.inf], np.float32), np.zeros((1, 2), np.float32)), TokenBatch(*[ones] * 3))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 3)], ids=["short", "rows", "long"])
+def test_scores_of_another_shape_are_an_error(shape: tuple[int, int]) -> None:
+    ones = np.ones((1, 2), dtype=np.int64)
+    with pytest.raises(BackendError, match="expected"):
+        check_scores(BatchScores(np.zeros(1, np.float32), np.zeros(shape, np.float32)), TokenBatch(*[ones] * 3))

@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import needs_extra
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, one_by_one
 

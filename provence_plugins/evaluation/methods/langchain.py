@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import needs_extra
 from provence_plugins.evaluation.methods.encoders import encode, load_encoder
 from provence_plugins.evaluation.methods.method import Method, SplitPassage

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.engine.scoring import PassageScores
 from provence_plugins.text.sentences import SplitterName, split_sentences
 from provence_plugins.types import Passage, Sentence
 

@@ -10,7 +10,7 @@ from statistics import fmean
 import numpy as np
 
 from provence_plugins.data.examples import label_sentences
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.method import SplitPassage
 from provence_plugins.evaluation.probes.collage import Piece, put_together, take_apart, unrelated_prose
 

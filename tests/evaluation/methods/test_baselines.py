@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.baselines import bm25, chance, lead
 from provence_plugins.evaluation.methods.method import Method, split
 from provence_plugins.text.sentences import split_sentences

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.methods.encoders import cross_encoder, embeddings, encode, late_chunking, load_encoder
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, split

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.methods.language_models import selective_context
 from provence_plugins.evaluation.methods.method import Method, split

@@ -6,7 +6,7 @@ from llama_index.core.postprocessor import SentenceEmbeddingOptimizer
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.encoders import embeddings, load_encoder
 from provence_plugins.evaluation.methods.llama_index import _Encoder, sentence_optimizer
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, split

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.engine.scoring import PassageScores
 from provence_plugins.evaluation.methods.method import (
     SplitPassage,
     from_sentence_scores,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError, MissingExtraError
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, split
 from provence_plugins.evaluation.methods.third_party import _find_words, llmlingua2, open_provence

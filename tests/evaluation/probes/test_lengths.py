@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.method import SplitPassage, split
 from provence_plugins.evaluation.probes.collage import take_apart
 from provence_plugins.evaluation.probes.lengths import AS_IT_IS, LengthRow, Resized, judge_lengths, resize_passages

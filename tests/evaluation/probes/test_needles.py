@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.scoring import PassageScores
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, split
 from provence_plugins.evaluation.probes.collage import take_apart
 from provence_plugins.evaluation.probes.needles import Needle, NeedleRow, find_needles, plant_needles
