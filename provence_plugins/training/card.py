@@ -89,7 +89,7 @@ def write_card(
         error=report.calibration_error,
         thresholds="\n".join(f"| {row.threshold:g} | {row.kept:.1%} | {row.removed:.1%} |" for row in thresholds),
         default=thresholds[0].threshold,
-        target=100 * settings.target_kept,
+        target=100 * settings.target_recall,
         base=settings.base,
         tokens=progress["tokens"],
         steps=progress["step"],

@@ -1,64 +1,40 @@
-"""The training run: batches in, a model folder out, resumable at every evaluation."""
+"""Run a training: batches in, a model folder out, resumable at every evaluation."""
 
 import json
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from random import Random
-from typing import Any
 
-from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from provence_plugins.data.examples import Example, first_questions, read_examples
-from provence_plugins.data.files import find_files, find_model_folder
-from provence_plugins.engine.planning import Planner
+from provence_plugins.data.files import find_files
 from provence_plugins.errors import CheckpointError, DataError, InvalidInputError, needs_extra
-from provence_plugins.evaluation.judging import Judged, judge, model_method
-from provence_plugins.evaluation.metrics.answers import mean_at_threshold, threshold_for_kept
-from provence_plugins.model.families import longest_window
-from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
+from provence_plugins.evaluation.judging import judge, model_method
 from provence_plugins.tokens.batches import pad_windows
-from provence_plugins.tokens.encoding import TextEncoder
-from provence_plugins.training.acceleration import compile_encoder, pays_autocast
-from provence_plugins.training.attention import attend_plainly
-from provence_plugins.training.card import write_card
+from provence_plugins.training.acceleration import (
+    bound_kernel_cache,
+    compile_encoder,
+    is_bfloat16_faster,
+    use_plain_attention,
+)
+from provence_plugins.training.bases import find_base, open_network, plan_for
+from provence_plugins.training.finishing import finish_model
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizer import make_optimizer, rate_at
-from provence_plugins.training.sampling import (
-    LENGTH_STEP,
-    LabelledWindow,
-    iter_batches_forever,
-    labelled_windows,
-)
-from provence_plugins.training.scaling import fit_scaling, rescale
+from provence_plugins.training.progress import Progress, StepLosses, append_note, as_note, describe
+from provence_plugins.training.sampling import LENGTH_STEP, LabelledWindow, TrainingBatch, iter_batches_forever
 from provence_plugins.training.settings import TrainSettings, digest_of
 
 with needs_extra("train"):
     import torch
-    from transformers import AutoConfig
 
-    from provence_plugins.model.export import save_folder
-    from provence_plugins.model.network import ProvenceModel
     from provence_plugins.model.torch_backend import TorchBackend, choose_device
 
 logger = logging.getLogger(__name__)
-
-# Rows of the table that a trained model carries.
-_CALIBRATED = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run has come; written into every checkpoint."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
 
 
 def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool = True) -> Path:
@@ -83,14 +59,19 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
         if not resume:
             raise InvalidInputError(f"{run.output} already holds a run. Resume it, or give another output folder.")
         run.restore()
-    run.fit(show_progress=show_progress)
+    try:
+        run.fit(show_progress=show_progress)
+    except KeyboardInterrupt:
+        logger.warning("%s", run.describe_interruption())
+        raise
     return run.finish()
 
 
 class TrainingRun:
-    """One run: its network, its data and how far it has come."""
+    """One run: its network, its data and its progress."""
 
     def __init__(self, settings: TrainSettings) -> None:
+        bound_kernel_cache()
         torch.manual_seed(settings.seed)
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
@@ -98,66 +79,66 @@ class TrainingRun:
         self.output = Path(settings.output)
         self.output.mkdir(parents=True, exist_ok=True)
         self.checkpoint = self.output / "checkpoint.pt"
-        self.base = find_model_folder(settings.base)
+        self.base = find_base(settings.base)
         self.base_digest = digest_of(self.base)
-        self.planner = _planner(self.base, settings)
+        self.planner = plan_for(self.base, settings)
         self.train_examples = _read(settings.data.train)
         self.dev_examples = _read(settings.data.dev)
         self.device = choose_device(settings.device)
-        self.network = _network(self.base, self.planner, settings).to(self.device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
+        self.network = open_network(self.base, self.planner, settings)
+        self.network.to(self.device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
         if self.device.type == "cpu":
-            attend_plainly(self.network.backbone)
+            use_plain_attention(self.network.backbone)
         if settings.optimizer.compile:
             compile_encoder(self.network.backbone, self.device)
-        wanted = settings.optimizer.autocast
-        self.autocast = pays_autocast(self.device) if wanted == "auto" else wanted == "bfloat16"
+        self.autocast = settings.optimizer.autocast == "bfloat16"
+        if settings.optimizer.autocast == "auto":
+            self.autocast = is_bfloat16_faster(self.device)
         hidden_size = self.network.config.backbone_config.hidden_size
         self.objective = Objective(settings, hidden_size, self.device, self.autocast)
         self.optimizer = make_optimizer(self.network, settings.optimizer, self.objective)
         self.progress = Progress()
 
+    @property
+    def share(self) -> float:
+        """Share of the run that is done, from 0 to 1."""
+        return self.progress.share_of(self.settings.optimizer)
+
     def fit(self, *, show_progress: bool) -> None:
-        """Train until the tokens of the settings are read."""
-        wanted = self.settings.optimizer.tokens
-        bar = tqdm(total=wanted, initial=self.progress.tokens, unit="tok", unit_scale=True, disable=not show_progress)
+        """Train until the length of the settings is reached."""
+        bar = tqdm(total=100, initial=round(100 * self.share), unit="%", disable=not show_progress)
         self.network.train()
         began = time.monotonic() - self.progress.seconds
-        losses: list[tuple[float, float]] = []
+        losses: list[StepLosses] = []
         with bar:
-            for items in self._batches():
-                if self.progress.tokens >= wanted:
+            for batch in self._batches():
+                if self.share >= 1.0:
                     break
-                losses.append(self._step(items))
-                read = sum(len(item.window.ids) for item in items)
+                losses.append(self._step(batch.items))
                 self.progress.step += 1
-                self.progress.tokens += read
+                self.progress.tokens += sum(len(item.window.ids) for item in batch.items)
+                self.progress.epochs = batch.epochs
                 self.progress.seconds = time.monotonic() - began
-                bar.update(read)
+                bar.update(round(100 * self.share) - bar.n)
+                if self.progress.step % self.settings.log_every == 0:
+                    recent = StepLosses.mean(losses[-self.settings.log_every :])
+                    logger.info("%s", describe(self.progress, self.share, recent))
                 if self.progress.step % self.settings.evaluate_every == 0:
-                    self._note(losses)
+                    self._evaluate(losses)
                     losses = []
         if losses:
-            self._note(losses)
+            self._evaluate(losses)
 
     def finish(self) -> Path:
-        """Mix the base in, scale keep scores, choose the default threshold on dev; write the folder and its card."""
-        self._mix_base_in()
+        """Write the model folder, with its scaling, default threshold, ONNX file and card."""
         examples = first_questions(self.dev_examples, self.settings.data.final_dev_limit)
-        self._scale(examples)
-        judged = self._judge(examples)
-        config = self.network.config
-        # Rounded down, for rounding up would lose the answer that lies at the threshold itself.
-        lowest = threshold_for_kept(judged.scored, self.settings.target_kept)
-        config.default_threshold = math.floor(lowest * 10_000) / 10_000
-        rows = [mean_at_threshold(judged.scored, share) for share in (config.default_threshold, *_CALIBRATED)]
-        config.calibration = [
-            {name: round(value, 4) for name, value in asdict(row).items()}
-            for row in sorted(rows, key=lambda row: row.threshold)
-        ]
-        folder = self.output / "model"
-        save_folder(self.network, folder, tokenizer_from=self.base)
-        write_card(folder, self.settings, judged, rows, asdict(self.progress))
-        return folder
+        return finish_model(self.network, self.planner, self.settings, examples, self.progress)
+
+    def describe_interruption(self) -> str:
+        """Return what is kept of an interrupted run, and how it goes on."""
+        if not self.checkpoint.is_file():
+            return f"Interrupted before the first checkpoint. {self.output} holds nothing to resume; start anew."
+        return f"Interrupted at step {self.progress.step}. Resume the run to go on from {self.checkpoint}."
 
     def restore(self) -> None:
         """Take network, optimizer and progress from the checkpoint.
@@ -182,16 +163,16 @@ class TrainingRun:
         self.progress = Progress(**state["progress"])
         logger.info("resumed at step %d", self.progress.step)
 
-    def _batches(self) -> Iterator[list[LabelledWindow]]:
+    def _batches(self) -> Iterator[TrainingBatch]:
         data, batch_tokens = self.settings.data, self.settings.optimizer.batch_tokens
         stream = iter_batches_forever(
             self.train_examples, self.planner, data, batch_tokens=batch_tokens, seed=self.settings.seed
         )
         return islice(stream, self.progress.step, None)
 
-    def _step(self, items: Sequence[LabelledWindow]) -> tuple[float, float]:
+    def _step(self, items: Sequence[LabelledWindow]) -> StepLosses:
         settings = self.settings.optimizer
-        rate = rate_at(self.progress.tokens / settings.tokens, settings)
+        rate = rate_at(self.share, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
         pad_id = self.planner.encoder.template.pad_id
@@ -204,15 +185,24 @@ class TrainingRun:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_gradient_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return float(losses.keep), float(losses.ranking)
+        return StepLosses(float(losses.keep), float(losses.ranking))
 
-    def _note(self, losses: Sequence[tuple[float, float]]) -> None:
-        report = self._judge(first_questions(self.dev_examples, self.settings.data.dev_limit)).report()
-        keep, ranking = (sum(column) / len(losses) for column in zip(*losses, strict=True))
-        line = {**asdict(self.progress), "keep_loss": keep, "ranking_loss": ranking, **asdict(report)}
-        with (self.output / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-        logger.info("%s", line)
+    def _evaluate(self, losses: Sequence[StepLosses]) -> None:
+        examples = first_questions(self.dev_examples, self.settings.data.dev_limit)
+        method = model_method(self.planner, TorchBackend(self.network))
+        quality = judge(examples, method, splitter=self.settings.splitter).report()
+        note = as_note(self.progress, StepLosses.mean(losses), quality)
+        append_note(self.output, note)
+        logger.info(
+            "step %d, dev: answers kept %s at 60/70/80 %% removed, average precision %.3f, reciprocal rank %.3f",
+            self.progress.step,
+            "/".join(f"{share:.1%}" for share in quality.kept),
+            quality.average_precision,
+            quality.reciprocal_rank,
+        )
+        self._save_checkpoint()
+
+    def _save_checkpoint(self) -> None:
         unfinished = self.checkpoint.with_suffix(".partial")
         torch.save(
             {
@@ -227,71 +217,24 @@ class TrainingRun:
         )
         unfinished.replace(self.checkpoint)
 
-    def _mix_base_in(self) -> None:
-        share = self.settings.base_share
-        if share:
-            base = _network(self.base, self.planner, self.settings).state_dict()
-            with torch.no_grad():
-                for name, weight in self.network.state_dict().items():
-                    weight.lerp_(base[name].to(weight), share)
-
-    def _scale(self, examples: Sequence[Example]) -> None:
-        whole, random = replace(self.settings.data, whole_share=1.0, title_share=1.0), Random(self.settings.seed)
-        items = [item for example in examples for item in labelled_windows(example, self.planner, whole, random)]
-        self.network.train(False)
-        scaling = fit_scaling(self.network, items, pad_id=self.planner.encoder.template.pad_id)
-        logger.info("keep scores are scaled: %s", scaling)
-        rescale(self.network.keep_head, scaling)
-
-    def _judge(self, examples: Sequence[Example]) -> Judged:
-        backend = TorchBackend(self.network)
-        return judge(examples, model_method(self.planner, backend), splitter=self.settings.splitter)
-
-
-def _planner(base: Path, settings: TrainSettings) -> Planner:
-    encoder = TextEncoder(Tokenizer.from_file(str(base / "tokenizer.json")))
-    return Planner(encoder, NATIVE, settings.splitter, settings.max_tokens)
-
-
-def _network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceModel:
-    facts: dict[str, Any] = {
-        "separator_id": planner.encoder.template.between[0],
-        "splitter": settings.splitter,
-        "max_tokens": settings.max_tokens,
-    }
-    is_ours = AutoConfig.from_pretrained(base).model_type == NATIVE_TYPE
-    if settings.base_share and not is_ours:
-        raise InvalidInputError(
-            f"base_share is {settings.base_share:g} and the base {settings.base!r} has no heads to average with. Start "
-            f"from a model of this package, or leave base_share out."
-        )
-    if is_ours:
-        network = ProvenceModel.from_pretrained(base, dtype=torch.float32, **facts)
-    else:
-        network = ProvenceModel.from_backbone(base, **facts)
-    longest = longest_window(network.config.backbone_config.to_dict())
-    if settings.max_tokens > longest:
-        raise InvalidInputError(f"max_tokens is {settings.max_tokens}; the base reads windows of up to {longest}.")
-    for module in network.backbone.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = settings.optimizer.dropout
-    if settings.optimizer.freeze_embeddings:
-        network.backbone.get_input_embeddings().requires_grad_(False)
-    return network
-
 
 def _read(patterns: Sequence[str]) -> list[Example]:
     examples = [example for path in find_files(patterns) for example in read_examples(path)]
     if not examples:
-        raise DataError(f"There is not one example in {', '.join(patterns)}.")
+        raise DataError(f"There are no examples in {', '.join(patterns)}.")
     return examples
 
 
+# Settings that may change before a run goes on: the next step does not depend on them, or only through its place.
+_CHANGEABLE = ("evaluate_every", "log_every", "base_share", "target_recall", "precision", "card")
+
+
 def _fingerprint(settings: TrainSettings) -> str:
-    """What must be the same for a run to go on: all that the next step depends on but its place in the run."""
+    """Return what must be the same for a run to go on."""
     values = asdict(settings)
     values["data"] = {name: value for name, value in values["data"].items() if "dev" not in name}
-    del values["optimizer"]["tokens"]
-    for name in ("evaluate_every", "base_share", "target_kept", "card"):
+    for name in ("tokens", "epochs"):
+        del values["optimizer"][name]
+    for name in _CHANGEABLE:
         del values[name]
     return json.dumps(values, sort_keys=True, default=list)

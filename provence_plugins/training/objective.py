@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from provence_plugins.data.files import find_model_folder
 from provence_plugins.errors import needs_extra
+from provence_plugins.training.bases import find_base
 from provence_plugins.training.losses import keep_loss, make_targets, mark_loss, ranking_loss
 from provence_plugins.training.sampling import LabelledWindow
 from provence_plugins.training.settings import TrainSettings
@@ -48,9 +48,7 @@ class Objective(nn.Module):
         super().__init__()
         self._weights = settings.optimizer
         soft = settings.soft_labels
-        self._soft_labels = (
-            None if soft is None else SoftLabels(find_model_folder(soft.encoder), soft, device, autocast)
-        )
+        self._soft_labels = None if soft is None else SoftLabels(find_base(soft.encoder), soft, device, autocast)
         self.mark_head = nn.Linear(hidden_size, 1).to(device) if self._weights.mark_weight else None
 
     def forward(self, output: ProvenceOutput, items: Sequence[LabelledWindow]) -> Losses:

@@ -1,8 +1,9 @@
-"""Examples to labelled windows: which pairs an epoch sees, and how their passages are cut."""
+"""Turn examples into labelled windows: choose the pairs of an epoch, and cut their passages."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from random import Random
 
 from provence_plugins.data.examples import Example, label_sentences
@@ -45,21 +46,50 @@ class LabelledWindow:
     marked: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingBatch:
+    """Windows of one step.
+
+    Attributes:
+        items: The windows with their labels.
+        epochs: Number of epochs read once this batch is read, the running one counted in part.
+    """
+
+    items: list[LabelledWindow]
+    epochs: float
+
+
 def iter_batches_forever(
     examples: Sequence[Example], planner: Planner, data: DataSettings, *, batch_tokens: int, seed: int
-) -> Iterator[list[LabelledWindow]]:
-    """Batches of one epoch after another; the same seed gives the same batches, which is what a resumed run needs."""
+) -> Iterator[TrainingBatch]:
+    """Yield the batches of one epoch after another.
+
+    The same seed gives the same batches, which is what a resumed run needs.
+    """
     random = Random(seed)
-    gathered: list[LabelledWindow] = []
-    while True:
-        for example in epoch_of(examples, data, random):
+    for epoch in count():
+        chosen = epoch_of(examples, data, random)
+        gathered: list[LabelledWindow] = []
+        before = float(epoch)
+        for number, example in enumerate(chosen, start=1):
             gathered += labelled_windows(example, planner, data, random)
-            if len(gathered) >= _GATHERED:
-                lengths = [padded_length(len(item.window.ids), multiple=LENGTH_STEP) for item in gathered]
-                groups = list(iter_batches(lengths, max_batch_tokens=batch_tokens))
-                random.shuffle(groups)
-                yield from ([gathered[row] for row in rows] for rows in groups)
-                gathered = []
+            if len(gathered) < _GATHERED and number < len(chosen):
+                continue
+            after = epoch + number / len(chosen)
+            yield from _in_batches(gathered, batch_tokens, random, before, after)
+            gathered, before = [], after
+
+
+def _in_batches(
+    gathered: Sequence[LabelledWindow], batch_tokens: int, random: Random, before: float, after: float
+) -> Iterator[TrainingBatch]:
+    """Yield windows in batches of similar lengths, in random order, while the epoch goes from `before` to `after`."""
+    lengths = [padded_length(len(item.window.ids), multiple=LENGTH_STEP) for item in gathered]
+    groups = list(iter_batches(lengths, max_batch_tokens=batch_tokens))
+    random.shuffle(groups)
+    for number, rows in enumerate(groups, start=1):
+        epochs = before + (after - before) * number / len(groups)
+        yield TrainingBatch([gathered[row] for row in rows], epochs)
 
 
 def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) -> list[Example]:

@@ -1,9 +1,11 @@
-"""Every knob of a training run, read from one TOML file."""
+"""Settings of a training run, read from one TOML file."""
 
 import hashlib
 import tomllib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -11,24 +13,29 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import SplitterName
 
 Autocast = Literal["auto", "bfloat16", "float32"]
+Precision = Literal["int8", "float32"]
+
+# Former names of keys, read for one version with a warning.
+_FORMER_NAMES = {"max_tokens": "window_tokens", "target_kept": "target_recall"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
-    """What is read and how it is cut.
+    """Which examples a run reads, and how it cuts their passages.
 
     Attributes:
-        train: Files of labelled JSON lines, glob patterns allowed, relative to where the command runs.
-        dev: The same, for evaluation while training and for choosing the default threshold.
-        negatives: Mined negatives drawn anew in each epoch for every positive.
-        crop_sentences: Fewest and most sentences of a cropped passage. Crops hold evidence at any place, train more
-            questions in the same time, and teach the model passages of many lengths.
+        train: Files of labelled JSON lines. Glob patterns are allowed; paths are relative to the working directory.
+        dev: The same, for evaluation during the run and for choosing the default threshold.
+        negatives: Number of mined negatives that each epoch draws for every positive.
+        crop_sentences: Minimum and maximum number of sentences in a cropped passage. Crops place the evidence anywhere,
+            show more questions in the same time, and teach the model passages of many lengths.
         whole_share: Share of passages that are read whole.
         title_share: Share of passages whose title is shown to the model.
-        source_exponent: A source of n examples brings n to this power in proportion to the largest one, which comes
-            once an epoch: 1 takes everything once, 0 takes as much of each source.
-        dev_limit: Most dev questions taken from each source while training.
-        final_dev_limit: Most dev questions taken from each source at the end; None takes all.
+        source_exponent: How strongly the size of a source counts. A source of n examples is drawn in proportion to n
+            to this power; the largest source is read once per epoch. 1 reads every example once, 0 draws all sources
+            equally often.
+        dev_limit: Maximum number of dev questions per source during the run.
+        final_dev_limit: Maximum number of dev questions per source at the end; None takes all.
     """
 
     train: Sequence[str]
@@ -44,40 +51,43 @@ class DataSettings:
     def __post_init__(self) -> None:
         for name in ("train", "dev"):
             patterns = getattr(self, name)
-            _require(isinstance(patterns, list | tuple), f"{name} needs a list of files", patterns)
+            _require(isinstance(patterns, list | tuple), f"{name} must be a list of files", patterns)
         low, high = self.crop_sentences if len(self.crop_sentences) == 2 else (0, 0)
-        _require(1 <= low <= high, "crop_sentences needs two numbers, 1 <= fewest <= most", self.crop_sentences)
-        _require(self.negatives >= 0, "negatives needs a number from 0 up", self.negatives)
-        _require(0 <= self.source_exponent <= 1, "source_exponent needs a number from 0 to 1", self.source_exponent)
+        _require(1 <= low <= high, "crop_sentences must be two numbers, 1 <= minimum <= maximum", self.crop_sentences)
+        _require(self.negatives >= 0, "negatives must be at least 0", self.negatives)
+        _require(0 <= self.source_exponent <= 1, "source_exponent must be between 0 and 1", self.source_exponent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerSettings:
-    """How the weights move.
+    """Length of the run, learning rates and loss weights.
 
     Attributes:
-        tokens: Length of the run, in tokens that the model reads.
-        batch_tokens: Most tokens of a batch, padding included.
-        learning_rate: Peak rate of the encoder's last layer.
-        layer_decay: The rate of each layer is this share of the next one's, so that the lower ones, which know most of
-            what the encoder learned before, move least.
-        head_learning_rate: Peak rate of the two heads, which start from nothing.
-        warmup: Share of the run in which the rate rises; it then falls in a straight line.
-        final_rate: What is left of the peak rate at the end.
-        weight_decay: AdamW's.
-        max_gradient_norm: Gradients are clipped to this length.
+        tokens: Length of the run in tokens that the model reads, padding not counted. Give this or `epochs`.
+        epochs: Length of the run in epochs; fractions are allowed. Give this or `tokens`.
+        batch_tokens: Maximum number of tokens in a batch, padding included.
+        learning_rate: Peak learning rate of the encoder's last layer.
+        layer_decay: Factor between the learning rates of neighbouring layers, from the last layer down. Below 1 the
+            lower layers, which hold most of what the encoder learned before, change least.
+        head_learning_rate: Peak learning rate of the two heads, which start untrained.
+        warmup: Share of the run during which the learning rate rises; after it the rate falls linearly.
+        final_rate: Share of the peak learning rate that is left at the end.
+        weight_decay: Weight decay of AdamW.
+        max_gradient_norm: Gradients are clipped to this norm.
         ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv 2501.16214, section 3).
         sentence_weight: Weight of the loss on sentence means beside the loss on tokens.
         contrast_weight: Weight of the loss on how the sentences of a passage compare with each other.
-        mark_weight: Weight of the loss of a third head, thrown away at the end, that finds the very tokens people
-            marked; see `training.losses.mark_loss`.
-        dropout: Dropout of the encoder; 0 is faster by far on a CPU.
-        freeze_embeddings: Leave the token embeddings as they are: half of a small model's weights, and slow to move.
-        autocast: "bfloat16", "float32", or "auto" for what multiplies faster on this machine.
-        compile: Let torch compile the encoder, which needs a C++ compiler: a minute at the start, a faster run after.
+        mark_weight: Weight of the loss of a third head that finds the annotated tokens. The head is discarded at the
+            end; see `training.losses.mark_loss`.
+        dropout: Dropout of the encoder; 0 is much faster on a CPU.
+        freeze_embeddings: Do not train the token embeddings, which are half of a small model's weights and change
+            little.
+        autocast: Precision of the encoder: "bfloat16", "float32", or "auto" for the faster one on this machine.
+        compile: Compile the encoder with torch, which needs a C++ compiler and costs a minute at the start.
     """
 
-    tokens: int
+    tokens: int | None = None
+    epochs: float | None = None
     batch_tokens: int = 1536
     learning_rate: float = 2e-4
     layer_decay: float = 1.0
@@ -96,12 +106,16 @@ class OptimizerSettings:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        _require(self.tokens > 0, "tokens needs a number from 1 up", self.tokens)
-        _require(0 < self.layer_decay <= 1, "layer_decay needs a share above 0", self.layer_decay)
+        lengths = {"tokens": self.tokens, "epochs": self.epochs}
+        given = {name: value for name, value in lengths.items() if value is not None}
+        _require(len(given) == 1, "give the length of the run as either tokens or epochs", given or "neither")
+        for name, value in given.items():
+            _require(value > 0, f"{name} must be above 0", value)
+        _require(0 < self.layer_decay <= 1, "layer_decay must be above 0 and at most 1", self.layer_decay)
         for name in ("ranking_weight", "sentence_weight", "contrast_weight", "mark_weight"):
-            _require(getattr(self, name) >= 0, f"{name} needs a number from 0 up", getattr(self, name))
-        _require(0 <= self.warmup < 1, "warmup needs a share below 1", self.warmup)
-        _require(self.autocast in get_args(Autocast), f"autocast needs one of {get_args(Autocast)}", self.autocast)
+            _require(getattr(self, name) >= 0, f"{name} must be at least 0", getattr(self, name))
+        _require(0 <= self.warmup < 1, "warmup must be at least 0 and below 1", self.warmup)
+        _require(self.autocast in get_args(Autocast), f"autocast must be one of {get_args(Autocast)}", self.autocast)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +123,12 @@ class SoftLabelSettings:
     """How a sentence encoder softens the labels; see `training.soft_labels`.
 
     Attributes:
-        encoder: Folder of a sentence encoder whose token states are averaged, or "package:name/folder".
-        confidence: Log-odds that a label brings by itself, for or against.
-        weight: Log-odds that a cosine of 1 between question and sentence adds.
-        neutral: Cosine that adds nothing.
-        answers_only: Soften only windows that hold an answer. In the others all is to be removed, however like the
-            question it is, and the encoder is spared half of its work.
+        encoder: A sentence encoder with mean pooling: a folder, "package:name/folder" or a hub id.
+        confidence: Log-odds of a label by itself, for or against.
+        weight: Log-odds that a cosine similarity of 1 between question and sentence adds.
+        neutral: Cosine similarity that adds nothing.
+        answers_only: Soften only windows that hold an answer. In the others everything is to be removed, however
+            similar to the question, and the encoder does half of the work.
     """
 
     encoder: str
@@ -129,23 +143,27 @@ class TrainSettings:
     """One training run.
 
     Attributes:
-        base: Folder of the encoder to start from, or "package:name/folder" for one that lies in an installed package.
-            A folder that an earlier run wrote is trained on, heads and all.
-        output: Folder that receives the model, its card, the log and the checkpoints.
-        data: What is read.
-        optimizer: How the weights move.
-        soft_labels: Knowledge of a sentence encoder that the labels are mixed with; None takes them as they are.
-        seed: Of every random choice.
+        base: What to start from: the folder of an encoder or of a model that an earlier run wrote,
+            "package:name/folder" for a folder inside an installed package, a hub id, or "bundled" for the model that
+            ships with this package. The heads of a model of this package are trained on.
+        output: Folder that receives the model, its card, the log, the curves and the checkpoint.
+        data: Which examples are read.
+        optimizer: Length of the run, learning rates and loss weights.
+        soft_labels: How a sentence encoder softens the labels; None trains on the labels as they are.
+        seed: Seed of every random choice.
         splitter: Sentence splitter, also recorded in the model.
-        max_tokens: Longest window, also recorded in the model.
-        base_share: Share of the base's weights in the finished model, which is the weighted mean of base and training's
-            end: what the base knew and training forgot comes back (arXiv 2109.01903). The base must then be a model of
-            this package.
-        target_kept: The default threshold is the highest at which this share of dev answers survives.
-        evaluate_every: Steps between two evaluations on dev; a checkpoint is written each time.
-        device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU where there is none.
-        threads: Threads of torch; None leaves its own choice.
-        card: Facts for the model card: `license`, `base_model`, `datasets` and the like.
+        window_tokens: Maximum length of a window in tokens, also recorded in the model.
+        base_share: Share of the base's weights in the finished model. The model is then the weighted mean of the base
+            and of the end of the run, which brings back what training forgot (arXiv 2109.01903). The base must be a
+            model of this package.
+        target_recall: The default threshold is the highest one that keeps this share of the dev answers.
+        precision: Precision of the ONNX file that the run writes, "int8" or "float32". The default threshold is chosen
+            with this file, because it decides later.
+        evaluate_every: Number of steps between two evaluations on dev; each writes a checkpoint.
+        log_every: Number of steps between two lines of the log with the losses and the speed.
+        device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU if there is none.
+        threads: Number of threads that torch uses; None leaves torch's own choice.
+        card: Facts for the model card: `license`, `base_model`, `datasets` and so on.
     """
 
     base: str
@@ -155,21 +173,27 @@ class TrainSettings:
     soft_labels: SoftLabelSettings | None = None
     seed: int = 13
     splitter: SplitterName = "sentencex"
-    max_tokens: int = 384
+    window_tokens: int = 384
     base_share: float = 0.0
-    target_kept: float = 0.97
+    target_recall: float = 0.97
+    precision: Precision = "int8"
     evaluate_every: int = 250
+    log_every: int = 50
     device: str | None = None
     threads: int | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require(0 <= self.base_share < 1, "base_share needs a share from 0 up, below 1", self.base_share)
-        _require(0 < self.target_kept <= 1, "target_kept needs a share above 0", self.target_kept)
-        _require(self.evaluate_every > 0, "evaluate_every needs a number from 1 up", self.evaluate_every)
+        _require(0 <= self.base_share < 1, "base_share must be at least 0 and below 1", self.base_share)
+        _require(0 < self.target_recall <= 1, "target_recall must be above 0 and at most 1", self.target_recall)
         _require(
-            self.max_tokens <= self.optimizer.batch_tokens,
-            f"batch_tokens must hold a window of max_tokens={self.max_tokens}",
+            self.precision in get_args(Precision), f"precision must be one of {get_args(Precision)}", self.precision
+        )
+        _require(self.evaluate_every > 0, "evaluate_every must be at least 1", self.evaluate_every)
+        _require(self.log_every > 0, "log_every must be at least 1", self.log_every)
+        _require(
+            self.window_tokens <= self.optimizer.batch_tokens,
+            f"batch_tokens must be at least window_tokens={self.window_tokens}",
             self.optimizer.batch_tokens,
         )
 
@@ -178,18 +202,28 @@ def read_settings(path: Path) -> TrainSettings:
     """Read a training configuration.
 
     Raises:
-        InvalidInputError: The file is missing or no TOML, or a key is missing or unknown.
+        InvalidInputError: The file is missing or is not valid TOML, or a key is missing, unknown or invalid.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInputError(f"{path} is no readable TOML configuration: {error}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInputError(f"{path} is not valid TOML: {error}.") from error
+    _take_former_names(values, path)
     data = _build(DataSettings, values.pop("data", {}), f"{path} [data]")
     optimizer = _build(OptimizerSettings, values.pop("optimizer", {}), f"{path} [optimizer]")
     if "soft_labels" in values:
         values["soft_labels"] = _build(SoftLabelSettings, values["soft_labels"], f"{path} [soft_labels]")
     settings: TrainSettings = _build(TrainSettings, {**values, "data": data, "optimizer": optimizer}, str(path))
     return settings
+
+
+def _take_former_names(values: dict[str, Any], path: Path) -> None:
+    for former, name in _FORMER_NAMES.items():
+        if former in values and name not in values:
+            warnings.warn(f"{path}: {former} is now called {name}.", DeprecationWarning, stacklevel=3)
+            values[name] = values.pop(former)
 
 
 def _require(holds: bool, rule: str, given: object) -> None:
@@ -200,10 +234,12 @@ def _require(holds: bool, rule: str, given: object) -> None:
 def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
     if not isinstance(values, dict):
         raise InvalidInputError(f"{where} must be a table, got {values!r}.")
-    unknown = set(values) - {entry.name for entry in fields(kind)}
+    known = [entry.name for entry in fields(kind)]
+    unknown = sorted(set(values) - set(known))
     if unknown:
-        known = ", ".join(entry.name for entry in fields(kind))
-        raise InvalidInputError(f"{where}: unknown keys {', '.join(sorted(unknown))}. Known keys: {known}.")
+        near = get_close_matches(unknown[0], known, n=1)
+        hint = f"Did you mean {near[0]}? " if near else ""
+        raise InvalidInputError(f"{where}: unknown keys {', '.join(unknown)}. {hint}Known keys: {', '.join(known)}.")
     try:
         return kind(**values)
     except (TypeError, InvalidInputError) as error:
@@ -211,7 +247,7 @@ def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
 
 
 def digest_of(base: Path) -> str:
-    """What tells the weights of a base from others: they are mixed in at the end, long after they were first read."""
+    """Return a digest of a folder's weights; a base is read again at the end of a run, and must not have changed."""
     digest = hashlib.sha256()
     for path in sorted(path for pattern in ("*.safetensors", "*.bin") for path in base.glob(pattern)):
         digest.update(path.read_bytes())

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from provence_plugins.errors import needs_extra
 from provence_plugins.tokens.batches import iter_batches
-from provence_plugins.training.attention import attend_plainly
+from provence_plugins.training.acceleration import use_plain_attention
 from provence_plugins.training.losses import Targets
 from provence_plugins.training.sampling import LabelledWindow
 from provence_plugins.training.settings import SoftLabelSettings
@@ -47,7 +47,7 @@ class SoftLabels:
         self._tokenizer.no_padding()
         self._encoder = AutoModel.from_pretrained(folder, dtype=torch.float32).to(device).eval()
         if device.type == "cpu":
-            attend_plainly(self._encoder)
+            use_plain_attention(self._encoder)
         # Passages come back with other questions and in later epochs; in half precision a sentence takes under 1 kB.
         self._vectors: dict[str, Tensor] = {}
 

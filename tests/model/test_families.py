@@ -15,7 +15,7 @@ from provence_plugins.model.families import FAMILIES, family_of, longest_window
 from provence_plugins.model.network import ProvenceConfig, ProvenceModel
 from provence_plugins.model.torch_backend import TorchBackend
 from provence_plugins.tokens.batches import TokenBatch
-from provence_plugins.training.attention import attend_plainly
+from provence_plugins.training.acceleration import use_plain_attention
 
 _TINY = {
     "vocab_size": 160,
@@ -125,7 +125,7 @@ def test_an_unknown_family_is_refused_with_the_choice() -> None:
 def test_plain_attention_gives_the_states_of_the_familys_own(network: ProvenceModel) -> None:
     batch = probe(network)
     own = TorchBackend(network).forward(batch)
-    attend_plainly(network.backbone)
+    use_plain_attention(network.backbone)
     plain = TorchBackend(network).forward(batch)
     rows = batch.mask.astype(bool)
     np.testing.assert_allclose(plain.keep[rows], own.keep[rows], atol=1e-4)

@@ -31,7 +31,7 @@ def card(tmp_path: Path) -> str:
         output=str(tmp_path),
         data=DataSettings(train=[str(tmp_path / "*.jsonl")], dev=[]),
         optimizer=OptimizerSettings(tokens=1),
-        target_kept=0.955,
+        target_recall=0.955,
         card={"license": "mit", "language": ["en"], "title": "A pruner", "text": "Reads {braces} and: colons."},
     )
     rows = [ThresholdRow(0.0123, 0.951, 0.6), ThresholdRow(0.1, 0.8, 0.75)]

@@ -66,7 +66,7 @@ def settings(tmp_path: Path, tiny_network: "ProvenceModel", tokenizer_folder: Pa
         optimizer=OptimizerSettings(
             tokens=20_000, batch_tokens=256, learning_rate=2e-3, head_learning_rate=5e-3, autocast="float32"
         ),
-        max_tokens=60,
+        window_tokens=60,
         evaluate_every=15,
         threads=1,
         card={"license": "mit"},
@@ -151,11 +151,11 @@ def test_a_folder_with_a_run_is_refused_unless_it_is_that_run_resumed(settings: 
 
 
 def test_what_cannot_work_is_refused_before_training(settings: TrainSettings, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="max_tokens is 128; the base reads windows of up to 64"):
-        train(replace(settings, max_tokens=128), show_progress=False)
+    with pytest.raises(InvalidInputError, match=r"window_tokens must be at most 64, .* got 128"):
+        train(replace(settings, window_tokens=128), show_progress=False)
     (tmp_path / "empty.jsonl").touch()
     data = replace(settings.data, train=[str(tmp_path / "empty.jsonl")])
-    with pytest.raises(DataError, match=r"not one example in .*empty\.jsonl"):
+    with pytest.raises(DataError, match=r"no examples in .*empty\.jsonl"):
         train(replace(settings, data=data), show_progress=False)
 
 
@@ -268,3 +268,43 @@ def test_a_run_does_not_go_on_from_a_base_that_has_changed(settings: TrainSettin
 def test_a_base_without_heads_cannot_be_averaged_with(settings: TrainSettings) -> None:
     with pytest.raises(InvalidInputError, match="no heads to average with"):
         train(replace(settings, base_share=0.5), show_progress=False)
+
+
+def test_a_run_ends_after_its_epochs(settings: TrainSettings) -> None:
+    optimizer = replace(settings.optimizer, tokens=None, epochs=1.5)
+    train(replace(settings, optimizer=optimizer), show_progress=False)
+    assert notes(settings)[-1]["epochs"] >= 1.5
+    assert notes(settings)[-1]["epochs"] < 1.8
+
+
+def test_the_folder_of_a_run_prunes_without_torch(settings: TrainSettings) -> None:
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=500), precision="float32")
+    folder = train(short, show_progress=False)
+    assert (folder / "model.onnx").is_file()
+    assert not (folder / "model_int8.onnx").exists()
+    with Pruner(folder) as pruner:
+        assert "onnx" in repr(pruner)
+    assert not list(Path(short.output).glob(".finishing-*"))
+
+
+def test_an_interrupted_run_says_how_it_goes_on(settings: TrainSettings, caplog: pytest.LogCaptureFixture) -> None:
+    interrupt(settings)
+    assert f"Resume the run to go on from {Path(settings.output, 'checkpoint.pt')}" in caplog.text
+
+
+def test_the_log_has_lines_for_people_and_curves(settings: TrainSettings, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "provence_plugins")
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=2_000), log_every=2, evaluate_every=4)
+    train(short, show_progress=False)
+    assert "step 2, " in caplog.text
+    assert "% done" in caplog.text
+    assert "tokens/s" in caplog.text
+    assert "step 4, dev: answers kept" in caplog.text
+    assert "training loss" in Path(short.output, "curves.svg").read_text(encoding="utf-8")
+
+
+def test_a_run_starts_from_the_bundled_model_or_a_hub_id(settings: TrainSettings) -> None:
+    bundled = TrainingRun(replace(settings, base="bundled"))
+    assert bundled.network.config.backbone_config.hidden_size == 384
+    with pytest.raises(CheckpointError, match="nobody/nothing"):
+        TrainingRun(replace(settings, base="nobody/nothing"))

@@ -8,7 +8,7 @@ from provence_plugins.training.settings import DataSettings, OptimizerSettings, 
 CONFIG = """
 base = "encoder"
 output = "runs/one"
-max_tokens = 256
+window_tokens = 256
 card = { license = "mit" }
 
 [data]
@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_a_configuration_is_read_and_the_rest_has_defaults(tmp_path: Path) -> None:
     settings = read_settings(write(tmp_path, CONFIG))
-    assert (settings.base, settings.output, settings.max_tokens) == ("encoder", "runs/one", 256)
+    assert (settings.base, settings.output, settings.window_tokens) == ("encoder", "runs/one", 256)
     assert settings.data == DataSettings(train=["train/*.jsonl"], dev=["dev.jsonl"], crop_sentences=[1, 3])
     assert settings.optimizer == OptimizerSettings(tokens=1000, batch_tokens=512)
     assert settings.card == {"license": "mit"}
@@ -41,24 +41,26 @@ def test_a_configuration_is_read_and_the_rest_has_defaults(tmp_path: Path) -> No
     ("given", "changed", "message"),
     [
         ('base = "encoder"', "", "base"),
-        ("max_tokens = 256", "max_token = 256", "unknown keys max_token. Known keys: .*max_tokens"),
+        ("window_tokens = 256", "window_token = 256", "unknown keys window_token. Did you mean window_tokens"),
         ("batch_tokens = 512", "batch = 512", r"\[optimizer\]: unknown keys batch"),
-        ("batch_tokens = 512", "batch_tokens = 200", "batch_tokens must hold a window of max_tokens=256, got 200"),
-        ("batch_tokens = 512", 'autocast = "bf16"', "autocast needs one of .*bfloat16.*'bf16'"),
+        ("batch_tokens = 512", "batch_tokens = 200", "batch_tokens must be at least window_tokens=256, got 200"),
+        ("batch_tokens = 512", 'autocast = "bf16"', "autocast must be one of .*bfloat16.*'bf16'"),
         ("batch_tokens = 512", "warmup = 1.0", "warmup"),
         ("tokens = 1_000", "tokens = 0", r"\[optimizer\]: tokens"),
-        ("batch_tokens = 512", "batch_tokens = 512\nmark_weight = -1", "mark_weight needs a number from 0 up, got -1"),
-        ("tokens = 1_000", "", "tokens"),
+        ("batch_tokens = 512", "batch_tokens = 512\nmark_weight = -1", "mark_weight must be at least 0, got -1"),
+        ("tokens = 1_000", "", "give the length of the run as either tokens or epochs, got 'neither'"),
+        ("tokens = 1_000", "tokens = 1_000\nepochs = 2.0", "either tokens or epochs, got .*1000.*2.0"),
+        ("tokens = 1_000", "epochs = 0.0", "epochs must be above 0"),
         ("crop_sentences = [1, 3]", "crop_sentences = [3, 1]", r"\[data\]: crop_sentences .*\[3, 1\]"),
         ("crop_sentences = [1, 3]", "crop_sentences = [0, 1]", "crop_sentences"),
         ("crop_sentences = [1, 3]", "crop_sentences = [2]", "crop_sentences"),
         ("crop_sentences = [1, 3]", "crop_sentences = 3", r"\[data\]"),
         ("crop_sentences = [1, 3]", "negatives = -1", "negatives"),
-        ('dev = ["dev.jsonl"]', 'dev = "dev.jsonl"', "dev needs a list of files, got 'dev.jsonl'"),
+        ('dev = ["dev.jsonl"]', 'dev = "dev.jsonl"', "dev must be a list of files, got 'dev.jsonl'"),
         ('dev = ["dev.jsonl"]', "", "dev"),
-        ("max_tokens = 256", "target_kept = 97", "target_kept"),
-        ("max_tokens = 256", "evaluate_every = 0", "evaluate_every"),
-        ("max_tokens = 256", "max_tokens = ", "no readable TOML"),
+        ("window_tokens = 256", "target_recall = 97", "target_recall"),
+        ("window_tokens = 256", "evaluate_every = 0", "evaluate_every"),
+        ("window_tokens = 256", "window_tokens = ", "not valid TOML"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, given: str, changed: str, message: str) -> None:
@@ -81,3 +83,10 @@ def test_the_recipes_of_the_repository_can_be_read() -> None:
     recipes = list((Path(__file__).parents[2] / "recipes").glob("*.toml"))
     assert recipes
     assert all(read_settings(path).output.startswith("runs/") for path in recipes)
+
+
+def test_former_names_of_keys_are_read_with_a_warning(tmp_path: Path) -> None:
+    path = write(tmp_path, CONFIG.replace("window_tokens", "max_tokens").replace("card =", "target_kept = 0.9\ncard ="))
+    with pytest.warns(DeprecationWarning, match="target_kept is now called target_recall|max_tokens is now called"):
+        settings = read_settings(path)
+    assert (settings.window_tokens, settings.target_recall) == (256, 0.9)

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from provence_plugins.training.attention import attend_plainly
+from provence_plugins.training.acceleration import use_plain_attention
 
 if TYPE_CHECKING:
     from provence_plugins.model.network import ProvenceModel
@@ -18,7 +18,7 @@ def test_plain_attention_gives_the_states_of_the_fused_kernel(tiny_network: "Pro
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     expected = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-    attend_plainly(encoder)
+    use_plain_attention(encoder)
     given = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
     torch.testing.assert_close(given[mask.bool()], expected[mask.bool()], atol=1e-5, rtol=1e-4)
 
@@ -26,7 +26,7 @@ def test_plain_attention_gives_the_states_of_the_fused_kernel(tiny_network: "Pro
 def test_dropout_takes_weights_away_in_training_only(tiny_network: "ProvenceModel") -> None:
     ids = torch.tensor([[2, 10, 3, 11, 12, 3]])
     encoder = tiny_network.backbone
-    attend_plainly(encoder)
+    use_plain_attention(encoder)
     encoder.train(False)
     first, second = (encoder(input_ids=ids).last_hidden_state for _ in range(2))
     assert torch.equal(first, second)
@@ -43,5 +43,5 @@ def test_the_fused_kernel_is_not_called(tiny_network: "ProvenceModel", monkeypat
     ids = torch.tensor([[2, 10, 3, 11, 12, 3]])
     with pytest.raises(AssertionError, match="fused"):
         tiny_network.backbone(input_ids=ids)
-    attend_plainly(tiny_network.backbone)
+    use_plain_attention(tiny_network.backbone)
     tiny_network.backbone(input_ids=ids)

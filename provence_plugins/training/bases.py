@@ -1,0 +1,80 @@
+"""Open the model or encoder that a run starts from."""
+
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from provence_plugins.data.files import find_folder, find_model_folder
+from provence_plugins.engine.planning import Planner
+from provence_plugins.errors import InvalidInputError, needs_extra
+from provence_plugins.model.checkpoint import BUNDLED, open_checkpoint
+from provence_plugins.model.families import longest_window
+from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
+from provence_plugins.tokens.encoding import TextEncoder
+from provence_plugins.training.settings import TrainSettings
+
+with needs_extra("train"):
+    import torch
+    from transformers import AutoConfig
+
+    from provence_plugins.model.network import ProvenceModel
+
+
+def find_base(name: str) -> Path:
+    """Return the folder of a base.
+
+    Args:
+        name: A folder, "package:name/folder", "bundled", or a hub id, which is downloaded.
+
+    Raises:
+        InvalidInputError: The package is not installed, or its folder holds no model.
+        CheckpointNotFoundError: There is no such folder, and the hub cannot be reached or has no such model.
+    """
+    if name == "bundled":
+        return BUNDLED
+    if find_folder(name).is_dir():
+        return find_model_folder(name)
+    return open_checkpoint(name).folder
+
+
+def plan_for(base: Path, settings: TrainSettings) -> Planner:
+    """Return the planner that cuts training windows as the finished model's engine will."""
+    encoder = TextEncoder(Tokenizer.from_file(str(base / "tokenizer.json")))
+    return Planner(encoder, NATIVE, settings.splitter, settings.window_tokens)
+
+
+def open_network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceModel:
+    """Return the network to train: a model of this package as it is, or an encoder with new heads.
+
+    Raises:
+        InvalidInputError: The windows of the settings are longer than the encoder reads, or the run is to be averaged
+            with a base that has no heads.
+    """
+    facts: dict[str, Any] = {
+        "separator_id": planner.encoder.template.between[0],
+        "splitter": settings.splitter,
+        "max_tokens": settings.window_tokens,
+    }
+    is_native = AutoConfig.from_pretrained(base).model_type == NATIVE_TYPE
+    if settings.base_share and not is_native:
+        raise InvalidInputError(
+            f"base_share is {settings.base_share:g}, but the base {settings.base!r} has no heads to average with. "
+            f"Start from a model of this package, or leave base_share out."
+        )
+    if is_native:
+        network = ProvenceModel.from_pretrained(base, dtype=torch.float32, **facts)
+    else:
+        network = ProvenceModel.from_backbone(base, **facts)
+    longest = longest_window(network.config.backbone_config.to_dict())
+    if settings.window_tokens > longest:
+        raise InvalidInputError(
+            f"window_tokens must be at most {longest}, the longest window of the base {settings.base!r}, "
+            f"got {settings.window_tokens}."
+        )
+    for module in network.backbone.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = settings.optimizer.dropout
+    if settings.optimizer.freeze_embeddings:
+        network.backbone.get_input_embeddings().requires_grad_(False)
+    return network

@@ -1,0 +1,118 @@
+"""Turn the end of a run into a model folder: average, scale, export, choose the threshold, write the card."""
+
+import logging
+import math
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from random import Random
+
+from provence_plugins.data.examples import Example
+from provence_plugins.engine.planning import Planner
+from provence_plugins.errors import needs_extra
+from provence_plugins.evaluation.judging import Judged, judge, model_method
+from provence_plugins.evaluation.metrics.answers import mean_at_threshold, threshold_for_kept
+from provence_plugins.model.backend import BackendOptions, load_backend
+from provence_plugins.model.checkpoint import ONNX_FILES, open_checkpoint
+from provence_plugins.training.bases import find_base, open_network
+from provence_plugins.training.card import write_card
+from provence_plugins.training.progress import Progress
+from provence_plugins.training.sampling import labelled_windows
+from provence_plugins.training.scaling import fit_scaling, rescale
+from provence_plugins.training.settings import TrainSettings
+
+with needs_extra("train"):
+    import torch
+
+    from provence_plugins.model.export import export_onnx, save_folder
+    from provence_plugins.model.network import ProvenceModel
+
+logger = logging.getLogger(__name__)
+
+# Thresholds of the table that a trained model carries, beside its default.
+_TABLE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+
+# On dev data that the model separates without a mistake the highest threshold that keeps the answers lies near 1, and
+# would drop nearly every sentence of harder texts.
+_HIGHEST_DEFAULT = 0.5
+
+
+def finish_model(
+    network: ProvenceModel,
+    planner: Planner,
+    settings: TrainSettings,
+    examples: Sequence[Example],
+    progress: Progress,
+) -> Path:
+    """Write the finished model folder.
+
+    Args:
+        network: The network at the end of the run; its weights are averaged with the base and scaled in place.
+        planner: The planner of the run.
+        settings: The run.
+        examples: Dev examples that decide on scaling, default threshold and the figures of the card.
+        progress: The position of the run, for the card.
+
+    Returns:
+        The folder `model/` in the output folder. It holds safetensors and the ONNX file of `settings.precision`.
+    """
+    base, output = find_base(settings.base), Path(settings.output)
+    if settings.base_share:
+        _average(network, open_network(base, planner, settings), settings.base_share)
+    _scale(network, planner, settings, examples)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".finishing-") as name:
+        candidate = Path(name)
+        save_folder(network, candidate, tokenizer_from=base)
+        export_onnx(network, candidate, precisions=[settings.precision])
+        judged = _judge_exported(candidate, planner, settings, examples)
+        threshold = choose_threshold(judged, settings.target_recall)
+        rows = [mean_at_threshold(judged.scored, value) for value in (threshold, *_TABLE)]
+        network.config.default_threshold = threshold
+        network.config.calibration = [
+            {name: round(value, 4) for name, value in asdict(row).items()}
+            for row in sorted(rows, key=lambda row: row.threshold)
+        ]
+        folder = output / "model"
+        save_folder(network, folder, tokenizer_from=base)
+        shutil.move(candidate / ONNX_FILES[settings.precision], folder / ONNX_FILES[settings.precision])
+    write_card(folder, settings, judged, rows, asdict(progress))
+    return folder
+
+
+def choose_threshold(judged: Judged, target_recall: float) -> float:
+    """Return the highest threshold that keeps this share of the dev answers, but never one that is too high to use."""
+    # Rounded down, because rounding up would lose the answer that lies at the threshold itself.
+    threshold = math.floor(threshold_for_kept(judged.scored, target_recall) * 10_000) / 10_000
+    if threshold > _HIGHEST_DEFAULT:
+        logger.warning(
+            "The dev data are too easy to choose a default threshold: %g keeps %.1f %% of their answers. The model "
+            "gets %g instead. Choose on harder data with Pruner.calibrate.",
+            threshold,
+            100 * target_recall,
+            _HIGHEST_DEFAULT,
+        )
+    return min(threshold, _HIGHEST_DEFAULT)
+
+
+def _average(network: ProvenceModel, base: ProvenceModel, share: float) -> None:
+    stored = base.state_dict()
+    with torch.no_grad():
+        for name, weight in network.state_dict().items():
+            weight.lerp_(stored[name].to(weight), share)
+
+
+def _scale(network: ProvenceModel, planner: Planner, settings: TrainSettings, examples: Sequence[Example]) -> None:
+    whole, random = replace(settings.data, whole_share=1.0, title_share=1.0), Random(settings.seed)
+    items = [item for example in examples for item in labelled_windows(example, planner, whole, random)]
+    network.train(False)
+    scaling = fit_scaling(network, items, pad_id=planner.encoder.template.pad_id)
+    logger.info("keep scores are scaled by %.3f and shifted by %.3f", scaling.factor, scaling.shift)
+    rescale(network.keep_head, scaling)
+
+
+def _judge_exported(folder: Path, planner: Planner, settings: TrainSettings, examples: Sequence[Example]) -> Judged:
+    options = BackendOptions(dtype=settings.precision, threads=settings.threads)
+    backend = load_backend(open_checkpoint(folder), "onnx", options)
+    return judge(examples, model_method(planner, backend), splitter=settings.splitter)

@@ -1,0 +1,114 @@
+"""Record the progress of a run: lines for people, a log for programs, and a picture of the curves."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from provence_plugins.errors import needs_extra
+from provence_plugins.training.settings import OptimizerSettings
+
+with needs_extra("train"):
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+LOG = "log.jsonl"
+CURVES = "curves.svg"
+
+
+@dataclass(slots=True)
+class Progress:
+    """The position of a run; every checkpoint holds one.
+
+    Attributes:
+        step: Number of optimizer steps.
+        tokens: Number of tokens read, padding not counted.
+        epochs: Number of epochs read, the running one counted in part.
+        seconds: Time spent, evaluations included, over all sessions of the run.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    epochs: float = 0.0
+    seconds: float = 0.0
+
+    def share_of(self, length: OptimizerSettings) -> float:
+        """Return the share of the run that is done, from 0 to 1."""
+        if length.tokens is not None:
+            return min(1.0, self.tokens / length.tokens)
+        assert length.epochs is not None
+        return min(1.0, self.epochs / length.epochs)
+
+
+@dataclass(frozen=True, slots=True)
+class StepLosses:
+    """Losses of one step, or their means over several steps.
+
+    Attributes:
+        keep: Loss of the keep head.
+        ranking: Loss of the relevance head.
+    """
+
+    keep: float
+    ranking: float
+
+    @classmethod
+    def mean(cls, losses: Sequence["StepLosses"]) -> "StepLosses":
+        """Return the means over several steps, at least one."""
+        count = len(losses)
+        return cls(sum(loss.keep for loss in losses) / count, sum(loss.ranking for loss in losses) / count)
+
+
+def describe(progress: Progress, share: float, losses: StepLosses) -> str:
+    """Return one line for people: position, losses, speed and the time that is left."""
+    speed = progress.tokens / max(progress.seconds, 1e-9)
+    left = progress.seconds * (1.0 - share) / max(share, 1e-9)
+    return (
+        f"step {progress.step:,}, {share:.1%} done ({progress.tokens:,} tokens, {progress.epochs:.2f} epochs): "
+        f"keep loss {losses.keep:.3f}, ranking loss {losses.ranking:.3f}; {speed:,.0f} tokens/s, "
+        f"about {_duration(left)} left"
+    )
+
+
+def append_note(folder: Path, note: dict[str, Any]) -> None:
+    """Append one evaluation to the log of a run, and draw the curves of the whole log anew."""
+    path = folder / LOG
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(note) + "\n")
+    notes = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    draw_curves(notes, folder / CURVES)
+
+
+def draw_curves(notes: Sequence[dict[str, Any]], path: Path) -> None:
+    """Draw losses and dev metrics over the tokens read, as an SVG picture.
+
+    Args:
+        notes: Lines of a run's log.
+        path: Picture to write.
+    """
+    tokens = [note["tokens"] / 1e6 for note in notes]
+    # Text stays text, and the same log gives the same file.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "provence", "font.size": 9}):
+        figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+        losses, quality = figure.subplots(2, 1, sharex=True)
+        for name in ("keep_loss", "ranking_loss"):
+            losses.plot(tokens, [note[name] for note in notes], marker=".", label=name.replace("_", " "))
+        losses.set(ylabel="training loss")
+        for name in ("average_precision", "reciprocal_rank", "ndcg"):
+            quality.plot(tokens, [note[name] for note in notes], marker=".", label=name.replace("_", " "))
+        quality.set(xlabel="million tokens read", ylabel="dev")
+        for axes in (losses, quality):
+            axes.grid(alpha=0.3)
+            axes.legend(loc="best")
+        figure.savefig(path, metadata={"Date": None})
+
+
+def as_note(progress: Progress, losses: StepLosses, quality: Any) -> dict[str, Any]:
+    """Return one line of the log: position, mean losses since the last evaluation, and the metrics on dev."""
+    return {**asdict(progress), "keep_loss": losses.keep, "ranking_loss": losses.ranking, **asdict(quality)}
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
