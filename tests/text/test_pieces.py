@@ -15,8 +15,8 @@ from provence_plugins.text.sentences import split_sentences
 # Each is repeated up to the length that is asked for. The first ones made the library quadratic.
 SHAPES = [
     "“", "«", "`", "''", '"', "这是一个普通的中文句子，没有空格。", "これは「本。」です。", "か。", "字", "(", "[",
-    "<a ", "a", ".", "A. ", "a@", "(J, K) = ", "no end ", "\n", "a\n", "One. Two! ", "«a. ", "1. x ", "ไทย", "J.R.", "\u2028",
-    "\ud800",
+    "<a ", "a", ".", "A. ", "a@", "(J, K) = ", "no end ", "\n", "a\n", "One. Two! ", "«a. ", "1. x ", "ไทย", "J.R.",
+    "\u2028", "\ud800",
 ]  # fmt: skip
 
 
