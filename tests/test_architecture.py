@@ -56,7 +56,8 @@ HEAVY_HOMES = {
         "model/export.py",
         "evaluation/methods/language_models.py",
         "evaluation/methods/third_party.py",
-        "training/loop.py",
+        "training/acceleration.py",
+        "training/bases.py",
         "training/soft_labels.py",
     },
     "onnxruntime": {"model/onnx_backend.py", "model/export.py"},
@@ -71,7 +72,7 @@ HEAVY_HOMES = {
     "langgraph": {"integrations/langchain_agents.py"},
     "llama_index": {"evaluation/methods/llama_index.py", "integrations/llama_index.py"},
     "llmlingua": {"evaluation/methods/third_party.py"},
-    "matplotlib": {"evaluation/reporting/plots.py"},
+    "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},
     "pytest": {"testing/__init__.py", "testing/contract.py"},
 }
 
