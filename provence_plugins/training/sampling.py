@@ -12,6 +12,7 @@ from provence_plugins.text.sentences import split_sentences
 from provence_plugins.tokens.batches import iter_batches, padded_length
 from provence_plugins.tokens.windows import Window
 from provence_plugins.training.settings import DataSettings
+from provence_plugins.training.structuring import restructure
 from provence_plugins.types import Passage, Sentence, Span
 
 # Windows gathered before they are sorted by length into batches: enough for like lengths, few enough to stay mixed.
@@ -119,6 +120,9 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
 def labelled_windows(example: Example, planner: Planner, data: DataSettings, random: Random) -> list[LabelledWindow]:
     """Cut one example into windows as the engine would, with the labels of their sentences."""
     sentences = split_sentences(example.passage.text, planner.splitter)
+    if data.structured_share and example.has_sentence_labels and random.random() < data.structured_share:
+        example = restructure(example, sentences, random)
+        sentences = split_sentences(example.passage.text, planner.splitter)
     labels = label_sentences(example, sentences)
     if example.has_sentence_labels and random.random() >= data.whole_share:
         kept = crop(labels, random.randint(*data.crop_sentences), random)

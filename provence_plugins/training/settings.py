@@ -31,6 +31,8 @@ class DataSettings:
             show more questions in the same time, and teach the model passages of many lengths.
         whole_share: Share of passages that are read whole.
         title_share: Share of passages whose title is shown to the model.
+        structured_share: Share of passages that are rewritten as lists, rows, turns, `key: value` lines or lines
+            without punctuation; see `training.structuring`.
         source_exponent: How strongly the size of a source counts. A source of n examples is drawn in proportion to n
             to this power; the largest source is read once per epoch. 1 reads every example once, 0 draws all sources
             equally often.
@@ -44,6 +46,7 @@ class DataSettings:
     crop_sentences: Sequence[int] = (2, 8)
     whole_share: float = 0.25
     title_share: float = 0.5
+    structured_share: float = 0.0
     source_exponent: float = 1.0
     dev_limit: int = 25
     final_dev_limit: int | None = None
@@ -55,6 +58,7 @@ class DataSettings:
         low, high = self.crop_sentences if len(self.crop_sentences) == 2 else (0, 0)
         _require(1 <= low <= high, "crop_sentences must be two numbers, 1 <= minimum <= maximum", self.crop_sentences)
         _require(self.negatives >= 0, "negatives must be at least 0", self.negatives)
+        _require(0 <= self.structured_share <= 1, "structured_share must be between 0 and 1", self.structured_share)
         _require(0 <= self.source_exponent <= 1, "source_exponent must be between 0 and 1", self.source_exponent)
 
 
