@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Compare the installed packages with the known advisories.
 
-Fails when an installed version has a known vulnerability. Where the advisory service cannot be reached, or does not know
-the packages (a mirror usually has no advisories), says so and succeeds: a missing network is no fault of the change.
+Fails when an installed version has a known vulnerability. Where the advisory service cannot be reached, or does not
+know the packages (a mirror usually has no advisories), says so and succeeds: that is no fault of the change.
 """
 
 import json
