@@ -1,31 +1,53 @@
-"""The documentation builds, and what it shows runs."""
+"""The documentation builds, and what it shows is what happens."""
 
+import io
+import platform
 import re
 import shlex
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from provence_plugins import Pruner
 from provence_plugins.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-# A block marked "no-run" needs something that a test machine has not: a GPU, the hub, a folder of the reader's.
-PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A block marked "no-run" needs something that a test machine does not have: a GPU, the hub, a folder of the reader's.
+# A text block right after a Python block shows what that block prints.
+PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 PAGES_WITH_CODE = [page for page in PAGES if PYTHON_BLOCK.search(page.read_text(encoding="utf-8"))]
+
+# int8 differs in the third digit from processor to processor, and a sentence near the threshold is decided differently.
+SAME_NUMBERS = platform.machine() == "x86_64" and sys.platform == "linux"
+DECIMAL = re.compile(r"\d+\.\d+")
 
 
 @pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: page.name)
-def test_the_python_blocks_of_a_page_run_one_after_another(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_blocks_of_a_page_run_and_print_what_it_shows(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    code = "\n".join(PYTHON_BLOCK.findall(page.read_text(encoding="utf-8")))
-    exec(compile(code, page.name, "exec"), {"__name__": "__main__"})
+    names = {"__name__": "__main__"}
+    for code, shown in PYTHON_BLOCK.findall(page.read_text(encoding="utf-8")):
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(compile(code, page.name, "exec"), names)
+        if shown and SAME_NUMBERS:
+            assert_same_output(printed.getvalue(), shown)
 
 
+def assert_same_output(printed: str, shown: str) -> None:
+    """Compare two outputs word by word, decimal numbers with a tolerance."""
+    assert DECIMAL.sub("#", printed).split() == DECIMAL.sub("#", shown).split()
+    assert [*map(float, DECIMAL.findall(printed))] == pytest.approx([*map(float, DECIMAL.findall(shown))], abs=0.02)
+
+
+@pytest.mark.skipif(not SAME_NUMBERS, reason="int8 differs from processor to processor")
 def test_the_readme_shows_what_its_first_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,6 +59,36 @@ def test_the_readme_shows_what_its_first_command_prints(monkeypatch: pytest.Monk
     kept, _, figures = shown[1].rpartition("tokens")
     assert run.stdout.split() == kept.split()
     assert figures.split() == run.stderr.split("tokens", 1)[1].split()[: len(figures.split())]
+
+
+@pytest.mark.skipif(not SAME_NUMBERS, reason="int8 differs from processor to processor")
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_picture_of_a_pruned_passage_is_true(page: str) -> None:
+    [picture] = re.findall(
+        r"^(?:> )?~~The flag should.*?materials are burned\.\)$", page_text(page), re.MULTILINE | re.DOTALL
+    )
+    parts = re.split("(~~.*?~~)", " ".join(picture.replace("\n> ", " ").removeprefix("> ").split()))
+    drawn = {part.strip(" ~"): not part.startswith("~~") for part in parts if part.strip()}
+    article = (ROOT / "examples" / "us_flag.md").read_text(encoding="utf-8")
+    with Pruner() as pruner:
+        result = pruner.prune("How do I get rid of a flag made of nylon?", [article])
+    [passage] = result.passages
+    kept = {sentence.of(article).strip(): sentence.kept for sentence in passage.sentences}
+    for text, is_kept in drawn.items():
+        inside = [flag for sentence, flag in kept.items() if sentence in text]
+        assert inside
+        assert set(inside) == {is_kept}, text
+
+
+def page_text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_every_page_can_be_reached_from_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("nav:")[1]
+    listed = set(re.findall(r"[\w-]+\.md", navigation))
+    assert listed == {str(page.relative_to(ROOT / "docs")) for page in PAGES[1:]}
+    assert len(yaml.safe_load("nav:" + navigation)["nav"]) <= 7
 
 
 def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
