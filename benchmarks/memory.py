@@ -19,6 +19,7 @@ from workloads import QUERIES, Request, Source, open_source
 
 from provence_plugins import Pruner
 from provence_plugins.evaluation.reporting.result_files import Table
+from provence_plugins.model.backends import BACKENDS
 
 _STREAMED = (100, 1000, 5000)
 _DOCUMENT_CHARACTERS = (100_000, 1_000_000)
@@ -120,7 +121,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--case", choices=CASES, help="run one case in this process and print its peak in bytes")
     parser.add_argument("--data", nargs="+", help="labelled JSON lines whose passages make up the text, or patterns")
     parser.add_argument("--model", help="model folder or hub id; the bundled model when left out")
-    parser.add_argument("--backend", choices=("onnx", "torch"))
+    parser.add_argument("--backend", choices=tuple(BACKENDS))
     parser.add_argument("--dtype", choices=("int8", "float32", "bfloat16", "float16"))
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=3, help="processes of each case")

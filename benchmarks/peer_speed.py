@@ -19,9 +19,11 @@ from workloads import QUERIES, Request
 from provence_plugins import Pruner
 from provence_plugins.errors import needs_extra
 from provence_plugins.evaluation.reporting.result_files import Table
-from provence_plugins.model.backend import BackendName, BackendOptions, load_backend
-from provence_plugins.model.checkpoint import ONNX_FILES, Checkpoint, open_checkpoint
-from provence_plugins.model.onnx_backend import INPUTS, OUTPUTS
+from provence_plugins.model.backend import BackendOptions, load_backend
+from provence_plugins.model.backends import BackendName
+from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
+from provence_plugins.model.folder import ONNX_FILES
+from provence_plugins.model.onnx_graph import INPUTS, OUTPUTS
 from provence_plugins.tokens.batches import TokenBatch, pad_windows
 
 _NAIVE_ROWS = 32

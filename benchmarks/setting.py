@@ -8,7 +8,8 @@ from workloads import Request, Source
 
 from provence_plugins import Pruner
 from provence_plugins.engine.planning import Planner
-from provence_plugins.model.backend import Backend, BackendName, BackendOptions, BatchScores, load_backend
+from provence_plugins.model.backend import Backend, BackendOptions, BatchScores, load_backend
+from provence_plugins.model.backends import BackendName
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.tokens.batches import TokenBatch
 from provence_plugins.tokens.windows import Window

@@ -21,6 +21,7 @@ from workloads import open_source
 
 from provence_plugins.evaluation.reporting.result_files import Table
 from provence_plugins.model.backend import BackendOptions, load_backend
+from provence_plugins.model.backends import BACKENDS
 from provence_plugins.model.checkpoint import open_checkpoint
 
 Measurement = Callable[[Setting], Table]
@@ -75,7 +76,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--data", nargs="+", help="labelled JSON lines whose passages make up the text, or patterns")
     parser.add_argument("--model", help="model folder or hub id; the bundled model when left out")
-    parser.add_argument("--backend", choices=("onnx", "torch"))
+    parser.add_argument("--backend", choices=tuple(BACKENDS))
     parser.add_argument("--dtype", choices=("int8", "float32", "bfloat16", "float16"))
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=20, help="how often everything is repeated")

@@ -116,7 +116,8 @@ def tiny_network() -> "ProvenceModel":
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
     """A complete model folder: safetensors, `model.onnx` and `model_int8.onnx`. Copy it before changing anything."""
-    from provence_plugins.model.export import export_onnx, save_folder
+    from provence_plugins.model.export import export_onnx
+    from provence_plugins.model.saving import save_folder
 
     folder = tmp_path_factory.mktemp("tiny")
     network = _build_network()

@@ -35,6 +35,7 @@ HEAVY_HOMES = {
         "model/torch_backend.py",
         "model/network.py",
         "model/loading.py",
+        "model/saving.py",
         "model/published.py",
         "model/stock.py",
         "model/export.py",
@@ -50,6 +51,8 @@ HEAVY_HOMES = {
         "training/soft_labels.py",
     },
     "transformers": {
+        "model/encoders.py",
+        "model/loading.py",
         "model/network.py",
         "model/published.py",
         "model/stock.py",

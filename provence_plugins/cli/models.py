@@ -72,16 +72,19 @@ def push(
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
 ) -> None:
     """Upload a model folder to the hub; only what a pruner reads goes up."""
-    from provence_plugins.model.hub import push_to_hub
+    from provence_plugins.model.checkpoint import open_checkpoint
+    from provence_plugins.model.hub import upload
 
-    typer.echo(push_to_hub(folder, repository, revision=revision, private=private))
+    checkpoint = open_checkpoint(folder)  # so that nothing broken is uploaded
+    typer.echo(upload(checkpoint.folder, repository, revision=revision, private=private))
 
 
 def _export_onnx(network: "Network", folder: Path, output: Path | None, precisions: list[str]) -> None:
-    from provence_plugins.model.export import export_onnx, save_compact
+    from provence_plugins.model.export import export_onnx
+    from provence_plugins.model.saving import save_half_precision
 
     if output is not None:
-        save_compact(network, folder, output)
+        save_half_precision(network, folder, output)
     for file in export_onnx(network, output or folder, precisions=precisions):
         typer.echo(f"{file.path}\tmean difference {file.mean_difference:.2g}, largest {file.max_difference:.2g}")
 

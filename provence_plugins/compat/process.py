@@ -182,8 +182,8 @@ def _decide(
     pruner: Pruner, call: Call, parts: list[list[Part]], rules: Rules, options: ProcessOptions, *, quirk: bool
 ) -> list[list[Decided]]:
     layout = pruner.planner.format
-    cut_off = replace(layout.reading, cut_off=layout.reading.halved)
-    planner = replace(pruner.planner, format=replace(layout, reading=cut_off))
+    cut_off = replace(layout.inputs, cut_off=layout.inputs.halved)
+    planner = replace(pruner.planner, format=replace(layout, inputs=cut_off))
     plans = []
     for request, row in zip(call.requests, parts, strict=True):
         check_query(request.question)

@@ -8,7 +8,8 @@ from typing import NamedTuple, TypedDict
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.scoring import ScorerFactory
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.model.backend import Backend, BackendName, BackendOptions, load_backend
+from provence_plugins.model.backend import Backend, BackendOptions, load_backend
+from provence_plugins.model.backends import BackendName
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.families import longest_window
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName

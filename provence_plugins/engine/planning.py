@@ -9,7 +9,7 @@ from typing import Self
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.model.checkpoint import Checkpoint
-from provence_plugins.model.formats import Format, Reading, Scoring
+from provence_plugins.model.formats import Format, InputConventions, Scoring
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
 from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, Packing, Window, plan_head, plan_windows
@@ -80,26 +80,26 @@ class Planner:
             split_sentences(passage.text, self.splitter) if passage.sentences is None else passage.sentences
             for passage in passages
         ]
-        reading = self.format.reading
-        titles = [_title_text(passage, reading) for passage in passages]
+        inputs = self.format.inputs
+        titles = [_title_text(passage, inputs) for passage in passages]
         pieces = [
             piece
             for passage, own, title in zip(passages, sentences, titles, strict=True)
-            for piece in _texts_read(passage.text, own, reading, follows=bool(title))
+            for piece in _texts_read(passage.text, own, inputs, follows=bool(title))
         ]
-        query_ids, *ids = self.encoder.encode([_query_text(query, reading), *titles, *pieces])
+        query_ids, *ids = self.encoder.encode([_query_text(query, inputs), *titles, *pieces])
         title_ids, piece_ids = ids[: len(titles)], ids[len(titles) :]
         bounds = pairwise(accumulate(map(len, sentences), initial=0))
         template = self.encoder.template
         plans = []
         for passage, own, title, (first, last) in zip(passages, sentences, title_ids, bounds, strict=True):
-            head = plan_head(query_ids, title, template, max_tokens=self.max_tokens, least=_least_text(reading))
+            head = plan_head(query_ids, title, template, max_tokens=self.max_tokens, least=_least_text(inputs))
             if head.title_cut:
                 logger.warning(
                     "Title %.60r is long; the model reads its first %d tokens.", passage.title, len(head.title)
                 )
             own_ids = piece_ids[first:last]
-            if reading.cut_off and any(len(ids) > head.room for ids in own_ids):
+            if inputs.cut_off and any(len(ids) > head.room for ids in own_ids):
                 logger.warning(
                     "The query leaves %d tokens for text; as in the published code, what of a sentence does not fit is "
                     "not read.",
@@ -110,32 +110,32 @@ class Planner:
         return plans
 
     def _packing(self) -> Packing:
-        reading = self.format.reading
+        inputs = self.format.inputs
         return Packing(
-            evenly=reading.packing == "even",
+            evenly=inputs.packing == "even",
             piece_tokens=self.piece_tokens,
-            is_read=self.encoder.spells if reading.halved else None,
-            cut_off=reading.cut_off,
+            is_read=self.encoder.spells if inputs.halved else None,
+            cut_off=inputs.cut_off,
         )
 
 
-def _least_text(reading: Reading) -> int:
-    return 1 if reading.cut_off else MIN_TEXT_TOKENS
+def _least_text(inputs: InputConventions) -> int:
+    return 1 if inputs.cut_off else MIN_TEXT_TOKENS
 
 
-def _query_text(query: str, reading: Reading) -> str:
-    return " ".join(query.lower().translate(_PUNCTUATION).split()) if reading.query == "bare" else query
+def _query_text(query: str, inputs: InputConventions) -> str:
+    return " ".join(query.lower().translate(_PUNCTUATION).split()) if inputs.query == "bare" else query
 
 
-def _title_text(passage: Passage, reading: Reading) -> str:
+def _title_text(passage: Passage, inputs: InputConventions) -> str:
     title = (passage.title or "").strip()
-    return title + reading.title_suffix if title else ""
+    return title + inputs.title_suffix if title else ""
 
 
-def _texts_read(text: str, sentences: Sequence[Sentence], reading: Reading, *, follows: bool) -> list[str]:
+def _texts_read(text: str, sentences: Sequence[Sentence], inputs: InputConventions, *, follows: bool) -> list[str]:
     """What the model reads of each sentence; `follows` tells whether a title stands in front of the first one."""
     texts = [sentence.model_text(text) for sentence in sentences]
-    if not reading.spaced:
+    if not inputs.spaced:
         return texts
     # White space in front of the very first sentence is kept, as Punkt keeps it.
     first = [] if follows else [part.rstrip() for part in texts[:1]]

@@ -21,7 +21,7 @@ from provence_plugins.engine.results import PruneResult
 from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.integrations.metadata import METADATA_KEY
-from provence_plugins.model.backend import BackendName
+from provence_plugins.model.backends import BackendName
 from provence_plugins.types import Passage
 
 with needs_extra("langchain,llama-index"):

@@ -1,18 +1,18 @@
-"""What the engine asks of a model runtime, and the runtimes by name."""
+"""What the engine asks of a backend, and how one is loaded."""
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from provence_plugins.errors import BackendError, InvalidInputError
+from provence_plugins.model.backends import BACKENDS, BackendName
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.tokens.batches import TokenBatch
 
 FloatArray = npt.NDArray[np.float32]
-BackendName = Literal["onnx", "torch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class BatchScores:
     """Probabilities of one batch, float32 in [0, 1].
 
     Attributes:
-        relevance: How well each row's text answers its query, of shape (rows,); a raw score where the checkpoint's
-            layout has it so.
-        keep: How surely each token should stay, of shape (rows, length); what stands on padding means nothing.
+        relevance: How well each row's text answers its query, of shape (rows,); a raw score for formats defined that
+            way.
+        keep: Probability that each token is kept, of shape (rows, length); values on padding mean nothing.
     """
 
     relevance: FloatArray
@@ -55,13 +55,13 @@ class BackendOptions:
     """How a model is run.
 
     Attributes:
-        device: "cpu", "cuda", "cuda:1", "mps", or several with commas between them, each of which takes a share of
-            every batch; None takes the best that the backend finds.
-        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; None takes the backend's choice.
-        threads: Threads of one forward pass; None takes as many as the process has processors.
-        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2" or whatever else Transformers
-            offers for the encoder; None takes its choice.
-        compiled: Let torch compile the network at its first pass.
+        device: "cpu", "cuda", "cuda:1", "mps", or several separated by commas, each of which scores a share of every
+            batch; None for the best that the backend finds.
+        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; None for the backend's choice.
+        threads: Threads of one forward pass; None for one per available processor.
+        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2", or another implementation that is
+            installed; None for the encoder's default.
+        compiled: Whether torch compiles the network at its first pass.
     """
 
     device: str | None = None
@@ -72,58 +72,61 @@ class BackendOptions:
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
-            raise InvalidInputError(f"A forward pass needs at least one thread, got threads={self.threads}.")
+            raise InvalidInputError(f"threads must be at least 1, got {self.threads}.")
 
 
 class Backend(Protocol):
-    """Turns padded batches into probabilities. `forward` may be called from many threads."""
+    """Computes the probabilities of padded batches. `forward` may be called from many threads."""
 
     @property
     def description(self) -> str:
-        """Runtime, device and precision in a few words."""
+        """Backend, device and precision in a few words."""
         ...
 
     @property
     def max_batch_tokens(self) -> int:
-        """The budget of tokens, padding included, at which batches run fastest here."""
+        """Number of tokens, padding included, at which batches run fastest here."""
         ...
 
     def forward(self, batch: TokenBatch) -> BatchScores:
         """Score every row.
 
         Raises:
-            BackendError: The runtime failed.
+            BackendError: The model could not be run.
         """
         ...
-
-
-_MODULES: dict[str, str] = {
-    "onnx": "provence_plugins.model.onnx_backend",
-    "torch": "provence_plugins.model.torch_backend",
-}
 
 
 def load_backend(
     checkpoint: Checkpoint, name: BackendName | None = None, options: BackendOptions | None = None
 ) -> Backend:
-    """Load a checkpoint into a runtime.
+    """Load a checkpoint into a backend.
 
     Args:
         checkpoint: The opened model folder.
-        name: "onnx" or "torch"; None takes ONNX Runtime when the folder holds an ONNX file that suits the options,
-            and torch otherwise.
+        name: A name in `BACKENDS`; None for ONNX Runtime if the folder has an ONNX file and the device is the CPU,
+            and for torch otherwise.
         options: Device, precision and threads.
 
     Raises:
         InvalidInputError: There is no backend of that name.
         MissingExtraError: The backend's packages are not installed.
         CheckpointError: The folder does not hold what the backend needs.
-        BackendError: The device is not there.
+        BackendError: The device is not available.
     """
     options = options or BackendOptions()
     if name is None:
-        name = "onnx" if checkpoint.onnx_files and options.device in (None, "cpu") else "torch"
-    if name not in _MODULES:
-        raise InvalidInputError(f"There is no backend {name!r}; choose one of {', '.join(get_args(BackendName))}.")
-    backend: Backend = import_module(_MODULES[name]).load(checkpoint, options)
+        name = _default_backend(checkpoint, options)
+    if name not in BACKENDS:
+        raise InvalidInputError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}.")
+    backend: Backend = import_module(BACKENDS[name].module).load(checkpoint, options)
     return backend
+
+
+def _default_backend(checkpoint: Checkpoint, options: BackendOptions) -> BackendName:
+    *preferred, last = BACKENDS
+    for name in preferred:
+        row = BACKENDS[name]
+        if row.finds_weights(checkpoint) and row.runs_on(options.device):
+            return name
+    return last

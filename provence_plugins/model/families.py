@@ -1,7 +1,7 @@
 """What differs between encoder families, one row of facts each.
 
-Rows are read off the model classes of Transformers. A family without a row is refused by name rather than guessed at:
-a wrong guess about positions or token types gives wrong probabilities, not an error.
+Rows follow the model classes of Transformers. A family without a row is refused by name instead of guessed at: a wrong
+guess about positions or token types gives wrong probabilities, not an error.
 """
 
 from collections.abc import Mapping
@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from provence_plugins.errors import CheckpointError
+from provence_plugins.model.folder import show_value
 
 
 @dataclass(frozen=True, slots=True)
 class RankingHead:
-    """Where a head on the whole text lies among stored tensors: dense layer, activation, output layer.
+    """Names of the stored tensors of a head on the whole text: dense layer, activation, output layer.
 
     Attributes:
         dense: Name of the dense layer.
-        out: Name of the output layer, of whose numbers the first is the score.
+        out: Name of the output layer; its first output is the score.
         activation: Name of the activation between the two.
-        activation_key: Key of the encoder's configuration that names another.
-        norm: Name of a layer norm in front of the output layer.
+        activation_key: Key of the encoder's configuration that can name another activation.
+        norm: Name of a layer norm before the output layer.
         pooling_key: Key of the encoder's configuration that says "cls" or "mean"; without one the first token is read.
     """
 
@@ -39,12 +40,16 @@ class Family:
     Attributes:
         model_type: Its name in `config.json`.
         takes_type_ids: Whether its forward pass reads token types.
-        has_pooler: Whether its class builds a pooler unless told not to; this package never uses one.
-        prefix: In front of the encoder's tensors in its sequence classification model in Transformers.
+        has_pooler: Whether its class builds a pooler by default; this package never uses one.
+        prefix: Prefix of the encoder's tensors in its sequence classification model in Transformers.
         ranking: The head of that model.
         plain_tokens: Whether its token classification model is one linear layer on the final states.
-        position_offset: Rows of the position table that no token can use (RoBERTa starts behind its padding id).
-        final_norm: Name of a layer norm behind the last layer.
+        position_offset: Rows of the position table that no token can use (RoBERTa starts after its padding id).
+        final_norm: Name of a layer norm after the last layer.
+        layers: Prefix of its numbered layers, without the encoder's own prefix.
+        layers_key: Key of its configuration with the number of layers.
+        embedding: Name of its table of token vectors.
+        keys: Keys of its configuration that are read, beside those of every family.
     """
 
     model_type: str
@@ -55,7 +60,14 @@ class Family:
     plain_tokens: bool = True
     position_offset: int = 0
     final_norm: str | None = None
+    layers: str = "encoder.layer"
+    layers_key: str = "num_hidden_layers"
+    embedding: str = "embeddings.word_embeddings.weight"
+    keys: frozenset[str] = frozenset()
 
+
+# Rotary positions need no table that would bound them; the longest window of a known encoder has 8,192 tokens.
+_MAX_WINDOW = 65_536
 
 _ROBERTA_HEAD = RankingHead("classifier.dense", "classifier.out_proj", "tanh")
 
@@ -75,6 +87,7 @@ FAMILIES = {
             has_pooler=False,
             prefix="electra",
             ranking=RankingHead("classifier.dense", "classifier.out_proj", "gelu"),
+            keys=frozenset({"embedding_size"}),
         ),
         Family(
             "distilbert",
@@ -82,6 +95,12 @@ FAMILIES = {
             has_pooler=False,
             prefix="distilbert",
             ranking=RankingHead("pre_classifier", "classifier", "relu"),
+            layers="transformer.layer",
+            layers_key="n_layers",
+            keys=frozenset(
+                {"activation", "attention_dropout", "dim", "dropout", "hidden_dim", "n_heads", "n_layers"}
+                | {"qa_dropout", "seq_classif_dropout", "sinusoidal_pos_embds"}
+            ),
         ),
         Family(
             "roberta",
@@ -106,6 +125,7 @@ FAMILIES = {
             prefix="mpnet",
             ranking=_ROBERTA_HEAD,
             position_offset=2,
+            keys=frozenset({"relative_attention_num_buckets"}),
         ),
         Family(
             "deberta-v2",
@@ -113,6 +133,11 @@ FAMILIES = {
             has_pooler=False,
             prefix="deberta",
             ranking=RankingHead("pooler.dense", "classifier", "gelu", activation_key="pooler_hidden_act"),
+            keys=frozenset(
+                {"conv_act", "conv_groups", "conv_kernel_size", "embedding_size", "max_relative_positions"}
+                | {"norm_rel_ebd", "pooler_dropout", "pooler_hidden_act", "pooler_hidden_size", "pos_att_type"}
+                | {"position_biased_input", "position_buckets", "relative_attention", "share_att_key"}
+            ),
         ),
         Family(
             "modernbert",
@@ -129,26 +154,46 @@ FAMILIES = {
             ),
             plain_tokens=False,
             final_norm="final_norm",
+            layers="layers",
+            embedding="embeddings.tok_embeddings.weight",
+            keys=frozenset(
+                {"attention_bias", "attention_dropout", "classifier_activation", "classifier_bias"}
+                | {"classifier_pooling", "cls_token_id", "decoder_bias", "embedding_dropout"}
+                | {"global_attn_every_n_layers", "global_rope_theta", "hidden_activation"}
+                | {"initializer_cutoff_factor", "layer_types", "local_attention", "local_rope_theta", "mlp_bias"}
+                | {"mlp_dropout", "norm_bias", "norm_eps", "rope_parameters", "sep_token_id"}
+            ),
         ),
     )
 }
 
 
-def family_of(backbone_config: Mapping[str, Any]) -> Family:
-    """The row of an encoder's own configuration.
+def family_of(encoder_config: Mapping[str, Any]) -> Family:
+    """Return the row of an encoder, found by its configuration.
 
     Raises:
         CheckpointError: The encoder is of a family that has no row.
     """
-    model_type = backbone_config.get("model_type")
-    if model_type not in FAMILIES:
+    model_type = encoder_config.get("model_type")
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise CheckpointError(
-            f"The encoder is of the family {model_type!r}; known families are {', '.join(sorted(FAMILIES))}."
+            f"The encoder is of the family {show_value(model_type)}; known families are {', '.join(sorted(FAMILIES))}."
         )
     return FAMILIES[model_type]
 
 
-def longest_window(backbone_config: Mapping[str, Any]) -> int:
-    """How many tokens the encoder's position table holds."""
-    family = family_of(backbone_config)
-    return int(backbone_config.get("max_position_embeddings", 512)) - family.position_offset
+def longest_window(encoder_config: Mapping[str, Any]) -> int:
+    """Return how many tokens the encoder's position table holds.
+
+    Raises:
+        CheckpointError: The configuration gives no such number, or the encoder's family has no row.
+    """
+    family = family_of(encoder_config)
+    positions = encoder_config.get("max_position_embeddings", 512)
+    longest = positions - family.position_offset if type(positions) is int else 0
+    if not 1 <= longest <= _MAX_WINDOW:
+        raise CheckpointError(
+            f"The encoder's configuration gives max_position_embeddings={show_value(positions)}; expected a number of "
+            f"{family.position_offset + 1} to {_MAX_WINDOW}."
+        )
+    return longest

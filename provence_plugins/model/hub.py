@@ -1,47 +1,67 @@
-"""A model folder to the hub, with its card and without anything that is none of its business."""
+"""Model folders from and to the Hugging Face Hub: only files that a pruner reads, in both directions."""
 
 from pathlib import Path
 
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from provence_plugins.errors import CheckpointError, CheckpointNotFoundError
-from provence_plugins.model.checkpoint import CARD, FILES_READ, open_checkpoint
+from provence_plugins.model.folder import CARD, FILES_READ, locate, show_error
 
 
-def push_to_hub(
-    folder: str | Path, repository: str, *, revision: str | None = None, private: bool = False, token: str | None = None
-) -> str:
-    """Upload a model folder, and make the repository if there is none.
-
-    Only what a pruner reads goes up: configuration, safetensors, ONNX files, tokenizer and card.
+def download(repository: str, *, revision: str | None = None) -> Path:
+    """Download what a pruner reads of a repository, unless it is in the cache, and return its folder.
 
     Args:
-        folder: The folder; it is opened first, so that nothing broken goes up.
         repository: Hub id, "owner/name".
-        revision: Branch to write to; None for the main one.
+        revision: Branch, tag or commit; None for the main branch.
+
+    Raises:
+        CheckpointNotFoundError: The hub has no such repository or revision, or could not be reached.
+    """
+    try:
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=list(FILES_READ)))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointNotFoundError(
+            f"Cannot load the model {repository!r}: there is no such local folder, and downloading it from the Hugging "
+            f"Face Hub failed ({type(error).__name__}: {show_error(error)}). Check the name and the network, or give "
+            f"the path of a local copy."
+        ) from error
+
+
+def upload(
+    folder: Path, repository: str, *, revision: str | None = None, private: bool = False, token: str | None = None
+) -> str:
+    """Upload a model folder, and create the repository if it does not exist.
+
+    Configuration, safetensors, ONNX files, tokenizer and card are uploaded, and no other file.
+
+    Args:
+        folder: The folder of a checkpoint that could be opened.
+        repository: Hub id, "owner/name".
+        revision: Branch to write to; None for the main branch.
         private: Whether a new repository is private.
-        token: Access token; None takes the one that the hub's own command line has stored.
+        token: Access token; None for the one that the hub's own command line has stored.
 
     Returns:
         The address of the commit.
 
     Raises:
-        CheckpointError: The folder cannot be used, has no card, or the hub refused it.
+        CheckpointError: The folder has no card, or the hub refused it.
     """
-    opened = open_checkpoint(Path(folder)).folder
-    if not (opened / CARD).is_file():
+    if not locate(folder, CARD):
         raise CheckpointNotFoundError(
-            f"The folder {opened} has no {CARD}. Write a model card that names data, licence and limits."
+            f"The folder {folder} has no {CARD}. Write a model card that names data, licence and limits."
         )
     hub = HfApi(token=token)
     try:
         hub.create_repo(repository, private=private, exist_ok=True)
         commit = hub.upload_folder(
-            repo_id=repository, folder_path=opened, revision=revision, allow_patterns=list(FILES_READ)
+            repo_id=repository, folder_path=folder, revision=revision, allow_patterns=list(FILES_READ)
         )
-    except Exception as error:  # the hub's client raises those of whichever HTTP library it has
+    except Exception as error:  # the hub's client raises the exceptions of several HTTP libraries
         raise CheckpointError(
-            f"{opened} could not be uploaded to {repository!r} ({type(error).__name__}: {str(error).splitlines()[0]}). "
-            f"Check the name, the network and the token."
+            f"Uploading {folder} to {repository!r} failed ({type(error).__name__}: {show_error(error)}). Check the "
+            f"name, the network and the token."
         ) from error
     return str(commit.commit_url)

@@ -1,4 +1,4 @@
-"""The two-headed network: one encoder pass gives a passage's relevance and each token's keep probability.
+"""The network with two heads: one encoder pass gives a passage's relevance and each token's keep probability.
 
 After Provence (arXiv 2501.16214). Importing this module registers the network with the Auto classes of Transformers,
 so that `sentence_transformers.CrossEncoder(folder)` can rerank with it.
@@ -7,10 +7,10 @@ so that `sentence_transformers.CrossEncoder(folder)` can rerank with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from provence_plugins.errors import needs_extra
+from provence_plugins.model.encoders import build_encoder, encoder_config
 from provence_plugins.model.families import family_of
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
 
@@ -26,24 +26,27 @@ with needs_extra("torch"):
     )
     from transformers.utils.generic import ModelOutput
 
-# Start of the keep head's similarity term. A sentence encoder's tokens and its pooled question have cosines of 0.2 to
+# Initial values of the similarity term. The cosines of a sentence encoder's tokens and its pooled question are 0.2 to
 # 0.8; these values spread them over keep probabilities of 0.1 to 0.7, so that training begins with a useful ranking.
 _SIMILARITY_SCALE = 5.0
 _SIMILARITY_OFFSET = -3.0
 
+# Implementations of attention that are part of torch or Transformers.
+_PLAIN_ATTENTION = (None, "eager", "sdpa", "flex_attention")
+
 
 class ProvenceConfig(PretrainedConfig):
-    """What `config.json` of a native model folder holds.
+    """The content of `config.json` in a native model folder.
 
     Args:
-        backbone_config: The encoder's own configuration, or its dictionary.
-        separator_id: Id of the token that parts query from text; the query's end is found by it.
+        backbone_config: The encoder's own configuration, or its dictionary, of which only known keys are read.
+        separator_id: Id of the token between query and text; it marks the query's end.
         splitter: Name of the sentence splitter that the model was trained with.
-        default_threshold: Keep threshold used when a policy names none.
+        default_threshold: Keep threshold for a policy without one.
         max_tokens: Longest window, query and special tokens included.
-        calibration: Rows of figures measured on held-out data, one per threshold.
+        calibration: Metrics measured on held-out data, one row per threshold.
         format_version: Version of the folder format.
-        kwargs: Passed on to `PretrainedConfig`.
+        kwargs: Passed on to `PretrainedConfig`, except an attention kernel that would be downloaded.
     """
 
     model_type = NATIVE_TYPE
@@ -63,7 +66,7 @@ class ProvenceConfig(PretrainedConfig):
         if backbone_config is None:
             backbone_config = {"model_type": "bert"}
         if isinstance(backbone_config, dict):
-            backbone_config = AutoConfig.for_model(**backbone_config)
+            backbone_config = encoder_config(backbone_config)
         self.backbone_config = backbone_config
         self.separator_id = separator_id
         self.splitter = splitter
@@ -72,6 +75,10 @@ class ProvenceConfig(PretrainedConfig):
         self.calibration = calibration or []
         self.format_version = format_version
         kwargs.setdefault("num_labels", 1)
+        # Transformers passes on what a folder says. A kernel of the hub would be downloaded and run.
+        for name in ("attn_implementation", "_attn_implementation", "_attn_implementation_internal"):
+            if kwargs.get(name) not in _PLAIN_ATTENTION:
+                kwargs.pop(name, None)
         super().__init__(**kwargs)
 
 
@@ -93,11 +100,11 @@ class ProvenceOutput(ModelOutput):
 
 
 class SimilarityHead(nn.Module):
-    """Score of a state from itself and from its likeness to the question.
+    """Score of a state, computed from the state itself and its similarity to the question.
 
     The question is the mean of its token states. Its cosine with the state, and their product feature by feature, give
-    the head from the first step on what a sentence encoder already knows; a head that sees the state alone has to
-    discover the comparison and stays at chance for thousands of steps.
+    the head from the first step what a sentence encoder already knows. A head that sees only the state must learn the
+    comparison first, and stays at chance for thousands of steps.
     """
 
     def __init__(self, hidden_size: int) -> None:
@@ -107,11 +114,11 @@ class SimilarityHead(nn.Module):
         self.similarity = nn.Parameter(torch.tensor([_SIMILARITY_SCALE, _SIMILARITY_OFFSET]))
 
     def forward(self, states: Tensor, compared: Tensor, query: Tensor) -> Tensor:
-        """Score states; all three have shape (rows, n, hidden), the query's n is 1.
+        """Score states; all three arguments have shape (rows, n, hidden), and the query's n is 1.
 
         Args:
-            states: What is scored.
-            compared: What is compared with the question in its place; often the states themselves.
+            states: The states to score.
+            compared: The states to compare with the question; often the same ones.
             query: Mean state of the question.
 
         Returns:
@@ -127,13 +134,13 @@ class SimilarityHead(nn.Module):
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the states (rows, length, hidden) under a mask (rows, length), of shape (rows, 1, hidden)."""
+    """Return the mean of states (rows, length, hidden) under a mask (rows, length), of shape (rows, 1, hidden)."""
     weights = mask.to(states.dtype).unsqueeze(-1)
     return (states * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1.0)
 
 
 class ProvenceModel(PreTrainedModel):
-    """An encoder with a relevance head on its first token, which also sees the text's mean, and a keep head on each."""
+    """An encoder with two heads: relevance from the first token and the text's mean, keep from each token."""
 
     config_class = ProvenceConfig
     base_model_prefix = "backbone"
@@ -143,26 +150,11 @@ class ProvenceModel(PreTrainedModel):
         super().__init__(config)
         backbone_config = config.backbone_config
         self.family = family_of(backbone_config.to_dict())
-        options = {"add_pooling_layer": False} if self.family.has_pooler else {}
-        self.backbone = AutoModel.from_config(backbone_config, **options)
+        self.backbone = build_encoder(backbone_config)
         hidden_size = int(backbone_config.hidden_size)
         self.relevance_head = SimilarityHead(hidden_size)
         self.keep_head = SimilarityHead(hidden_size)
         self.post_init()  # type: ignore[no-untyped-call]
-
-    @classmethod
-    def from_backbone(cls, folder: str | Path, **config: Any) -> ProvenceModel:
-        """Put fresh heads on a pretrained encoder.
-
-        Args:
-            folder: Folder of the encoder, in the layout of Transformers.
-            config: Fields of `ProvenceConfig` other than the encoder's own configuration.
-        """
-        backbone_config = AutoConfig.from_pretrained(folder)
-        model = cls(ProvenceConfig(backbone_config=backbone_config, **config))
-        options = {"add_pooling_layer": False} if model.family.has_pooler else {}
-        model.backbone = AutoModel.from_pretrained(folder, dtype=torch.float32, **options)
-        return model
 
     def forward(
         self,
@@ -189,7 +181,7 @@ class ProvenceModel(PreTrainedModel):
     def probabilities(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Relevance of shape (rows,) and keep of shape (rows, length), float32 in [0, 1], for a padded batch."""
+        """Return relevance of shape (rows,) and keep of shape (rows, length) for a padded batch, float32 in [0, 1]."""
         logits, keep_logits = self(input_ids, attention_mask, token_type_ids, return_dict=False)
         return logits[:, 0].float().sigmoid(), keep_logits.float().sigmoid()
 

@@ -1,24 +1,35 @@
-"""The model in ONNX Runtime, on the CPU: what runs when nothing but the package itself is installed."""
+"""The model in ONNX Runtime on the CPU: the backend that needs nothing but the package itself.
+
+ONNX Runtime from version 1.29 or so sends telemetry unless an environment variable says otherwise before it is first
+imported. Importing this module switches it off; a value that the user has set is left alone.
+"""
 
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock, Semaphore
 
 import numpy as np
-import onnxruntime as ort
 
 from provence_plugins.errors import BackendError, CheckpointError, CheckpointNotFoundError, InvalidInputError
 from provence_plugins.model.backend import BackendOptions, BatchScores, FloatArray
-from provence_plugins.model.checkpoint import ONNX_FILES, Checkpoint
+from provence_plugins.model.backends import BACKENDS
+from provence_plugins.model.checkpoint import Checkpoint
+from provence_plugins.model.folder import ONNX_FILES, show_error
+from provence_plugins.model.onnx_graph import INPUTS, OUTPUTS, require_plain_graph
+from provence_plugins.text.visible import show_on_one_line
 from provence_plugins.tokens.batches import TokenBatch
 
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-OUTPUTS = ("relevance", "keep")
+_TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
+_WAS_LOADED_BEFORE = "onnxruntime" in sys.modules and _TELEMETRY_SWITCH not in os.environ
+os.environ.setdefault(_TELEMETRY_SWITCH, "1")
 
-# Each thread takes the next window as it becomes free; with this many tokens for each of them little time is lost at
-# the end of a batch, where some have nothing left to do.
+import onnxruntime as ort  # noqa: E402 - only now, because it reads the switch once, when it is loaded
+
+# Each thread takes the next window as it becomes free. With this many tokens per thread, little time is lost at the end
+# of a batch, when some threads have nothing left to do.
 _BATCH_TOKENS_PER_THREAD = 2048
 
 _ERRORS_ONLY = 3
@@ -27,23 +38,25 @@ _Outputs = tuple[FloatArray, FloatArray]  # relevance and keep of one window, as
 
 
 class OnnxBackend:
-    """Runs an exported file; its graph ends in probabilities.
+    """Runs an exported file, whose graph ends in probabilities.
 
-    Every window runs alone, without padding: int8 scales activations by the largest of all that is run together, so
-    that in a common run each window would change the scores of the others. Many windows run side by side, each in one
-    thread, which is faster than one run of all of them; few windows run one after another, each in all threads.
+    Every window runs alone, without padding: int8 scales activations by the largest value of a run, so that windows in
+    one run would change each other's scores. Many windows run side by side, each in one thread, which is faster than
+    one run of all of them; few windows run one after another, each in all threads.
 
     Args:
         path: The ONNX file.
         max_tokens: Longest window of the model.
-        threads: How many windows run at once, whoever asks, and threads of a window that runs by itself; None takes
-            one for each processor that the process may use.
+        threads: Maximum number of windows that run at once, over all callers, and threads of a window that runs by
+            itself; None for one per processor that the process may use.
 
     Raises:
-        CheckpointError: The file is damaged, or of something else than an exported model of this package.
+        CheckpointError: The file is damaged, or is not an exported model of this package.
+        UnsafeCheckpointError: The graph holds more than ordinary operators, or names files outside its folder.
     """
 
     def __init__(self, path: Path, *, max_tokens: int, threads: int | None = None) -> None:
+        require_plain_graph(path)
         self._path = path
         self._max_tokens = max_tokens
         self._threads = threads or _processors()
@@ -55,39 +68,54 @@ class OnnxBackend:
 
     @property
     def description(self) -> str:
-        """Runtime, device and precision in a few words."""
+        """Backend, device and precision in a few words."""
         return f"onnxruntime, cpu ({self._threads} threads), {self._path.name}"
 
     @property
     def max_batch_tokens(self) -> int:
-        """The budget of tokens, padding included, at which batches run fastest here."""
+        """Number of tokens, padding included, at which batches run fastest here."""
         return max(_BATCH_TOKENS_PER_THREAD * self._threads, self._max_tokens)
 
     def forward(self, batch: TokenBatch) -> BatchScores:
-        """Score every row; the other rows and the padding change nothing in its scores.
+        """Score every row; neither the other rows nor the padding change its scores.
 
         Raises:
-            BackendError: ONNX Runtime failed.
+            BackendError: ONNX Runtime failed, or its graph returned scores of a wrong shape.
         """
-        windows = [_cut(batch, row, length) for row, length in enumerate(batch.mask.sum(axis=1).tolist())]
+        lengths = batch.mask.sum(axis=1).tolist()
+        windows = [_cut(batch, row, length) for row, length in enumerate(lengths)]
         scores = BatchScores(np.zeros(len(windows), np.float32), np.zeros(batch.ids.shape, np.float32))
         try:
-            for row, (relevance, keep) in enumerate(self._score(windows)):
-                scores.relevance[row] = relevance[0]
-                scores.keep[row, : keep.shape[1]] = keep[0]
-        except Exception as error:  # its exceptions have no common class but this one
+            outputs = self._score(windows)
+        except Exception as error:  # its exceptions have no other class in common
             rows, length = batch.ids.shape
-            raise BackendError(f"ONNX Runtime could not score {rows} rows of {length} tokens: {error}") from error
+            raise BackendError(
+                f"ONNX Runtime could not score {rows} rows of {length} tokens: {show_error(error)}"
+            ) from error
+        for row, (output, length) in enumerate(zip(outputs, lengths, strict=True)):
+            relevance, keep = self._require_shapes(output, length)
+            scores.relevance[row] = relevance[0]
+            scores.keep[row, :length] = keep[0]
         return scores
 
+    def _require_shapes(self, output: _Outputs, length: int) -> _Outputs:
+        shapes = [getattr(array, "shape", None) for array in output]
+        are_floats = all(getattr(array, "dtype", None) == np.float32 for array in output)
+        if shapes != [(1,), (1, length)] or not are_floats:
+            raise BackendError(
+                f"The graph {self._path} returned scores of the shapes {shapes} for one window of {length} tokens; "
+                f"expected float32 of [(1,), (1, {length})]. Export the model again."
+            )
+        return output
+
     def _score(self, windows: Sequence[TokenBatch]) -> list[_Outputs]:
-        # Side by side, so few would leave half of the threads idle.
+        # Run side by side, so few windows would leave half of the threads idle.
         if len(windows) <= self._threads // 2:
             session = self._wide.session or self._session
             return [self._run(session, window) for window in windows]
         if self._threads == 1:
             return [self._take_turn(window) for window in windows]
-        # Starting threads takes a ten-thousandth of a batch's time, and threads that end with it need no closing.
+        # Starting threads takes 0.01 % of a batch's time, and threads that end with it need not be closed.
         with ThreadPoolExecutor(self._threads, thread_name_prefix="provence-onnx") as pool:
             return list(pool.map(self._take_turn, windows))
 
@@ -113,39 +141,45 @@ class _WideSession:
 
     @property
     def session(self) -> ort.InferenceSession | None:
-        """The session; None when another file has taken the place of the one that the model was opened from."""
+        """The session; None if the file that the model was opened from has been replaced."""
         with self._opening:
             if self._session is None and _identity(self._path) == self._file:
                 self._session = _open_session(self._path, self._threads)
             return self._session
 
 
+def telemetry_is_off() -> bool:
+    """Tell whether ONNX Runtime was told not to send telemetry before it was loaded."""
+    return not _WAS_LOADED_BEFORE and os.environ.get(_TELEMETRY_SWITCH) == "1"
+
+
 def load(checkpoint: Checkpoint, options: BackendOptions) -> OnnxBackend:
-    """Load a model folder's ONNX file: the int8 one when there is a choice, as it is the faster on a CPU.
+    """Load a model folder's ONNX file, by default the int8 one, which is the fastest on a CPU.
 
     Raises:
-        CheckpointError: The file is missing or damaged.
+        CheckpointError: The file is missing, damaged or unsafe.
         InvalidInputError: There is no such precision.
-        BackendError: Another device than the CPU was asked for.
+        BackendError: The options name another device than the CPU.
     """
-    if options.device not in (None, "cpu"):
+    if not BACKENDS["onnx"].runs_on(options.device):
         raise BackendError(
-            f"The onnx backend runs on the CPU only, not on {options.device!r}. Use backend='torch' for that device."
+            f"device={options.device!r} is not possible with the onnx backend, which runs on the CPU only. Use "
+            f"backend='torch' for that device."
         )
     if options.dtype is not None and options.dtype not in ONNX_FILES:
         raise InvalidInputError(
-            f"There is no precision {options.dtype!r} in the onnx backend; choose {', '.join(ONNX_FILES)}."
+            f"dtype must be one of {', '.join(ONNX_FILES)} with the onnx backend, got {options.dtype!r}."
         )
-    path = _choose_file(checkpoint, options.dtype)
+    path = _find_file(checkpoint, options.dtype)
     return OnnxBackend(path, max_tokens=checkpoint.max_tokens, threads=options.threads)
 
 
-def _choose_file(checkpoint: Checkpoint, dtype: str | None) -> Path:
+def _find_file(checkpoint: Checkpoint, dtype: str | None) -> Path:
     wanted = list(ONNX_FILES) if dtype is None else [dtype]
-    there = checkpoint.onnx_files
+    found = checkpoint.onnx_files
     for name in wanted:
-        if name in there:
-            return there[name]
+        if name in found:
+            return found[name]
     missing = " or ".join(ONNX_FILES[name] for name in wanted)
     raise CheckpointNotFoundError(
         f"The folder {checkpoint.folder} has no {missing}. Make it with `provence export`, or use backend='torch'."
@@ -158,10 +192,14 @@ def _open_session(path: Path, threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     # Threads that wait for work would otherwise spin and take the processor from the application around us.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The file was checked as ONNX; it must not be read as anything else.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common class but this one
-        raise CheckpointError(f"{path} is no ONNX file that can be run ({error}). Export the model again.") from error
+    except Exception as error:  # its exceptions have no other class in common
+        raise CheckpointError(
+            f"{path} is not an ONNX file that can be run ({show_error(error)}). Export the model again."
+        ) from error
 
 
 def _cut(batch: TokenBatch, row: int, length: int) -> TokenBatch:
@@ -170,7 +208,7 @@ def _cut(batch: TokenBatch, row: int, length: int) -> TokenBatch:
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:
-    """What tells a file from one that replaced it; None when there is no file."""
+    """Return what distinguishes a file from one that replaced it; None if there is no file."""
     try:
         facts = path.stat()
     except OSError:
@@ -183,9 +221,13 @@ def _require_our_graph(session: ort.InferenceSession, path: Path) -> None:
     outputs = {node.name for node in session.get_outputs()}
     if not set(INPUTS[:2]) <= inputs <= set(INPUTS) or not outputs.issuperset(OUTPUTS):
         raise CheckpointError(
-            f"{path} is the graph of another model: it maps {', '.join(sorted(inputs))} to "
-            f"{', '.join(sorted(outputs))}, where {', '.join(OUTPUTS)} were expected. Make it with `provence export`."
+            f"{path} is the graph of another model: it maps {_listed(inputs)} to {_listed(outputs)}; expected "
+            f"{', '.join(OUTPUTS)}. Make the file with `provence export`."
         )
+
+
+def _listed(names: set[str]) -> str:
+    return show_on_one_line(", ".join(sorted(names)))[:200]
 
 
 def _processors() -> int:

@@ -1,39 +1,39 @@
-"""Checkpoints that others have published, as one network: an encoder, a head on the whole text, a head on each token.
+"""Published checkpoints of other projects as one network: an encoder, a head on the whole text, a head on each token.
 
-Our own classes read their safetensors; no code of theirs is run. Where each tensor lies is a row in `formats.py` and
-`families.py`.
+Classes of this package read their safetensors; none of their code is run. The names of the tensors are rows in
+`formats.py` and `families.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from provence_plugins.errors import CheckpointError, needs_extra
+from provence_plugins.model.encoders import build_encoder
 from provence_plugins.model.families import Family, RankingHead, family_of
-from provence_plugins.model.formats import Format, Layout
+from provence_plugins.model.formats import Format, Scoring, TensorNames
 
 with needs_extra("torch"):
     import torch
     from torch import Tensor, nn
-    from transformers import AutoConfig, AutoModel
     from transformers.activations import ACT2FN
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-# Tables that older releases of Transformers stored although they can be counted up.
-_COUNTED = ("position_ids", "token_type_ids")
+# Buffers that older releases of Transformers stored although their content is fixed.
+_FIXED_BUFFERS = ("position_ids", "token_type_ids")
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedConfig:
-    """What backends and export ask of a network's configuration.
+    """The part of a network's configuration that backends and export read.
 
     Attributes:
-        backbone_config: The encoder's own, as Transformers has it.
+        backbone_config: The encoder's own configuration, an object of Transformers.
         max_tokens: Longest window.
-        separator_id: Id of a token that parts query from text.
+        separator_id: Id of a token between query and text.
     """
 
     backbone_config: Any
@@ -42,7 +42,7 @@ class PublishedConfig:
 
 
 class DenseHead(nn.Module):
-    """Score of a text: its first token, or its mean, through dense layer, activation and output layer."""
+    """Score of a text: its first token or its mean, then dense layer, activation and output layer."""
 
     def __init__(self, names: RankingHead, config: Any, shapes: Shapes) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class DenseHead(nn.Module):
         self.takes_mean = getattr(config, names.pooling_key or "", "cls") == "mean"
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Scores of shape (rows,) for states (rows, length, hidden) under a mask (rows, length)."""
+        """Return scores of shape (rows,) for states (rows, length, hidden) under a mask (rows, length)."""
         pooled = states[:, 0]
         if self.takes_mean:
             weights = mask.to(states.dtype).unsqueeze(-1)
@@ -66,43 +66,41 @@ class DenseHead(nn.Module):
 
 
 class PublishedModel(nn.Module):
-    """An encoder with the two heads of a published layout.
+    """An encoder with the two heads of a published format.
 
     Args:
-        layout: The layout, one with a `Layout`.
+        names: Names of the tensors in that format.
+        scoring: How the numbers of that format are read.
         config: Facts of the checkpoint.
-        shapes: Names and shapes of its tensors, without the layout's prefix.
+        shapes: Names and shapes of its tensors, without the format's prefix.
 
     Raises:
-        CheckpointError: A head is missing, or is of another form.
+        CheckpointError: A head is missing or has another form.
     """
 
-    def __init__(self, layout: Format, config: PublishedConfig, shapes: Shapes) -> None:
+    def __init__(self, names: TensorNames, scoring: Scoring, config: PublishedConfig, shapes: Shapes) -> None:
         super().__init__()
-        assert layout.layout is not None
         self.config = config
         self.family = family_of(config.backbone_config.to_dict())
-        self.scoring = layout.scoring
-        options = {"add_pooling_layer": False} if self.family.has_pooler else {}
-        self.backbone = AutoModel.from_config(config.backbone_config, **options)
+        self.scoring = scoring
+        self.backbone = build_encoder(config.backbone_config)
         self.final_norm: nn.Module = nn.Identity()
-        self._reads_before_norm = layout.layout.states == "before_norm" and self.family.final_norm is not None
-        if self._reads_before_norm:
+        norm = self.family.final_norm
+        if names.states == "before_norm" and norm is not None:
             # Taken out of the encoder, which then ends in the states that the keep head reads.
-            self.final_norm = getattr(self.backbone, str(self.family.final_norm))
-            setattr(self.backbone, str(self.family.final_norm), nn.Identity())
-        names = layout.layout.ranking or self.family.ranking
-        self.relevance_head = DenseHead(names, config.backbone_config, shapes)
-        self.keep_head = _linear(layout.layout.keep, shapes)
+            self.final_norm = getattr(self.backbone, norm)
+            setattr(self.backbone, norm, nn.Identity())
+        self.relevance_head = DenseHead(names.ranking or self.family.ranking, config.backbone_config, shapes)
+        self.keep_head = _linear(names.keep, shapes)
         if self.keep_head.out_features != 2:
             raise CheckpointError(
-                f"The keep head {layout.layout.keep!r} has {self.keep_head.out_features} outputs; expected 2, "
-                f"for removing and keeping."
+                f"The keep head {names.keep!r} has {self.keep_head.out_features} outputs; expected 2, for removing and "
+                f"keeping."
             )
 
     @property
     def device(self) -> torch.device:
-        """Where the network lies."""
+        """Device of the network."""
         return self.keep_head.weight.device
 
     @property
@@ -114,7 +112,7 @@ class PublishedModel(nn.Module):
     def probabilities(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Relevance of shape (rows,), as the layout says it, and keep in [0, 1] of shape (rows, length), in float32."""
+        """Return relevance of shape (rows,), as the format defines it, and keep in [0, 1] of shape (rows, length)."""
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if self.family.takes_type_ids and token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
@@ -125,34 +123,34 @@ class PublishedModel(nn.Module):
         keep = self.keep_head(states.to(precise)).float().softmax(-1)[..., 1]
         return relevance.sigmoid() if self.scoring.relevance == "probability" else relevance, keep
 
-    def stored_names(self, layout: Layout, prefix: str) -> dict[str, str]:
-        """For each tensor of this network the name that it has in a checkpoint of a layout.
+    def stored_names(self, names: TensorNames, prefix: str) -> dict[str, str]:
+        """Return for each tensor of this network its name in a checkpoint.
 
         Args:
-            layout: The layout.
-            prefix: In front of encoder and ranking head; an old checkpoint may lack the layout's own.
+            names: Names of the tensors in the checkpoint's format.
+            prefix: Prefix of encoder and ranking head; an early checkpoint can lack the format's own.
         """
-        ranking = layout.ranking or self.family.ranking
-        homes = {
+        ranking = names.ranking or self.family.ranking
+        prefixes = {
             "backbone": f"{prefix}{self.family.prefix}",
             "final_norm": f"{prefix}{self.family.prefix}.{self.family.final_norm}",
             "relevance_head.dense": f"{prefix}{ranking.dense}",
             "relevance_head.norm": f"{prefix}{ranking.norm}",
             "relevance_head.out": f"{prefix}{ranking.out}",
-            "keep_head": layout.keep,
+            "keep_head": names.keep,
         }
-        names = {}
+        stored = {}
         for name in self.state_dict():
-            part = next(part for part in homes if name.startswith(f"{part}."))
-            names[name] = homes[part] + name.removeprefix(part)
-        return names
+            part = next(part for part in prefixes if name.startswith(f"{part}."))
+            stored[name] = prefixes[part] + name.removeprefix(part)
+        return stored
 
 
-def build_published(layout: Format, config: PublishedConfig, shapes: Shapes) -> tuple[PublishedModel, dict[str, str]]:
-    """The network of a published checkpoint, its weights still to be filled in.
+def build_published(format_: Format, config: PublishedConfig, shapes: Shapes) -> tuple[PublishedModel, dict[str, str]]:
+    """Build the network of a published checkpoint, without its weights.
 
     Args:
-        layout: The layout that its tensors have.
+        format_: The format of the checkpoint, not this package's own.
         config: Facts of the checkpoint.
         shapes: Names and shapes of its tensors.
 
@@ -160,32 +158,30 @@ def build_published(layout: Format, config: PublishedConfig, shapes: Shapes) -> 
         The network, and for each of its tensors the name in the checkpoint.
 
     Raises:
-        CheckpointError: A head is missing, or is of another form.
+        CheckpointError: A head is missing or has another form.
     """
-    assert layout.layout is not None
-    # Early OpenProvence checkpoints were written without the prefix.
-    prefix = layout.layout.prefix if any(name.startswith(layout.layout.prefix) for name in shapes) else ""
+    assert format_.tensors is not None
+    prefix = stored_prefix(format_.tensors, shapes)
     bare = {name.removeprefix(prefix): shape for name, shape in shapes.items()}
-    network = PublishedModel(layout, config, bare)
-    return network, network.stored_names(layout.layout, prefix)
+    network = PublishedModel(format_.tensors, format_.scoring, config, bare)
+    return network, network.stored_names(format_.tensors, prefix)
 
 
-def plays_no_part(name: str, layout: Layout, family: Family) -> bool:
-    """Whether a stored tensor is known to be of no use in inference."""
-    return name.endswith(_COUNTED) or name.startswith(layout.ignored) or f"{family.prefix}.pooler." in name
+def stored_prefix(names: TensorNames, stored: Iterable[str]) -> str:
+    """Return the prefix of encoder and ranking head in a checkpoint; early OpenProvence checkpoints have none."""
+    return names.prefix if any(name.startswith(names.prefix) for name in stored) else ""
+
+
+def is_unused(name: str, names: TensorNames, family: Family) -> bool:
+    """Tell whether a stored tensor is known to be unused in inference."""
+    return name.endswith(_FIXED_BUFFERS) or name.startswith(names.ignored) or f"{family.prefix}.pooler." in name
 
 
 def _linear(name: str, shapes: Shapes) -> nn.Linear:
     shape = shapes.get(f"{name}.weight")
     if shape is None or len(shape) != 2:
         raise CheckpointError(
-            f"The checkpoint has no linear layer {name!r}, so one of its heads is missing. It was cut short when it "
-            f"was saved, or a stock class dropped its heads: fetch it again."
+            f"The checkpoint has no linear layer {name!r}, so one of its heads is missing. It was not saved in "
+            f"full, or a stock class dropped its heads: download it again."
         )
     return nn.Linear(shape[1], shape[0], bias=f"{name}.bias" in shapes)
-
-
-def backbone_config(values: Mapping[str, Any]) -> Any:
-    """The configuration of an encoder as Transformers has it."""
-    facts = dict(values)
-    return AutoConfig.for_model(facts.pop("model_type"), **facts)

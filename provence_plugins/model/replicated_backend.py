@@ -1,4 +1,4 @@
-"""One model on several devices: the rows of a batch are shared out among its copies."""
+"""One model on several devices: each copy scores a share of the rows of a batch."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,10 +11,10 @@ from provence_plugins.tokens.batches import TokenBatch
 
 
 class ReplicatedBackend:
-    """Copies of a model that score a share of each batch at the same time.
+    """Copies of a model that each score a share of a batch at the same time.
 
     Args:
-        replicas: The copies, best of equal speed.
+        replicas: The copies, ideally of equal speed.
     """
 
     def __init__(self, replicas: Sequence[Backend]) -> None:
@@ -24,16 +24,16 @@ class ReplicatedBackend:
 
     @property
     def description(self) -> str:
-        """Runtime, device and precision of each copy."""
+        """Backend, device and precision of each copy."""
         return " + ".join(replica.description for replica in self._replicas)
 
     @property
     def max_batch_tokens(self) -> int:
-        """The budget of tokens, padding included, that keeps all copies busy."""
+        """Number of tokens, padding included, that keeps all copies busy."""
         return sum(replica.max_batch_tokens for replica in self._replicas)
 
     def forward(self, batch: TokenBatch) -> BatchScores:
-        """Score every row; neighbouring rows stay together, since they are of like length.
+        """Score every row; neighbouring rows stay together, because their lengths are similar.
 
         Raises:
             BackendError: A copy failed.
@@ -52,6 +52,6 @@ class ReplicatedBackend:
 
 
 def _rows(batch: TokenBatch, rows: np.ndarray) -> TokenBatch:
-    """Some rows of a batch, without the padding that none of them needs."""
+    """Return some rows of a batch, without padding that none of them needs."""
     length = int(batch.mask[rows].sum(1).max())
     return TokenBatch(batch.ids[rows, :length], batch.mask[rows, :length], batch.type_ids[rows, :length])

@@ -1,7 +1,7 @@
-"""Published pruners as stock models of Transformers, for servers and libraries that know nothing else.
+"""Published pruners as stock models of Transformers, for servers and libraries that know no other classes.
 
-The two heads part ways: a sequence classification model reranks (sentence-transformers' CrossEncoder loads it), a token
-classification model gives each token the labels "remove" and "keep".
+Each head becomes a model of its own: a sequence classification model reranks (sentence-transformers' CrossEncoder loads
+it), and a token classification model gives each token the label "remove" or "keep".
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from provence_plugins.errors import CheckpointError, InvalidInputError, needs_extra
-from provence_plugins.model.checkpoint import SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, Checkpoint
+from provence_plugins.model.checkpoint import Checkpoint
+from provence_plugins.model.folder import SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, locate
 from provence_plugins.model.loading import Network
 from provence_plugins.model.published import PublishedModel
 
@@ -19,35 +20,35 @@ with needs_extra("torch"):
     from torch import Tensor, nn
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
-Stock = Literal["sequence-classification", "token-classification"]
+StockTask = Literal["sequence-classification", "token-classification"]
 
 _LABELS = {0: "remove", 1: "keep"}
 
 
-def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, stock: Stock) -> Path:
-    """Write a folder that stock classes of Transformers load without any code of this package.
+def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, task: StockTask) -> Path:
+    """Write a folder that stock classes of Transformers load without code of this package.
 
     Args:
         network: The network of `checkpoint`.
         checkpoint: Where tokenizer and configuration come from.
-        folder: Made if it is missing; must be another one than the checkpoint's.
-        stock: "sequence-classification" for the ranking head, "token-classification" for the keep head.
+        folder: Created if it does not exist; must differ from the checkpoint's.
+        task: "sequence-classification" for the ranking head, "token-classification" for the keep head.
 
     Returns:
         The folder.
 
     Raises:
-        InvalidInputError: Stock classes cannot express this network's head, or the folder is the checkpoint's own.
+        InvalidInputError: No stock class has this network's head, or the folder is the checkpoint's own.
     """
     if not isinstance(network, PublishedModel):
         raise InvalidInputError(
             "The heads of this package's own models compare each token with the question, which no stock class does. "
-            "sentence-transformers reranks with the folder as it is, after `import provence_plugins.model.network`."
+            "sentence-transformers reranks with the unchanged folder after `import provence_plugins.model.network`."
         )
     if folder.resolve() == checkpoint.folder.resolve():
-        raise InvalidInputError("A stock model would overwrite the pruner it is made of. Give another folder.")
+        raise InvalidInputError(f"folder={str(folder)!r} is the checkpoint's own folder. Give another folder.")
     config = network.config.backbone_config
-    if stock == "token-classification":
+    if task == "token-classification":
         _require_plain_tokens(network)
         config.id2label, config.label2id = _LABELS, {label: number for number, label in _LABELS.items()}
         target: Any = AutoModelForTokenClassification.from_config(config)
@@ -62,7 +63,7 @@ def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, stock: 
     _fill(target, network, heads)
     target.save_pretrained(folder)
     for name in (TOKENIZER, TOKENIZER_CONFIG, SPECIAL_TOKENS):
-        if (checkpoint.folder / name).is_file():
+        if locate(checkpoint.folder, name):
             shutil.copyfile(checkpoint.folder / name, folder / name)
     return folder
 
@@ -70,8 +71,8 @@ def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, stock: 
 def _require_plain_tokens(network: PublishedModel) -> None:
     if not network.family.plain_tokens:
         raise InvalidInputError(
-            f"The token classification model of {network.family.model_type} has layers of its own in front of the "
-            f"labels, so it cannot give this keep head's answers. Use this package, or export to ONNX."
+            f"The token classification model of {network.family.model_type} has layers of its own before the labels, "
+            f"so it does not give this keep head's answers. Use this package, or export to ONNX."
         )
 
 

@@ -1,10 +1,11 @@
-"""The model in torch: on a GPU, on the CPU, and in the middle of training."""
+"""The model in torch: on a GPU, on the CPU, and during training."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from threading import Lock
 
 from provence_plugins.errors import BackendError, InvalidInputError, needs_extra
@@ -20,23 +21,26 @@ with needs_extra("torch"):
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
+# Packages that flash attention comes from.
+_FLASH_ATTENTION = {"flash_attention_2": "flash_attn", "flash_attention_3": "flash_attn_interface"}
+
 # Batches at which throughput stops growing: a CPU is busy early, a GPU wants much more at once.
 _MAX_BATCH_TOKENS_CPU = 4096
 _MAX_BATCH_TOKENS_GPU = 32768
 
 
 class TorchBackend:
-    """Runs a network where it lies and in the precision that it has.
+    """Runs a network on the device and in the precision that it has.
 
-    The network stays the caller's: parameters are not moved, cast or frozen, and a network in training is put into
-    evaluation mode for the length of one pass only, so that a training loop can measure its live network. Do not train
-    it from another thread during a pass. Passes take turns: one alone uses all processors or the whole GPU, and two at
-    once would only take twice the memory.
+    The network belongs to the caller: parameters are not moved, cast or frozen, and a network in training is put into
+    evaluation mode for one pass only, so that a training loop can evaluate its live network. Do not train it from
+    another thread during a pass. Passes take turns: each uses all processors or the whole GPU, and two at once would
+    only need twice the memory.
 
     Args:
-        network: In any training mode, on any device; its heads may be more precise than its encoder.
-        compiled: Let torch compile the network at the first pass, for all shapes at once. It pays on a GPU, after a
-            minute or so, and needs a C++ compiler.
+        network: In any training mode, on any device; its heads can be more precise than its encoder.
+        compiled: Whether torch compiles the network at the first pass, for all shapes at once. That takes about a
+            minute, pays off on a GPU, and needs a C++ compiler.
     """
 
     def __init__(self, network: Network, *, compiled: bool = False) -> None:
@@ -51,48 +55,47 @@ class TorchBackend:
 
     @property
     def description(self) -> str:
-        """Runtime, device and precision in a few words."""
+        """Backend, device and precision in a few words."""
         return f"torch, {self._network.device}, {str(self._network.dtype).removeprefix('torch.')}"
 
     @property
     def max_batch_tokens(self) -> int:
-        """The budget of tokens, padding included, at which batches run fastest on this device."""
+        """Number of tokens, padding included, at which batches run fastest on this device."""
         budget = _MAX_BATCH_TOKENS_CPU if self._network.device.type == "cpu" else _MAX_BATCH_TOKENS_GPU
         return max(budget, int(self._network.config.max_tokens))
 
     def forward(self, batch: TokenBatch) -> BatchScores:
-        """Score every row; a batch that the GPU's memory cannot hold is halved until it fits.
+        """Score every row; a batch that is too large for the GPU's memory is halved until it fits.
 
         Raises:
-            BackendError: Torch failed, or a single row is too large for the memory.
+            BackendError: Torch failed, a single row is too large for the memory.
         """
         device = self._network.device
         with self._turn, _without_gradients(self._network), _evaluating(self._network):
             try:
                 inputs = [torch.tensor(array, device=device) for array in (batch.ids, batch.mask, batch.type_ids)]
                 relevance, keep = _in_halves(self._score, inputs)
-            except (RuntimeError, IndexError) as error:
-                raise BackendError(
-                    f"torch could not score {batch.ids.shape[0]} rows of {batch.ids.shape[1]} tokens: {error}"
-                ) from error
+            except Exception as error:  # an encoder with odd sizes fails with whatever its arithmetic raises
+                rows, length = batch.ids.shape
+                raise BackendError(f"torch could not score {rows} rows of {length} tokens: {error}") from error
         return BatchScores(relevance.cpu().numpy(), keep.cpu().numpy())
 
 
 def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:
     """Load a model folder's safetensors into torch.
 
-    `options.threads` sets torch's own number of threads, which holds for the whole process; None leaves it alone. The
-    encoder takes `options.dtype`, the small heads stay in float32.
+    `options.threads` sets torch's own number of threads, which applies to the whole process; None leaves it alone. The
+    encoder is converted to `options.dtype`, and the small heads stay in float32.
 
     Raises:
         CheckpointError: The weights are missing, damaged, or do not fit the configuration.
-        InvalidInputError: The precision is not one that torch runs here, or the encoder has no such attention.
-        BackendError: A device is not there.
+        InvalidInputError: Torch does not run this precision here, or the encoder does not support this attention.
+        BackendError: A device is not available.
     """
     devices = [choose_device(name) for name in (options.device or "").split(",")]
     dtypes = [_choose_dtype(options.dtype, device) for device in devices]
     network = load_network(checkpoint)
-    _choose_attention(network, options.attention)
+    _set_attention(network, options.attention)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     backends = []
@@ -100,14 +103,14 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:
         twin = copy.deepcopy(network) if len(devices) > 1 else network
         twin.requires_grad_(False)
         twin.backbone.to(dtype)
-        twin.to(device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
+        twin.to(device)
         backends.append(TorchBackend(twin, compiled=options.compiled))
     return backends[0] if len(backends) == 1 else ReplicatedBackend(backends)
 
 
 @contextmanager
 def _without_gradients(network: Network) -> Iterator[None]:
-    # What an encoder caches in inference mode (rotary tables) could not be used in training later.
+    # Tables that an encoder caches in inference mode (rotary positions) are unusable in later training.
     trainable = any(parameter.requires_grad for parameter in network.parameters())
     with torch.no_grad() if trainable else torch.inference_mode():
         yield
@@ -115,7 +118,7 @@ def _without_gradients(network: Network) -> Iterator[None]:
 
 @contextmanager
 def _evaluating(network: Network) -> Iterator[None]:
-    """Switch dropout off, and afterwards back on in exactly the modules that had it on."""
+    """Switch dropout off, and later back on in exactly the modules that had it on."""
     in_training = [module for module in network.modules() if module.training]
     for module in in_training:
         module.training = False
@@ -133,7 +136,7 @@ def _in_halves(score: Callable[..., tuple[Tensor, Tensor]], inputs: list[Tensor]
     except RuntimeError as error:
         if rows == 1 or not _is_out_of_memory(error):
             raise
-    # Outside the handler, for the error's traceback holds on to the memory of the failed pass.
+    # Outside the handler, because the error's traceback keeps the memory of the failed pass.
     if inputs[0].is_cuda:
         torch.cuda.empty_cache()
     halves = [
@@ -144,35 +147,35 @@ def _in_halves(score: Callable[..., tuple[Tensor, Tensor]], inputs: list[Tensor]
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    # Only CUDA has an exception of its own for it.
+    # Only CUDA has its own exception for it.
     return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error)
 
 
 def devices() -> list[str]:
-    """The devices that torch sees here, the CPU first."""
+    """Return the devices that torch finds here, the CPU first."""
     mps = ["mps"] if torch.backends.mps.is_available() else []
     return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count())), *mps]
 
 
 def choose_device(name: str | None) -> torch.device:
-    """The device of that name; without a name the first GPU, or the CPU where there is none.
+    """Return the device of a name; without a name the first GPU, or the CPU if there is none.
 
     Raises:
-        BackendError: Torch sees no such device.
+        BackendError: Torch finds no such device.
     """
     present = devices()
     if not name:
         return torch.device(present[1] if len(present) > 1 else "cpu")
     if name not in present and not (name == "cuda" and "cuda:0" in present):
-        raise BackendError(f"There is no device {name!r} here; torch sees {', '.join(present)}.")
+        raise BackendError(f"There is no device {name!r} here; torch finds {', '.join(present)}.")
     return torch.device(name)
 
 
 def _choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
     if name == "int8":
-        raise InvalidInputError("The torch backend has no int8. Use backend='onnx' for it, or dtype='float32' here.")
+        raise InvalidInputError("dtype='int8' needs backend='onnx'. The torch backend runs 'float32' instead.")
     if name is not None and name not in _DTYPES:
-        raise InvalidInputError(f"There is no precision {name!r} in the torch backend; choose {', '.join(_DTYPES)}.")
+        raise InvalidInputError(f"dtype must be one of {', '.join(_DTYPES)} with the torch backend, got {name!r}.")
     if name is not None:
         return _DTYPES[name]
     if device.type != "cuda":
@@ -180,13 +183,27 @@ def _choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def _choose_attention(network: Network, name: str | None) -> None:
+def _is_download(attention: str) -> bool:
+    # Transformers takes a name with a slash for a repository of the hub, and a kernel of the hub in place of a package
+    # for flash attention that is not installed.
+    if "/" in attention:
+        return True
+    package = _FLASH_ATTENTION.get(attention)
+    return "flash_attention" in attention and (package is None or find_spec(package) is None)
+
+
+def _set_attention(network: Network, name: str | None) -> None:
     if name is None:
         return
+    if _is_download(name):
+        raise InvalidInputError(
+            f"attention={name!r} would download code and run it, which this package never does. Use 'eager' or 'sdpa', "
+            f"or install flash-attn for 'flash_attention_2'."
+        )
     try:
         network.backbone.set_attn_implementation(name)
     except (ValueError, ImportError, RuntimeError, AttributeError) as error:
         raise InvalidInputError(
-            f"The encoder {network.family.model_type!r} cannot run attention={name!r} here: {error}. Leave it out, or "
-            f"use 'eager'."
+            f"attention={name!r} is not available here for the encoder {network.family.model_type!r}: {error}. Leave "
+            f"it out, or use 'eager'."
         ) from error

@@ -3,21 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from provence_plugins.data.files import find_folder, find_model_folder
 from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.model.checkpoint import BUNDLED, open_checkpoint
 from provence_plugins.model.families import longest_window
+from provence_plugins.model.folder import CONFIG, read_json
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
+from provence_plugins.model.tokenizer_file import read_tokenizer
 from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.training.settings import TrainSettings
 
 with needs_extra("train"):
     import torch
-    from transformers import AutoConfig
 
+    from provence_plugins.model.loading import add_fresh_heads, load_native
     from provence_plugins.model.network import ProvenceModel
 
 
@@ -40,7 +40,7 @@ def find_base(name: str) -> Path:
 
 def plan_for(base: Path, settings: TrainSettings) -> Planner:
     """Return the planner that cuts training windows as the finished model's engine will."""
-    encoder = TextEncoder(Tokenizer.from_file(str(base / "tokenizer.json")))
+    encoder = TextEncoder(read_tokenizer(base))
     return Planner(encoder, NATIVE, settings.splitter, settings.window_tokens)
 
 
@@ -48,6 +48,7 @@ def open_network(base: Path, planner: Planner, settings: TrainSettings) -> Prove
     """Return the network to train: a model of this package as it is, or an encoder with new heads.
 
     Raises:
+        CheckpointError: The base is damaged, or of an unknown family.
         InvalidInputError: The windows of the settings are longer than the encoder reads, or the run is to be averaged
             with a base that has no heads.
     """
@@ -56,16 +57,17 @@ def open_network(base: Path, planner: Planner, settings: TrainSettings) -> Prove
         "splitter": settings.splitter,
         "max_tokens": settings.window_tokens,
     }
-    is_native = AutoConfig.from_pretrained(base).model_type == NATIVE_TYPE
+    is_native = read_json(base, CONFIG).get("model_type") == NATIVE_TYPE
     if settings.base_share and not is_native:
         raise InvalidInputError(
             f"base_share is {settings.base_share:g}, but the base {settings.base!r} has no heads to average with. "
             f"Start from a model of this package, or leave base_share out."
         )
     if is_native:
-        network = ProvenceModel.from_pretrained(base, dtype=torch.float32, **facts)
+        network = load_native(base)
+        network.config.update(facts)
     else:
-        network = ProvenceModel.from_backbone(base, **facts)
+        network = add_fresh_heads(base, **facts)
     longest = longest_window(network.config.backbone_config.to_dict())
     if settings.window_tokens > longest:
         raise InvalidInputError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from provence_plugins.data.files import find_files
 from provence_plugins.evaluation.judging import REMOVED_SHARES, Judged
 from provence_plugins.evaluation.metrics.answers import ThresholdRow
-from provence_plugins.model.checkpoint import CARD
+from provence_plugins.model.folder import CARD
 from provence_plugins.training.settings import TrainSettings
 
 _CARD = """---

@@ -15,7 +15,8 @@ from provence_plugins.errors import needs_extra
 from provence_plugins.evaluation.judging import Judged, judge, model_method
 from provence_plugins.evaluation.metrics.answers import mean_at_threshold, threshold_for_kept
 from provence_plugins.model.backend import BackendOptions, load_backend
-from provence_plugins.model.checkpoint import ONNX_FILES, open_checkpoint
+from provence_plugins.model.checkpoint import open_checkpoint
+from provence_plugins.model.folder import ONNX_FILES
 from provence_plugins.training.bases import find_base, open_network
 from provence_plugins.training.card import write_card
 from provence_plugins.training.progress import Progress
@@ -26,8 +27,9 @@ from provence_plugins.training.settings import TrainSettings
 with needs_extra("train"):
     import torch
 
-    from provence_plugins.model.export import export_onnx, save_folder
+    from provence_plugins.model.export import export_onnx
     from provence_plugins.model.network import ProvenceModel
+    from provence_plugins.model.saving import save_folder
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from provence_plugins.errors import needs_extra
+from provence_plugins.model.tokenizer_file import read_tokenizer
 from provence_plugins.tokens.batches import iter_batches
 from provence_plugins.training.acceleration import use_plain_attention
 from provence_plugins.training.losses import Targets
@@ -23,7 +22,8 @@ with needs_extra("train"):
     import torch
     from torch import Tensor
     from torch.nn import functional
-    from transformers import AutoModel
+
+    from provence_plugins.model.loading import load_encoder
 
 _MAX_TOKENS = 256
 _MAX_BATCH_TOKENS = 4096
@@ -42,10 +42,10 @@ class SoftLabels:
     def __init__(self, folder: Path, settings: SoftLabelSettings, device: torch.device, autocast: bool) -> None:
         self._settings = settings
         self._autocast = autocast
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer = read_tokenizer(folder)
         self._tokenizer.enable_truncation(_MAX_TOKENS)
         self._tokenizer.no_padding()
-        self._encoder = AutoModel.from_pretrained(folder, dtype=torch.float32).to(device).eval()
+        self._encoder = load_encoder(folder).to(device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
         if device.type == "cpu":
             use_plain_attention(self._encoder)
         # Passages come back with other questions and in later epochs; in half precision a sentence takes under 1 kB.

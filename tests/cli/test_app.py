@@ -20,7 +20,7 @@ from provence_plugins import Passage, Pruner, PruningPolicy, __version__
 from provence_plugins.cli.app import main
 from provence_plugins.cli.options import ModelOptions, PolicyOptions
 from provence_plugins.engine.options import PrunerOptions
-from provence_plugins.model.backend import BackendName
+from provence_plugins.model.backends import BackendName
 from provence_plugins.text.sentences import SplitterName
 
 # Every kind of line end, and none at the end of the text.
@@ -207,7 +207,7 @@ def test_bad_usage_has_exit_code_two(arguments: list[str], run: Run) -> None:
         (["prune", "-q", "x", "."], "directory"),
         (["prune", "-q", "x", "--threshold", "1.5"], "threshold must be"),
         (["prune", "-q", "x", "--top-n", "0"], "top_n must be"),
-        (["prune", "-q", "x", "--dtype", "int4"], "precision 'int4'"),
+        (["prune", "-q", "x", "--dtype", "int4"], "got 'int4'"),
         (["prune", "-q", "x", "--device", "tpu", "--backend", "onnx"], "'tpu'"),
         (["prune", "-q", "x", "--model", "no/such/folder"], "no model folder 'no/such/folder'"),
         (["rerank", "-q", "x", "--top-n", "0"], "top_n must be"),
@@ -282,7 +282,7 @@ def test_export_writes_the_files_and_says_how_close_they_are(run: Run, tiny_fold
     assert done.code == 0
     assert done.out.startswith(f"{folder / 'model.onnx'}\tmean difference ".encode())
     assert [path.name for path in folder.glob("*.onnx")] == ["model.onnx"]
-    assert "precision 'int4'" in run("export", folder, "--precision", "int4").complaint
+    assert "got 'int4'" in run("export", folder, "--precision", "int4").complaint
 
 
 def test_the_doctor_prints_facts_and_the_exit_code_says_whether_all_is_well(run: Run, tiny_folder: Path) -> None:

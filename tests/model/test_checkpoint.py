@@ -40,7 +40,7 @@ def test_a_folder_is_opened_with_its_facts(tiny_folder: Path) -> None:
     assert (checkpoint.max_tokens, checkpoint.default_threshold, checkpoint.splitter) == (64, 0.1, "sentencex")
     assert checkpoint.format.name == "native"
     assert set(checkpoint.onnx_files) == {"int8", "float32"}
-    assert {path.name for path in checkpoint.tensors.values()} == {"model.safetensors"}
+    assert {tensor.path.name for tensor in checkpoint.tensors.values()} == {"model.safetensors"}
 
 
 def test_a_folder_may_be_given_as_a_string_or_a_path(tiny_folder: Path) -> None:
@@ -91,13 +91,13 @@ def test_a_configuration_must_be_an_object(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format_version": 2}, r"format version 2 and this package reads version 1"),
+        ({"format_version": 2}, r"format version 2, and this package reads version 1"),
         ({"format_version": None}, r"format version None"),
-        ({"default_threshold": 1.5}, r"default_threshold=1\.5; expected 0 to 1"),
+        ({"default_threshold": 1.5}, r"default_threshold=1\.5; expected a number of 0 to 1"),
         ({"default_threshold": "low"}, r"default_threshold='low'"),
         ({"default_threshold": None}, r"default_threshold=None"),
         ({"default_threshold": float("nan")}, r"default_threshold=nan"),
-        ({"max_tokens": 65}, r"max_tokens=65; the encoder reads 1 to 64"),
+        ({"max_tokens": 65}, r"max_tokens=65; expected a number of 1 to 64"),
         ({"max_tokens": 0}, r"max_tokens=0"),
         ({"max_tokens": "64"}, r"max_tokens='64'"),
         ({"backbone_config": {"model_type": "gpt2"}}, r"family 'gpt2'; known families are bert"),
@@ -140,5 +140,5 @@ def test_a_missing_tokenizer_is_named(folder: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{}", '{"model": {"type": "Magic"}}'])
 def test_a_damaged_tokenizer_is_a_checkpoint_error(folder: Path, content: str) -> None:
     (folder / "tokenizer.json").write_text(content)
-    with pytest.raises(CheckpointError, match="no readable tokenizer"):
+    with pytest.raises(CheckpointError, match=r"not a readable tokenizer|not readable JSON"):
         open_checkpoint(folder)

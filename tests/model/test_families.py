@@ -10,9 +10,10 @@ from transformers import AutoConfig
 from provence_plugins.errors import CheckpointError
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
-from provence_plugins.model.export import export_onnx, save_folder
+from provence_plugins.model.export import export_onnx
 from provence_plugins.model.families import FAMILIES, family_of, longest_window
 from provence_plugins.model.network import ProvenceConfig, ProvenceModel
+from provence_plugins.model.saving import save_folder
 from provence_plugins.model.torch_backend import TorchBackend
 from provence_plugins.tokens.batches import TokenBatch
 from provence_plugins.training.acceleration import use_plain_attention

@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def test_int8_is_refused_with_the_backend_that_has_it(tiny_checkpoint: Checkpoin
 
 
 def test_a_missing_device_is_refused_with_those_that_are_there(tiny_checkpoint: Checkpoint) -> None:
-    with pytest.raises(BackendError, match=r"'tpu' here; torch sees cpu"):
+    with pytest.raises(BackendError, match=r"'tpu' here; torch finds cpu"):
         load(tiny_checkpoint, BackendOptions(device="tpu"))
 
 
@@ -160,7 +161,7 @@ def with_another_shape(tensors: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without_heads, r"5 missing: keep_head\.\S+, keep_head\.\S+, keep_head\.[^,]*\. Fetch or export"),
+        (without_heads, r"5 missing: keep_head\.\S+, keep_head\.\S+, keep_head\.[^,]*\. Download or export"),
         (with_a_stranger, r"1 unexpected: pooler\.weight"),
         (with_another_shape, r"1 of another shape: keep_head\.out\.weight \(1, 31\) instead of \(1, 32\)"),
     ],
@@ -179,7 +180,7 @@ def test_a_configuration_that_describes_no_network_is_a_checkpoint_error(folder:
     config = json.loads((folder / "config.json").read_text())
     config["backbone_config"]["num_attention_heads"] = 5
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match="describes no network"):
+    with pytest.raises(CheckpointError, match="does not describe a network"):
         load(open_checkpoint(folder), BackendOptions())
 
 
@@ -234,9 +235,20 @@ def test_attention_is_computed_as_asked_and_gives_the_same(
     np.testing.assert_allclose(backend.forward(batch).keep, expected.keep, atol=1e-5)
 
 
-def test_attention_that_cannot_be_had_is_refused(tiny_checkpoint: Checkpoint) -> None:
-    with pytest.raises(InvalidInputError, match="cannot run attention='flash_attention_2' here"):
-        load(tiny_checkpoint, BackendOptions(device="cpu", attention="flash_attention_2"))
+@pytest.mark.parametrize(
+    "attention", ["owner/kernel", "paged|owner/kernel:function", "flash_attention_2", "flash_attention_4"]
+)
+def test_attention_that_would_be_downloaded_is_refused(
+    tiny_checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, attention: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "flash_attn", None)  # as if it were not installed
+    with pytest.raises(InvalidInputError, match="would download code and run it"):
+        load(tiny_checkpoint, BackendOptions(device="cpu", attention=attention))
+
+
+def test_attention_that_does_not_exist_is_refused(tiny_checkpoint: Checkpoint) -> None:
+    with pytest.raises(InvalidInputError, match="attention='quick' is not available here"):
+        load(tiny_checkpoint, BackendOptions(device="cpu", attention="quick"))
 
 
 @pytest.mark.slow

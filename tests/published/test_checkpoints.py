@@ -17,9 +17,10 @@ from provence_plugins import Passage, Pruner
 from provence_plugins.errors import CheckpointError, InvalidInputError, UnsafeCheckpointError
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
-from provence_plugins.model.export import export_onnx, save_compact
+from provence_plugins.model.export import export_onnx
 from provence_plugins.model.families import FAMILIES
 from provence_plugins.model.loading import load_network
+from provence_plugins.model.saving import save_half_precision
 from provence_plugins.model.stock import export_stock
 from provence_plugins.tokens.batches import pad_windows
 
@@ -141,7 +142,7 @@ def test_a_threshold_that_is_no_number_is_refused(copy: Callable[[str], Path]) -
 def test_a_configuration_without_its_encoder_is_refused_and_nothing_is_fetched(copy: Callable[[str], Path]) -> None:
     folder = copy("open-bert")
     change(folder, base_model_config=..., base_model_name_or_path="some/encoder")
-    with pytest.raises(CheckpointError, match="Put the configuration of some/encoder there"):
+    with pytest.raises(CheckpointError, match="Put the configuration of 'some/encoder' into it"):
         open_checkpoint(folder)
 
 
@@ -185,7 +186,7 @@ def test_an_onnx_file_answers_as_torch_does(copy: Callable[[str], Path], name: s
 def test_a_compact_copy_of_a_published_model_is_complete(copy: Callable[[str], Path], tmp_path: Path) -> None:
     folder = copy("xprovence")
     (folder / "modeling_custom.py").write_text("raise SystemExit")
-    save_compact(load_network(open_checkpoint(folder)), folder, tmp_path / "copy")
+    save_half_precision(load_network(open_checkpoint(folder)), folder, tmp_path / "copy")
     assert {path.name for path in (tmp_path / "copy").iterdir()} == {path.name for path in folder.iterdir()} - {
         "modeling_custom.py"
     }

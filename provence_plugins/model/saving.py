@@ -1,0 +1,110 @@
+"""A network to a model folder: configuration, safetensors and tokenizer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from provence_plugins.errors import CheckpointNotFoundError, needs_extra
+from provence_plugins.model.folder import (
+    CARD,
+    CONFIG,
+    FILES_READ,
+    ONNX_FILES,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    WEIGHTS,
+    locate,
+)
+from provence_plugins.model.loading import Network
+from provence_plugins.model.network import ProvenceModel
+
+with needs_extra("torch"):
+    import torch
+    from safetensors.torch import save_file
+    from torch import Tensor
+
+
+def save_folder(
+    network: ProvenceModel, folder: Path, *, tokenizer_from: Path, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a native model folder: configuration, safetensors and tokenizer.
+
+    In an existing folder, files of these names are replaced, ONNX files of the former weights are removed, and other
+    files stay. An interrupted save leaves the former model, or a folder without `config.json`, which does not open: it
+    never leaves a mixture that loads.
+
+    Args:
+        network: Is not changed; it keeps its device and precision.
+        folder: Created if it does not exist.
+        tokenizer_from: Folder whose `tokenizer.json` and `tokenizer_config.json` are copied unchanged.
+        dtype: Precision of the stored weights; half precision halves the file, and loading converts it to float32.
+
+    Raises:
+        CheckpointNotFoundError: `tokenizer_from` has no `tokenizer.json`.
+    """
+    if not locate(tokenizer_from, TOKENIZER):
+        raise CheckpointNotFoundError(
+            f"The folder {tokenizer_from} has no {TOKENIZER}. Give a folder with a fast tokenizer."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as name:
+        staged = Path(name)
+        save_file(_tensors(network, dtype), staged / WEIGHTS, metadata={"format": "pt"})
+        for file in (TOKENIZER, TOKENIZER_CONFIG):
+            if locate(tokenizer_from, file):
+                shutil.copyfile(tokenizer_from / file, staged / file)
+        (staged / CONFIG).write_text(_config_json(network), encoding="utf-8")
+        # Safetensors creates files that only their owner can read.
+        shutil.copymode(staged / CONFIG, staged / WEIGHTS)
+        for stale in (CONFIG, TOKENIZER_CONFIG, *ONNX_FILES.values()):
+            (folder / stale).unlink(missing_ok=True)
+        move_files((WEIGHTS, TOKENIZER, TOKENIZER_CONFIG, CONFIG), staged, folder)
+
+
+def save_half_precision(network: Network, source: Path, folder: Path) -> None:
+    """Write a copy of a model folder, its card included, with the weights of this package's own format halved.
+
+    Args:
+        network: The network of `source`, in float32. In this package's own format it is written in half precision; the
+            files of a published model are copied unchanged.
+        source: The folder that it was loaded from.
+        folder: Created if it does not exist.
+    """
+    if isinstance(network, ProvenceModel):
+        save_folder(network, folder, tokenizer_from=source, dtype=torch.float16)
+        copied = [source / CARD]
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        copied = [path for pattern in FILES_READ if pattern != "*.onnx" for path in source.glob(pattern)]
+    for path in copied:
+        if path.is_file():
+            shutil.copyfile(path, folder / path.name)
+
+
+def move_files(names: Iterable[str], source: Path, target: Path) -> None:
+    """Move the named files that exist from one folder to another, and replace those of the same name."""
+    for name in names:
+        if (source / name).is_file():
+            (source / name).replace(target / name)
+
+
+def _tensors(network: ProvenceModel, dtype: torch.dtype) -> dict[str, Tensor]:
+    return {
+        name: tensor.detach().to("cpu", dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
+        for name, tensor in network.state_dict().items()
+    }
+
+
+def _config_json(network: ProvenceModel) -> str:
+    config = network.config.to_dict()
+    # The path of the encoder on the machine that trained the model is nobody else's business.
+    for part in (config, config["backbone_config"]):
+        part.pop("_name_or_path", None)
+    config["architectures"] = [type(network).__name__]
+    # Auto classes load in this precision, whatever the precision of the file.
+    config["dtype"] = "float32"
+    return json.dumps(config, indent=2, sort_keys=True) + "\n"
