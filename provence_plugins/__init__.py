@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from provence_plugins.engine.caching_scorer import CacheStats
     from provence_plugins.engine.calibration import Calibration
+    from provence_plugins.engine.direct_scorer import DirectScorer
     from provence_plugins.engine.options import PruneRequest
     from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
     from provence_plugins.engine.policy import PruningPolicy
     from provence_plugins.engine.pruner import Pruner
     from provence_plugins.engine.results import PruneResult
-    from provence_plugins.engine.scoring import DirectScorer
     from provence_plugins.engine.shared_scorer import SharedScorer
     from provence_plugins.engine.stats import PruneStats
     from provence_plugins.errors import ProvenceError
@@ -55,7 +55,7 @@ __all__ = [
 _HOMES = {
     "CacheStats": "engine.caching_scorer",
     "Calibration": "engine.calibration",
-    "DirectScorer": "engine.scoring",
+    "DirectScorer": "engine.direct_scorer",
     "Passage": "types",
     "ProvenceError": "errors",
     "PruneRequest": "engine.options",

@@ -66,6 +66,11 @@ class OverloadedError(ProvenceError):
 class ClosedError(ProvenceError):
     """The pruner or scorer was used after it was closed."""
 
+    def __init__(
+        self, message: str = "This pruner was closed. Make a new one, or close it after its last use."
+    ) -> None:
+        super().__init__(message)
+
 
 class DataError(ProvenceError):
     """A line of labelled data is malformed; the message names the file, the line and what is wrong."""
@@ -90,3 +95,25 @@ def needs_extra(extra: str) -> Iterator[None]:
         raise MissingExtraError(
             f'this needs {error.name}. Install it with: pip install "provence-plugins[{extra}]"', name=error.name
         ) from error
+
+
+@contextmanager
+def translate_panics(error_type: type[ProvenceError], doing: str) -> Iterator[None]:
+    """Translate a panic of a Rust extension, which is not an `Exception`, into an error of this package.
+
+    Other exceptions pass: `KeyboardInterrupt`, `SystemExit` and cancellation keep their meaning.
+
+    Args:
+        error_type: What to raise instead.
+        doing: What the extension was doing, for the message: "splitting a text of 20 characters".
+
+    Raises:
+        ProvenceError: Rust code panicked inside the block.
+    """
+    try:
+        yield
+    except BaseException as error:
+        # Every extension has a class of its own by this name, and none can be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise error_type(f"A Rust extension panicked while {doing}: {error}") from error

@@ -15,6 +15,7 @@ PACKAGE = Path(provence_plugins.__file__).parent
 LAYERS = {
     "errors": 0,
     "types": 1,
+    "threads": 1,
     "data": 2,
     "text": 2,
     "tokens": 3,

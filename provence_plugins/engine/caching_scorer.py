@@ -10,6 +10,7 @@ from weakref import ref
 
 from provence_plugins.engine.scoring import Scorer, WindowScores
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.threads import renew_in_child
 from provence_plugins.tokens.windows import Window
 
 # Everything that the model reads of a window: where the text begins, the token types of both sides, and the ids.
@@ -135,6 +136,12 @@ class _Memory:
         self._tokens = 0
         self._hits = self._misses = 0
         self._lock = threading.Lock()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Forget everything: the parent may have been in the middle of a change."""
+        self._lock = threading.Lock()
+        self.clear()
 
     @property
     def stats(self) -> CacheStats:

@@ -1,14 +1,13 @@
 """The whole road: passages are planned, their windows scored, and the scores decide what stays."""
 
 import asyncio
-import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, ParamSpec, Self, TypeVar, Unpack
+from typing import NamedTuple, Self, Unpack
 
+from provence_plugins.engine.background import Background
 from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
 from provence_plugins.engine.calibration import (
     Calibration,
@@ -18,20 +17,18 @@ from provence_plugins.engine.calibration import (
     least_examples,
 )
 from provence_plugins.engine.decisions import decide
+from provence_plugins.engine.direct_scorer import DirectScorer
 from provence_plugins.engine.options import PruneRequest, PrunerOptions, choose_backend, choose_checkpoint
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
 from provence_plugins.engine.planning import PassagePlan, Planner, check_passages, check_query
 from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.pooling import PassageScores, combine_all, distinct_windows, score_plans
 from provence_plugins.engine.results import PruneResult
-from provence_plugins.engine.scoring import BatchedModel, DirectScorer, Scorer, WindowScores, closed_error
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.engine.scoring import BatchedModel, Scorer, WindowScores
+from provence_plugins.errors import ClosedError, InvalidInputError
 from provence_plugins.tokens.batches import regroup
 from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 # prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a bound on memory.
 _AHEAD_BATCHES = 4
@@ -71,8 +68,7 @@ class Pruner:
         self._scorer: Scorer = options.get("scorer", DirectScorer)(batched)
         if cache_tokens := options.get("cache_tokens", 0):
             self._scorer = CachingScorer(self._scorer, cache_tokens)
-        # Splitting and tokenising hold the processor too; asyncio callers do them here, off their event loop.
-        self._planning = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="provence-plan")
+        self._background = Background()
         self._closed = False
 
     @classmethod
@@ -107,9 +103,10 @@ class Pruner:
         batch that is running. Arguments, result and errors are those of `prune`.
         """
         given = check_passages(passages)
-        call = await self._offload(self._plan, query, given, policy)
+        characters = sum(len(passage.text) for passage in given)
+        call = await self._background.run(characters, lambda: self._plan(query, given, policy))
         scores = await asyncio.wrap_future(self._scorer.submit(call.windows))
-        return await self._offload(self._decide, call, scores)
+        return await self._background.run(characters, lambda: self._decide(call, scores))
 
     def prune_many(
         self,
@@ -217,7 +214,7 @@ class Pruner:
         if not self._closed:
             self._closed = True
             self._scorer.close()
-            self._planning.shutdown(wait=True, cancel_futures=True)
+            self._background.close()
 
     def __enter__(self) -> Self:
         return self
@@ -232,7 +229,7 @@ class Pruner:
 
     def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> "_Call":
         if self._closed:
-            raise closed_error()
+            raise ClosedError
         chosen = self.policy if policy is None else check_policy(policy)
         check_query(query)
         plans = self.planner.plan(query, passages)
@@ -249,13 +246,6 @@ class Pruner:
         groups = regroup(scores, [len(call.windows) for call in calls])
         for call, group in zip(calls, groups, strict=True):
             yield self._decide(call, group)
-
-    async def _offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            future = self._planning.submit(function, *args, **kwargs)
-        except RuntimeError as error:  # the executor was shut down
-            raise closed_error() from error
-        return await asyncio.wrap_future(future)
 
 
 class _Call(NamedTuple):

@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 
 from provence_plugins.data.examples import Example, label_sentences
+from provence_plugins.engine.direct_scorer import DirectScorer
 from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.pooling import PassageScores, score_plans
-from provence_plugins.engine.scoring import BatchedModel, DirectScorer
+from provence_plugins.engine.scoring import BatchedModel
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, pruning_request, score_all, split
 from provence_plugins.evaluation.metrics.answers import (
     Interval,

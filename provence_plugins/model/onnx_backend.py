@@ -4,10 +4,10 @@ ONNX Runtime from version 1.29 or so sends telemetry unless an environment varia
 imported. Importing this module switches it off; a value that the user has set is left alone.
 """
 
+import ctypes
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock, Semaphore
 
@@ -20,6 +20,7 @@ from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.folder import ONNX_FILES, show_error
 from provence_plugins.model.onnx_graph import INPUTS, OUTPUTS, require_plain_graph
 from provence_plugins.text.visible import show_on_one_line
+from provence_plugins.threads import map_in_threads, renew_in_child
 from provence_plugins.tokens.batches import TokenBatch
 
 _TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"
@@ -61,10 +62,18 @@ class OnnxBackend:
         self._max_tokens = max_tokens
         self._threads = threads or _processors()
         self._turns = Semaphore(self._threads)
-        self._wide = _WideSession(path, self._threads)
-        self._session = _open_session(path, threads=1)
-        self._inputs = [node.name for node in self._session.get_inputs()]
-        _require_our_graph(self._session, path)
+        self._wide = _Session(path, self._threads)
+        self._narrow = _Session(path, threads=1)
+        session = self._narrow.open()
+        self._inputs = [node.name for node in session.get_inputs()]
+        _require_our_graph(session, path)
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Open sessions of this process's own at their next use."""
+        self._turns = Semaphore(self._threads)
+        self._wide.renew()
+        self._narrow.renew()
 
     @property
     def description(self) -> str:
@@ -111,17 +120,14 @@ class OnnxBackend:
     def _score(self, windows: Sequence[TokenBatch]) -> list[_Outputs]:
         # Run side by side, so few windows would leave half of the threads idle.
         if len(windows) <= self._threads // 2:
-            session = self._wide.session or self._session
+            session = self._wide.open() if self._wide.can_open else self._narrow.open()
             return [self._run(session, window) for window in windows]
-        if self._threads == 1:
-            return [self._take_turn(window) for window in windows]
         # Starting threads takes 0.01 % of a batch's time, and threads that end with it need not be closed.
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="provence-onnx") as pool:
-            return list(pool.map(self._take_turn, windows))
+        return map_in_threads(self._take_turn, windows, threads=self._threads, name="provence-onnx")
 
     def _take_turn(self, window: TokenBatch) -> _Outputs:
         with self._turns:
-            return self._run(self._session, window)
+            return self._run(self._narrow.open(), window)
 
     def _run(self, session: ort.InferenceSession, window: TokenBatch) -> _Outputs:
         arrays = dict(zip(INPUTS, (window.ids, window.mask, window.type_ids), strict=True))
@@ -129,8 +135,8 @@ class OnnxBackend:
         return relevance, keep
 
 
-class _WideSession:
-    """A second session over the same file that gives all threads to one window, opened at its first use."""
+class _Session:
+    """A session over the model file, opened at its first use in each process."""
 
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
@@ -140,12 +146,34 @@ class _WideSession:
         self._session: ort.InferenceSession | None = None
 
     @property
-    def session(self) -> ort.InferenceSession | None:
-        """The session; None if the file that the model was opened from has been replaced."""
+    def can_open(self) -> bool:
+        """Whether the session is open, or the file is still the one that the model was loaded from."""
+        return self._session is not None or _identity(self._path) == self._file
+
+    def open(self) -> ort.InferenceSession:
+        """Return the session, and open it if necessary.
+
+        Raises:
+            CheckpointError: The file is damaged, or another one has taken its place.
+        """
         with self._opening:
-            if self._session is None and _identity(self._path) == self._file:
+            if not self.can_open:
+                raise CheckpointError(
+                    f"{self._path} has changed since the model was loaded, and a forked process must open it again. "
+                    f"Create the pruner in the child process."
+                )
+            if self._session is None:
                 self._session = _open_session(self._path, self._threads)
             return self._session
+
+    def renew(self) -> None:
+        """Leave the parent's session alone and open another one at the next use."""
+        self._opening = Lock()
+        if self._session is not None:
+            # Its threads exist in the parent only, and its destructor would wait for them for ever, at the end of the
+            # process at the latest. One reference that is never given back keeps the destructor from running.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+            self._session = None
 
 
 def telemetry_is_off() -> bool:

@@ -1,12 +1,11 @@
 """One model on several devices: each copy scores a share of the rows of a batch."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from weakref import finalize
 
 import numpy as np
 
 from provence_plugins.model.backend import Backend, BatchScores
+from provence_plugins.threads import map_in_threads
 from provence_plugins.tokens.batches import TokenBatch
 
 
@@ -19,8 +18,6 @@ class ReplicatedBackend:
 
     def __init__(self, replicas: Sequence[Backend]) -> None:
         self._replicas = tuple(replicas)
-        self._executor = ThreadPoolExecutor(max_workers=len(self._replicas), thread_name_prefix="provence-replica")
-        finalize(self, self._executor.shutdown, wait=False)
 
     @property
     def description(self) -> str:
@@ -39,11 +36,10 @@ class ReplicatedBackend:
             BackendError: A copy failed.
         """
         parts = [rows for rows in np.array_split(np.arange(len(batch.ids)), len(self._replicas)) if len(rows)]
-        futures = [
-            self._executor.submit(replica.forward, _rows(batch, part))
-            for replica, part in zip(self._replicas, parts, strict=False)
-        ]
-        scores = [future.result() for future in futures]
+        shares = [(replica, _rows(batch, part)) for replica, part in zip(self._replicas, parts, strict=False)]
+        scores = map_in_threads(
+            lambda share: share[0].forward(share[1]), shares, threads=len(shares), name="provence-replica"
+        )
         keep = np.zeros(batch.ids.shape, dtype=np.float32)
         for part, score in zip(parts, scores, strict=True):
             keep[part, : score.keep.shape[1]] = score.keep

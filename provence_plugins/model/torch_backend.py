@@ -13,6 +13,7 @@ from provence_plugins.model.backend import Backend, BackendOptions, BatchScores
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.loading import Network, load_network
 from provence_plugins.model.replicated_backend import ReplicatedBackend
+from provence_plugins.threads import renew_in_child
 from provence_plugins.tokens.batches import TokenBatch
 
 with needs_extra("torch"):
@@ -47,6 +48,13 @@ class TorchBackend:
         self._network = network
         self._score = torch.compile(network.probabilities, dynamic=True) if compiled else network.probabilities
         self._turn = Lock()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Run in one thread on a CPU: the others exist in the parent only, and a pass would wait for them for ever."""
+        self._turn = Lock()
+        if self._network.device.type == "cpu":
+            torch.set_num_threads(1)
 
     @property
     def network(self) -> Network:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
-from provence_plugins.engine.scoring import BatchedModel, DirectScorer, ScorerFactory, WindowScores
+from provence_plugins.engine.direct_scorer import DirectScorer
+from provence_plugins.engine.scoring import BatchedModel, ScorerFactory, WindowScores
 from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError
 from provence_plugins.model.backend import BatchScores

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from provence_plugins.engine.caching_scorer import CachingScorer
-from provence_plugins.engine.scoring import BatchedModel, DirectScorer, Scorer, ScorerFactory, WindowScores
+from provence_plugins.engine.direct_scorer import DirectScorer
+from provence_plugins.engine.scoring import BatchedModel, Scorer, ScorerFactory, WindowScores
 from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError, OverloadedError
 from provence_plugins.model.backend import BatchScores
@@ -202,7 +203,9 @@ def test_a_full_queue_refuses_more(backend: WholeNumberBackend) -> None:
 
 def test_a_forgotten_shared_scorer_ends_its_thread(backend: WholeNumberBackend) -> None:
     scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS))
-    thread = scorer._thread
+    before = set(threading.enumerate())
+    scorer.score([window(1, 4)])
+    [thread] = set(threading.enumerate()) - before
     del scorer
     gc.collect()
     thread.join(10)

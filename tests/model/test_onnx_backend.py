@@ -128,7 +128,7 @@ def test_int8_scores_of_a_window_are_the_same_to_the_bit_in_any_company(
 def test_one_thread_means_one_thread_in_all(tiny_checkpoint: Checkpoint) -> None:
     before = most = len(os.listdir(TASKS))
     backend = load(tiny_checkpoint, BackendOptions(threads=1))
-    session = backend._session
+    session = backend._narrow._session
 
     class Watching:
         def run(self, *arguments: Any) -> Any:
@@ -136,7 +136,7 @@ def test_one_thread_means_one_thread_in_all(tiny_checkpoint: Checkpoint) -> None
             most = max(most, len(os.listdir(TASKS)))
             return session.run(*arguments)
 
-    backend._session = Watching()
+    backend._narrow._session = Watching()
     backend.forward(batch_of([20, 30, 40]))
     backend.forward(batch_of([20]))
     assert most == before
@@ -180,8 +180,8 @@ def test_many_callers_together_run_no_more_windows_at_once_than_there_are_thread
     tiny_checkpoint: Checkpoint, threads: int
 ) -> None:
     backend = load(tiny_checkpoint, BackendOptions(threads=threads))
-    counting = CountingSession(backend._session)
-    backend._session = counting
+    counting = CountingSession(backend._narrow._session)
+    backend._narrow._session = counting
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(backend.forward, [batch_of([20, 30, 40])] * 12))
     assert counting.most == threads
