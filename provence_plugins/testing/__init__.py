@@ -23,7 +23,7 @@ with needs_extra("testing"):
     # Before the import: pytest explains failing asserts only in modules that it was told of.
     pytest.register_assert_rewrite("provence_plugins.testing.contract")
 
-from provence_plugins.testing.backends import FailingBackend, WordBackend
+from provence_plugins.testing.backends import FailingBackend, NumberBackend, WordBackend
 from provence_plugins.testing.contract import AdapterContract, Item
 
-__all__ = ["AdapterContract", "FailingBackend", "Item", "WordBackend"]
+__all__ = ["AdapterContract", "FailingBackend", "Item", "NumberBackend", "WordBackend"]

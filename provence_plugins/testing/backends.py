@@ -1,5 +1,6 @@
 """Backends that run no model, so that tests are quick and know the answer."""
 
+import threading
 import time
 
 import numpy as np
@@ -10,6 +11,9 @@ from provence_plugins.tokens.batches import TokenBatch
 
 # Small, so that a call of many passages becomes several batches, as it does with a model.
 _BATCH_TOKENS = 4096
+
+# A test that forgets to open a gate fails after this time instead of hanging.
+_PATIENCE_SECONDS = 10.0
 
 
 class WordBackend:
@@ -52,3 +56,32 @@ class FailingBackend:
     def forward(self, batch: TokenBatch) -> BatchScores:
         """Raise a BackendError."""
         raise BackendError(f"This backend always fails; it was given {len(batch.ids)} rows.")
+
+
+class NumberBackend:
+    """Scores that follow from each token id alone, so that neither padding nor company can change them.
+
+    Attributes:
+        batches: The batches so far, in order.
+        gate: While it is cleared, forward passes wait.
+    """
+
+    description = "whole numbers, no model"
+    max_batch_tokens = _BATCH_TOKENS
+
+    def __init__(self) -> None:
+        self.batches: list[TokenBatch] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    @property
+    def rows(self) -> int:
+        """How many rows all batches had."""
+        return sum(len(batch.ids) for batch in self.batches)
+
+    def forward(self, batch: TokenBatch) -> BatchScores:
+        """Note the batch, wait for the gate, and score every token by its id."""
+        self.batches.append(batch)
+        self.gate.wait(_PATIENCE_SECONDS)
+        relevance = (batch.ids[:, 0] % 10 / 10).astype(np.float32)
+        return BatchScores(relevance, (batch.ids % 100 / 100).astype(np.float32))

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 
-import numpy as np
 import pytest
 
 from provence_plugins.engine.caching_scorer import CachingScorer
@@ -14,32 +13,11 @@ from provence_plugins.engine.scoring import BatchedModel, Scorer, ScorerFactory,
 from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError, OverloadedError
 from provence_plugins.model.backend import BatchScores
+from provence_plugins.testing import NumberBackend
 from provence_plugins.tokens.batches import TokenBatch
 from provence_plugins.tokens.windows import SentenceTokens, Window
 
 BATCH_TOKENS = 64
-
-
-class WholeNumberBackend:
-    """Probabilities that follow from each token alone, so that no batch can change them."""
-
-    description = "whole numbers"
-    max_batch_tokens = BATCH_TOKENS
-
-    def __init__(self) -> None:
-        self.batches: list[TokenBatch] = []
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def forward(self, batch: TokenBatch) -> BatchScores:
-        self.batches.append(batch)
-        self.gate.wait(10)
-        keep = (batch.ids % 100 / 100).astype(np.float32)
-        return BatchScores((batch.ids[:, 0] % 10 / 10).astype(np.float32), keep)
-
-    @property
-    def rows(self) -> int:
-        return sum(len(batch.ids) for batch in self.batches)
 
 
 def window(first: int, length: int) -> Window:
@@ -60,8 +38,8 @@ WINDOWS = [window(first, 3 + first % 29) for first in range(1, 40)]
 
 
 @pytest.fixture
-def backend() -> WholeNumberBackend:
-    return WholeNumberBackend()
+def backend() -> NumberBackend:
+    return NumberBackend()
 
 
 @pytest.fixture
@@ -78,7 +56,7 @@ def caching(inner: ScorerFactory) -> ScorerFactory:
     ids=["direct", "shared", "caching direct", "caching shared"],
 )
 def scorer(
-    request: pytest.FixtureRequest, backend: WholeNumberBackend, earlier_threads: set[threading.Thread]
+    request: pytest.FixtureRequest, backend: NumberBackend, earlier_threads: set[threading.Thread]
 ) -> Iterator[Scorer]:
     scorer = request.param(BatchedModel(backend, pad_id=0, max_batch_tokens=BATCH_TOKENS))
     yield scorer
@@ -98,13 +76,13 @@ def test_scores_come_back_in_the_order_of_the_windows(scorer: Scorer) -> None:
     assert plain(scorer.submit(WINDOWS).result(10)) == expected(WINDOWS)
 
 
-def test_no_batch_passes_the_budget(scorer: Scorer, backend: WholeNumberBackend) -> None:
+def test_no_batch_passes_the_budget(scorer: Scorer, backend: NumberBackend) -> None:
     scorer.score(WINDOWS)
     assert all(batch.ids.size <= BATCH_TOKENS for batch in backend.batches)
     assert backend.rows == len(WINDOWS)
 
 
-def test_no_windows_need_no_model(scorer: Scorer, backend: WholeNumberBackend) -> None:
+def test_no_windows_need_no_model(scorer: Scorer, backend: NumberBackend) -> None:
     assert scorer.score([]) == []
     assert scorer.submit([]).result(10) == []
     assert not backend.batches
@@ -116,7 +94,7 @@ def test_many_threads_get_what_one_would(scorer: Scorer) -> None:
         assert [plain(scores) for scores in pool.map(scorer.score, calls)] == [expected(call) for call in calls]
 
 
-def test_a_cancelled_request_costs_nothing_more(scorer: Scorer, backend: WholeNumberBackend) -> None:
+def test_a_cancelled_request_costs_nothing_more(scorer: Scorer, backend: NumberBackend) -> None:
     backend.gate.clear()
     first = scorer.submit([window(1, BATCH_TOKENS)])
     wait_until(lambda: len(backend.batches) == 1)
@@ -130,7 +108,7 @@ def test_a_cancelled_request_costs_nothing_more(scorer: Scorer, backend: WholeNu
         second.result(0)
 
 
-def test_a_request_cancelled_half_way_stops_at_the_next_batch(scorer: Scorer, backend: WholeNumberBackend) -> None:
+def test_a_request_cancelled_half_way_stops_at_the_next_batch(scorer: Scorer, backend: NumberBackend) -> None:
     backend.gate.clear()
     future = scorer.submit([window(first, BATCH_TOKENS) for first in range(10, 16)])
     wait_until(lambda: len(backend.batches) == 1)
@@ -140,7 +118,7 @@ def test_a_request_cancelled_half_way_stops_at_the_next_batch(scorer: Scorer, ba
     assert len(backend.batches) == 2
 
 
-def test_a_failing_model_fails_the_call_and_not_the_next(scorer: Scorer, backend: WholeNumberBackend) -> None:
+def test_a_failing_model_fails_the_call_and_not_the_next(scorer: Scorer, backend: NumberBackend) -> None:
     def fail(batch: TokenBatch) -> BatchScores:
         raise BackendError("no power")
 
@@ -164,7 +142,7 @@ def test_a_closed_scorer_refuses_and_has_no_threads(scorer: Scorer, earlier_thre
         scorer.submit(WINDOWS)
 
 
-def test_closing_fails_whatever_waits(scorer: Scorer, backend: WholeNumberBackend) -> None:
+def test_closing_fails_whatever_waits(scorer: Scorer, backend: NumberBackend) -> None:
     backend.gate.clear()
     running = scorer.submit([window(1, BATCH_TOKENS)])
     wait_until(lambda: len(backend.batches) == 1)
@@ -179,7 +157,7 @@ def test_closing_fails_whatever_waits(scorer: Scorer, backend: WholeNumberBacken
     assert running.done()
 
 
-def test_windows_of_many_callers_share_batches(backend: WholeNumberBackend) -> None:
+def test_windows_of_many_callers_share_batches(backend: NumberBackend) -> None:
     scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS), gather_seconds=0.5)
     futures = [scorer.submit([window(first, 4)]) for first in range(16)]
     assert [plain(future.result(10)) for future in futures] == [expected([window(first, 4)]) for first in range(16)]
@@ -187,7 +165,7 @@ def test_windows_of_many_callers_share_batches(backend: WholeNumberBackend) -> N
     scorer.close()
 
 
-def test_a_full_queue_refuses_more(backend: WholeNumberBackend) -> None:
+def test_a_full_queue_refuses_more(backend: NumberBackend) -> None:
     scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS), gather_seconds=0, max_pending_tokens=100)
     backend.gate.clear()
     running = scorer.submit([window(1, 4)])
@@ -201,7 +179,7 @@ def test_a_full_queue_refuses_more(backend: WholeNumberBackend) -> None:
     scorer.close()
 
 
-def test_a_forgotten_shared_scorer_ends_its_thread(backend: WholeNumberBackend) -> None:
+def test_a_forgotten_shared_scorer_ends_its_thread(backend: NumberBackend) -> None:
     scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS))
     before = set(threading.enumerate())
     scorer.score([window(1, 4)])
@@ -213,6 +191,6 @@ def test_a_forgotten_shared_scorer_ends_its_thread(backend: WholeNumberBackend) 
 
 
 @pytest.mark.parametrize("knobs", [{"gather_seconds": -1.0}, {"max_pending_tokens": 0}], ids=["wait", "queue"])
-def test_impossible_knobs_are_refused(backend: WholeNumberBackend, knobs: dict[str, float]) -> None:
+def test_impossible_knobs_are_refused(backend: NumberBackend, knobs: dict[str, float]) -> None:
     with pytest.raises(InvalidInputError, match="shared scorer"):
         partial(SharedScorer, **knobs)(BatchedModel(backend, 0, BATCH_TOKENS))  # type: ignore[arg-type]
