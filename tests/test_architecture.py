@@ -16,6 +16,7 @@ LAYERS = {
     "errors": 0,
     "types": 1,
     "threads": 1,
+    "installation": 1,
     "data": 2,
     "text": 2,
     "tokens": 3,

@@ -1,11 +1,9 @@
 """Facts about this installation, and whether it prunes without a network."""
 
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import Any
 
 from huggingface_hub import constants
@@ -13,6 +11,7 @@ from huggingface_hub import constants
 from provence_plugins import __version__
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import ProvenceError
+from provence_plugins.installation import count_processors, installed_version
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 
 _PACKAGES = (
@@ -100,23 +99,12 @@ def diagnose(model: str | None = None) -> Diagnosis:
                 pruner.prune("Is it ready?", ["It is ready. Nothing else is known."])
         except ProvenceError as error:
             problem = str(error)
-    return Diagnosis(versions, _processors(), _devices(versions), facts, problem)
+    return Diagnosis(versions, count_processors(), _devices(versions), facts, problem)
 
 
 def _versions() -> dict[str, str | None]:
     own = {"python": platform.python_version(), "provence-plugins": __version__}
-    return {**own, **{package: _version(package) for package in _PACKAGES}}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {**own, **{package: installed_version(package) for package in _PACKAGES}}
 
 
 def _devices(versions: Mapping[str, str | None]) -> list[str]:

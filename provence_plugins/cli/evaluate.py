@@ -38,6 +38,13 @@ class DataOptions:
         int, typer.Option(min=0, help="Needles of each size, and passages shown at several lengths; 0 for neither.")
     ] = 50
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=PATTERN[,PATTERN...]",
+            help="Report the sources that match by themselves too; * and ? stand for anything. Repeatable.",
+        ),
+    ] = None
 
     def read(self, patterns: Sequence[str]) -> "list[Example]":
         """The examples of all files that are not excluded.
@@ -55,6 +62,23 @@ class DataOptions:
             raise InvalidInputError(f"--exclude leaves none of {len(files)} files. Leave it out, or name others.")
         examples = [example for path in left for example in read_examples(path)]
         return examples if self.limit is None else first_questions(examples, self.limit)
+
+    def read_groups(self) -> dict[str, list[str]]:
+        """Return the patterns of each group by its name.
+
+        Raises:
+            InvalidInputError: A group has no name or no pattern, or two have the same name.
+        """
+        groups: dict[str, list[str]] = {}
+        for given in self.group or ():
+            name, _, patterns = given.partition("=")
+            if not name or not patterns or name in groups:
+                raise InvalidInputError(
+                    f"--group must be NAME=PATTERN[,PATTERN...], each name once; got {given!r}. Write for example "
+                    f"--group 'news=squad*,newsqa'."
+                )
+            groups[name] = patterns.split(",")
+        return groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +151,13 @@ def evaluate(
         list[str] | None,
         typer.Option(help="NAME or NAME:FOLDER, see --methods; repeatable; left out, lead, bm25 and model."),
     ] = None,
+    predictions: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="Judge the output of any system: JSON lines with the spans or texts that it kept. Repeatable.",
+        ),
+    ] = None,
     against: Annotated[
         str | None, typer.Option(help="The --method that the others are compared with; left out, the last.")
     ] = None,
@@ -139,17 +170,28 @@ def evaluate(
     DATA are files of labelled JSON lines, as for training. The result is printed as Markdown.
     """
     from provence_plugins.evaluation.experiment import make_result, run_experiment
-    from provence_plugins.evaluation.measure import gather
-    from provence_plugins.evaluation.methods.catalogue import open_method, short_names
+    from provence_plugins.evaluation.measure import prepare
+    from provence_plugins.evaluation.methods.catalogue import open_method, open_predictions, short_names
 
     figures = output.prepare()
-    specs = list(dict.fromkeys(method or _METHODS))
+    systems = _name_predictions(predictions or [])
+    specs = list(dict.fromkeys(method or (() if systems else _METHODS)))
     names = dict(zip(specs, short_names(specs), strict=True))
     reference = None if against is None else names.get(against, against)
-    material = gather(examples.read(data), examples.splitter, most=examples.needles, seed=examples.seed)
+    dataset = prepare(
+        examples.read(data),
+        examples.splitter,
+        needles=examples.needles,
+        seed=examples.seed,
+        groups=examples.read_groups(),
+    )
     chosen = run.build(examples.seed)
     opened = {name: open_method(spec, chosen) for spec, name in names.items()}
-    experiment = run_experiment(opened, material, _watch, against=reference)
+    for name, path in systems.items():
+        if name in opened:
+            raise InvalidInputError(f"--predictions {name} has the name of a method. Give another: NAME={path}.")
+        opened[name] = open_predictions(path)
+    experiment = run_experiment(opened, dataset, _show_progress, against=reference)
     command = shlex.join(["provence", *sys.argv[1:]])
     result = make_result(experiment, title=output.title, command=command, figures=figures)
     if output.output is not None:
@@ -157,7 +199,26 @@ def evaluate(
     typer.echo(result.to_markdown().encode("utf-8", "backslashreplace"), nl=False)
 
 
-def _watch(items: Sequence[T], what: str, /) -> Iterable[T]:
+def _name_predictions(specs: Sequence[str]) -> dict[str, Path]:
+    """Return the files of predictions by their names in tables, which are those of the files where none is given.
+
+    Raises:
+        InvalidInputError: Two have the same name.
+    """
+    files: dict[str, Path] = {}
+    for spec in specs:
+        before, sign, after = spec.partition("=")
+        path = Path(after if sign else before)
+        name = before if sign else path.name.split(".")[0]
+        if name in files:
+            raise InvalidInputError(
+                f"Two files of --predictions are called {name!r}. Name one of them with --predictions NAME={path}."
+            )
+        files[name] = path
+    return files
+
+
+def _show_progress(items: Sequence[T], what: str, /) -> Iterable[T]:
     from tqdm import tqdm
 
     return tqdm(items, desc=what, disable=not sys.stderr.isatty(), leave=False)

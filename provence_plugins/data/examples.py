@@ -1,26 +1,25 @@
 """Labelled questions and passages, read from JSON lines."""
 
-import gzip
-import json
 import math
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provence_plugins.errors import DataError
+from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.types import Passage, Sentence, Span
 
 # What a mined negative's id has behind its question's. Ids hold signs of every kind, page addresses with a "#" too.
 _MINED = re.compile(r"#n\d+$")
 
+_GRADES = ("grade", "relevance")
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question, a passage, and what people marked in it.
+    """A question, a passage, and what people annotated in it.
 
     Attributes:
         id: Unique in its data set; a mined negative has its question's id, "#n" and a number.
@@ -30,6 +29,7 @@ class Example:
         evidence: Character ranges that hold an answer or its evidence.
         positive: Whether the passage answers the question.
         teacher: Relevance that a stronger model gave the pair, as a raw score; None where there is none.
+        grade: How relevant people found the passage, 0 for not at all; None where nobody graded it.
     """
 
     id: str
@@ -39,15 +39,16 @@ class Example:
     evidence: tuple[Span, ...]
     positive: bool
     teacher: float | None = None
+    grade: float | None = None
 
     @property
     def has_sentence_labels(self) -> bool:
-        """Whether it says which sentences matter; a positive without evidence says only that some do."""
+        """Whether it tells which sentences are relevant; a positive without evidence only tells that some are."""
         return bool(self.evidence) or not self.positive
 
     @property
     def question_id(self) -> str:
-        """Id that a positive and its mined negatives share."""
+        """The id that a positive and its mined negatives share."""
         return self.id if self.positive else _MINED.sub("", self.id)
 
     @property
@@ -57,31 +58,29 @@ class Example:
 
 
 def label_sentences(example: Example, sentences: Sequence[Sentence]) -> list[bool]:
-    """Mark the sentences that overlap an answer or evidence span."""
+    """Return for each sentence whether it overlaps an answer or evidence span."""
     return [any(span.overlaps(sentence) for span in example.evidence) for sentence in sentences]
 
 
 def read_examples(path: Path) -> Iterator[Example]:
-    """Read a `.jsonl` or `.jsonl.gz` file, one example a line; blank lines are passed over.
+    """Read a `.jsonl` or `.jsonl.gz` file, one example a line, and skip blank lines.
 
     A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`, `answer_spans`,
-    `relevant_sentences` (both lists of `[start, end]`) and `teacher_score`.
+    `relevant_sentences` (both lists of `[start, end]`), `teacher_score` and `grade` (or `relevance`).
 
     Raises:
         DataError: The file cannot be read, or a line is malformed; the message names the line.
     """
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _read_line(line, path, number)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read as JSON lines: {error}.") from error
+    default_source = path.name.split(".")[0]
+
+    def parse(record: dict[str, Any], number: int) -> Example:
+        return _to_example(record, default_id=f"{path.name}:{number}", default_source=default_source)
+
+    return read_json_lines(path, parse, expected="an object with question, passage and is_positive")
 
 
 def first_questions(examples: Sequence[Example], most: int | None) -> list[Example]:
-    """The first positives of each source, at most so many questions (None for all), and all their mined negatives."""
+    """Return the first positives of each source, at most so many questions (None for all), with their negatives."""
     chosen: dict[str, set[str]] = defaultdict(set)
     for example in examples:
         questions = chosen[example.source]
@@ -90,30 +89,16 @@ def first_questions(examples: Sequence[Example], most: int | None) -> list[Examp
     return [example for example in examples if example.question_id in chosen[example.source]]
 
 
-def _read_line(line: str, path: Path, number: int) -> Example:
-    try:
-        record = json.loads(line)
-        return _to_example(record, default_id=f"{path.name}:{number}", default_source=path.name.split(".")[0])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{path}, line {number}: {type(error).__name__}: {error}. Expected an object with question, passage and "
-            f"is_positive."
-        ) from error
-
-
 def _to_example(record: dict[str, Any], *, default_id: str, default_source: str) -> Example:
     passage = Passage(record["passage"], record.get("title"))
-    spans = [*(record.get("answer_spans") or ()), *(record.get("relevant_sentences") or ())]
-    evidence = tuple(Span(start, end) for start, end in spans)
-    if any(span.end > len(passage.text) for span in evidence):
-        raise ValueError(f"a span ends behind the passage, which has {len(passage.text)} characters")
     if not isinstance(record["question"], str) or not record["question"].strip():
-        raise ValueError("the question is blank or no string")
+        raise ValueError("`question` must be a string that is not blank")
     if not isinstance(record["is_positive"], bool):
-        raise ValueError("is_positive is neither true nor false")
-    teacher = record.get("teacher_score")
-    if teacher is not None and not math.isfinite(teacher):
-        raise ValueError(f"teacher_score is {teacher}, no finite number")
+        raise ValueError(f"`is_positive` must be true or false, got {record['is_positive']!r}")
+    evidence = _read_evidence(record, passage.text)
+    grade = next((record[name] for name in _GRADES if record.get(name) is not None), None)
+    if grade is not None and grade < 0:
+        raise ValueError(f"`grade` must not be negative, got {grade}")
     return Example(
         id=str(record.get("id", default_id)),
         source=str(record.get("source", default_source)),
@@ -121,5 +106,25 @@ def _to_example(record: dict[str, Any], *, default_id: str, default_source: str)
         passage=passage,
         evidence=evidence if record["is_positive"] else (),
         positive=record["is_positive"],
-        teacher=None if teacher is None else float(teacher),
+        teacher=_finite(record.get("teacher_score"), "teacher_score"),
+        grade=_finite(grade, "grade"),
     )
+
+
+def _read_evidence(record: dict[str, Any], text: str) -> tuple[Span, ...]:
+    ranges = [*(record.get("answer_spans") or ()), *(record.get("relevant_sentences") or ())]
+    evidence = tuple(Span(start, end) for start, end in ranges)
+    for span in evidence:
+        if span.end > len(text):
+            raise ValueError(
+                f"the span {span.start} to {span.end} ends behind the passage, which has {len(text)} characters"
+            )
+    return evidence
+
+
+def _finite(value: float | None, name: str) -> float | None:
+    if value is None:
+        return None
+    if not math.isfinite(value):
+        raise ValueError(f"`{name}` must be a finite number, got {value}")
+    return float(value)

@@ -1,141 +1,186 @@
-"""All that is measured of one method: the same material for every method, each passage scored once."""
+"""Score one method on a data set and on the probes made from it, each passage once."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
+
+import numpy as np
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.evaluation.judging import Judged, judge, unrelated
+from provence_plugins.evaluation.judging import judge
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
 from provence_plugins.evaluation.methods.method import SplitPassage, score_all, split
 from provence_plugins.evaluation.metrics.answers import threshold_at_removal
-from provence_plugins.evaluation.probes.lengths import LengthRow, Resized, judge_lengths, resize_passages
-from provence_plugins.evaluation.probes.needles import Needle, NeedleRow, find_needles, plant_needles
+from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT
+from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples, WordOverlap, require_examples
+from provence_plugins.evaluation.metrics.words import count_words
+from provence_plugins.evaluation.probes.lengths import LengthRow, ResizedPassage, judge_lengths, resize_passages
+from provence_plugins.evaluation.probes.needles import Needle, NeedleRow, judge_needles, plant_needles
+from provence_plugins.evaluation.probes.unrelated import UnrelatedRow, judge_unrelated, pair_unrelated
 from provence_plugins.text.sentences import SplitterName
 
 T = TypeVar("T")
 
-# At which share of removed characters methods are compared that have no threshold of their own.
-COMPARED_AT = 0.7
 
-
-class Watch(Protocol):
-    """Shows how far a method has come."""
+class Progress(Protocol):
+    """Shows the progress of a method."""
 
     def __call__(self, items: Sequence[T], what: str, /) -> Iterable[T]:
-        """The items themselves, counted as they are taken."""
+        """Return the items themselves, and count them as they are taken."""
         ...
 
 
+def show_nothing(items: Sequence[T], what: str, /) -> Iterable[T]:
+    """Return the items; the progress that is not shown."""
+    return items
+
+
 @dataclass(frozen=True, slots=True)
-class Material:
+class Dataset:
     """What methods are judged on.
 
     Attributes:
-        examples: Questions with passages, positives and negatives.
-        unrelated: The questions with passages that answer others.
+        passages: Labelled passages with their sentences, positives and negatives.
+        unrelated: The questions, each with a passage that answers another one.
         needles: Answers among sentences that have nothing to do with them.
         resized: Answers in passages of several lengths.
-        splitter: How passages are split into sentences.
+        groups: Sources that are reported by themselves too, by the name of their group.
     """
 
-    examples: Sequence[Example]
-    unrelated: Sequence[Example]
-    needles: Sequence[Needle]
-    resized: Sequence[Resized]
-    splitter: SplitterName
+    passages: Sequence[SplitPassage]
+    unrelated: Sequence[SplitPassage] = ()
+    needles: Sequence[Needle] = ()
+    resized: Sequence[ResizedPassage] = ()
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class UnrelatedPassage:
-    """What a method leaves of a passage that has nothing to do with the question.
+class Measurement:
+    """One method on the whole data set.
 
     Attributes:
-        kept: Sentences that stay.
-        removed: Characters that go.
-        characters: Characters in all.
-    """
-
-    kept: int
-    removed: int
-    characters: int
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One method on all of the material.
-
-    Attributes:
-        name: What it is called in tables.
-        threshold: The method's own default, or that which removes `COMPARED_AT` of all characters.
-        has_default: Which of the two.
-        probabilities: Whether its scores claim to be probabilities.
-        judged: Its scores of the examples.
-        unrelated: At the threshold.
-        needles: At the threshold.
-        lengths: At the threshold.
+        name: Its name in tables.
+        threshold: The method's own default, or the threshold that removes `COMPARED_AT` of all characters.
+        has_default: Whether it is the method's own.
+        judged: The examples with the method's scores.
+        unrelated: Unrelated passages at the threshold.
+        needles: Needles at the threshold.
+        lengths: Resized passages at the threshold.
     """
 
     name: str
     threshold: float
     has_default: bool
-    probabilities: bool
-    judged: Judged
-    unrelated: Sequence[UnrelatedPassage]
+    judged: JudgedExamples
+    unrelated: Sequence[UnrelatedRow]
     needles: Sequence[NeedleRow]
     lengths: Sequence[LengthRow]
 
 
-def gather(examples: Sequence[Example], splitter: SplitterName, *, most: int, seed: int = 0) -> Material:
-    """Prepare what methods are judged on.
+def prepare(
+    examples: Sequence[Example],
+    splitter: SplitterName,
+    *,
+    needles: int,
+    seed: int = 0,
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> Dataset:
+    """Split the passages, and make the probes.
 
     Args:
         examples: Labelled examples.
         splitter: How passages are split into sentences.
-        most: Needles of each size, and passages that are shown at several lengths; 0 leaves both tests out.
-        seed: Of what is drawn.
-    """
-    passages = list(split(examples, splitter)) if most else []
-    needles = plant_needles(passages, most, seed=seed)
-    return Material(examples, unrelated(examples), needles, resize_passages(passages, most, seed=seed), splitter)
-
-
-def measure(name: str, method: LoadedMethod, material: Material, watch: Watch) -> Measured:
-    """Judge one method on all of the material.
+        needles: Number of needles of each size, and of passages that are shown at several lengths; 0 leaves both
+            probes out.
+        seed: Seed of everything random.
+        groups: Patterns of source names (`*` and `?` stand for anything) by the name of the group that they make.
 
     Raises:
-        InvalidInputError: There is nothing to measure.
+        InvalidInputError: A pattern matches no source.
     """
-    judged = judge(watch(material.examples, name), method.score, splitter=material.splitter)
-    if not judged.scored:
-        raise InvalidInputError(
-            "There is nothing to measure: no passage of several sentences has marked evidence. Give data with "
-            "answer_spans or relevant_sentences."
-        )
-    has_default = method.threshold is not None
-    threshold = method.threshold if method.threshold is not None else threshold_at_removal(judged.scored, COMPARED_AT)
-    strangers = score_all(method.score, split(watch(material.unrelated, f"{name}, unrelated"), material.splitter))
-
-    def scores(passages: Sequence[SplitPassage], what: str) -> list[PassageScores]:
-        return [scores for _, scores in score_all(method.score, watch(passages, f"{name}, {what}"))]
-
-    needles = scores([needle.passage for needle in material.needles], "needles")
-    resized = scores([shown.passage for shown in material.resized], "lengths")
-    return Measured(
-        name=name,
-        threshold=threshold,
-        has_default=has_default,
-        probabilities=method.probabilities,
-        judged=judged,
-        unrelated=[_left(passage, scores, threshold) for passage, scores in strangers],
-        needles=find_needles(list(zip(material.needles, needles, strict=True)), threshold),
-        lengths=judge_lengths(list(zip(material.resized, resized, strict=True)), threshold),
+    passages = list(split(examples, splitter))
+    sources = sorted({example.source for example in examples})
+    return Dataset(
+        passages=passages,
+        unrelated=list(split(pair_unrelated(examples), splitter)),
+        needles=plant_needles(passages, needles, seed=seed) if needles else [],
+        resized=resize_passages(passages, needles, seed=seed) if needles else [],
+        groups={name: _matching(sources, patterns, name) for name, patterns in (groups or {}).items()},
     )
 
 
-def _left(passage: SplitPassage, scores: PassageScores, threshold: float) -> UnrelatedPassage:
-    stays = scores.probabilities >= threshold
-    removed = sum(length for length, kept in zip(passage.lengths, stays, strict=True) if not kept)
-    return UnrelatedPassage(int(stays.sum()), removed, sum(passage.lengths))
+def gather(examples: Sequence[Example], splitter: SplitterName, *, most: int, seed: int = 0) -> Dataset:
+    """Call `prepare`, which is the present name of this function."""
+    warnings.warn("gather is now called prepare, and `most` is `needles`.", DeprecationWarning, stacklevel=2)
+    return prepare(examples, splitter, needles=most, seed=seed)
+
+
+def measure(name: str, method: LoadedMethod, dataset: Dataset, progress: Progress = show_nothing) -> Measurement:
+    """Score one method on the whole data set.
+
+    A method with fixed outputs has none for the probes, which are left out then.
+
+    Raises:
+        InvalidInputError: There is nothing to measure, or a fixed output is missing.
+    """
+
+    def score(passages: Sequence[SplitPassage], what: str) -> list[PassageScores]:
+        return score_all(method.score, progress(passages, what))
+
+    scores = score(dataset.passages, name)
+    is_fixed = method.output is not None
+    judged = judge(dataset.passages, scores, probabilities=method.probabilities, fixed=is_fixed)
+    require_examples(judged.scored)
+    threshold = method.threshold
+    if threshold is None:
+        threshold = threshold_at_removal(judged.scored, COMPARED_AT)
+    if is_fixed:
+        dataset = Dataset(dataset.passages)
+    return Measurement(
+        name=name,
+        threshold=threshold,
+        has_default=method.threshold is not None,
+        judged=replace(judged, words=_words(method, dataset.passages, scores, threshold)),
+        unrelated=judge_unrelated(dataset.unrelated, score(dataset.unrelated, f"{name}, unrelated"), threshold),
+        needles=judge_needles(
+            dataset.needles, score([needle.passage for needle in dataset.needles], f"{name}, needles"), threshold
+        ),
+        lengths=judge_lengths(
+            dataset.resized, score([resized.passage for resized in dataset.resized], f"{name}, lengths"), threshold
+        ),
+    )
+
+
+def _words(
+    method: LoadedMethod, passages: Sequence[SplitPassage], scores: Sequence[PassageScores], threshold: float
+) -> list[WordOverlap]:
+    """Compare the kept words of each passage with the annotated ones; a passage of unknown evidence is left out."""
+    overlaps: list[WordOverlap] = []
+    for passage, passage_scores in zip(passages, scores, strict=True):
+        if not passage.example.has_sentence_labels:
+            continue
+        if method.output is not None:
+            output = method.output(passage)
+            overlaps.append(count_words(passage.example, output.spans, foreign=output.foreign_words))
+        else:
+            is_kept = passage_scores.probabilities >= threshold
+            kept = [passage.sentences[place] for place in np.flatnonzero(is_kept).tolist()]
+            overlaps.append(count_words(passage.example, kept))
+    return overlaps
+
+
+def _matching(sources: Sequence[str], patterns: Sequence[str], group: str) -> frozenset[str]:
+    found: set[str] = set()
+    for pattern in patterns:
+        matches = [source for source in sources if fnmatchcase(source, pattern)]
+        if not matches:
+            raise InvalidInputError(
+                f"The pattern {pattern!r} of the group {group!r} matches no source. The sources are "
+                f"{', '.join(sources) or 'none'}."
+            )
+        found.update(matches)
+    return frozenset(found)

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from typing import NamedTuple
 
 from provence_plugins.errors import MissingExtraError, needs_extra
+from provence_plugins.installation import installed_version
 
 
 class Framework(NamedTuple):
@@ -62,7 +62,7 @@ def needs_framework(extra: str, oldest: str | None = None) -> Iterator[None]:
     """
     framework = FRAMEWORKS[extra]
     framework = framework._replace(oldest=oldest or framework.oldest)
-    installed = _installed_version(framework.distribution)
+    installed = installed_version(framework.distribution)
     if installed is not None and not framework.admits(installed):
         raise MissingExtraError(
             f"this needs {framework.requirement}, and {installed} is installed. "
@@ -71,14 +71,6 @@ def needs_framework(extra: str, oldest: str | None = None) -> Iterator[None]:
         )
     with needs_extra(extra):
         yield
-
-
-def _installed_version(distribution: str) -> str | None:
-    """The installed release; None when nothing is known of it, so that importing decides."""
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from threading import Lock, Semaphore
 import numpy as np
 
 from provence_plugins.errors import BackendError, CheckpointError, CheckpointNotFoundError, InvalidInputError
+from provence_plugins.installation import count_processors
 from provence_plugins.model.backend import BackendOptions, BatchScores, FloatArray
 from provence_plugins.model.backends import BACKENDS
 from provence_plugins.model.checkpoint import Checkpoint
@@ -60,7 +61,7 @@ class OnnxBackend:
         require_plain_graph(path)
         self._path = path
         self._max_tokens = max_tokens
-        self._threads = threads or _processors()
+        self._threads = threads or count_processors()
         self._turns = Semaphore(self._threads)
         self._wide = _Session(path, self._threads)
         self._narrow = _Session(path, threads=1)
@@ -256,8 +257,3 @@ def _require_our_graph(session: ort.InferenceSession, path: Path) -> None:
 
 def _listed(names: set[str]) -> str:
     return show_on_one_line(", ".join(sorted(names)))[:200]
-
-
-def _processors() -> int:
-    # A container or taskset may allow fewer processors than the machine has; not every system can tell.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from provence_plugins.data.files import find_files
-from provence_plugins.evaluation.judging import REMOVED_SHARES, Judged
 from provence_plugins.evaluation.metrics.answers import ThresholdRow
+from provence_plugins.evaluation.metrics.catalogue import METRICS, measure_metrics
+from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples
 from provence_plugins.model.folder import CARD
 from provence_plugins.training.settings import TrainSettings
 
@@ -27,16 +28,13 @@ pruner = Pruner.from_pretrained("path/to/this/folder")
 {text}
 ## Figures
 
-Measured on the dev files of the training configuration, {questions} questions with sentence labels, each with the
-passage that answers it and its negatives; every figure is worked out per source and averaged over sources.
+Measured on the dev files of the training configuration, {questions} questions with annotated sentences, each with the
+passage that answers it and its negatives. A metric is a mean over sources, with its 95 % interval; shares are in per
+cent.
 
-| removed | answers kept, negatives among the text | 95% interval | answers kept, passages with an answer alone |
-|---|---|---|---|
-{kept}
-
-Average precision of sentences within a passage: {precision:.3f}. Mean reciprocal rank of the passage among the mined
-negatives of its question: {rank:.3f}; nDCG@10: {ndcg:.3f}. Expected calibration error of the sentence probabilities:
-{error:.3f}.
+| metric | value |
+|---|---|
+{metrics}
 
 | threshold | answers kept | characters removed |
 |---|---|---|
@@ -55,7 +53,7 @@ Base: `{base}`. {tokens:,} tokens in {steps:,} steps, {minutes:.0f} minutes, see
 def write_card(
     folder: Path,
     settings: TrainSettings,
-    judged: Judged,
+    judged: JudgedExamples,
     thresholds: Sequence[ThresholdRow],
     progress: Mapping[str, float],
 ) -> None:
@@ -70,23 +68,18 @@ def write_card(
     """
     card = {"library_name": "provence_plugins", "pipeline_tag": "text-ranking", **settings.card}
     title, text = card.pop("title", "Provence-style context pruner"), card.pop("text", "")
-    report = judged.report()
+    measured = measure_metrics(judged)
     filled = _CARD.format(
         # JSON values are YAML values too.
         front="".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in card.items()),
         title=title,
         text=f"{text.strip()}\n" if text else "",
-        questions=report.questions,
-        kept="\n".join(
-            f"| {removed:.0%} | {kept:.1%} | {interval.low:.1%} to {interval.high:.1%} | {within:.1%} |"
-            for removed, kept, interval, within in zip(
-                REMOVED_SHARES, report.kept, judged.intervals(), report.kept_within, strict=True
-            )
+        questions=len(judged.scored),
+        metrics="\n".join(
+            f"| {metric.heading} | {metric.show_measured(measured[metric.name])} |"
+            for metric in METRICS
+            if metric.name in measured
         ),
-        precision=report.average_precision,
-        rank=report.reciprocal_rank,
-        ndcg=report.ndcg,
-        error=report.calibration_error,
         thresholds="\n".join(f"| {row.threshold:g} | {row.kept:.1%} | {row.removed:.1%} |" for row in thresholds),
         default=thresholds[0].threshold,
         target=100 * settings.target_recall,

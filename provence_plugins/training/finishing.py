@@ -12,8 +12,10 @@ from random import Random
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import needs_extra
-from provence_plugins.evaluation.judging import Judged, judge, model_method
-from provence_plugins.evaluation.metrics.answers import mean_at_threshold, threshold_for_kept
+from provence_plugins.evaluation.judging import judge_examples
+from provence_plugins.evaluation.methods.model import model_method
+from provence_plugins.evaluation.metrics.answers import mean_at_threshold, threshold_at_recall
+from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.model.folder import ONNX_FILES
@@ -54,7 +56,7 @@ def finish_model(
         network: The network at the end of the run; its weights are averaged with the base and scaled in place.
         planner: The planner of the run.
         settings: The run.
-        examples: Dev examples that decide on scaling, default threshold and the figures of the card.
+        examples: Dev examples that decide on scaling, default threshold and the metrics of the card.
         progress: The position of the run, for the card.
 
     Returns:
@@ -83,10 +85,10 @@ def finish_model(
     return folder
 
 
-def choose_threshold(judged: Judged, target_recall: float) -> float:
+def choose_threshold(judged: JudgedExamples, target_recall: float) -> float:
     """Return the highest threshold that keeps this share of the dev answers, but never one that is too high to use."""
     # Rounded down, because rounding up would lose the answer that lies at the threshold itself.
-    threshold = math.floor(threshold_for_kept(judged.scored, target_recall) * 10_000) / 10_000
+    threshold = math.floor(threshold_at_recall(judged.scored, target_recall) * 10_000) / 10_000
     if threshold > _HIGHEST_DEFAULT:
         logger.warning(
             "The dev data are too easy to choose a default threshold: %g keeps %.1f %% of their answers. The model "
@@ -114,7 +116,9 @@ def _scale(network: ProvenceModel, planner: Planner, settings: TrainSettings, ex
     rescale(network.keep_head, scaling)
 
 
-def _judge_exported(folder: Path, planner: Planner, settings: TrainSettings, examples: Sequence[Example]) -> Judged:
+def _judge_exported(
+    folder: Path, planner: Planner, settings: TrainSettings, examples: Sequence[Example]
+) -> JudgedExamples:
     options = BackendOptions(dtype=settings.precision, threads=settings.threads)
     backend = load_backend(open_checkpoint(folder), "onnx", options)
-    return judge(examples, model_method(planner, backend), splitter=settings.splitter)
+    return judge_examples(examples, model_method(planner, backend), settings.splitter, probabilities=True)

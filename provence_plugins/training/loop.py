@@ -13,7 +13,9 @@ from tqdm import tqdm
 from provence_plugins.data.examples import Example, first_questions, read_examples
 from provence_plugins.data.files import find_files
 from provence_plugins.errors import CheckpointError, DataError, InvalidInputError, needs_extra
-from provence_plugins.evaluation.judging import judge, model_method
+from provence_plugins.evaluation.judging import judge_examples
+from provence_plugins.evaluation.methods.model import model_method
+from provence_plugins.evaluation.metrics.catalogue import METRICS
 from provence_plugins.tokens.batches import pad_windows
 from provence_plugins.training.acceleration import (
     bound_kernel_cache,
@@ -190,16 +192,15 @@ class TrainingRun:
     def _evaluate(self, losses: Sequence[StepLosses]) -> None:
         examples = first_questions(self.dev_examples, self.settings.data.dev_limit)
         method = model_method(self.planner, TorchBackend(self.network))
-        quality = judge(examples, method, splitter=self.settings.splitter).report()
-        note = as_note(self.progress, StepLosses.mean(losses), quality)
+        judged = judge_examples(examples, method, self.settings.splitter, probabilities=True)
+        note = as_note(self.progress, StepLosses.mean(losses), judged)
         append_note(self.output, note)
-        logger.info(
-            "step %d, dev: answers kept %s at 60/70/80 %% removed, average precision %.3f, reciprocal rank %.3f",
-            self.progress.step,
-            "/".join(f"{share:.1%}" for share in quality.kept),
-            quality.average_precision,
-            quality.reciprocal_rank,
-        )
+        shown = [
+            f"{metric.title} {metric.show(note[metric.name])}"
+            for metric in METRICS
+            if metric.compared and note[metric.name] is not None
+        ]
+        logger.info("step %d, dev: %s", self.progress.step, ", ".join(shown))
         self._save_checkpoint()
 
     def _save_checkpoint(self) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from provence_plugins.errors import needs_extra
+from provence_plugins.evaluation.metrics.catalogue import metric_values
+from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples
 from provence_plugins.training.settings import OptimizerSettings
 
 with needs_extra("train"):
@@ -104,9 +106,10 @@ def draw_curves(notes: Sequence[dict[str, Any]], path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
 
 
-def as_note(progress: Progress, losses: StepLosses, quality: Any) -> dict[str, Any]:
+def as_note(progress: Progress, losses: StepLosses, judged: JudgedExamples) -> dict[str, Any]:
     """Return one line of the log: position, mean losses since the last evaluation, and the metrics on dev."""
-    return {**asdict(progress), "keep_loss": losses.keep, "ranking_loss": losses.ranking, **asdict(quality)}
+    trained = {**asdict(progress), "keep_loss": losses.keep, "ranking_loss": losses.ranking}
+    return {**trained, "questions": len(judged.scored), **metric_values(judged)}
 
 
 def _duration(seconds: float) -> str:

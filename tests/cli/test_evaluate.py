@@ -52,7 +52,7 @@ def test_methods_are_judged_and_everything_is_written(data: Path, tiny_folder: P
     assert done.stdout == result.to_markdown()
     assert result.title == "English"
     tables = {table.title: table for table in result.tables}
-    assert [row[0] for row in tables["Answers kept"].rows] == ["lead", "bm25", "model"]
+    assert tables["Answers kept"].columns[1:] == ["lead", "bm25", "model"]
     assert [row[0] for row in tables["By source"].rows] == ["books", "films"]
     assert tables["Answers kept"].note.startswith("6 questions")
     assert {(row[0], row[1]) for row in tables["Differences"].rows} == {("model", "lead"), ("model", "bm25")}
@@ -61,6 +61,29 @@ def test_methods_are_judged_and_everything_is_written(data: Path, tiny_folder: P
     assert len(pictures) == 5
     assert "Traceback" not in done.stderr
     assert "provence" in result.command
+
+
+def test_a_group_of_sources_is_reported_by_itself_too(data: Path) -> None:
+    groups = ("--group", "english=b*,films", "--group", "german=multi_de_*")
+    done = run(data / "*.jsonl", "--method", "lead", "--needles", 0, *groups, "--output", data)
+    assert done.exit_code == 0, done.output
+    tables = {table.title: table for table in read_result(data / "quality.json").tables}
+    assert len(tables["Sources: english"].rows) == len(tables["Sources: german"].rows) > 10
+
+
+def test_the_output_of_a_system_is_judged(data: Path) -> None:
+    lines = []
+    for record in records("books", 4):
+        kept = {"texts": [record["passage"][17:60]]} if record["is_positive"] else {"spans": []}
+        lines.append(json.dumps({"id": record["id"], **kept}))
+    (data / "system.v1.jsonl").write_text("\n".join(lines))
+    done = run(data / "books.jsonl", "--predictions", data / "system.v1.jsonl")
+    assert done.exit_code == 0, done.output
+    assert "| metric | system |" in done.stdout
+    assert "| word recall | 100.0 [100.0, 100.0] |" in done.stdout
+    named = run(data / "books.jsonl", "--method", "lead", "--needles", 0, "--predictions", f"x={data}/system.v1.jsonl")
+    assert named.exit_code == 0, named.output
+    assert "| metric | lead | x |" in named.stdout
 
 
 def test_nothing_is_written_when_no_folder_is_named(data: Path) -> None:
@@ -74,8 +97,7 @@ def test_nothing_is_written_when_no_folder_is_named(data: Path) -> None:
 def test_the_shipped_model_is_judged_beside_simple_methods_when_none_is_named(data: Path) -> None:
     done = run(data / "books.jsonl", "--limit", 1, "--needles", 0)
     assert done.exit_code == 0, done.output
-    lines = [line.split(" | ")[0] for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert lines[2:5] == ["| lead", "| bm25", "| model"]
+    assert "\n| metric | lead | bm25 | model |\n" in done.stdout
 
 
 def test_two_models_are_told_apart_and_compared(data: Path, tiny_folder: Path) -> None:
@@ -89,7 +111,7 @@ def test_a_method_named_twice_is_judged_once(data: Path) -> None:
     done = run(data / "books.jsonl", "--method", "lead", "--method", "lead", "--needles", 0, "--output", data)
     assert done.exit_code == 0, done.output
     kept, *_ = read_result(data / "quality.json").tables
-    assert [row[0] for row in kept.rows] == ["lead"]
+    assert kept.columns == ["metric", "lead"]
 
 
 def test_the_methods_are_listed() -> None:
@@ -105,9 +127,14 @@ def test_the_methods_are_listed() -> None:
     [
         (["nowhere-*.jsonl"], "No file matches"),
         (["books.jsonl", "--exclude", "books*"], "--exclude leaves none of 1 files"),
-        (["books.jsonl", "--method", "bm52"], "There is no method 'bm52'"),
-        (["books.jsonl", "--method", "lead", "--against", "model", "--needles", "0"], "called 'model'. They are lead"),
+        (["books.jsonl", "--method", "bm52"], "Unknown method 'bm52'"),
+        (["books.jsonl", "--method", "lead", "--against", "model", "--needles", "0"], "the methods lead; got 'model'"),
         (["books.jsonl", "--method", "open-provence:folder"], "--trust-remote-code"),
+        (["books.jsonl", "--group", "books"], "--group must be NAME=PATTERN[,PATTERN...], each name once; got 'books'"),
+        (["books.jsonl", "--group", "a=books", "--group", "a=films"], "each name once; got 'a=films'"),
+        (["books.jsonl", "--group", "a=films"], "'films' of the group 'a' matches no source. The sources are books"),
+        (["books.jsonl", "--predictions", "a.jsonl", "--predictions", "x/a.jsonl"], "--predictions NAME=x/a.jsonl"),
+        (["books.jsonl", "--method", "lead", "--predictions", "lead=a.jsonl"], "has the name of a method"),
     ],
 )
 def test_what_cannot_be_done_is_explained(

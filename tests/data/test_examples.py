@@ -43,6 +43,14 @@ def test_a_line_becomes_an_example_with_all_its_evidence(tmp_path: Path) -> None
     assert read.teacher == 3.0
 
 
+@pytest.mark.parametrize("name", ["grade", "relevance"])
+def test_a_line_may_hold_a_grade(tmp_path: Path, name: str) -> None:
+    graded, plain = read_examples(write(tmp_path / "data.jsonl", LINE | {name: 2}, LINE))
+    assert graded.grade == 2.0
+    assert isinstance(graded.grade, float)
+    assert plain.grade is None
+
+
 def test_what_a_line_leaves_out_comes_from_its_place(tmp_path: Path) -> None:
     [_, read] = read_examples(write(tmp_path / "books.v1.jsonl", LINE, LINE))
     assert (read.id, read.source, read.evidence, read.teacher) == ("books.v1.jsonl:2", "books", (), None)
@@ -71,7 +79,7 @@ def test_compressed_files_and_blank_lines_are_read(tmp_path: Path) -> None:
     [
         ("no object", "TypeError"),
         ({"question": "Where?", "is_positive": True}, "passage"),
-        (LINE | {"is_positive": "yes"}, "neither true nor false"),
+        (LINE | {"is_positive": "yes"}, "true or false, got 'yes'"),
         (LINE | {"question": "  "}, "blank"),
         (LINE | {"passage": 7}, "string"),
         (LINE | {"answer_spans": [[0, 99]]}, "12 characters"),
@@ -79,6 +87,8 @@ def test_compressed_files_and_blank_lines_are_read(tmp_path: Path) -> None:
         (LINE | {"answer_spans": [3]}, "TypeError"),
         (LINE | {"teacher_score": float("nan")}, "finite"),
         (LINE | {"teacher_score": "high"}, "TypeError"),
+        (LINE | {"grade": -1}, "must not be negative, got -1"),
+        (LINE | {"relevance": float("inf")}, "`grade` must be a finite number"),
     ],
 )
 def test_a_malformed_line_is_named_with_its_number(tmp_path: Path, broken: object, reason: str) -> None:

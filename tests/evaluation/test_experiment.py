@@ -1,28 +1,32 @@
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
+from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.experiment import Experiment, FigureOptions, make_result, run_experiment
-from provence_plugins.evaluation.measure import Material, gather
+from provence_plugins.evaluation.measure import Dataset, prepare
 from provence_plugins.evaluation.methods.baselines import chance, lead
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
-from provence_plugins.evaluation.methods.method import Method
+from provence_plugins.evaluation.methods.method import Method, SplitPassage
+from provence_plugins.evaluation.methods.predictions import FixedOutput
+from provence_plugins.evaluation.metrics.catalogue import METRICS
 from provence_plugins.evaluation.reporting.result_files import Table, read_result
+
+KEPT = ("kept_at_60", "kept_at_70", "kept_at_80")
+
+METRIC_TABLES = {metric.table for metric in METRICS}
 
 FILLER = [f"There is nothing at all to see in sentence {number} either." for number in range(30)]
 
 
-def unwatched(items: Sequence[object], what: str) -> Iterable[object]:
-    return items
-
-
 @pytest.fixture
-def material(make_example: Callable[..., Example]) -> Material:
+def dataset(make_example: Callable[..., Example]) -> Dataset:
     """Eight questions of two sources; the method that reads the scores fails one of them."""
     examples = []
     for number in range(8):
@@ -31,17 +35,17 @@ def material(make_example: Callable[..., Example]) -> Material:
         own = [*FILLER[:number], answer, "A rival scores 0.5 here.", *FILLER[number:20]]
         examples.append(make_example(*own, id=name, source=source, question="What is it?"))
         examples.append(make_example("This scores 0.3 here.", *FILLER, id=f"{name}#n0", source=source))
-    return gather(examples, "sentencex", most=3)
+    return prepare(examples, "sentencex", needles=3, groups={"first": ["s"]})
 
 
 @pytest.fixture
-def experiment(material: Material, written: Method) -> Experiment:
+def experiment(dataset: Dataset, written: Method) -> Experiment:
     methods = {
         "lead": LoadedMethod(lead()),
         "chance": LoadedMethod(chance()),
         "model": LoadedMethod(written, 0.4, probabilities=True),
     }
-    return run_experiment(methods, material, unwatched)
+    return run_experiment(methods, dataset)
 
 
 def table(tables: Sequence[Table], title: str) -> Table:
@@ -53,7 +57,7 @@ def table(tables: Sequence[Table], title: str) -> Table:
 def test_the_summary_of_a_worked_case(experiment: Experiment) -> None:
     summary = experiment.summaries[2]
     assert (summary.name, summary.questions, summary.threshold, summary.has_default) == ("model", 8, 0.4, True)
-    assert summary.report.kept == (1.0, 1.0, 1.0)
+    assert [summary.metrics[name].value for name in KEPT] == [1.0, 1.0, 1.0]
     assert summary.at_threshold.kept == pytest.approx((1.0 + 3 / 4) / 2)
     assert summary.sentences_at_threshold.recall == pytest.approx((1.0 + 3 / 4) / 2)
     # Answer and rival stay in each passage, in one only the rival.
@@ -63,50 +67,58 @@ def test_the_summary_of_a_worked_case(experiment: Experiment) -> None:
     assert summary.by_source == {"s": 1.0, "t": 1.0}
     assert summary.by_kind["question word"] == {"what": (8, 1.0)}
     assert set(summary.by_kind["place of the answer"]) == {"first", "between"}
-    assert summary.calibration_error is not None
+    assert "calibration_error" in summary.metrics
     assert [row.threshold for row in summary.thresholds][:2] == [0.01, 0.02]
     assert 0.9 < summary.unrelated_removed < 1.0
-    assert summary.intervals.area.low <= summary.area <= summary.intervals.area.high
+    area = summary.metrics["area"]
+    assert area.interval.low <= area.value <= area.interval.high
+    # All of "s" are answered, one of "t" is not.
+    assert summary.groups["first"]["kept_inside_at_60"].value == 1.0
+    assert summary.groups["first"].keys() == summary.metrics.keys()
 
 
-def test_the_curve_passes_through_the_figures_of_the_report(experiment: Experiment) -> None:
+def test_the_curve_passes_through_the_metrics(experiment: Experiment) -> None:
     for summary in experiment.summaries:
         curve = {round(point.removed, 2): point.kept for point in summary.curve}
-        assert (curve[0.6], curve[0.7], curve[0.8]) == summary.report.kept
+        assert [curve[0.6], curve[0.7], curve[0.8]] == [summary.metrics[name].value for name in KEPT]
 
 
 def test_what_claims_no_probabilities_has_no_calibration(experiment: Experiment) -> None:
     for summary in experiment.summaries[:2]:
-        assert summary.calibration_error is None
+        assert "calibration_error" not in summary.metrics
         assert (summary.thresholds, summary.reliability) == ([], [])
 
 
 def test_every_method_is_compared_with_the_last(experiment: Experiment) -> None:
     pairs = {(row.first, row.second) for row in experiment.comparisons}
     assert pairs == {("model", "lead"), ("model", "chance")}
-    figures = {row.figure for row in experiment.comparisons}
-    assert figures == {"answers kept at 70 % removed", "area under the curve", "average precision", "MRR"}
+    metrics = {metric.heading for metric in METRICS if metric.compared and metric.name != "graded_ndcg"}
+    assert {row.metric for row in experiment.comparisons} == metrics
     assert all(row.comparison.difference > 0 for row in experiment.comparisons)
 
 
-def test_every_method_can_be_compared_with_another(material: Material, written: Method) -> None:
+def test_every_method_can_be_compared_with_another(dataset: Dataset, written: Method) -> None:
     methods = {"lead": LoadedMethod(lead()), "model": LoadedMethod(written)}
-    found = run_experiment(methods, material, unwatched, against="lead")
+    found = run_experiment(methods, dataset, against="lead")
     assert {(row.first, row.second) for row in found.comparisons} == {("lead", "model")}
-    with pytest.raises(InvalidInputError, match=r"'bm25'\. They are lead, model"):
-        run_experiment(methods, material, unwatched, against="bm25")
+    with pytest.raises(InvalidInputError, match=r"methods lead, model; got 'bm25'"):
+        run_experiment(methods, dataset, against="bm25")
 
 
-def test_the_tables_show_the_figures(experiment: Experiment) -> None:
+def test_the_tables_show_the_numbers(experiment: Experiment) -> None:
     tables = make_result(experiment, title="Quality", command="c").tables
     kept = table(tables, "Answers kept")
-    assert [row[0] for row in kept.rows] == ["lead", "chance", "model"]
-    assert kept.rows[2][1:4] == ["100.0", "100.0", "100.0"]
-    assert "8 questions with marked sentences from 2 sources" in kept.note
+    assert kept.columns == ["metric", "lead", "chance", "model"]
+    assert [row[0] for row in kept.rows] == [METRICS[place].heading for place in range(4)]
+    assert kept.rows[0][3] == "100.0 [100.0, 100.0]"
+    assert "8 questions with annotated sentences from 2 sources" in kept.note
+    assert table(tables, "Inside passages that hold the answer").rows[3][0] == METRICS[7].heading
+    assert [row[1] for row in table(tables, "Sentences and ranking").rows if "calibration" in str(row[0])] == ["–"]
+    assert len(table(tables, "Sources: first").rows) == sum(len(table(tables, name).rows) for name in METRIC_TABLES)
+    assert table(tables, "Sentences at 70 % removed").rows[2][2] == "1.000"
     at_one = table(tables, "At one threshold")
     assert at_one.rows[2][1:3] == ["0.4", "87.5"]
     assert str(at_one.rows[0][1]).endswith(" *")
-    assert at_one.rows[0][-1] == "–"
     assert table(tables, "Differences").rows[0][:3] == ["model", "lead", "answers kept at 70 % removed"]
     assert table(tables, "At other thresholds").columns == ["threshold", "model: kept", "model: removed"]
     assert table(tables, "By source").rows[0][::3] == ["s", "100.0"]
@@ -121,7 +133,7 @@ def test_the_tables_show_the_figures(experiment: Experiment) -> None:
 
 
 @pytest.mark.parametrize("image", ["svg", "png"])
-def test_the_result_and_its_pictures_are_written(experiment: Experiment, tmp_path: Path, image: str) -> None:
+def test_the_result_and_its_plots_are_written(experiment: Experiment, tmp_path: Path, image: str) -> None:
     figures = FigureOptions(tmp_path / "new" / "figures", "quality", image)
     result = make_result(experiment, title="Quality", command="provence evaluate x", figures=figures)
     names = {f"quality-{what}.{image}" for what in ("pareto", "reliability", "counts", "needles", "lengths")}
@@ -132,10 +144,10 @@ def test_the_result_and_its_pictures_are_written(experiment: Experiment, tmp_pat
     assert read_result(tmp_path / "quality.json").tables == list(result.tables)
     methods = json.loads((tmp_path / "quality.json").read_text())["data"]["methods"]
     assert [method["name"] for method in methods] == ["lead", "chance", "model"]
-    assert methods[2]["report"]["kept"] == [1.0, 1.0, 1.0]
+    assert methods[2]["metrics"]["kept_at_60"] == {"value": 1.0, "interval": {"low": 1.0, "high": 1.0}}
 
 
-def test_pictures_hold_their_words_and_are_the_same_each_time(experiment: Experiment, tmp_path: Path) -> None:
+def test_plots_hold_their_words_and_are_the_same_each_time(experiment: Experiment, tmp_path: Path) -> None:
     for folder in ("one", "two"):
         make_result(experiment, title="t", command="c", figures=FigureOptions(tmp_path / folder, "q"))
     one, two = ({path.name: path.read_text() for path in (tmp_path / folder).iterdir()} for folder in ("one", "two"))
@@ -149,10 +161,48 @@ def test_without_needles_negatives_and_other_sources_what_is_missing_is_left_out
     make_example: Callable[..., Example], written: Method, tmp_path: Path
 ) -> None:
     examples = [make_example("*It scores 0.9.", "Nothing.", id=name) for name in "ab"]
-    found = run_experiment({"m": LoadedMethod(written)}, gather(examples, "sentencex", most=0), unwatched)
+    found = run_experiment({"m": LoadedMethod(written)}, prepare(examples, "sentencex", needles=0))
     result = make_result(found, title="t", command="c", figures=FigureOptions(tmp_path, "q"))
     assert found.comparisons == []
     assert {each.title for each in result.tables}.isdisjoint({"Differences", "Needles", "Passage length"})
     assert {figure.file for figure in result.figures} == {"q-pareto.svg", "q-counts.svg"}
-    assert table(result.tables, "Curve and sentences").rows[0][-1] == "–"
+    assert not [row for row in table(result.tables, "Sentences and ranking").rows if row[0] == "MRR"]
     assert table(result.tables, "At one threshold").rows[0][4] == "–"
+
+
+def test_fixed_outputs_are_judged_beside_a_method_that_scores(
+    dataset: Dataset, written: Method, tmp_path: Path
+) -> None:
+    def output(passage: SplitPassage) -> FixedOutput:
+        return FixedOutput(
+            [sentence for sentence in passage.sentences if "0.9" in sentence.of(passage.example.passage.text)]
+        )
+
+    def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
+        kept = [["0.9" in text for text in passage.texts] for passage in passages]
+        return [PassageScores(0.0, np.array(row, np.float32)) for row in kept]
+
+    methods = {"fixed": LoadedMethod(score, 0.5, output=output), "model": LoadedMethod(written, 0.4)}
+    found = run_experiment(methods, dataset)
+    result = make_result(found, title="t", command="c", figures=FigureOptions(tmp_path, "q"))
+    words = table(result.tables, "Words at one threshold").rows
+    # Seven of eight answers have the score 0.9, and nothing else has.
+    assert str(words[0][1]).startswith("100.0")
+    assert str(words[1][1]).startswith("87.5")
+    assert table(result.tables, "At one threshold").rows[0][:3] == ["fixed", "0.5", "87.5"]
+    assert table(result.tables, "Answers kept").rows[0][1] == "–"
+    assert table(result.tables, "By source").rows[0][1] == "–"
+    assert table(result.tables, "By question word").columns == ["question word", "model"]
+    assert {row.metric for row in found.comparisons} == {"word F1"}
+    assert "fixed" in (tmp_path / "q-pareto.svg").read_text()
+
+
+def test_fixed_outputs_alone_have_no_curve(dataset: Dataset, tmp_path: Path) -> None:
+    def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
+        return [PassageScores(0.0, np.ones(len(passage.sentences), np.float32)) for passage in passages]
+
+    method = LoadedMethod(score, 0.5, output=lambda passage: FixedOutput(passage.sentences))
+    result = make_result(run_experiment({"all": method}, dataset), title="t", command="c")
+    titles = [each.title for each in result.tables]
+    assert titles == ["Words at one threshold", "At one threshold", "Sources: first", "Sentences kept"]
+    assert result.tables[0].note.startswith("8 questions with annotated sentences from 2 sources")

@@ -3,18 +3,17 @@ import logging
 import numpy as np
 import pytest
 
-from provence_plugins.evaluation.judging import Judged
-from provence_plugins.evaluation.metrics.answers import ScoredExample
+from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples, ScoredExample
 from provence_plugins.training.finishing import choose_threshold
 
 
-def judged(*answers: float) -> Judged:
+def judged(*answers: float) -> JudgedExamples:
     """Questions whose answers score as given, each beside a sentence that scores nothing."""
     scored = [
         ScoredExample("s", "Who?", np.array([answer, 0.0]), np.array([10.0, 10.0]), np.array([True, False]), 2)
         for answer in answers
     ]
-    return Judged(scored, [])
+    return JudgedExamples(scored)
 
 
 def test_the_threshold_keeps_the_target_share_of_answers() -> None:

@@ -1,15 +1,17 @@
-"""The methods that can be compared, by the names that the command line knows."""
+"""The methods that can be compared, a row for each, by their names on the command line."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 
 from provence_plugins.data.files import find_folder
 from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.methods.baselines import bm25, chance, lead
-from provence_plugins.evaluation.methods.method import Method, pruner_method, sentence_by_sentence
+from provence_plugins.evaluation.methods.method import Method, SplitPassage, pruner_method, sentence_by_sentence
+from provence_plugins.evaluation.methods.predictions import ANY_WORD, FixedOutput, read_predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +20,15 @@ class LoadedMethod:
 
     Attributes:
         score: The method.
-        threshold: The lowest score that stays by the method's own default; None when it has no such default.
+        threshold: The lowest score that is kept by the method's own default; None when it has no such default.
         probabilities: Whether its scores claim to be probabilities, so that their calibration means something.
+        output: What it keeps of a passage, for a system that gives one output and no scores; None for all others.
     """
 
     score: Method
     threshold: float | None = None
     probabilities: bool = False
+    output: Callable[[SplitPassage], FixedOutput] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,9 @@ class MethodOptions:
     """How methods are run.
 
     Attributes:
-        pruner: Backend, device, precision and threads of our own models.
-        seed: Of what is left to chance.
-        trust_remote_code: Whether code that lies in a model folder may run.
+        pruner: Backend, device, precision and threads of this package's models.
+        seed: Seed of random methods.
+        trust_remote_code: Whether code inside a model folder may run.
     """
 
     pruner: PrunerOptions
@@ -43,7 +47,7 @@ class MethodOptions:
 
 
 Maker = Callable[[str, MethodOptions], LoadedMethod]
-"""Makes a method from the folder that was named, which is "" when none was."""
+"""Makes a method from the folder that was given; "" stands for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,11 @@ class MethodRow:
     """One method of the catalogue.
 
     Attributes:
-        what: What it does, in a line.
-        make: Makes it.
-        folder: What has to be named behind the colon; None when nothing may be.
-        needs_folder: Whether it must be named.
-        extra: The extra that brings its packages; None when the plain installation is enough.
+        what: Description in one line.
+        make: Makes the method.
+        folder: What the folder after the colon holds; None for a method without a folder.
+        needs_folder: Whether the folder must be given.
+        extra: The extra that installs its packages; None when the plain installation is enough.
     """
 
     what: str
@@ -66,29 +70,38 @@ class MethodRow:
 
 
 def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
-    """Make the method that "NAME" or "NAME:FOLDER" says.
+    """Make the method that "NAME" or "NAME:FOLDER" stands for.
 
-    A folder may also be "package:NAME/PATH", a folder inside an installed package. What is none is left to the method:
-    a hub id for some.
+    A folder may also be "package:NAME/PATH", a folder inside an installed package, and for some methods a repo id.
 
     Raises:
         InvalidInputError: There is no such method, or a folder is missing, superfluous or unusable.
-        MissingExtraError: Its packages are not installed.
-        CheckpointError: A model folder of ours cannot be used.
+        MissingExtraError: The packages of the method are not installed.
+        CheckpointError: A model folder of this package cannot be used.
     """
     name, _, folder = spec.partition(":")
     if name not in METHODS:
-        raise InvalidInputError(f"There is no method {name!r}. Choose among {', '.join(METHODS)}.")
+        raise InvalidInputError(f"Unknown method {name!r}. The methods are {', '.join(METHODS)}.")
     row = METHODS[name]
     if folder and row.folder is None:
-        raise InvalidInputError(f"The method {name} takes no folder, got {folder!r}. Write {name}.")
+        raise InvalidInputError(f"The method {name} takes no folder, got {folder!r}. Write --method {name}.")
     if not folder and row.folder is not None and row.needs_folder:
-        raise InvalidInputError(f"The method {name} needs {row.folder}. Write {name}:FOLDER.")
+        raise InvalidInputError(f"The method {name} needs {row.folder}. Write --method {name}:FOLDER.")
     return row.make(str(find_folder(folder)) if folder else folder, options)
 
 
+def open_predictions(path: Path) -> LoadedMethod:
+    """Make the method that has the outputs of some system, read from a file.
+
+    Raises:
+        DataError: The file cannot be read, or a line is malformed.
+    """
+    predictions = read_predictions(path)
+    return LoadedMethod(predictions.score, ANY_WORD, output=predictions.output)
+
+
 def short_names(specs: Sequence[str]) -> list[str]:
-    """What to call methods in tables: the name alone where no other has it, all that was given elsewhere."""
+    """Return names for tables: the method's name where it is unique, the whole specification otherwise."""
     names = [spec.partition(":")[0] for spec in specs]
     return [name if names.count(name) == 1 else spec for name, spec in zip(names, specs, strict=True)]
 
@@ -118,7 +131,7 @@ def _open_provence(folder: str, options: MethodOptions) -> LoadedMethod:
 
 
 def _of_folder(module: str, function: str) -> Maker:
-    """The maker that calls a function of an evaluation module, which is imported then: its packages are optional."""
+    """Return the maker that calls a function of a module, which is imported late because its packages are optional."""
 
     def make(folder: str, options: MethodOptions) -> LoadedMethod:
         method: Method = getattr(import_module(f"provence_plugins.evaluation.methods.{module}"), function)(folder)
@@ -130,7 +143,7 @@ def _of_folder(module: str, function: str) -> Maker:
 _ENCODER = "the folder of a sentence encoder"
 
 METHODS: dict[str, MethodRow] = {
-    "lead": MethodRow("the first sentences", _plain(lead)),
+    "lead": MethodRow("first sentences first", _plain(lead)),
     "random": MethodRow("random sentences, the same for the same seed", _chance),
     "bm25": MethodRow("BM25 of the question over the sentences of a passage", _plain(bm25), extra="eval"),
     "embeddings": MethodRow(
@@ -164,7 +177,7 @@ METHODS: dict[str, MethodRow] = {
         extra="train",
     ),
     "sentence-model": MethodRow(
-        "the relevance that a model of ours gives each sentence alone, as DSLR",
+        "the relevance that a model of this package gives each sentence alone, as DSLR",
         _sentence_model,
         "a model folder",
         needs_folder=False,
@@ -188,9 +201,9 @@ METHODS: dict[str, MethodRow] = {
         extra="torch",
     ),
     "model": MethodRow(
-        "a model folder of any layout that we read; left out, the shipped model",
+        "a model folder of any supported format [default: the shipped model]",
         _model,
-        "a model folder or hub id",
+        "a model folder or repo id",
         needs_folder=False,
     ),
 }

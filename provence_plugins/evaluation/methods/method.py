@@ -1,4 +1,4 @@
-"""The seam of the evaluation: whatever scores sentences can be judged beside the model."""
+"""`Method`, the interface of everything that scores sentences and can be judged beside a model."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,39 +27,41 @@ class SplitPassage:
 
     @property
     def texts(self) -> list[str]:
-        """The sentences themselves, white space behind them included."""
+        """The text of each sentence, with the whitespace behind it."""
         return [sentence.of(self.example.passage.text) for sentence in self.sentences]
 
     @property
     def lengths(self) -> list[int]:
-        """Characters of each sentence."""
+        """The number of characters of each sentence."""
         return [sentence.end - sentence.start for sentence in self.sentences]
 
 
 Method = Callable[[Sequence[SplitPassage]], Sequence[PassageScores]]
-"""Scores the sentences of some passages, and each passage as a whole; higher stays longer."""
+"""Scores the sentences of some passages, and each passage as a whole; higher scores are kept longer."""
 
 
 def one_by_one(score: Callable[[SplitPassage], PassageScores]) -> Method:
-    """The method that looks at each passage on its own."""
+    """Return the method that scores each passage by itself."""
     return lambda passages: [score(passage) for passage in passages]
 
 
 def split(examples: Iterable[Example], splitter: SplitterName) -> Iterator[SplitPassage]:
-    """The examples with their sentences, as they are asked for."""
+    """Yield the examples with their sentences."""
     for example in examples:
         yield SplitPassage(example, split_sentences(example.passage.text, splitter))
 
 
-def score_all(method: Method, passages: Iterable[SplitPassage]) -> Iterator[tuple[SplitPassage, PassageScores]]:
-    """Each passage with its scores, some dozens being scored at a time."""
+def score_all(method: Method, passages: Iterable[SplitPassage]) -> list[PassageScores]:
+    """Return the scores of all passages, some dozens being taken and scored at a time."""
+    scores: list[PassageScores] = []
     waiting = iter(passages)
-    while some := list(islice(waiting, _TOGETHER)):
-        yield from zip(some, method(some), strict=True)
+    while batch := list(islice(waiting, _TOGETHER)):
+        scores += method(batch)
+    return scores
 
 
 def from_sentence_scores(passages: Sequence[SplitPassage], flat: npt.ArrayLike) -> list[PassageScores]:
-    """Scores that were worked out for the sentences of all passages in a row, given back to the passages.
+    """Give scores that were computed for the sentences of all passages in a row back to the passages.
 
     The best sentence gives the relevance, which is 0 for a passage without sentences.
     """
@@ -69,7 +71,7 @@ def from_sentence_scores(passages: Sequence[SplitPassage], flat: npt.ArrayLike) 
 
 
 def pruner_method(pruner: Pruner) -> Method:
-    """The method that a pruner is, whatever layout its model has."""
+    """Return the method that scores with a pruner, whatever format its model has."""
     everything = PruningPolicy(threshold=0.0)
 
     def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
@@ -84,9 +86,9 @@ def pruner_method(pruner: Pruner) -> Method:
 
 
 def sentence_by_sentence(method: Method) -> Method:
-    """A method's relevance of each sentence alone, as if it were a passage, the title with it.
+    """Return the method that scores a sentence by the relevance that another method gives it as a passage.
 
-    That is DSLR (arXiv 2407.03627) with one's own reranker.
+    The title goes with each sentence. This is DSLR (arXiv 2407.03627) with another reranker.
     """
 
     def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
@@ -104,7 +106,7 @@ def sentence_by_sentence(method: Method) -> Method:
 
 
 def pruning_request(passage: SplitPassage) -> tuple[str, list[Passage]]:
-    """What the engine is asked: the question, and the passage with these very sentences."""
+    """Return the question, and the passage with these very sentences, as the engine takes them."""
     sentences = [Sentence(sentence.start, sentence.end) for sentence in passage.sentences]
-    given = passage.example.passage
-    return passage.example.question, [Passage(given.text, given.title, sentences)]
+    original = passage.example.passage
+    return passage.example.question, [Passage(original.text, original.title, sentences)]

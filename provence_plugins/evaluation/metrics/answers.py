@@ -1,75 +1,28 @@
-"""How well a pruner keeps what answers a question while it removes the rest."""
+"""Whether answers are kept while text is removed: what one threshold does, and the thresholds that reach a target."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Protocol, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.evaluation.metrics.scored_examples import (
+    FloatArray,
+    IntArray,
+    ScoredExample,
+    group_by_source,
+)
+from provence_plugins.evaluation.metrics.statistics import (
+    Evaluator,
+    Statistic,
+    compute,
+    mean_over_sources,
+    weighted_mean,
+)
 
-FloatArray = npt.NDArray[np.float64]
-
-
-class Judgement(Protocol):
-    """What some method made of one question."""
-
-    @property
-    def source(self) -> str:
-        """Name of the data set that the question comes from."""
-        ...
-
-    @property
-    def identity(self) -> Hashable:
-        """What is the same for every method that judged the question."""
-        ...
-
-
-J = TypeVar("J", bound=Judgement)
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredExample:
-    """One question with its passages as some method scored them; the three arrays have shape (sentences,).
-
-    The passage that holds the evidence comes first, then the negatives, as a retriever would bring them together.
-
-    Attributes:
-        source: Name of the data set that it comes from.
-        question: The question.
-        scores: Score of each sentence; only their order need mean anything.
-        lengths: Characters of each sentence.
-        relevant: Whether each sentence overlaps an answer or evidence.
-        own: How many of the sentences belong to the passage with the evidence.
-    """
-
-    source: str
-    question: str
-    scores: FloatArray
-    lengths: FloatArray
-    relevant: npt.NDArray[np.bool_]
-    own: int
-
-    @property
-    def alone(self) -> "ScoredExample":
-        """The passage with the evidence without the negatives."""
-        own = slice(self.own)
-        return ScoredExample(
-            self.source, self.question, self.scores[own], self.lengths[own], self.relevant[own], self.own
-        )
-
-    @property
-    def identity(self) -> tuple[str, str, tuple[float, ...]]:
-        """What is the same for every method that judged the question: its source, itself, and the sentences."""
-        return self.source, self.question, tuple(self.lengths.tolist())
-
-    @property
-    def best_relevant(self) -> float:
-        """Score up to which a threshold lets the answer survive: that of the best relevant sentence."""
-        return float(self.scores[self.relevant].max())
+# Sums of fractions may miss a share by a rounding error, and counts of questions are whole numbers.
+_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +30,8 @@ class ThresholdRow:
     """What one threshold does.
 
     Attributes:
-        threshold: Sentences that score at least this stay.
-        kept: Share of questions of which a relevant sentence stays.
+        threshold: Sentences that score at least this are kept.
+        kept: Share of questions of which a relevant sentence is kept.
         removed: Share of characters removed.
     """
 
@@ -88,152 +41,171 @@ class ThresholdRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SentenceQuality:
-    """How well a threshold finds the relevant sentences.
+class CurvePoint:
+    """Share of answers that are kept when a share of the characters is removed."""
 
-    Attributes:
-        precision: Share of the kept sentences that are relevant; 0 when none is kept.
-        recall: Share of the relevant sentences that are kept.
-        f2: Their harmonic mean with recall weighing four times as much, since a lost answer costs more than a
-            sentence too many.
-    """
-
-    precision: float
-    recall: float
-    f2: float
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """The range in which a figure lies with some certainty."""
-
-    low: float
-    high: float
+    removed: float
+    kept: float
 
 
 def at_threshold(examples: Sequence[ScoredExample], threshold: float) -> ThresholdRow:
-    """Share of answers kept and of characters removed when every sentence faces the same threshold."""
+    """Return the shares of answers kept and of characters removed when all sentences face the same threshold."""
     total = sum(float(example.lengths.sum()) for example in examples)
-    left = sum(float(example.lengths[example.scores >= threshold].sum()) for example in examples)
-    return ThresholdRow(threshold, _kept(examples, threshold), 1.0 - left / total)
+    kept = sum(float(example.lengths[example.scores >= threshold].sum()) for example in examples)
+    return ThresholdRow(threshold, _answers_kept(examples, threshold), 1.0 - kept / total)
 
 
 def mean_at_threshold(examples: Sequence[ScoredExample], threshold: float) -> ThresholdRow:
-    """The same, worked out for each source and averaged over sources."""
+    """Return the same shares, computed for each source and averaged over sources.
+
+    Raises:
+        InvalidInputError: There are no examples.
+    """
     rows = [at_threshold(group, threshold) for group in group_by_source(examples)]
     return ThresholdRow(threshold, fmean(row.kept for row in rows), fmean(row.removed for row in rows))
 
 
-def threshold_at_removal(examples: Sequence[ScoredExample], removed: float) -> float:
-    """The lowest threshold, shared by all examples, that removes at least this share of their characters."""
-    scores, lengths = sorted_by_score(examples)
-    left = np.cumsum(lengths) / lengths.sum()
-    allowed = int(np.count_nonzero(1.0 - left >= removed))
-    if allowed == len(scores):
-        return float(scores[-1])
-    # Just above the first sentence that must go, and so above its equals.
-    return float(np.nextafter(scores[allowed], np.inf))
-
-
-def sorted_by_score(examples: Sequence[ScoredExample]) -> tuple[FloatArray, FloatArray]:
-    """Score and length of every sentence, the best first."""
-    scores = np.concatenate([example.scores for example in examples])
-    lengths = np.concatenate([example.lengths for example in examples])
-    order = np.argsort(-scores, kind="stable")
-    return scores[order], lengths[order]
-
-
-def kept_at_removal(examples: Sequence[ScoredExample], removed: float) -> float:
-    """Share of answers that survive when this share of characters is removed."""
-    return _kept(examples, threshold_at_removal(examples, removed))
-
-
-def threshold_for_kept(examples: Sequence[ScoredExample], kept: float) -> float:
-    """The highest threshold at which at least this share of answers survives, every source weighing the same."""
-    groups = group_by_source(examples)
-    best = np.array([example.best_relevant for group in groups for example in group])
-    weights = np.array([1.0 / (len(group) * len(groups)) for group in groups for _ in group])
-    order = np.argsort(-best, kind="stable")
-    # The tolerance keeps a share of 1.0 within reach of a sum of fractions.
-    needed = int(np.searchsorted(np.cumsum(weights[order]), kept - 1e-9))
-    return float(best[order[min(needed, len(order) - 1)]])
-
-
-def average_precision(examples: Iterable[ScoredExample]) -> float:
-    """Mean average precision of the sentences of the passages with the evidence, ranked by score."""
-    values = []
-    for example in examples:
-        alone = example.alone
-        hits = alone.relevant[np.argsort(-alone.scores, kind="stable")]
-        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-        values.append(float(precision[hits].mean()))
-    return fmean(values)
-
-
-def sentence_quality(examples: Sequence[ScoredExample], threshold: float) -> SentenceQuality:
-    """Precision, recall and F2 of the sentences that reach a threshold, those of negatives among them."""
-    kept = np.concatenate([example.scores >= threshold for example in examples])
-    relevant = np.concatenate([example.relevant for example in examples])
-    hits = int(np.count_nonzero(kept & relevant))
-    if not hits:
-        return SentenceQuality(0.0, 0.0, 0.0)
-    precision, recall = hits / int(kept.sum()), hits / int(relevant.sum())
-    return SentenceQuality(precision, recall, 5 * precision * recall / (4 * precision + recall))
-
-
-def by_source(examples: Sequence[J], metric: Callable[[Sequence[J]], float]) -> dict[str, float]:
-    """A metric worked out for each source on its own."""
-    return {group[0].source: metric(group) for group in group_by_source(examples)}
-
-
-def kept_by(
+def answers_kept_by_kind(
     examples: Iterable[ScoredExample], threshold: float, kind: Callable[[ScoredExample], str]
 ) -> dict[str, tuple[int, float]]:
-    """For each kind of question how many there are, and the share of them that keep their answers."""
+    """Return the number of questions of each kind, and the share of them that keep their answers."""
     groups: dict[str, list[ScoredExample]] = defaultdict(list)
     for example in examples:
         groups[kind(example)].append(example)
-    return {name: (len(group), _kept(group, threshold)) for name, group in sorted(groups.items())}
+    return {name: (len(group), _answers_kept(group, threshold)) for name, group in sorted(groups.items())}
 
 
-def calibration_error(examples: Iterable[ScoredExample], *, bins: int = 15) -> float | None:
-    """Expected calibration error of sentence probabilities (arXiv 1706.04599), over equally wide bins.
-
-    Returns:
-        The mean distance, over sentences, between the mean probability of a sentence's bin and the share of relevant
-        sentences in it; None when scores lie outside [0, 1] and so are no probabilities.
-    """
-    given = list(examples)
-    scores = np.concatenate([example.scores for example in given])
-    relevant = np.concatenate([example.relevant for example in given])
-    if scores.min() < 0.0 or scores.max() > 1.0:
-        return None
-    places = np.minimum((scores * bins).astype(int), bins - 1)
-    gaps = np.abs(np.bincount(places, scores, bins) - np.bincount(places, relevant.astype(float), bins))
-    return float(gaps.sum() / len(scores))
+def threshold_at_removal(examples: Sequence[ScoredExample], removed: float) -> float:
+    """Return the lowest threshold, shared by all examples, that removes at least this share of their characters."""
+    sentences = _sort_sentences(examples)
+    bar = float(sentences.bars_at_removal(_count_once(examples), removed)[0])
+    if bar == -np.inf:
+        return float(sentences.scores[-1])
+    # Just above the best sentence that is removed, and so above all that tie with it.
+    return float(np.nextafter(bar, np.inf))
 
 
-def mean_over_sources(examples: Sequence[J], metric: Callable[[Sequence[J]], float]) -> float:
-    """A metric worked out for each source on its own, then averaged, so that no large source drowns the others."""
-    return fmean(by_source(examples, metric).values())
-
-
-def group_by_source(examples: Sequence[J]) -> list[list[J]]:
-    """The examples, parted by source, in the order in which the sources first come.
+def threshold_at_recall(examples: Sequence[ScoredExample], recall: float) -> float:
+    """Return the highest threshold that keeps at least this share of the answers, every source weighing the same.
 
     Raises:
-        InvalidInputError: There are none.
+        InvalidInputError: There are no examples.
     """
-    if not examples:
-        raise InvalidInputError(
-            "There is nothing to measure: no passage of several sentences has marked evidence. Give data with "
-            "answer_spans or relevant_sentences."
-        )
-    groups: dict[str, list[J]] = defaultdict(list)
-    for example in examples:
-        groups[example.source].append(example)
-    return list(groups.values())
+    groups = group_by_source(examples)
+    best = np.array([example.best_relevant for group in groups for example in group])
+    weights = np.array([[1.0 / (len(group) * len(groups)) for group in groups for _ in group]])
+    return float(_bars_at_recall(best, weights, recall)[0])
 
 
-def _kept(examples: Sequence[ScoredExample], threshold: float) -> float:
+def kept_at_removal(removed: float) -> Statistic[ScoredExample]:
+    """Return the share of answers that are kept when one threshold removes this share of all characters."""
+
+    def prepare(examples: Sequence[ScoredExample]) -> Evaluator:
+        sentences = _sort_sentences(examples)
+
+        def evaluate(counts: IntArray) -> FloatArray:
+            bars = sentences.bars_at_removal(counts, removed)
+            return weighted_mean(counts, sentences.best > bars[:, None])
+
+        return evaluate
+
+    return prepare
+
+
+def removed_at_recall(recall: float) -> Statistic[ScoredExample]:
+    """Return the share of characters that the highest threshold removes which keeps this share of the answers."""
+
+    def prepare(examples: Sequence[ScoredExample]) -> Evaluator:
+        sentences = _sort_sentences(examples)
+
+        def evaluate(counts: IntArray) -> FloatArray:
+            bars = _bars_at_recall(sentences.best, counts, recall)
+            kept = sentences.characters_to(counts)
+            last = sentences.last_at(bars)
+            return np.asarray(1.0 - kept[np.arange(len(counts)), last] / kept[:, -1], dtype=np.float64)
+
+        return evaluate
+
+    return prepare
+
+
+def pareto_curve(examples: Sequence[ScoredExample], removed: Iterable[float]) -> list[CurvePoint]:
+    """Return the answers kept at each share of removed characters, averaged over sources.
+
+    Raises:
+        InvalidInputError: There are no examples.
+    """
+    return [CurvePoint(share, compute(mean_over_sources(kept_at_removal(share)), examples)) for share in removed]
+
+
+def area_under_curve(examples: Sequence[ScoredExample]) -> Evaluator:
+    """Return the area under answers kept against text removed; 1 would be perfect.
+
+    An answer is kept up to the share that is removed at the highest threshold which keeps it, so the area is the mean
+    of those shares: nothing is interpolated.
+    """
+    sentences = _sort_sentences(examples)
+    last = sentences.last_at(sentences.best)
+
+    def evaluate(counts: IntArray) -> FloatArray:
+        kept = sentences.characters_to(counts)
+        return weighted_mean(counts, 1.0 - kept[:, last] / kept[:, -1:])
+
+    return evaluate
+
+
+@dataclass(frozen=True, slots=True)
+class _SortedSentences:
+    """The sentences of some questions, those with the best scores first.
+
+    Attributes:
+        scores: Their scores.
+        lengths: Their characters.
+        owners: The number of the question that each belongs to.
+        best: For each question, the score of its best relevant sentence.
+    """
+
+    scores: FloatArray
+    lengths: FloatArray
+    owners: IntArray
+    best: FloatArray
+
+    def characters_to(self, counts: IntArray) -> FloatArray:
+        """Return the characters up to each sentence, of shape (draws, sentences)."""
+        return np.asarray(np.cumsum(counts[:, self.owners] * self.lengths, axis=1), dtype=np.float64)
+
+    def last_at(self, bars: FloatArray) -> IntArray:
+        """Return the last sentence that reaches each bar, ties included."""
+        # The scores fall, so they are searched with their signs turned.
+        return np.asarray(np.searchsorted(-self.scores, -bars, side="right") - 1, dtype=np.int64)
+
+    def bars_at_removal(self, counts: IntArray, removed: float) -> FloatArray:
+        """Return the best score that must be removed in each draw; minus infinity when nothing must be."""
+        kept = self.characters_to(counts)
+        too_much = 1.0 - kept / kept[:, -1:] < removed
+        return np.where(too_much.any(axis=1), self.scores[too_much.argmax(axis=1)], -np.inf)
+
+
+def _sort_sentences(examples: Sequence[ScoredExample]) -> _SortedSentences:
+    scores = np.concatenate([example.scores for example in examples])
+    lengths = np.concatenate([example.lengths for example in examples])
+    owners = np.repeat(np.arange(len(examples)), [len(example.scores) for example in examples])
+    order = np.argsort(-scores, kind="stable")
+    best = np.array([example.best_relevant for example in examples])
+    return _SortedSentences(scores[order], lengths[order], owners[order], best)
+
+
+def _bars_at_recall(best: FloatArray, weights: FloatArray | IntArray, recall: float) -> FloatArray:
+    """Return the highest threshold of each draw that keeps this share of the weight of all answers."""
+    order = np.argsort(-best, kind="stable")
+    kept = np.cumsum(weights[:, order], axis=1)
+    enough = kept >= recall * kept[:, -1:] - _TOLERANCE
+    return np.asarray(best[order][enough.argmax(axis=1)], dtype=np.float64)
+
+
+def _count_once(examples: Sequence[ScoredExample]) -> IntArray:
+    return np.ones((1, len(examples)), dtype=np.int64)
+
+
+def _answers_kept(examples: Sequence[ScoredExample], threshold: float) -> float:
     return fmean(example.best_relevant >= threshold for example in examples)

@@ -1,10 +1,11 @@
 """Kinds of questions, to see which ones a method fails."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 
-from provence_plugins.evaluation.metrics.answers import ScoredExample
+from provence_plugins.evaluation.metrics.scored_examples import ScoredExample
 
 _QUESTION_WORDS = {word: word for word in ("what", "which", "who", "when", "where", "why", "how")} | {
     "whom": "who",
@@ -16,17 +17,23 @@ _YES_NO = re.compile(
 
 
 def evidence_place(example: ScoredExample) -> str:
-    """Where in its passage the evidence lies: in the "first" or "last" sentence alone, or "between"."""
-    places = np.flatnonzero(example.alone.relevant)
+    """Return where the evidence lies in its passage: in the "first" or "last" sentence alone, or "between"."""
+    places = np.flatnonzero(example.without_negatives.relevant)
     if places[-1] == 0:
         return "first"
-    return "last" if places[0] == example.own - 1 else "between"
+    return "last" if places[0] == example.positive_size - 1 else "between"
 
 
 def question_word(example: ScoredExample) -> str:
-    """What is asked for: the first of who, what, how and the like, "yes/no", or "other" for claims."""
+    """Return the first of who, what, how and the like, "yes/no", or "other", for example for claims."""
     question = example.question.lower()
     if _YES_NO.match(question):
         return "yes/no"
     words = re.findall(r"[a-z]+", question)
     return next((_QUESTION_WORDS[word] for word in words if word in _QUESTION_WORDS), "other")
+
+
+QUESTION_KINDS: dict[str, Callable[[ScoredExample], str]] = {
+    "question word": question_word,
+    "place of the answer": evidence_place,
+}

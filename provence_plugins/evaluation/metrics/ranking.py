@@ -1,41 +1,49 @@
-"""How well a method puts the passage that answers a question before its negatives."""
+"""How well a method puts the passages that answer a question before the others."""
 
 import math
-from collections.abc import Iterable, Sequence
-from statistics import fmean
-from typing import NamedTuple
+from collections.abc import Sequence
+
+import numpy as np
+
+from provence_plugins.evaluation.metrics.scored_examples import FloatArray, GradedQuestion, RankedQuestion
+from provence_plugins.evaluation.metrics.statistics import Evaluator, mean_of
+
+# nDCG looks at so many ranks.
+_RANKS = 10
 
 
-class Ranked(NamedTuple):
-    """A question with the relevance of its passages.
-
-    Attributes:
-        source: Name of the data set that it comes from.
-        positive: Relevance of the passage that answers it.
-        negatives: Relevance of the others.
-    """
-
-    source: str
-    positive: float
-    negatives: Sequence[float]
-
-    @property
-    def identity(self) -> tuple[str, int]:
-        """What is the same for every method that judged the question."""
-        return self.source, len(self.negatives)
-
-    @property
-    def rank(self) -> int:
-        """The place that the positive reaches, 1 being the best; ties count against it."""
-        return 1 + sum(negative >= self.positive for negative in self.negatives)
+def reciprocal_rank(questions: Sequence[RankedQuestion]) -> Evaluator:
+    """Return the mean of one over the rank that a question's positive passage reaches among its negatives."""
+    return mean_of(_reciprocal_rank)(questions)
 
 
-def mean_reciprocal_rank(questions: Iterable[Ranked]) -> float:
-    """Mean of one over the rank that a question's positive reaches among its negatives."""
-    return fmean(1.0 / question.rank for question in questions)
+def ndcg(questions: Sequence[RankedQuestion]) -> Evaluator:
+    """Return the mean normalised discounted cumulative gain of ten ranks, with one relevant passage a question."""
+    return mean_of(_ndcg)(questions)
 
 
-def mean_ndcg(questions: Iterable[Ranked], *, at: int = 10) -> float:
-    """Mean normalised discounted cumulative gain of the first ranks, with one relevant passage for each question."""
-    ranks = [question.rank for question in questions]
-    return fmean(1.0 / math.log2(1 + rank) if rank <= at else 0.0 for rank in ranks)
+def graded_ndcg(questions: Sequence[GradedQuestion]) -> Evaluator:
+    """Return the mean nDCG of ten ranks, a passage of grade g having the gain 2 to the power of g, less 1."""
+    return mean_of(_graded_ndcg)(questions)
+
+
+def _reciprocal_rank(question: RankedQuestion) -> float:
+    return 1.0 / question.rank
+
+
+def _ndcg(question: RankedQuestion) -> float:
+    return 1.0 / math.log2(1 + question.rank) if question.rank <= _RANKS else 0.0
+
+
+def _graded_ndcg(question: GradedQuestion) -> float:
+    relevances, grades = np.array(question.relevances), np.array(question.grades)
+    # The last key sorts first; of passages with equal relevance the one with the lower grade comes first, as ties
+    # count against the method.
+    ranked = grades[np.lexsort((grades, -relevances))]
+    ideal = -np.sort(-grades)
+    return _discounted_gain(ranked) / _discounted_gain(ideal)
+
+
+def _discounted_gain(grades: FloatArray) -> float:
+    gains = np.exp2(grades[:_RANKS]) - 1.0
+    return float(np.sum(gains / np.log2(np.arange(2, len(gains) + 2))))

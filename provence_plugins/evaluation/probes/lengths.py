@@ -12,7 +12,12 @@ import numpy as np
 from provence_plugins.data.examples import label_sentences
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.method import SplitPassage
-from provence_plugins.evaluation.probes.collage import Piece, put_together, take_apart, unrelated_prose
+from provence_plugins.evaluation.probes.synthetic_passages import (
+    LabelledSentence,
+    put_together,
+    take_apart,
+    unrelated_prose,
+)
 
 _SENTENCES = (2, 6, 10)
 _WORDS = 100
@@ -24,12 +29,12 @@ AS_IT_IS = "as it is"
 
 
 @dataclass(frozen=True, slots=True)
-class Resized:
-    """A passage with the answer at one length.
+class ResizedPassage:
+    """A passage that holds an answer, brought to one length.
 
     Attributes:
         passage: The passage.
-        length: What it was brought to, in words: "2 sentences", "about 100 words" or `AS_IT_IS`.
+        length: The length in words: "2 sentences", "about 100 words" or `AS_IT_IS`.
     """
 
     passage: SplitPassage
@@ -41,11 +46,11 @@ class LengthRow:
     """How a method does at one length.
 
     Attributes:
-        length: The length, as in `Resized`.
-        passages: How many there were.
+        length: The length, as in `ResizedPassage`.
+        passages: Number of passages.
         sentences: Mean number of sentences of the passages.
-        kept: Share of the passages of which a sentence with the answer stays.
-        removed: Share of the characters that go.
+        kept: Share of the passages of which a sentence with the answer is kept.
+        removed: Share of the characters that are removed.
     """
 
     length: str
@@ -55,76 +60,81 @@ class LengthRow:
     removed: float
 
 
-def resize_passages(passages: Sequence[SplitPassage], most: int, *, seed: int = 0) -> list[Resized]:
-    """Show passages with an answer at several lengths: cut around the answer, or with more text around it.
+def resize_passages(passages: Sequence[SplitPassage], count: int, *, seed: int = 0) -> list[ResizedPassage]:
+    """Bring passages with an answer to several lengths: cut them around the answer, or add other text.
 
-    A shorter one is always part of a longer one. What is missing comes from the negatives of the question first and
-    from unrelated passages then. A passage whose evidence takes more than two sentences cannot be cut to two; it is
-    left out, and so is one for which there is not enough text.
+    A shorter one is always part of a longer one. Added text comes first from the negatives of the question, then from
+    unrelated passages. A passage is left out if its evidence spans more than two sentences, so that it cannot be cut
+    to two, or if there is not enough text to add.
 
     Args:
         passages: Labelled examples with their sentences, negatives among them.
-        most: How many passages.
-        seed: Which passages, and what is added before and behind them.
+        count: Largest number of passages.
+        seed: Chooses the passages, and what is added before and after the answers.
     """
     random = Random(seed)
-    negatives: dict[tuple[str, str], list[Piece]] = defaultdict(list)
+    negatives: dict[tuple[str, str], list[LabelledSentence]] = defaultdict(list)
     for passage in passages:
         if not passage.example.positive:
             negatives[passage.example.source, passage.example.question_id] += take_apart(passage)
-    found: list[list[Resized]] = []
+    resized: list[ResizedPassage] = []
+    chosen = 0
     for passage in random.sample(passages, len(passages)):
-        if len(found) == most:
+        if chosen == count:
             break
         more = negatives[passage.example.source, passage.example.id]
         others = unrelated_prose(random.sample(passages, len(passages)), passage.example)
-        if shown := _at_every_length(passage, chain(more, others), random):
-            found.append(shown)
-    return [resized for shown in found for resized in shown]
+        versions = _at_every_length(passage, chain(more, others), random)
+        resized += versions
+        chosen += bool(versions)
+    return resized
 
 
-def judge_lengths(resized: Sequence[tuple[Resized, PassageScores]], threshold: float) -> list[LengthRow]:
-    """What stays of the passages, for each length, when sentences that score at least the threshold stay."""
+def judge_lengths(
+    resized: Sequence[ResizedPassage], scores: Sequence[PassageScores], threshold: float
+) -> list[LengthRow]:
+    """Return what is kept and removed at each length by a threshold."""
     groups: dict[str, list[tuple[SplitPassage, PassageScores]]] = {}
-    for shown, scores in resized:
-        groups.setdefault(shown.length, []).append((shown.passage, scores))
+    for version, passage_scores in zip(resized, scores, strict=True):
+        groups.setdefault(version.length, []).append((version.passage, passage_scores))
     return [_row(length, group, threshold) for length, group in groups.items()]
 
 
 def _row(length: str, group: Sequence[tuple[SplitPassage, PassageScores]], threshold: float) -> LengthRow:
-    survived, left, total = [], 0, 0
+    answers_kept: list[bool] = []
+    characters_kept, characters = 0, 0
     for passage, scores in group:
-        stays = scores.probabilities >= threshold
-        survived.append(bool(np.any(stays & label_sentences(passage.example, passage.sentences))))
+        is_kept = scores.probabilities >= threshold
+        answers_kept.append(bool(np.any(is_kept & label_sentences(passage.example, passage.sentences))))
         lengths = np.array(passage.lengths)
-        left += int(lengths[stays].sum())
-        total += int(lengths.sum())
+        characters_kept += int(lengths[is_kept].sum())
+        characters += int(lengths.sum())
     sentences = fmean(len(passage.sentences) for passage, _ in group)
-    return LengthRow(length, len(group), sentences, fmean(survived), 1.0 - left / total)
+    return LengthRow(length, len(group), sentences, fmean(answers_kept), 1.0 - characters_kept / characters)
 
 
-def _at_every_length(passage: SplitPassage, more: Iterator[Piece], random: Random) -> list[Resized]:
-    """The passage at all lengths, or nothing when it cannot be brought to one of them."""
-    pieces = take_apart(passage)
-    places = [place for place, piece in enumerate(pieces) if piece.relevant]
+def _at_every_length(passage: SplitPassage, more: Iterator[LabelledSentence], random: Random) -> list[ResizedPassage]:
+    """Return the passage at all lengths, or nothing when it cannot be brought to one of them."""
+    sentences = take_apart(passage)
+    places = [place for place, sentence in enumerate(sentences) if sentence.relevant]
     if not places or places[-1] - places[0] + 1 > min(_SENTENCES):
         return []
-    grown = list(islice(_grow(pieces, places, more, random), _LONGEST))
-    wanted = {f"{count} sentences": [cut for cut in grown if len(cut) == count] for count in _SENTENCES}
-    wanted[f"about {_WORDS} words"] = [cut for cut in grown if _words(cut) >= _WORDS]
-    if not all(wanted.values()):
+    grown = list(islice(_grow(sentences, places, more, random), _LONGEST))
+    fitting = {f"{count} sentences": [cut for cut in grown if len(cut) == count] for count in _SENTENCES}
+    fitting[f"about {_WORDS} words"] = [cut for cut in grown if _count_words(cut) >= _WORDS]
+    if not all(fitting.values()):
         return []
-    cuts = {length: fitting[0] for length, fitting in wanted.items()} | {AS_IT_IS: pieces}
+    cuts = {length: cuts[0] for length, cuts in fitting.items()} | {AS_IT_IS: sentences}
     title = passage.example.passage.title
-    return [Resized(put_together(passage.example, cut, title=title), length) for length, cut in cuts.items()]
+    return [ResizedPassage(put_together(passage.example, cut, title=title), length) for length, cut in cuts.items()]
 
 
 def _grow(
-    pieces: Sequence[Piece], evidence: Sequence[int], more: Iterator[Piece], random: Random
-) -> Iterator[list[Piece]]:
-    """The evidence alone, then always one sentence more: of the passage while it has any, then of other text."""
-    before, behind = list(pieces[: evidence[0]]), list(pieces[evidence[-1] + 1 :])
-    window = list(pieces[evidence[0] : evidence[-1] + 1])
+    sentences: Sequence[LabelledSentence], evidence: Sequence[int], more: Iterator[LabelledSentence], random: Random
+) -> Iterator[list[LabelledSentence]]:
+    """Yield the evidence alone, then one sentence more each time: of the passage while it has any, then of `more`."""
+    before, behind = list(sentences[: evidence[0]]), list(sentences[evidence[-1] + 1 :])
+    window = list(sentences[evidence[0] : evidence[-1] + 1])
     while True:
         yield window
         first = random.random() < 0.5
@@ -132,11 +142,11 @@ def _grow(
             window = [before.pop(), *window]
         elif behind:
             window = [*window, behind.pop(0)]
-        elif (piece := next(more, None)) is not None:
-            window = [piece, *window] if first else [*window, piece]
+        elif (sentence := next(more, None)) is not None:
+            window = [sentence, *window] if first else [*window, sentence]
         else:
             return
 
 
-def _words(pieces: Sequence[Piece]) -> int:
-    return sum(len(piece.text.split()) for piece in pieces)
+def _count_words(sentences: Sequence[LabelledSentence]) -> int:
+    return sum(len(sentence.text.split()) for sentence in sentences)

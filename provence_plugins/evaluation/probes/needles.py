@@ -12,7 +12,12 @@ import numpy as np
 from provence_plugins.data.examples import label_sentences
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.method import SplitPassage
-from provence_plugins.evaluation.probes.collage import Piece, put_together, take_apart, unrelated_prose
+from provence_plugins.evaluation.probes.synthetic_passages import (
+    LabelledSentence,
+    put_together,
+    take_apart,
+    unrelated_prose,
+)
 
 # Sentences around a needle: with it about as many as the passages of the data have, and ten places to put it.
 _HAY = 9
@@ -22,12 +27,12 @@ _SIZES = (1, 2)
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """A passage in which one place holds the answer to its question.
+    """A passage that holds the answer to its question at one place.
 
     Attributes:
         passage: The passage.
-        size: How many sentences the needle has.
-        place: How many sentences stand before it.
+        size: Number of sentences of the needle.
+        place: Number of sentences before it.
     """
 
     passage: SplitPassage
@@ -37,15 +42,15 @@ class Needle:
 
 @dataclass(frozen=True, slots=True)
 class NeedleRow:
-    """What becomes of the needles of one size at one place.
+    """What a method does with the needles of one size at one place.
 
     Attributes:
         size: Sentences of the needle.
         place: Sentences before it.
-        needles: How many there were.
-        kept: Share of which a sentence stays.
-        whole: Share of which all sentences stay.
-        sentences: Mean number of sentences that stay, those of the needle among them.
+        needles: Number of needles.
+        kept: Share of which a sentence is kept.
+        whole: Share of which all sentences are kept.
+        sentences: Mean number of sentences that are kept, those of the needle among them.
     """
 
     size: int
@@ -56,58 +61,60 @@ class NeedleRow:
     sentences: float
 
 
-def plant_needles(passages: Sequence[SplitPassage], most: int, *, seed: int = 0) -> list[Needle]:
+def plant_needles(passages: Sequence[SplitPassage], count: int, *, seed: int = 0) -> list[Needle]:
     """Put the evidence of some questions at every place among sentences that have nothing to do with it.
 
     A needle is the evidence of a passage when that is one sentence, or two neighbours. The hay is the same at every
-    place; see `collage.unrelated_prose` for where it comes from.
+    place; see `unrelated_prose` for where it comes from.
 
     Args:
         passages: Labelled examples with their sentences; needles and hay come from them.
-        most: How many needles of each size.
-        seed: Which needles, and which hay.
+        count: Largest number of needles of each size.
+        seed: Chooses needles and hay.
     """
     random = Random(seed)
     shuffled = random.sample(passages, len(passages))
     needles: list[Needle] = []
     for size in _SIZES:
-        fitting = ((passage, found) for passage in shuffled if len(found := _needle(passage)) == size)
-        for passage, found in islice(fitting, most):
+        fitting = (passage for passage in shuffled if len(_needle(passage)) == size)
+        for passage in islice(fitting, count):
             hay = list(islice(unrelated_prose(random.sample(passages, len(passages)), passage.example), _HAY))
             random.shuffle(hay)
-            needles += _at_every_place(passage, found, hay)
+            needles += _at_every_place(passage, _needle(passage), hay)
     return needles
 
 
-def find_needles(needles: Sequence[tuple[Needle, PassageScores]], threshold: float) -> list[NeedleRow]:
-    """What stays of the needles, for each size and place, when sentences that score at least the threshold stay."""
+def judge_needles(needles: Sequence[Needle], scores: Sequence[PassageScores], threshold: float) -> list[NeedleRow]:
+    """Return what is kept of the needles, for each size and place, by a threshold."""
     groups: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    for needle, scores in needles:
-        kept = scores.probabilities >= threshold
-        own = kept[needle.place : needle.place + needle.size]
-        groups[needle.size, needle.place].append((int(own.sum()), int(kept.sum())))
+    for needle, passage_scores in zip(needles, scores, strict=True):
+        is_kept = passage_scores.probabilities >= threshold
+        of_needle = is_kept[needle.place : needle.place + needle.size]
+        groups[needle.size, needle.place].append((int(of_needle.sum()), int(is_kept.sum())))
     return [
         NeedleRow(
             size=size,
             place=place,
             needles=len(counts),
-            kept=fmean(own > 0 for own, _ in counts),
-            whole=fmean(own == size for own, _ in counts),
+            kept=fmean(of_needle > 0 for of_needle, _ in counts),
+            whole=fmean(of_needle == size for of_needle, _ in counts),
             sentences=fmean(total for _, total in counts),
         )
         for (size, place), counts in sorted(groups.items())
     ]
 
 
-def _needle(passage: SplitPassage) -> list[Piece]:
-    """The evidence, when it is one stretch of sentences; nothing otherwise."""
+def _needle(passage: SplitPassage) -> list[LabelledSentence]:
+    """Return the evidence when it is one run of sentences; nothing otherwise."""
     places = np.flatnonzero(label_sentences(passage.example, passage.sentences))
     if not len(places) or places[-1] - places[0] != len(places) - 1:
         return []
-    return [piece for piece in take_apart(passage) if piece.relevant]
+    return [sentence for sentence in take_apart(passage) if sentence.relevant]
 
 
-def _at_every_place(passage: SplitPassage, needle: Sequence[Piece], hay: Sequence[Piece]) -> Iterator[Needle]:
+def _at_every_place(
+    passage: SplitPassage, needle: Sequence[LabelledSentence], hay: Sequence[LabelledSentence]
+) -> Iterator[Needle]:
     for place in range(len(hay) + 1):
-        pieces = [*hay[:place], *needle, *hay[place:]]
-        yield Needle(put_together(passage.example, pieces), len(needle), place)
+        sentences = [*hay[:place], *needle, *hay[place:]]
+        yield Needle(put_together(passage.example, sentences), len(needle), place)

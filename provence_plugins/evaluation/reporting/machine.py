@@ -1,10 +1,10 @@
-"""Where and with what a figure was measured."""
+"""The machine, the versions and the commit that a result was measured with."""
 
-import os
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from provence_plugins.installation import count_processors, installed_version
 
 _PACKAGES = (
     "provence-plugins",
@@ -19,30 +19,29 @@ _PACKAGES = (
 
 
 def describe_machine() -> str:
-    """Processor, system and versions in one line."""
-    facts = [_processor(), f"{os.cpu_count()} processors", platform.system(), f"Python {platform.python_version()}"]
-    return ", ".join(facts + [f"{package} {found}" for package in _PACKAGES if (found := _version(package))])
+    """Return processor, system and versions in one line."""
+    facts = [_processor(), f"{count_processors()} processors", platform.system(), f"Python {platform.python_version()}"]
+    for package in _PACKAGES:
+        version = installed_version(package)
+        if version is not None:
+            facts.append(f"{package} {version}")
+    return ", ".join(facts)
 
 
 def describe_commit() -> str:
-    """Short name of the commit that this code is at, "-dirty" behind it when files were changed; "" when unknown."""
+    """Return the short name of this code's commit, followed by "-dirty" if files were changed; "" when unknown."""
     command = ["git", "describe", "--always", "--dirty"]
     try:
-        found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return found.stdout.strip()
+    return done.stdout.strip()
 
 
 def _processor() -> str:
     info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

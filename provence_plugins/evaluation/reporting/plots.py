@@ -1,4 +1,4 @@
-"""The pictures of an evaluation."""
+"""The plots of an evaluation."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from provence_plugins.errors import needs_extra
+from provence_plugins.evaluation.metrics.answers import CurvePoint, ThresholdRow
 from provence_plugins.evaluation.reporting.result_files import Figure
 from provence_plugins.evaluation.summary import Summary
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 ImageFormat = Literal["svg", "png"]
 Draw = Callable[[Sequence["Axes"], Sequence[Summary]], None]
 
-# Text stays text, and the same figures give the same file. Any: matplotlib types the keys one by one.
+# Text stays text, and the same numbers give the same file. Any: matplotlib types the keys one by one.
 _STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "provence", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 
 
-class _Picture(NamedTuple):
+class _Plot(NamedTuple):
     name: str
     alt: str
     summaries: Sequence[Summary]
@@ -29,7 +30,7 @@ class _Picture(NamedTuple):
 
 
 def require_matplotlib() -> None:
-    """Make sure that pictures can be drawn, before hours are spent on what they show.
+    """Make sure that plots can be drawn, before hours are spent on what they show.
 
     Raises:
         MissingExtraError: The package matplotlib is not installed.
@@ -39,11 +40,11 @@ def require_matplotlib() -> None:
 
 
 def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: ImageFormat = "svg") -> list[Figure]:
-    """Draw every picture for which there are figures.
+    """Draw every plot for which there are numbers.
 
     Args:
         summaries: The methods.
-        folder: Where the files go; it must be there.
+        folder: Where the files are written; it must exist.
         stem: How their names begin.
         image: Kind of file.
 
@@ -51,45 +52,47 @@ def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: I
         MissingExtraError: The package matplotlib is not installed.
     """
     require_matplotlib()
-    claims = [summary for summary in summaries if summary.reliability]
+    probabilities = [summary for summary in summaries if summary.reliability]
     with_default = [summary for summary in summaries if summary.has_default] or summaries
-    found = [summary for summary in summaries if summary.needles]
-    shown = [summary for summary in summaries if summary.lengths]
-    pictures = [
-        _Picture("pareto", "Answers kept against text removed, for each method", summaries, _pareto, 1),
-        _Picture("reliability", "Share of relevant sentences against mean probability", claims, _reliability, 1),
-        _Picture("counts", "Sentences kept against relevant sentences", with_default, _counts, len(with_default)),
-        _Picture("needles", "Needles and sentences kept against the place of the needle", found, _needles, 2),
-        _Picture("lengths", "Answers kept and text removed against the length of the passage", shown, _lengths, 2),
+    with_needles = [summary for summary in summaries if summary.needles]
+    with_lengths = [summary for summary in summaries if summary.lengths]
+    plots = [
+        _Plot("pareto", "Answers kept against text removed, for each method", summaries, _pareto, 1),
+        _Plot("reliability", "Share of relevant sentences against mean probability", probabilities, _reliability, 1),
+        _Plot("counts", "Sentences kept against relevant sentences", with_default, _counts, len(with_default)),
+        _Plot("needles", "Needles and sentences kept against the place of the needle", with_needles, _needles, 2),
+        _Plot("lengths", "Answers kept and text removed against the length of the passage", with_lengths, _lengths, 2),
     ]
     figures = []
-    for picture in pictures:
-        if picture.summaries:
-            figure = Figure(f"{stem}-{picture.name}.{image}", picture.alt)
-            _save(folder / figure.file, picture)
+    for plot in plots:
+        if plot.summaries:
+            figure = Figure(f"{stem}-{plot.name}.{image}", plot.alt)
+            _save(folder / figure.file, plot)
             figures.append(figure)
     return figures
 
 
-def _save(path: Path, picture: _Picture) -> None:
+def _save(path: Path, plot: _Plot) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas
 
     with rc_context(_STYLE):
-        width = 4.6 * picture.panels + (1.4 if picture.panels == 1 else 0)
+        width = 4.6 * plot.panels + (1.4 if plot.panels == 1 else 0)
         canvas = Canvas(figsize=(width, 3.6), layout="constrained")
-        picture.draw(list(canvas.subplots(1, picture.panels, squeeze=False)[0]), picture.summaries)
-        # Without a date the same figures give the same file.
+        plot.draw(list(canvas.subplots(1, plot.panels, squeeze=False)[0]), plot.summaries)
+        # Without a date the same numbers give the same file.
         canvas.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _pareto(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
     [plot] = axes
     for summary in summaries:
+        # A method with fixed outputs has one point.
+        points: Sequence[CurvePoint | ThresholdRow] = summary.curve or [summary.at_threshold]
         plot.plot(
-            [100 * point.removed for point in summary.curve],
-            [100 * point.kept for point in summary.curve],
-            marker=".",
+            [100 * point.removed for point in points],
+            [100 * point.kept for point in points],
+            marker="." if summary.curve else "x",
             label=summary.name,
         )
     plot.set(xlabel="text removed, %", ylabel="answers kept, %", ylim=(0, 102))
@@ -112,7 +115,7 @@ def _counts(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
         filled = np.flatnonzero(counts.sum(axis=1))
         shares = counts[: filled[-1] + 1]
         shares = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1)
-        # Cells of equal size on whole numbers; a picture of pixels would not scale.
+        # Cells of equal size on whole numbers; an image of pixels would not scale.
         plot.pcolormesh(shares.T, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=0.5)
         for relevant, row in enumerate(shares):
             for kept, share in enumerate(row):

@@ -1,4 +1,4 @@
-"""Result files: what was measured, with which command and where, as JSON, and how it looks as Markdown."""
+"""Result files: what was measured, with which command and where, as JSON and as Markdown."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ Cell = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its heading, and what has to be said of it; numbers are shown as they are."""
+    """A table with its heading and a note; numbers are shown as they are."""
 
     title: str
     columns: Sequence[str]
@@ -21,7 +21,7 @@ class Table:
     note: str = ""
 
     def to_markdown(self) -> str:
-        """The table in Markdown, with its note but without its title."""
+        """Return the table in Markdown, with its note but without its title."""
         lines = [self.columns, ["---"] * len(self.columns), *self.rows]
         table = "\n".join("| " + " | ".join(_show(cell) for cell in line) + " |" for line in lines)
         return f"{table}\n\n{self.note}" if self.note else table
@@ -29,7 +29,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture: the name of its file, and what it shows in words."""
+    """A plot: the name of its file, and what it shows in words."""
 
     file: str
     alt: str
@@ -43,10 +43,10 @@ class ResultFile:
         title: What was measured.
         command: The command that made the file.
         machine: Processor, system and versions.
-        commit: Of the code; "" when it is not known.
-        tables: What is to be read.
-        figures: What is to be seen.
-        data: Raw figures, for programs.
+        commit: Commit of the code; "" when unknown.
+        tables: The tables.
+        figures: The plots.
+        data: Raw numbers, for programs.
     """
 
     title: str
@@ -64,12 +64,12 @@ class ResultFile:
         path.write_text(text + "\n", encoding="utf-8")
 
     def to_markdown(self, *, level: int = 1, text: str = "", figures: str = "") -> str:
-        """The whole file as a page.
+        """Return the whole file as a page.
 
         Args:
-            level: Of its heading.
-            text: What to say before the tables.
-            figures: Where the pictures lie, seen from the page, with a slash at its end; "" for beside it.
+            level: Level of its heading.
+            text: Text before the tables.
+            figures: Folder of the plots, seen from the page, with a slash at its end; "" for the page's own folder.
         """
         parts = [
             f"{'#' * level} {self.title}",
@@ -87,7 +87,7 @@ def read_result(path: Path) -> ResultFile:
     """Read a result file.
 
     Raises:
-        InvalidInputError: It is none; the message says why.
+        InvalidInputError: The file is not a result file; the message says why.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -96,7 +96,7 @@ def read_result(path: Path) -> ResultFile:
         return ResultFile(**record, tables=tables, figures=figures)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInputError(
-            f"{path} is no result file: {type(error).__name__}: {error}. Expected an object with title, command, "
+            f"{path} is not a result file: {type(error).__name__}: {error}. Expected an object with title, command, "
             f"machine, commit, tables, figures and data."
         ) from error
 

@@ -1,28 +1,44 @@
-"""The tables of an evaluation, from the figures of its methods."""
+"""The tables of an evaluation, made from the summaries of its methods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from provence_plugins.evaluation.judging import REMOVED_SHARES
-from provence_plugins.evaluation.measure import COMPARED_AT
-from provence_plugins.evaluation.metrics.answers import Interval
+from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT, METRICS, MetricValue
+from provence_plugins.evaluation.metrics.question_kinds import QUESTION_KINDS
+from provence_plugins.evaluation.metrics.sentences import SentenceQuality
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
-from provence_plugins.evaluation.summary import KINDS, NamedComparison, Summary
+from provence_plugins.evaluation.summary import NamedComparison, Summary
 
-_AT = f"{COMPARED_AT:.0%}".replace("%", " %")
+_AT = f"{100 * COMPARED_AT:.0f} %"
 
 _NOTHING = "–"
 
+_METRIC_NOTES = {
+    "Answers kept": "One threshold for a source, negatives included. Answers kept in per cent.",
+    "Inside passages that hold the answer": (
+        "Without the negatives, whose text is easy to remove. In per cent; one threshold for a source, or, where "
+        "*pooled* is said, one for all sources together."
+    ),
+    "Sentences and ranking": (
+        "Average precision ranks the sentences of the passage that holds the answer; MRR and nDCG rank that passage "
+        "among the negatives of its question."
+    ),
+    "Words at one threshold": (
+        "Words that are kept against words that people annotated, in all passages, at the threshold below. In per cent."
+    ),
+}
+
 
 def make_tables(summaries: Sequence[Summary], comparisons: Sequence[NamedComparison]) -> list[Table]:
-    """All tables for which there is something to show, the most important first."""
+    """Return all tables that have rows, the most important first."""
     tables = [
-        _kept(summaries),
-        _sentences(summaries),
+        *_metrics(summaries),
         _thresholds(summaries),
         _comparisons(comparisons),
+        *_groups(summaries),
+        _sentences_at_removal(summaries),
         _other_thresholds(summaries),
         _by_source(summaries),
-        *(_by_kind(summaries, title) for title in KINDS),
+        *(_by_kind(summaries, title) for title in QUESTION_KINDS),
         _counts(summaries),
         _needles(summaries),
         _lengths(summaries),
@@ -30,64 +46,39 @@ def make_tables(summaries: Sequence[Summary], comparisons: Sequence[NamedCompari
     return [table for table in tables if table.rows]
 
 
-def _kept(summaries: Sequence[Summary]) -> Table:
-    shares = [f"{share:.0%}".replace("%", " %") for share in REMOVED_SHARES]
-    columns = [
-        "method",
-        *(f"kept at {share} removed" for share in shares),
-        f"95 % interval at {_AT}",
-        "within passages, " + " / ".join(share.removesuffix(" %") for share in shares) + " %",
-        "average precision",
-        "MRR",
-        "nDCG@10",
-    ]
-    rows: list[list[Cell]] = []
-    for summary in summaries:
-        report = summary.report
-        interval = summary.intervals.kept[REMOVED_SHARES.index(COMPARED_AT)]
-        rows.append(
-            [
-                summary.name,
-                *map(_percent, report.kept),
-                f"{_percent(interval.low)} to {_percent(interval.high)}",
-                " / ".join(map(_percent, report.kept_within)),
-                f"{report.average_precision:.3f}",
-                f"{report.reciprocal_rank:.3f}",
-                f"{report.ndcg:.3f}",
-            ]
-        )
-    note = (
-        f"{summaries[0].questions:,} questions with marked sentences from {len(summaries[0].by_source)} sources, each "
-        "with its passage and its negatives; every figure is a mean over sources. Answers kept in per cent."
+def _metrics(summaries: Sequence[Summary]) -> list[Table]:
+    """Return the tables of metrics, one row for each metric and one column for each method."""
+    data = (
+        f"{summaries[0].questions:,} questions with annotated sentences from "
+        f"{_plural(summaries[0].sources, 'source')}, each with its passage and its negatives. "
+        "A metric is a mean over sources, with its 95 % interval."
     )
-    return Table("Answers kept", columns, rows, note)
+    tables: list[Table] = []
+    for title, note in _METRIC_NOTES.items():
+        rows = _metric_rows([summary.metrics for summary in summaries], title)
+        if rows:
+            tables.append(Table(title, _columns("metric", summaries), rows, note if tables else f"{data} {note}"))
+    return tables
 
 
-def _sentences(summaries: Sequence[Summary]) -> Table:
-    columns = [
-        "method",
-        "area under the curve",
-        "95 % interval",
-        f"precision at {_AT} removed",
-        "recall",
-        "F2",
-        "average precision, 95 % interval",
-        "MRR, 95 % interval",
-    ]
-    rows = [
-        [
-            summary.name,
-            f"{summary.area:.3f}",
-            _interval(summary.intervals.area),
-            f"{summary.sentences_at_removal.precision:.3f}",
-            f"{summary.sentences_at_removal.recall:.3f}",
-            f"{summary.sentences_at_removal.f2:.3f}",
-            _interval(summary.intervals.average_precision),
-            _interval(summary.intervals.reciprocal_rank) if summary.intervals.reciprocal_rank else _NOTHING,
-        ]
-        for summary in summaries
-    ]
-    return Table("Curve and sentences", columns, rows)
+def _groups(summaries: Sequence[Summary]) -> list[Table]:
+    """Return a table of all metrics for each group of sources."""
+    tables: list[Table] = []
+    for group in summaries[0].groups:
+        rows = _metric_rows([summary.groups[group] for summary in summaries], None)
+        tables.append(Table(f"Sources: {group}", _columns("metric", summaries), rows))
+    return tables
+
+
+def _metric_rows(measured: Sequence[Mapping[str, MetricValue]], table: str | None) -> list[list[Cell]]:
+    """Return a row for each metric of a table, or of all, that some method has."""
+    rows: list[list[Cell]] = []
+    for metric in METRICS:
+        values = [metrics.get(metric.name) for metrics in measured]
+        if any(values) and table in (None, metric.table):
+            cells = [_NOTHING if value is None else metric.show_measured(value) for value in values]
+            rows.append([metric.heading, *cells])
+    return rows
 
 
 def _thresholds(summaries: Sequence[Summary]) -> Table:
@@ -100,36 +91,36 @@ def _thresholds(summaries: Sequence[Summary]) -> Table:
         "sentence precision",
         "recall",
         "F2",
-        "calibration error",
     ]
-    rows = [
-        [
-            summary.name,
-            f"{summary.threshold:.4g}" if summary.has_default else f"{summary.threshold:.4g} *",
-            _percent(summary.at_threshold.kept),
-            _percent(summary.at_threshold.removed),
-            _NOTHING if summary.unrelated_removed is None else _percent(summary.unrelated_removed),
-            f"{summary.sentences_at_threshold.precision:.3f}",
-            f"{summary.sentences_at_threshold.recall:.3f}",
-            f"{summary.sentences_at_threshold.f2:.3f}",
-            _NOTHING if summary.calibration_error is None else f"{summary.calibration_error:.3f}",
-        ]
-        for summary in summaries
-    ]
+    rows: list[list[Cell]] = []
+    for summary in summaries:
+        unrelated = _NOTHING if summary.unrelated_removed is None else _percent(summary.unrelated_removed)
+        rows.append(
+            [
+                summary.name,
+                f"{summary.threshold:.4g}" if summary.has_default else f"{summary.threshold:.4g} *",
+                _percent(summary.at_threshold.kept),
+                _percent(summary.at_threshold.removed),
+                unrelated,
+                *_quality(summary.sentences_at_threshold),
+            ]
+        )
     note = (
-        f"\\* has no threshold of its own; this one removes {_AT} of all text together. Kept and removed in per cent. "
-        "*Unrelated* are passages that answer a question of another source."
+        f"\\* The method has no threshold of its own; this one removes {_AT} of all text together. Kept and removed in "
+        "per cent. *Unrelated* passages answer a question of another source."
     )
     return Table("At one threshold", columns, rows, note)
 
 
 def _comparisons(comparisons: Sequence[NamedComparison]) -> Table:
-    columns = ["method", "against", "figure", "difference", "95 % interval", "p"]
-    rows = []
+    columns = ["method", "against", "metric", "difference", "95 % interval", "p"]
+    rows: list[list[Cell]] = []
     for row in comparisons:
-        found = row.comparison
-        shown = f"{found.interval.low:+.3f} to {found.interval.high:+.3f}"
-        rows.append([row.first, row.second, row.figure, f"{found.difference:+.3f}", shown, f"{found.p_value:.3g}"])
+        comparison = row.comparison
+        interval = f"{comparison.interval.low:+.3f} to {comparison.interval.high:+.3f}"
+        rows.append(
+            [row.first, row.second, row.metric, f"{comparison.difference:+.3f}", interval, f"{comparison.p_value:.3g}"]
+        )
     note = (
         "Paired bootstrap over questions, stratified by source: the same questions are drawn for both methods; p is "
         "two-sided. Shares, not per cent."
@@ -137,90 +128,122 @@ def _comparisons(comparisons: Sequence[NamedComparison]) -> Table:
     return Table("Differences", columns, rows, note)
 
 
+def _sentences_at_removal(summaries: Sequence[Summary]) -> Table:
+    rows: list[list[Cell]] = []
+    for summary in summaries:
+        if summary.sentences_at_removal is not None:
+            rows.append([summary.name, *_quality(summary.sentences_at_removal)])
+    note = "A threshold for each source; sentences of negatives included."
+    return Table(f"Sentences at {_AT} removed", ["method", "precision", "recall", "F2"], rows, note)
+
+
 def _other_thresholds(summaries: Sequence[Summary]) -> Table:
     shown = [summary for summary in summaries if summary.thresholds]
-    columns = ["threshold", *(f"{summary.name}: {what}" for summary in shown for what in ("kept", "removed"))]
-    rows: list[list[Cell]] = [
-        [f"{rows[0].threshold:g}", *(_percent(share) for row in rows for share in (row.kept, row.removed))]
-        for rows in zip(*(summary.thresholds for summary in shown), strict=True)
-    ]
+    columns = ["threshold"]
+    for summary in shown:
+        columns += [f"{summary.name}: kept", f"{summary.name}: removed"]
+    rows: list[list[Cell]] = []
+    for at_one in zip(*(summary.thresholds for summary in shown), strict=True):
+        cells: list[Cell] = [f"{at_one[0].threshold:g}"]
+        for row in at_one:
+            cells += [_percent(row.kept), _percent(row.removed)]
+        rows.append(cells)
     return Table("At other thresholds", columns, rows, "Answers kept and text removed in per cent, negatives included.")
 
 
 def _by_source(summaries: Sequence[Summary]) -> Table:
-    rows = [
-        [source, *(_percent(summary.by_source[source]) for summary in summaries)] for source in summaries[0].by_source
-    ]
+    sources = next((summary.by_source for summary in summaries if summary.by_source), {})
+    rows: list[list[Cell]] = []
+    for source in sources:
+        rows.append([source, *(_share(summary.by_source.get(source)) for summary in summaries)])
     note = f"Answers kept in per cent at {_AT} removed, with a threshold for each source."
-    return Table("By source", ["source", *(summary.name for summary in summaries)], rows, note)
+    return Table("By source", _columns("source", summaries), rows, note)
 
 
 def _by_kind(summaries: Sequence[Summary], title: str) -> Table:
-    rows = [
-        [f"{kind} ({count})", *(_percent(summary.by_kind[title][kind][1]) for summary in summaries)]
-        for kind, (count, _) in summaries[0].by_kind[title].items()
-    ]
-    note = f"Answers kept in per cent at {_AT} removed, with one threshold for all; in brackets how many questions."
-    return Table(f"By {title}", [title, *(summary.name for summary in summaries)], rows, note)
+    shown = [summary for summary in summaries if summary.by_kind]
+    rows: list[list[Cell]] = []
+    kinds = shown[0].by_kind[title] if shown else {}
+    for kind, (count, _) in kinds.items():
+        rows.append([f"{kind} ({count})", *(_percent(summary.by_kind[title][kind][1]) for summary in shown)])
+    note = (
+        f"Answers kept in per cent at {_AT} removed, with one threshold for all; in brackets the number of questions."
+    )
+    return Table(f"By {title}", _columns(title, shown), rows, note)
 
 
 def _counts(summaries: Sequence[Summary]) -> Table:
-    relevant = [number for number, row in enumerate(summaries[0].counts) if sum(row)]
     last = len(summaries[0].counts) - 1
-    rows = [
-        [
-            f"{number}{' or more' if number == last else ''} ({sum(summaries[0].counts[number])})",
-            *(f"{_mean_place(summary.counts[number]):.1f}" for summary in summaries),
-        ]
-        for number in relevant
-    ]
+    rows: list[list[Cell]] = []
+    for number, row in enumerate(summaries[0].counts):
+        if sum(row):
+            more = " or more" if number == last else ""
+            means = [_mean_kept(summary.counts[number]) for summary in summaries]
+            rows.append([f"{number}{more} ({sum(row)})", *means])
     note = (
-        "Mean number of sentences kept at the threshold above; in brackets how many passages. 0 relevant sentences: "
-        f"unrelated passages. More than {last} count as {last}."
+        "Mean number of sentences kept at the threshold above; the number of passages in brackets. 0 relevant "
+        f"sentences: unrelated passages. More than {last} count as {last}."
     )
-    return Table("Sentences kept", ["relevant sentences", *(summary.name for summary in summaries)], rows, note)
+    return Table("Sentences kept", _columns("relevant sentences", summaries), rows, note)
 
 
 def _needles(summaries: Sequence[Summary]) -> Table:
     places = sorted({row.place for summary in summaries for row in summary.needles})
-    rows = []
+    rows: list[list[Cell]] = []
     for summary in summaries:
         for size in sorted({row.size for row in summary.needles}):
-            own = {row.place: row for row in summary.needles if row.size == size}
-            shown = [own[place] for place in places if place in own]
-            whole = f"{shown[0].needles} of {size} sentence{'s' if size > 1 else ''}"
-            rows.append([summary.name, whole, "kept", *(_percent(row.kept) for row in shown)])
+            of_size = {row.place: row for row in summary.needles if row.size == size}
+            shown = [of_size[place] for place in places if place in of_size]
+            needles = f"{shown[0].needles} of {_plural(size, 'sentence')}"
+            rows.append([summary.name, needles, "kept", *(_percent(row.kept) for row in shown)])
             if size > 1:
-                rows.append([summary.name, whole, "kept whole", *(_percent(row.whole) for row in shown)])
-            rows.append([summary.name, whole, "sentences kept", *(f"{row.sentences:.1f}" for row in shown)])
+                rows.append([summary.name, needles, "kept whole", *(_percent(row.whole) for row in shown)])
+            rows.append([summary.name, needles, "sentences kept", *(f"{row.sentences:.1f}" for row in shown)])
     note = (
-        "Answers put among sentences that have nothing to do with them; the columns say how many of these stand before "
-        "them. Kept in per cent at the threshold above; sentences kept, those of the needle included."
+        "Answers put among sentences that have nothing to do with them; the columns say how many of these come before "
+        "them. Kept in per cent at the threshold above; sentences kept include those of the needle."
     )
-    return Table("Needles", ["method", "needles", "figure", *map(str, places)], rows, note)
+    return Table("Needles", ["method", "needles", "metric", *map(str, places)], rows, note)
 
 
 def _lengths(summaries: Sequence[Summary]) -> Table:
-    rows = [
-        [summary.name, row.length, f"{row.sentences:.1f}", _percent(row.kept), _percent(row.removed)]
-        for summary in summaries
-        for row in summary.lengths
-    ]
-    count = next((row.passages for summary in summaries for row in summary.lengths), 0)
+    rows: list[list[Cell]] = []
+    passages = 0
+    for summary in summaries:
+        for row in summary.lengths:
+            passages = row.passages
+            cells = [row.length, f"{row.sentences:.1f}", _percent(row.kept), _percent(row.removed)]
+            rows.append([summary.name, *cells])
     note = (
-        f"The same {count} passages with an answer, cut around it or with other text around them. Answers kept and "
-        "text removed in per cent at the threshold above."
+        f"The same {_plural(passages, 'passage')} with an answer, cut around it or with other text around it. Answers "
+        "kept and text removed in per cent at the threshold above."
     )
     return Table("Passage length", ["method", "length", "sentences", "answers kept", "text removed"], rows, note)
 
 
-def _mean_place(counts: Sequence[int]) -> float:
-    return sum(number * count for number, count in enumerate(counts)) / sum(counts)
+def _columns(first: str, summaries: Sequence[Summary]) -> list[str]:
+    return [first, *(summary.name for summary in summaries)]
+
+
+def _mean_kept(counts: Sequence[int]) -> str:
+    """Return the mean number of kept sentences, from the passages by that number."""
+    passages = sum(counts)
+    if not passages:
+        return _NOTHING
+    return f"{sum(number * count for number, count in enumerate(counts)) / passages:.1f}"
+
+
+def _quality(quality: SentenceQuality) -> list[str]:
+    return [f"{quality.precision:.3f}", f"{quality.recall:.3f}", f"{quality.f2:.3f}"]
+
+
+def _share(share: float | None) -> str:
+    return _NOTHING if share is None else _percent(share)
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _interval(interval: Interval) -> str:
-    return f"{interval.low:.3f} to {interval.high:.3f}"
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

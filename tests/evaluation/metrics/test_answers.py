@@ -1,6 +1,5 @@
 from collections.abc import Callable, Sequence
 from functools import partial
-from statistics import fmean
 
 import numpy as np
 import pytest
@@ -9,19 +8,19 @@ from hypothesis import strategies as st
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.metrics.answers import (
-    ScoredExample,
-    SentenceQuality,
+    CurvePoint,
     ThresholdRow,
+    area_under_curve,
     at_threshold,
-    average_precision,
-    calibration_error,
     kept_at_removal,
     mean_at_threshold,
-    mean_over_sources,
-    sentence_quality,
+    pareto_curve,
+    removed_at_recall,
+    threshold_at_recall,
     threshold_at_removal,
-    threshold_for_kept,
 )
+from provence_plugins.evaluation.metrics.scored_examples import ScoredExample
+from provence_plugins.evaluation.metrics.statistics import compute, mean_over_sources
 
 
 def scored(scores: Sequence[float], relevant: Sequence[int], source: str = "s", length: int = 10) -> ScoredExample:
@@ -67,12 +66,12 @@ def test_one_of_several_relevant_sentences_is_enough() -> None:
 def test_removing_four_fifths_of_five_equal_sentences_leaves_the_best() -> None:
     one = [scored([0.5, 0.4, 0.3, 0.2, 0.1], [0])]
     assert at_threshold(one, threshold_at_removal(one, 0.8)).removed == 0.8
-    assert kept_at_removal(one, 0.8) == 1.0
-    assert kept_at_removal(one, 0.81) == 0.0
+    assert compute(kept_at_removal(0.8), one) == 1.0
+    assert compute(kept_at_removal(0.81), one) == 0.0
 
 
 def test_equal_scores_leave_together() -> None:
-    assert kept_at_removal([scored([0.5, 0.5, 0.1, 0.1], [0])], 0.6) == 0.0
+    assert compute(kept_at_removal(0.6), [scored([0.5, 0.5, 0.1, 0.1], [0])]) == 0.0
 
 
 @given(given=example_lists, removed=shares)
@@ -80,92 +79,91 @@ def test_the_threshold_at_removal_is_the_lowest_that_removes_enough(given: list[
     found = at_threshold(given, threshold_at_removal(given, removed))
     fitting = [row for t in all_thresholds(given) if (row := at_threshold(given, t)).removed >= removed]
     assert found.removed == min(row.removed for row in fitting)
-    assert kept_at_removal(given, removed) == max(row.kept for row in fitting)
+    assert compute(kept_at_removal(removed), given) == max(row.kept for row in fitting)
 
 
 @given(given=example_lists, kept=shares)
-def test_the_threshold_for_kept_is_the_highest_that_keeps_enough(given: list[ScoredExample], kept: float) -> None:
+def test_the_threshold_at_recall_is_the_highest_that_keeps_enough(given: list[ScoredExample], kept: float) -> None:
     fitting = [t for t in all_thresholds(given) if mean_at_threshold(given, t).kept >= kept - 1e-9]
-    found = threshold_for_kept(given, kept)
+    found = threshold_at_recall(given, kept)
     assert mean_at_threshold(given, found).kept >= kept - 1e-9
     best = max(example.best_relevant for example in given)
     assert found == min(max(fitting), best)
 
 
-@given(given=example_lists)
-def test_average_precision_is_that_of_its_definition(given: list[ScoredExample]) -> None:
-    values = []
-    for example in given:
-        ranked = sorted(range(example.own), key=lambda place: -example.scores[place])
-        ranks = [rank for rank, place in enumerate(ranked, start=1) if example.relevant[place]]
-        values.append(fmean(hit / rank for hit, rank in enumerate(ranks, start=1)))
-    assert average_precision(given) == pytest.approx(fmean(values))
-
-
-def test_average_precision_of_a_worked_case() -> None:
-    assert average_precision([scored([0.1, 0.9, 0.5, 0.3], [0, 1])]) == pytest.approx((1 / 1 + 2 / 4) / 2)
-
-
-def test_average_precision_ranks_the_sentences_of_the_passage_with_the_evidence_alone() -> None:
-    with_negative = ScoredExample("s", "Who?", np.array([0.5, 0.1, 0.9]), np.ones(3), np.array([True, False, False]), 2)
-    assert average_precision([with_negative]) == 1.0
-
-
 def test_every_source_weighs_the_same() -> None:
     many = [scored([0.9, 0.1], [0], "large")] * 9 + [scored([0.9, 0.1], [1], "small")]
-    assert mean_over_sources(many, lambda group: at_threshold(group, 0.5).kept) == 0.5
     assert mean_at_threshold(many, 0.5) == ThresholdRow(0.5, 0.5, 0.5)
-    assert threshold_for_kept(many, 0.5) == 0.9
-    assert threshold_for_kept(many, 0.51) == 0.1
+    assert threshold_at_recall(many, 0.5) == 0.9
+    assert threshold_at_recall(many, 0.51) == 0.1
 
 
 @pytest.mark.parametrize(
     "metric",
     [
-        partial(mean_over_sources, metric=average_precision),
+        partial(pareto_curve, removed=[0.5]),
         partial(mean_at_threshold, threshold=0.5),
-        partial(threshold_for_kept, kept=0.9),
+        partial(threshold_at_recall, recall=0.9),
     ],
-    ids=["mean", "threshold row", "threshold"],
+    ids=["curve", "threshold row", "threshold"],
 )
 def test_nothing_to_measure_is_an_error_that_says_so(metric: Callable[[list[ScoredExample]], object]) -> None:
     with pytest.raises(InvalidInputError, match="nothing to measure"):
         metric([])
 
 
-def test_calibration_error_of_a_worked_case() -> None:
-    # Half of what has 0.5 is relevant, nothing of what has 0.9, all of what has 1.
-    right = scored([0.5, 0.5], [0])
-    wrong = scored([0.9, 1.0], [1])
-    assert calibration_error([right]) == 0.0
-    assert calibration_error([wrong], bins=15) == pytest.approx(0.9 / 2)
-    assert calibration_error([right, wrong]) == pytest.approx(0.9 / 4)
-    # One bin sees only the means: 2.9 of 4 expected, 2 found.
-    assert calibration_error([right, wrong], bins=1) == pytest.approx(0.9 / 4)
+def test_text_removed_at_a_recall_of_worked_cases() -> None:
+    # Five equal sentences each; the answers have rank 1, 2 and 4.
+    given = [scored([0.9, 0.4, 0.3, 0.2, 0.1], [0]), scored([0.9, 0.8, 0.3, 0.2, 0.1], [1])]
+    given.append(scored([0.9, 0.8, 0.7, 0.6, 0.1], [3]))
+    assert compute(removed_at_recall(1 / 3), given) == pytest.approx(1 - 3 / 15)
+    assert compute(removed_at_recall(2 / 3), given) == pytest.approx(1 - 5 / 15)
+    assert compute(removed_at_recall(0.67), given) == compute(removed_at_recall(1.0), given)
+    assert compute(removed_at_recall(1.0), given) == pytest.approx(1 - 7 / 15)
 
 
-def test_scores_that_are_no_probabilities_have_no_calibration_error() -> None:
-    assert calibration_error([scored([0.5, 1.5], [0])]) is None
+@given(given=example_lists, recall=shares)
+def test_text_removed_at_a_recall_is_the_most_that_a_threshold_removes(
+    given: list[ScoredExample], recall: float
+) -> None:
+    fitting = [row for t in all_thresholds(given) if (row := at_threshold(given, t)).kept >= recall - 1e-9]
+    # Above the best answer nothing is kept, which only a recall of 0 allows; the metric keeps one answer at least.
+    best = max(example.best_relevant for example in given)
+    expected = max(row.removed for row in fitting if row.threshold <= best)
+    assert compute(removed_at_recall(recall), given) == pytest.approx(expected)
 
 
-def test_sentences_found_by_a_threshold() -> None:
-    pair = [scored([0.9, 0.5, 0.1], [0, 2]), scored([0.2, 0.8], [1])]
-    # Kept are 0.9, 0.5 and 0.8, of which two are relevant; one relevant sentence is lost.
-    assert sentence_quality(pair, 0.5) == SentenceQuality(2 / 3, 2 / 3, pytest.approx(2 / 3))
-    assert sentence_quality(pair, 0.85) == SentenceQuality(1.0, 1 / 3, pytest.approx(5 / 3 / (4 + 1 / 3)))
-    assert sentence_quality(pair, 0.95) == SentenceQuality(0.0, 0.0, 0.0)
+@given(given=example_lists, removed=shares)
+def test_removal_and_recall_agree(given: list[ScoredExample], removed: float) -> None:
+    kept = compute(kept_at_removal(removed), given)
+    if kept:
+        assert compute(removed_at_recall(kept), given) >= removed - 1e-9
 
 
-def test_a_sentence_kept_of_a_negative_is_a_false_one() -> None:
-    both = ScoredExample("s", "Who?", np.array([0.9, 0.1, 0.9]), np.ones(3), np.array([True, False, False]), 2)
-    assert sentence_quality([both], 0.5) == SentenceQuality(0.5, 1.0, pytest.approx(2.5 / 3))
-    assert sentence_quality([both.alone], 0.5) == SentenceQuality(1.0, 1.0, 1.0)
+def test_the_curve_has_the_values_of_the_tables() -> None:
+    given = [scored([0.5, 0.4, 0.3, 0.2], [0]), scored([0.5, 0.4, 0.3, 0.2], [2], "other")]
+    # In "other" the answer is lost once less than three of four sentences are kept.
+    assert pareto_curve(given, [0.0, 0.25, 0.5]) == [CurvePoint(0.0, 1.0), CurvePoint(0.25, 1.0), CurvePoint(0.5, 0.5)]
 
 
-@given(given=example_lists, threshold=st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0]))
-def test_f2_weighs_recall_four_times(given: list[ScoredExample], threshold: float) -> None:
-    quality = sentence_quality(given, threshold)
-    if quality.f2:
-        assert 5 / quality.f2 == pytest.approx(1 / quality.precision + 4 / quality.recall)
-    else:
-        assert quality.precision == quality.recall == 0.0
+def test_the_area_of_worked_cases() -> None:
+    assert compute(area_under_curve, [scored([0.9, 0.1, 0.1, 0.1], [0])]) == 0.75
+    assert compute(area_under_curve, [scored([0.9, 0.8, 0.1, 0.0], [2])]) == 0.25
+    assert compute(area_under_curve, [scored([0.5, 0.5, 0.5, 0.5], [2])]) == 0.0
+    both = [scored([0.9, 0.1], [0]), scored([0.5, 0.0], [1])]
+    # The best of four sentences, and the worst.
+    assert compute(area_under_curve, both) == pytest.approx((0.75 + 0.0) / 2)
+
+
+@given(given=example_lists)
+def test_the_area_is_the_integral_of_the_answers_kept(given: list[ScoredExample]) -> None:
+    total = sum(float(example.lengths.sum()) for example in given)
+    # With whole lengths every step of the curve lies at a whole number of characters.
+    steps = [compute(kept_at_removal((removed + 0.5) / total), given) for removed in range(int(total))]
+    assert compute(area_under_curve, given) == pytest.approx(sum(steps) / total)
+
+
+def test_kept_at_removal_is_averaged_over_sources() -> None:
+    given = [scored([0.9, 0.1], [0], "large")] * 9 + [scored([0.9, 0.1], [1], "small")]
+    assert compute(mean_over_sources(kept_at_removal(0.5)), given) == 0.5
+    assert compute(kept_at_removal(0.5), given) == pytest.approx(0.9)

@@ -3,13 +3,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from provence_plugins.evaluation.metrics.answers import ScoredExample, kept_by
+from provence_plugins.evaluation.metrics.answers import answers_kept_by_kind
 from provence_plugins.evaluation.metrics.question_kinds import evidence_place, question_word
+from provence_plugins.evaluation.metrics.scored_examples import ScoredExample
 
 
-def scored(scores: Sequence[float], relevant: Sequence[int], question: str = "Who?", own: int = 0) -> ScoredExample:
+def scored(scores: Sequence[float], relevant: Sequence[int], question: str = "Who?", size: int = 0) -> ScoredExample:
     marked = np.isin(np.arange(len(scores)), relevant)
-    return ScoredExample("s", question, np.array(scores), np.ones(len(scores)), marked, own or len(scores))
+    return ScoredExample("s", question, np.array(scores), np.ones(len(scores)), marked, size or len(scores))
 
 
 @pytest.mark.parametrize(
@@ -31,11 +32,11 @@ def test_the_question_word(question: str, word: str) -> None:
 def test_answers_kept_by_question_word() -> None:
     asked = [("Who?", 0.9), ("who", 0.2), ("How", 0.9)]
     given = [scored([score, 0.1], [0], question) for question, score in asked]
-    assert kept_by(given, 0.5, question_word) == {"how": (1, 1.0), "who": (2, 0.5)}
+    assert answers_kept_by_kind(given, 0.5, question_word) == {"how": (1, 1.0), "who": (2, 0.5)}
 
 
 @pytest.mark.parametrize(
     ("relevant", "place"), [([0], "first"), ([2], "last"), ([1], "between"), ([0, 2], "between"), ([1, 2], "between")]
 )
 def test_the_place_of_the_evidence_is_that_in_its_own_passage(relevant: list[int], place: str) -> None:
-    assert evidence_place(scored([0.1, 0.2, 0.3, 0.9], relevant, own=3)) == place
+    assert evidence_place(scored([0.1, 0.2, 0.3, 0.9], relevant, size=3)) == place

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.evaluation.metrics.answers import Interval, ScoredExample, average_precision
-from provence_plugins.evaluation.metrics.bootstrap import mean_of
-from provence_plugins.evaluation.metrics.ranking import Ranked, mean_reciprocal_rank
+from provence_plugins.evaluation.metrics.bootstrap import Interval
+from provence_plugins.evaluation.metrics.ranking import reciprocal_rank
+from provence_plugins.evaluation.metrics.scored_examples import RankedQuestion, ScoredExample
+from provence_plugins.evaluation.metrics.sentences import average_precision
 from provence_plugins.evaluation.metrics.significance import Comparison, compare
+from provence_plugins.evaluation.metrics.statistics import mean_over_sources
 
-PRECISION = mean_of(lambda example: average_precision([example]))
-RECIPROCAL_RANK = mean_of(lambda question: mean_reciprocal_rank([question]))
+PRECISION = mean_over_sources(average_precision)
+RECIPROCAL_RANK = mean_over_sources(reciprocal_rank)
 
 
 def first_or_not(first: bool, question: str = "Who?", source: str = "s") -> ScoredExample:
@@ -50,7 +52,7 @@ def test_chance_differences_are_seldom_significant() -> None:
 
 
 def test_rankings_can_be_compared_too() -> None:
-    first, second = [Ranked("s", 0.9, [0.1])] * 5, [Ranked("s", 0.1, [0.9])] * 5
+    first, second = [RankedQuestion("s", 0.9, [0.1])] * 5, [RankedQuestion("s", 0.1, [0.9])] * 5
     assert compare(first, second, RECIPROCAL_RANK, rounds=19).difference == 0.5
 
 

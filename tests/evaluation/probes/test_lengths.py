@@ -6,8 +6,14 @@ import pytest
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.method import SplitPassage, split
-from provence_plugins.evaluation.probes.collage import take_apart
-from provence_plugins.evaluation.probes.lengths import AS_IT_IS, LengthRow, Resized, judge_lengths, resize_passages
+from provence_plugins.evaluation.probes.lengths import (
+    AS_IT_IS,
+    LengthRow,
+    ResizedPassage,
+    judge_lengths,
+    resize_passages,
+)
+from provence_plugins.evaluation.probes.synthetic_passages import take_apart
 
 LENGTHS = ["2 sentences", "6 sentences", "10 sentences", "about 100 words", AS_IT_IS]
 
@@ -74,13 +80,10 @@ def test_as_many_passages_as_asked_for(make_example: Callable[..., Example]) -> 
 
 def test_the_figures_of_a_worked_case(make_example: Callable[..., Example]) -> None:
     [pair, triple] = split([make_example("*Four.", "Nine."), make_example("Two.", "*Six.", "Ten.")], "sentencex")
-    scored = [
-        (Resized(pair, "a"), PassageScores(0.0, np.array([0.9, 0.1], np.float32))),
-        (Resized(triple, "a"), PassageScores(0.0, np.array([0.9, 0.1, 0.9], np.float32))),
-        (Resized(pair, "b"), PassageScores(0.0, np.array([0.5, 0.9], np.float32))),
-    ]
+    resized = [ResizedPassage(pair, "a"), ResizedPassage(triple, "a"), ResizedPassage(pair, "b")]
+    scores = [PassageScores(0.0, np.array(values, np.float32)) for values in ([0.9, 0.1], [0.9, 0.1, 0.9], [0.5, 0.9])]
     # Of "Four. Nine. " six characters go, of "Two. Six. Ten. " five.
-    assert judge_lengths(scored, 0.5) == [
+    assert judge_lengths(resized, scores, 0.5) == [
         LengthRow("a", 2, 2.5, 0.5, pytest.approx(11 / 27)),
         LengthRow("b", 1, 2.0, 1.0, 0.0),
     ]

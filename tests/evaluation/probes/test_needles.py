@@ -6,8 +6,8 @@ import pytest
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, split
-from provence_plugins.evaluation.probes.collage import take_apart
-from provence_plugins.evaluation.probes.needles import Needle, NeedleRow, find_needles, plant_needles
+from provence_plugins.evaluation.probes.needles import Needle, NeedleRow, judge_needles, plant_needles
+from provence_plugins.evaluation.probes.synthetic_passages import take_apart
 
 
 @pytest.fixture
@@ -60,13 +60,10 @@ def test_the_figures_of_a_worked_case(make_example: Callable[..., Example]) -> N
         [passage] = split([make_example("One.", "Two.", "Three.")], "sentencex")
         return Needle(passage, size, place)
 
-    scored = [
-        (needle(1, 0), PassageScores(0.0, np.array([0.9, 0.1, 0.5], np.float32))),
-        (needle(1, 0), PassageScores(0.0, np.array([0.1, 0.1, 0.1], np.float32))),
-        (needle(2, 1), PassageScores(0.0, np.array([0.9, 0.5, 0.1], np.float32))),
-        (needle(2, 1), PassageScores(0.0, np.array([0.1, 0.6, 0.7], np.float32))),
-    ]
-    assert find_needles(scored, 0.5) == [
+    needles = [needle(1, 0), needle(1, 0), needle(2, 1), needle(2, 1)]
+    values = ([0.9, 0.1, 0.5], [0.1, 0.1, 0.1], [0.9, 0.5, 0.1], [0.1, 0.6, 0.7])
+    scores = [PassageScores(0.0, np.array(row, np.float32)) for row in values]
+    assert judge_needles(needles, scores, 0.5) == [
         NeedleRow(size=1, place=0, needles=2, kept=0.5, whole=0.5, sentences=1.0),
         NeedleRow(size=2, place=1, needles=2, kept=1.0, whole=0.5, sentences=2.0),
     ]
@@ -77,5 +74,5 @@ def test_a_method_that_looks_at_sentences_alone_finds_a_needle_at_every_place_al
 ) -> None:
     needles = plant_needles(passages, 5)
     scores = written([needle.passage for needle in needles])
-    assert {row.kept for row in find_needles(list(zip(needles, scores, strict=True)), 0.0)} == {1.0}
-    assert {row.kept for row in find_needles(list(zip(needles, scores, strict=True)), 0.1)} == {0.0}
+    assert {row.kept for row in judge_needles(needles, scores, 0.0)} == {1.0}
+    assert {row.kept for row in judge_needles(needles, scores, 0.1)} == {0.0}

@@ -62,12 +62,12 @@ def test_a_page_has_everything_in_order() -> None:
     "content",
     ["no json", "[]", "{}", json.dumps({"tables": [{"title": "t"}], "figures": []}), json.dumps({"tables": 3})],
 )
-def test_a_file_that_is_no_result_is_named(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_result_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "other.json").write_text(content)
-    with pytest.raises(InvalidInputError, match=r"other\.json is no result file"):
+    with pytest.raises(InvalidInputError, match=r"other\.json is not a result file"):
         read_result(tmp_path / "other.json")
 
 
-def test_figures_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+def test_values_that_are_not_numbers_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         ResultFile("t", "c", "m", "", [], data={"x": float("nan")}).write(tmp_path / "bad.json")

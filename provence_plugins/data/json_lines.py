@@ -1,0 +1,42 @@
+"""Read files of JSON objects, one a line."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from provence_plugins.errors import DataError
+
+T = TypeVar("T")
+
+
+# Any: whatever JSON holds; `parse` checks it.
+def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, expected: str) -> Iterator[T]:
+    """Read a `.jsonl` or `.jsonl.gz` file and skip blank lines.
+
+    Args:
+        path: The file.
+        parse: Makes a value from an object and the number of its line. It may raise ValueError, KeyError, TypeError
+            and AttributeError.
+        expected: What a line must be, for the error of one that `parse` refuses.
+
+    Raises:
+        DataError: The file cannot be read, or a line is malformed; the message names the line.
+    """
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _parse_line(line, path, number, parse, expected)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise DataError(f"Cannot read {path} as JSON lines: {error}.") from error
+
+
+def _parse_line(line: str, path: Path, number: int, parse: Callable[[dict[str, Any], int], T], expected: str) -> T:
+    try:
+        return parse(json.loads(line), number)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}, line {number}: {type(error).__name__}: {error}. Expected {expected}.") from error

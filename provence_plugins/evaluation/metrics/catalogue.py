@@ -1,0 +1,221 @@
+"""The metrics that are reported, a row for each.
+
+Summaries, intervals, tests, tables, the training log and the model card read the rows. A new metric is a statistic in
+this folder and a row here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from provence_plugins.evaluation.metrics.answers import area_under_curve, kept_at_removal, removed_at_recall
+from provence_plugins.evaluation.metrics.bootstrap import ROUNDS, Interval, middle, resample
+from provence_plugins.evaluation.metrics.ranking import graded_ndcg, ndcg, reciprocal_rank
+from provence_plugins.evaluation.metrics.scored_examples import (
+    GradedQuestion,
+    JudgedExamples,
+    Q,
+    RankedQuestion,
+    ScoredExample,
+    WordOverlap,
+)
+from provence_plugins.evaluation.metrics.sentences import are_probabilities, average_precision, calibration_error
+from provence_plugins.evaluation.metrics.significance import Comparison, compare
+from provence_plugins.evaluation.metrics.statistics import Statistic, compute, inside_passages, mean_over_sources
+from provence_plugins.evaluation.metrics.words import word_f1, word_precision, word_recall, words_kept
+
+REMOVED_SHARES = (0.6, 0.7, 0.8)
+"""Shares of removed characters at which the answers that are kept are counted."""
+
+COMPARED_AT = 0.7
+"""The one of these at which methods are compared, and at which those get a threshold that have none of their own."""
+
+RECALLS = (0.97, 0.95)
+"""Shares of kept answers at which removed characters are counted inside passages that hold the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricValue:
+    """The value of a metric, with its 95 % interval."""
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Metric(Generic[Q]):
+    """A metric that is reported.
+
+    Attributes:
+        name: Its key in result files and in the training log.
+        title: Its name in tables.
+        table: The table that shows it.
+        select: The questions that it is computed from; none where it means nothing for a method.
+        statistic: How it is computed.
+        higher_is_better: Its direction.
+        percent: Whether it is shown in per cent.
+        compared: Whether methods are tested for a difference in it.
+    """
+
+    name: str
+    title: str
+    table: str
+    select: Callable[[JudgedExamples], Sequence[Q]]
+    statistic: Statistic[Q]
+    higher_is_better: bool = True
+    percent: bool = False
+    compared: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The title, with the direction where lower is better."""
+        return self.title if self.higher_is_better else f"{self.title} (lower is better)"
+
+    def value(self, judged: JudgedExamples) -> float | None:
+        """Return the value; None when there are no questions for it."""
+        questions = self.select(judged)
+        return compute(self.statistic, questions) if questions else None
+
+    def measure(self, judged: JudgedExamples, *, rounds: int = ROUNDS) -> MetricValue | None:
+        """Return the value with its interval; None when there are no questions for it."""
+        questions = self.select(judged)
+        if not questions:
+            return None
+        drawn = resample(questions, self.statistic, rounds=rounds)
+        return MetricValue(compute(self.statistic, questions), middle(drawn))
+
+    def compare(
+        self, first: JudgedExamples, second: JudgedExamples, *, rounds: int = ROUNDS, seed: int = 0
+    ) -> Comparison | None:
+        """Test for a difference between two methods; None when one of them has no questions for the metric.
+
+        Raises:
+            InvalidInputError: They did not judge the same questions.
+        """
+        one, other = self.select(first), self.select(second)
+        if not one or not other:
+            return None
+        return compare(one, other, self.statistic, rounds=rounds, seed=seed)
+
+    def show(self, value: float) -> str:
+        """Return a value as tables show it."""
+        return f"{100 * value:.1f}" if self.percent else f"{value:.3f}"
+
+    def show_measured(self, measured: MetricValue) -> str:
+        """Return a value and its interval as tables show them."""
+        low, high = self.show(measured.interval.low), self.show(measured.interval.high)
+        return f"{self.show(measured.value)} [{low}, {high}]"
+
+
+def metric_values(judged: JudgedExamples) -> dict[str, float | None]:
+    """Return the value of every metric by its name; None for those that have no questions."""
+    return {metric.name: metric.value(judged) for metric in METRICS}
+
+
+def measure_metrics(judged: JudgedExamples, *, rounds: int = ROUNDS) -> dict[str, MetricValue]:
+    """Return every metric that has questions, with its interval, by its name."""
+    measured = {metric.name: metric.measure(judged, rounds=rounds) for metric in METRICS}
+    return {name: value for name, value in measured.items() if value is not None}
+
+
+def _answers(judged: JudgedExamples) -> Sequence[ScoredExample]:
+    return () if judged.fixed else judged.scored
+
+
+def _probabilities(judged: JudgedExamples) -> Sequence[ScoredExample]:
+    return judged.scored if judged.probabilities and are_probabilities(judged.scored) else ()
+
+
+def _ranked(judged: JudgedExamples) -> Sequence[RankedQuestion]:
+    return () if judged.fixed else judged.ranked
+
+
+def _graded(judged: JudgedExamples) -> Sequence[GradedQuestion]:
+    return () if judged.fixed else judged.graded
+
+
+def _words(judged: JudgedExamples) -> Sequence[WordOverlap]:
+    return judged.words
+
+
+def _kept(removed: float) -> Metric[ScoredExample]:
+    return Metric(
+        name=f"kept_at_{100 * removed:.0f}",
+        title=f"answers kept at {100 * removed:.0f} % removed",
+        table=_ALL_TEXT,
+        select=_answers,
+        statistic=mean_over_sources(kept_at_removal(removed)),
+        percent=True,
+        compared=removed == COMPARED_AT,
+    )
+
+
+def _kept_inside(removed: float) -> Metric[ScoredExample]:
+    return Metric(
+        name=f"kept_inside_at_{100 * removed:.0f}",
+        title=f"inside passages: answers kept at {100 * removed:.0f} % removed",
+        table=_INSIDE,
+        select=_answers,
+        statistic=mean_over_sources(inside_passages(kept_at_removal(removed))),
+        percent=True,
+    )
+
+
+def _removed_inside(recall: float) -> Metric[ScoredExample]:
+    return Metric(
+        name=f"removed_inside_at_{100 * recall:.0f}",
+        title=f"inside passages: text removed at {100 * recall:.0f} % of answers kept",
+        table=_INSIDE,
+        select=_answers,
+        statistic=mean_over_sources(inside_passages(removed_at_recall(recall))),
+        percent=True,
+        compared=recall == RECALLS[0],
+    )
+
+
+def _removed_inside_pooled(recall: float) -> Metric[ScoredExample]:
+    return Metric(
+        name=f"removed_inside_at_{100 * recall:.0f}_pooled",
+        title=f"inside passages: text removed at {100 * recall:.0f} % of answers kept, pooled",
+        table=_INSIDE,
+        select=_answers,
+        statistic=inside_passages(removed_at_recall(recall)),
+        percent=True,
+    )
+
+
+def _word_metric(name: str, title: str, statistic: Statistic[WordOverlap], *, compared: bool = False) -> Metric[Any]:
+    return Metric(name, title, _WORDS, _words, mean_over_sources(statistic), percent=True, compared=compared)
+
+
+_ALL_TEXT = "Answers kept"
+_INSIDE = "Inside passages that hold the answer"
+_SCORES = "Sentences and ranking"
+_WORDS = "Words at one threshold"
+
+# Any: the rows are computed from different kinds of questions.
+METRICS: tuple[Metric[Any], ...] = (
+    *map(_kept, REMOVED_SHARES),
+    Metric("area", "area under the curve", _ALL_TEXT, _answers, mean_over_sources(area_under_curve), compared=True),
+    *map(_kept_inside, REMOVED_SHARES),
+    *map(_removed_inside, RECALLS),
+    *map(_removed_inside_pooled, RECALLS),
+    Metric(
+        "average_precision",
+        "average precision of sentences",
+        _SCORES,
+        _answers,
+        mean_over_sources(average_precision),
+        compared=True,
+    ),
+    Metric(
+        "calibration_error", "calibration error", _SCORES, _probabilities, calibration_error, higher_is_better=False
+    ),
+    Metric("reciprocal_rank", "MRR", _SCORES, _ranked, mean_over_sources(reciprocal_rank), compared=True),
+    Metric("ndcg", "nDCG@10", _SCORES, _ranked, mean_over_sources(ndcg)),
+    Metric("graded_ndcg", "nDCG@10, graded", _SCORES, _graded, mean_over_sources(graded_ndcg), compared=True),
+    _word_metric("word_precision", "word precision", word_precision),
+    _word_metric("word_recall", "word recall", word_recall),
+    _word_metric("word_f1", "word F1", word_f1, compared=True),
+    _word_metric("words_kept", "words kept", words_kept),
+)

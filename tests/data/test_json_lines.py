@@ -1,0 +1,35 @@
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provence_plugins.data.json_lines import read_json_lines
+from provence_plugins.errors import DataError
+
+
+def read(path: Path) -> list[tuple[int, int]]:
+    def parse(record: dict[str, Any], number: int) -> tuple[int, int]:
+        return number, record["x"] + 0
+
+    return list(read_json_lines(path, parse, expected="an object with x"))
+
+
+def test_lines_are_parsed_with_their_numbers_and_blank_ones_skipped(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
+    plain.write_text('{"x": 1}\n\n{"x": 2}\n')
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    assert read(plain) == read(packed) == [(1, 1), (3, 2)]
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", '{"x": "one"}', "3", "{half"])
+def test_a_line_that_cannot_be_parsed_is_named_with_what_is_expected(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"x": 1}\n' + line)
+    with pytest.raises(DataError, match=r"a\.jsonl, line 2: .* Expected an object with x\."):
+        read(path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Cannot read .*missing\.jsonl"):
+        read(tmp_path / "missing.jsonl")
