@@ -54,6 +54,7 @@ class Summary:
         curve: Answers kept against text removed.
         threshold: The method's default, or the threshold that removes `COMPARED_AT` of all text.
         has_default: Whether it is the method's default.
+        fixed: Whether the method gives one output, so that the threshold only stands for it.
         at_threshold: Answers kept and text removed at the threshold.
         thresholds: The same at others; only for probabilities.
         sentences_at_removal: Sentence precision, recall and F2 at `COMPARED_AT` removed, source by source; None for a
@@ -77,6 +78,7 @@ class Summary:
     curve: Sequence[CurvePoint]
     threshold: float
     has_default: bool
+    fixed: bool
     at_threshold: ThresholdRow
     thresholds: Sequence[ThresholdRow]
     sentences_at_removal: SentenceQuality | None
@@ -125,6 +127,7 @@ def summarise(
         curve=pareto_curve(swept, _CURVE_AT) if swept else [],
         threshold=measurement.threshold,
         has_default=measurement.has_default,
+        fixed=judged.fixed,
         at_threshold=mean_at_threshold(judged.scored, measurement.threshold),
         thresholds=[mean_at_threshold(probabilities, at) for at in _THRESHOLDS] if probabilities else [],
         sentences_at_removal=_mean_quality(swept, _quality_at_removal) if swept else None,

@@ -189,7 +189,7 @@ def test_fixed_outputs_are_judged_beside_a_method_that_scores(
     # Seven of eight answers have the score 0.9, and nothing else has.
     assert str(words[0][1]).startswith("100.0")
     assert str(words[1][1]).startswith("87.5")
-    assert table(result.tables, "At one threshold").rows[0][:3] == ["fixed", "0.5", "87.5"]
+    assert table(result.tables, "At one threshold").rows[0][:3] == ["fixed", "fixed output", "87.5"]
     assert table(result.tables, "Answers kept").rows[0][1] == "–"
     assert table(result.tables, "By source").rows[0][1] == "–"
     assert table(result.tables, "By question word").columns == ["question word", "model"]

@@ -11,6 +11,7 @@ from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.engine.pruner import Pruner
+from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import SplitterName, split_sentences
 from provence_plugins.types import Passage, Sentence
 
@@ -52,11 +53,20 @@ def split(examples: Iterable[Example], splitter: SplitterName) -> Iterator[Split
 
 
 def score_all(method: Method, passages: Iterable[SplitPassage]) -> list[PassageScores]:
-    """Return the scores of all passages, some dozens being taken and scored at a time."""
+    """Return the scores of all passages, some dozens being taken and scored at a time.
+
+    Raises:
+        InvalidInputError: The method returned more or fewer scores than it was given passages.
+    """
     scores: list[PassageScores] = []
     waiting = iter(passages)
     while batch := list(islice(waiting, _TOGETHER)):
-        scores += method(batch)
+        found = method(batch)
+        if len(found) != len(batch):
+            raise InvalidInputError(
+                f"A method must return one PassageScores for each passage; got {len(found)} for {len(batch)} passages."
+            )
+        scores += found
     return scores
 
 

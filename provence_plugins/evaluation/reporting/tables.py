@@ -98,7 +98,7 @@ def _thresholds(summaries: Sequence[Summary]) -> Table:
         rows.append(
             [
                 summary.name,
-                f"{summary.threshold:.4g}" if summary.has_default else f"{summary.threshold:.4g} *",
+                _threshold(summary),
                 _percent(summary.at_threshold.kept),
                 _percent(summary.at_threshold.removed),
                 unrelated,
@@ -231,6 +231,12 @@ def _mean_kept(counts: Sequence[int]) -> str:
     if not passages:
         return _NOTHING
     return f"{sum(number * count for number, count in enumerate(counts)) / passages:.1f}"
+
+
+def _threshold(summary: Summary) -> str:
+    if summary.fixed:
+        return "fixed output"
+    return f"{summary.threshold:.4g}" if summary.has_default else f"{summary.threshold:.4g} *"
 
 
 def _quality(quality: SentenceQuality) -> list[str]:

@@ -56,9 +56,9 @@ def test_a_folder_may_lie_inside_a_package(passages: list[SplitPassage]) -> None
 @pytest.mark.parametrize(
     ("spec", "complaint"),
     [
-        ("bm52", "no method 'bm52'. Choose among lead, random, bm25"),
+        ("bm52", "Unknown method 'bm52'. The methods are lead, random, bm25"),
         ("bm25:folder", "takes no folder"),
-        ("embeddings", "needs the folder of a sentence encoder. Write embeddings:FOLDER"),
+        ("embeddings", "needs the folder of a sentence encoder. Write --method embeddings:FOLDER"),
         ("model:package:no_such_package/model", "'no_such_package', which is not installed"),
         ("open-provence:folder", "trust-remote-code"),
     ],
@@ -80,6 +80,7 @@ def test_names_are_as_short_as_they_can_be() -> None:
 
 def test_the_documentation_names_every_method_as_it_is_written() -> None:
     page = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    page = page.split("## Methods")[1].split("\n## ")[0]
     written = re.findall(r"^\| `([a-z][a-z0-9-]*)(\[?:FOLDER\]?)?` \|", page, re.MULTILINE)
     folders = {None: "", True: ":FOLDER", False: "[:FOLDER]"}
     assert written == [(name, folders[row.needs_folder if row.folder else None]) for name, row in METHODS.items()]

@@ -4,6 +4,7 @@ import pytest
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.engine.pruner import Pruner
+from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.methods.method import (
     SplitPassage,
     from_sentence_scores,
@@ -38,13 +39,13 @@ def test_all_passages_are_scored_in_order_some_at_a_time() -> None:
         return [PassageScores(float(len(passage.example.passage.text)), np.zeros(1)) for passage in some]
 
     given = passages(*("x" * number for number in range(1, 151)))
-    assert [scores.relevance for _, scores in score_all(length, iter(given))] == list(range(1, 151))
+    assert [scores.relevance for scores in score_all(length, iter(given))] == list(range(1, 151))
     assert sizes == [64, 64, 22]
 
 
 def test_a_method_that_forgets_a_passage_is_found_out() -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        list(score_all(lambda some: [], passages(TEXT)))
+    with pytest.raises(InvalidInputError, match="one PassageScores for each passage; got 0 for 1 passages"):
+        score_all(lambda some: [], passages(TEXT))
 
 
 def test_scores_in_a_row_go_back_to_their_passages() -> None:
