@@ -5,28 +5,28 @@ from provence_plugins import Pruner
 
 with Pruner() as pruner:
     result = pruner.prune("What goes on the bottom of shepherd's pie?", [text])
-print(result.passages[0].text)
+print(result.text)
 ```
 
 Importing this package loads neither a model nor a framework.
 """
 
 import logging
-import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from provence_plugins.deprecation import warn_renamed
 
 if TYPE_CHECKING:
     from provence_plugins.engine.caching_scorer import CacheStats
     from provence_plugins.engine.calibration import Calibration
     from provence_plugins.engine.direct_scorer import DirectScorer
-    from provence_plugins.engine.options import PruneRequest
     from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
     from provence_plugins.engine.policy import PruningPolicy
     from provence_plugins.engine.pruner import Pruner
-    from provence_plugins.engine.results import PruneResult
+    from provence_plugins.engine.requests import PruneRequest
+    from provence_plugins.engine.results import PruneResult, PruneStats
     from provence_plugins.engine.shared_scorer import SharedScorer
-    from provence_plugins.engine.stats import PruneStats
     from provence_plugins.errors import ProvenceError
     from provence_plugins.types import Passage, Sentence, Span
 
@@ -58,9 +58,9 @@ _HOMES = {
     "DirectScorer": "engine.direct_scorer",
     "Passage": "types",
     "ProvenceError": "errors",
-    "PruneRequest": "engine.options",
+    "PruneRequest": "engine.requests",
     "PruneResult": "engine.results",
-    "PruneStats": "engine.stats",
+    "PruneStats": "engine.results",
     "PrunedPassage": "engine.passages",
     "Pruner": "engine.pruner",
     "PruningPolicy": "engine.policy",
@@ -79,7 +79,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for; numpy and the tokenizer need not load before."""
     if name in _RENAMED:
-        warnings.warn(f"{name} is now called {_RENAMED[name]}.", DeprecationWarning, stacklevel=2)
+        warn_renamed(f"{__name__}.{name}", f"{__name__}.{_RENAMED[name]}")
         return getattr(import_module(__name__), _RENAMED[name])
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,12 @@
 """The nouns that every layer shares."""
 
-import warnings
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from itertools import pairwise
 from typing import Literal, Self
 
+from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError, SplitterError
 
 Kind = Literal["sentence", "heading", "code", "table_header", "table_row", "list_item", "quote"]
@@ -124,7 +125,7 @@ def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Passage:
     """A text to prune.
 
@@ -155,15 +156,25 @@ class Passage:
             )
         sentences = self.sentences
         if spans is not None:
-            warnings.warn(
-                "Passage(spans=...) is deprecated. Use Passage(text, sentences=Sentence.tile(text, spans)).",
-                DeprecationWarning,
-                stacklevel=3,
-            )
+            warn_renamed("Passage(spans=...)", "Passage(text, sentences=Sentence.tile(text, spans))", stacklevel=4)
             sentences = Sentence.tile(self.text, spans)
         if sentences is not None:
             # A tuple can be hashed, and does not change with the caller's list.
             object.__setattr__(self, "sentences", _check_tiling(self.text, tuple(sentences)))
+
+    def __repr__(self) -> str:
+        title = "" if self.title is None else f", title={shorten(self.title)}"
+        sentences = "" if self.sentences is None else f", sentences=<{len(self.sentences)} sentences>"
+        return f"Passage({shorten(self.text)}{title}{sentences})"
+
+
+_SHORT_REPR = reprlib.Repr()
+_SHORT_REPR.maxstring = 50
+
+
+def shorten(text: str) -> str:
+    """Return the repr of a text; of a long text, the repr of its beginning and end, on one line of a terminal."""
+    return _SHORT_REPR.repr(text)
 
 
 def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence, ...]:

@@ -13,7 +13,9 @@ PACKAGE = Path(provence_plugins.__file__).parent
 
 # A module imports its own layer or a lower one. Modules at the top of the package are layers of their own.
 LAYERS = {
+    "deprecation": 0,
     "errors": 0,
+    "keywords": 1,
     "types": 1,
     "threads": 1,
     "installation": 1,
@@ -78,6 +80,7 @@ HEAVY_HOMES = {
     "llama_index": {"evaluation/methods/llama_index.py", "integrations/llama_index.py"},
     "llmlingua": {"evaluation/methods/third_party.py"},
     "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},
+    "pandas": {"engine/dataframes.py"},
     "pytest": {"testing/__init__.py", "testing/contract.py"},
 }
 
@@ -160,7 +163,7 @@ def test_the_version_is_that_of_the_changelog() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = ["torch", "onnxruntime", "transformers", "langchain_core", "llama_index", "numpy", "tokenizers"]
+    heavy = ["torch", "pandas", "onnxruntime", "transformers", "langchain_core", "llama_index", "numpy", "tokenizers"]
     code = f"import provence_plugins, sys; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
@@ -175,6 +178,6 @@ def test_pruning_with_the_shipped_model_loads_no_torch() -> None:
     code = (
         "from provence_plugins import Pruner\n"
         "with Pruner() as pruner: pruner.prune('Who?', ['Somebody did it.'])\n"
-        "import sys; print([name for name in ['torch', 'transformers', 'nltk'] if name in sys.modules])"
+        "import sys; print([name for name in ['torch', 'transformers', 'nltk', 'pandas'] if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

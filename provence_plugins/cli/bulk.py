@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import math
 import os
 import re
 import sys
@@ -14,12 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from provence_plugins.engine.options import PruneRequest
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.requests import PruneRequest, decode_json, read_request
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.types import Passage
 
 STREAM = "-"
 """The name that stands for standard input or output."""
@@ -237,35 +235,7 @@ def _read_or_error(line: bytes) -> _Line | InvalidInputError:
 
 
 def _read(line: bytes) -> _Line:
-    try:
-        row = json.loads(line.decode("utf-8-sig"), parse_float=_finite, parse_constant=_finite)
-    except json.JSONDecodeError as error:  # whose own words tell of a "line 1"
-        raise InvalidInputError(f"The line is no JSON: {error.msg} at character {error.pos + 1}.") from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"The line is no JSON: {error}.") from error
-    if not isinstance(row, dict):
-        raise InvalidInputError(f"A line must hold an object with query and passages, got {type(row).__name__}.")
-    if missing := {"query", "passages"} - row.keys():
-        raise InvalidInputError(f"The line has no {' and no '.join(sorted(missing))}.")
-    query, passages = row.pop("query"), row.pop("passages")
-    if taken := _OWN_KEYS & row.keys():
+    request, other = read_request(decode_json(line))
+    if taken := _OWN_KEYS & other.keys():
         raise InvalidInputError(f"The output has a {min(taken)!r} of its own. Rename this key of the line.")
-    if not isinstance(passages, list):
-        raise InvalidInputError(f"The passages must be a list, got {type(passages).__name__}.")
-    return _Line(PruneRequest(query, [_as_passage(passage) for passage in passages]), row)
-
-
-def _as_passage(passage: Any) -> Any:
-    # The engine refuses what is neither an object nor a string, with its number.
-    if not isinstance(passage, dict):
-        return passage
-    if "text" not in passage:
-        raise InvalidInputError("A passage must be a string, or an object with a text and perhaps a title.")
-    return Passage(passage["text"], passage.get("title"))
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        raise ValueError(f"{number} is no finite number")
-    return value
+    return _Line(request, other)

@@ -1,24 +1,26 @@
-"""One context of a published `process` call: its sentences, its plan, and what is decided about it."""
+"""One context of a published call: its text with its sentences, and the decision about it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from provence_plugins.engine.planning import PassagePlan
+from provence_plugins.compat.calls import Context
+from provence_plugins.compat.interfaces import Interface
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.text.open_provence import loose_lines
-from provence_plugins.text.sentences import SentenceSplitter, choose_splitter, split_sentences
-from provence_plugins.tokens.windows import SentenceTokens, Window
+from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
 from provence_plugins.types import Passage, Sentence, Span
+
+Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A context as the model reads it, an explicit title in front.
+class TitledContext:
+    """A context with its sentences, and an explicit title in front of it.
 
     Attributes:
         text: What the caller calls the context; rates of compression refer to it.
-        title: Explicit title, its separator included; empty when there is none.
+        title: Explicit title with its separator; empty if there is none.
         sentences: Sentences of title and context together; none for an empty context.
     """
 
@@ -29,32 +31,33 @@ class Part:
     @property
     def passage(self) -> Passage:
         """Title and context as the engine takes them."""
-        return Passage(self.title + self.text, sentences=self.sentences)
+        whole = self.title + self.text
+        return Passage(whole, sentences=self.sentences or Sentence.tile(whole, ()))
 
     @property
-    def texts(self) -> list[str]:
-        """The sentences; an empty context is one empty sentence."""
+    def model_texts(self) -> list[str]:
+        """The sentences as the model reads them; an empty context is one empty sentence."""
         whole = self.title + self.text
         return [sentence.model_text(whole) for sentence in self.sentences] or [""]
 
     @property
-    def slices(self) -> list[str]:
+    def full_texts(self) -> list[str]:
         """The sentences with the white space behind them, whether the model reads it or not."""
         whole = self.title + self.text
         return [sentence.of(whole) for sentence in self.sentences] or [""]
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """What `process` says of one context.
+class ContextDecision:
+    """The result of `process` for one context.
 
     Attributes:
-        pruned: What is left of it.
+        pruned: The kept text.
         score: Relevance.
-        rate: Per cent of the characters that were removed.
+        rate: Share of the characters that is removed, in per cent.
         title: Explicit title.
-        kept: Sentences that stay, the title included.
-        removed: The others.
+        kept: Kept sentences, the title included.
+        removed: All other sentences.
         probabilities: Of all sentences.
     """
 
@@ -69,48 +72,109 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a published interface decides.
+    """What a call says about deciding.
 
     Attributes:
-        threshold: A sentence stays when its probability is above this.
-        keeps_title: Whether the title, explicit or the first sentence, stays whenever a sentence does.
-        marks_first: Whether the first sentence is the title where there is no explicit one.
-        title_in_text: Whether an explicit title is part of the pruned text.
-        zero_when_empty: Whether a context of which nothing stays has the score 0.
-        spaced: Whether the pruned text has the white space between sentences that the model does not read, but none
-            around it.
+        threshold: A sentence is kept when its probability is above this.
+        keeps_title: Whether the title is kept whenever another sentence is.
+        first_is_title: Whether the first sentence is the title of a context without an explicit one.
+        zero_when_empty: Whether a context of which nothing is kept has the score 0.
     """
 
     threshold: float
     keeps_title: bool
-    marks_first: bool
-    title_in_text: bool
+    first_is_title: bool
     zero_when_empty: bool
-    spaced: bool
 
 
-def cut(text: str, spans: Iterable[tuple[int, int]], title: str, *, strip: bool) -> Part:
-    """A context with its sentences.
+@dataclass(frozen=True, slots=True)
+class ContextReader:
+    """Makes sentences of contexts and titles.
 
-    Args:
-        text: The context.
-        spans: Its sentences.
-        title: Explicit title, its separator included, or nothing.
-        strip: Leave the white space around each sentence out.
+    Attributes:
+        interface: Whose habits are followed.
+        splitter: Finds the sentences of a context that is one text.
+        strip: Whether the white space around each sentence is left out.
     """
-    whole = title + text
-    in_title = loose_lines(whole, [(0, len(title))] if title else [])
-    ranges = [*in_title, *((len(title) + start, len(title) + end) for start, end in spans)]
-    if strip:
-        ranges = [_stripped(whole, span) for span in ranges]
-    ranges = [(start, end) for start, end in ranges if start < end]
-    bounds = pairwise([0, *(start for start, _ in ranges[1:]), len(whole)])
-    sentences = (Sentence(*bound, model_span=Span(*span)) for bound, span in zip(bounds, ranges, strict=bool(ranges)))
-    return Part(text, title, tuple(sentences))
+
+    interface: Interface
+    splitter: SplitterName | SentenceSplitter
+    strip: bool
+
+    def read(self, context: Context, title: str | None) -> TitledContext:
+        """Return a context with its sentences and its title."""
+        if isinstance(context, str):
+            text, ranges = context, _find_sentences(context, self.splitter)
+        else:
+            text, ranges = _join(context)
+        if self.interface.loose_lines:
+            ranges = list(loose_lines(text, ranges))
+        front = title + self.interface.title_separator if title else ""
+        whole = front + text
+        in_title = list(loose_lines(whole, [(0, len(front))] if front else []))
+        ranges = [*in_title, *((len(front) + start, len(front) + end) for start, end in ranges)]
+        if self.strip:
+            ranges = [_stripped(whole, found) for found in ranges]
+        return TitledContext(text, front, _tile(whole, [Span(*found) for found in ranges if found[0] < found[1]]))
 
 
-def spans_of(text: str, splitter: object) -> list[tuple[int, int]]:
-    """Sentences of a text by any splitter; blank ones count where the splitter finds them."""
+def decide(context: TitledContext, scores: PassageScores, rules: Rules, interface: Interface) -> ContextDecision:
+    """Decide which sentences of a context are kept, by the published rules."""
+    texts = context.model_texts
+    probabilities = scores.probabilities.tolist() or [0.0]
+    is_kept = [probability > rules.threshold for probability in probabilities]
+    if rules.keeps_title and (context.title or rules.first_is_title):
+        is_kept[0] = any(is_kept)
+    pruned = _pruned_text(context, is_kept, interface)
+    return ContextDecision(
+        pruned=pruned,
+        score=scores.relevance if pruned.strip() or not rules.zero_when_empty else 0.0,
+        rate=(len(context.text) - len(pruned)) / max(len(context.text), 1) * 100.0,
+        title=context.title or None,
+        kept=_select(texts, is_kept),
+        removed=_select(texts, [not kept for kept in is_kept]),
+        probabilities=probabilities,
+    )
+
+
+def splitter_of_texts(function: Callable[[str], list[str]]) -> SentenceSplitter:
+    """Return a published splitter, from a text to the texts of its sentences, as one that gives spans."""
+
+    def find(text: str) -> list[Range]:
+        ranges, position = [], 0
+        for sentence in function(text):
+            start = text.find(sentence, position)
+            if sentence and start >= 0:
+                ranges.append((start, start + len(sentence)))
+                position = start + len(sentence)
+        return ranges
+
+    return find
+
+
+def take_first_line(context: Context) -> tuple[Context, str | None]:
+    """Return a context without its first line that is not blank, or its first such sentence, and that line."""
+    lines = context.splitlines(keepends=True) if isinstance(context, str) else context
+    for number, line in enumerate(lines):
+        if line.strip():
+            rest = lines[number + 1 :]
+            return "".join(rest) if isinstance(context, str) else rest, line.strip()
+    return context, None
+
+
+def _pruned_text(context: TitledContext, is_kept: Sequence[bool], interface: Interface) -> str:
+    pieces = context.full_texts if interface.spaced else context.model_texts
+    first = 1 if context.title and not interface.title_in_text else 0
+    pruned = "".join(_select(pieces[first:], is_kept[first:]))
+    return pruned.strip() if interface.spaced else pruned
+
+
+def _select(texts: Sequence[str], chosen: Iterable[bool]) -> list[str]:
+    return [text for text, is_chosen in zip(texts, chosen, strict=True) if is_chosen]
+
+
+def _find_sentences(text: str, splitter: SplitterName | SentenceSplitter) -> list[Range]:
+    """Return the sentences of a text by any splitter; blank ones count where the splitter finds them."""
     chosen = choose_splitter(splitter)
     if chosen.blocks_first:
         return [(sentence.start, sentence.end) for sentence in split_sentences(text, chosen)]
@@ -118,68 +182,21 @@ def spans_of(text: str, splitter: object) -> list[tuple[int, int]]:
     return found or ([(0, len(text))] if text else [])
 
 
-def splitter_of_texts(function: object) -> SentenceSplitter:
-    """A published splitter, from a text to the texts of its sentences, as one that gives spans."""
-
-    def find(text: str) -> list[tuple[int, int]]:
-        spans, place = [], 0
-        for sentence in function(text):  # type: ignore[operator]  # the caller's own, checked by calling it
-            start = text.find(sentence, place)
-            if sentence and start >= 0:
-                spans.append((start, start + len(sentence)))
-                place = start + len(sentence)
-        return spans
-
-    return find
-
-
-def shifted(plan: PassagePlan, title: int) -> PassagePlan:
-    """The plan with all sentences behind an explicit title moved left by its tokens.
-
-    OpenProvence subtracts the title's length once too often; its published figures with titles contain that.
-
-    Args:
-        plan: Of a context whose first sentence is the title.
-        title: Tokens of the title.
-    """
-    return replace(plan, windows=[_shift(window, title) for window in plan.windows])
-
-
-def decide(part: Part, scores: PassageScores, rules: Rules) -> Decided:
-    """What stays of a context."""
-    texts, probabilities = part.texts, scores.probabilities.tolist() or [0.0]
-    stays = [probability > rules.threshold for probability in probabilities]
-    if rules.keeps_title and (part.title or rules.marks_first):
-        stays[0] = any(stays)
-    first = 1 if part.title and not rules.title_in_text else 0
-    pieces = part.slices if rules.spaced else texts
-    pruned = "".join(text for text, stay in zip(pieces[first:], stays[first:], strict=True) if stay)
-    pruned = pruned.strip() if rules.spaced else pruned
-    return Decided(
-        pruned=pruned,
-        score=scores.relevance if pruned.strip() or not rules.zero_when_empty else 0.0,
-        rate=(len(part.text) - len(pruned)) / max(len(part.text), 1) * 100.0,
-        title=part.title or None,
-        kept=[text for text, stay in zip(texts, stays, strict=True) if stay],
-        removed=[text for text, stay in zip(texts, stays, strict=True) if not stay],
-        probabilities=probabilities,
-    )
-
-
-def joined(sentences: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    """The text that sentences make up, and where each lies; blank ones are dropped."""
+def _join(sentences: Sequence[str]) -> tuple[str, list[Range]]:
+    """Return the text that sentences make up, and where each lies; blank ones are dropped."""
     meant = [sentence for sentence in sentences if sentence.strip()]
     return "".join(meant), list(pairwise([0, *accumulate(map(len, meant))]))
 
 
-def _shift(window: Window, tokens: int) -> Window:
-    parts = tuple(
-        SentenceTokens(part.sentence, max(0, part.start - tokens), max(0, part.end - tokens)) if part.sentence else part
-        for part in window.sentences
-    )
-    return replace(window, sentences=parts)
+def _tile(text: str, spans: Sequence[Span]) -> tuple[Sentence, ...]:
+    """Return sentences that cover a text, each of which the model reads where its span lies."""
+    if not spans:
+        return ()
+    bounds = pairwise([0, *(span.start for span in spans[1:]), len(text)])
+    return tuple(Sentence(*bound, model_span=span) for bound, span in zip(bounds, spans, strict=True))
 
 
-def _stripped(text: str, span: tuple[int, int]) -> tuple[int, int]:
-    inner = text[slice(*span)]
-    return span[0] + len(inner) - len(inner.lstrip()), span[1] - len(inner) + len(inner.rstrip())
+def _stripped(text: str, found: Range) -> Range:
+    start, end = found
+    inner = text[start:end]
+    return start + len(inner) - len(inner.lstrip()), end - len(inner) + len(inner.rstrip())

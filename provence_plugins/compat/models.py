@@ -1,48 +1,59 @@
 """Stand-ins for the model objects that published code works with."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self, Unpack
+from collections.abc import Sequence
+from typing import Any, Self, cast
 
-from provence_plugins.compat.process import ProcessOptions, process
+from provence_plugins.compat.process import process
+from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.engine.pruner import Pruner
+from provence_plugins.keywords import takes_keywords_of
 
 
 class PublishedPruner:
-    """A published pruner with `process`, `to` and `eval`, as its own class has them; loaded when it is first used.
+    """A published pruner with `process`, `to` and `eval`, like the published classes; loaded when it is first used.
 
     Args:
-        model: Model folder or hub id.
+        model: Model folder or repo id.
         options: Keywords of `Pruner`.
     """
 
-    def __init__(self, model: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, model: str, options: PrunerOptions) -> None:
         self._model = model
-        self._options = dict(options)
+        self._options = options.copy()
         self._pruner: Pruner | None = None
 
     @property
     def pruner(self) -> Pruner:
-        """The pruner behind it."""
+        """The pruner that does the work."""
         if self._pruner is None:
             self._pruner = Pruner(self._model, **self._options)
         return self._pruner
 
+    @takes_keywords_of(process)
     def process(
-        self, question: str | Sequence[str], context: str | Sequence[Any], **options: Unpack[ProcessOptions]
+        self,
+        question: str | Sequence[str],
+        context: str | Sequence[Any],
+        title: str | Sequence[str] | Sequence[Sequence[str]] | None = "first_sentence",
+        first_line_as_title: bool = False,
+        **options: Any,  # the keywords of `process`, which checks them
     ) -> dict[str, Any]:  # any shape that the published calls have
         """Prune; see `compat.process`."""
-        return process(self.pruner, question, context, **options)
+        return process(self.pruner, question, context, title, first_line_as_title, **options)
 
     def to(self, *places: object) -> Self:
         """Run on a device ("cuda", a torch device) or in a precision; a model that is loaded is loaded anew."""
         for place in places:
-            name = str(place).removeprefix("torch.")
-            self._options["dtype" if "float" in name else "device"] = name
+            name = _without_torch(place)
+            if "float" in name:
+                self._options["dtype"] = name
+            else:
+                self._options["device"] = name
         self.close()
         return self
 
     def eval(self) -> Self:
-        """Nothing to do: pruners never train."""
+        """Return the pruner unchanged, because pruners never train."""
         return self
 
     def close(self) -> None:
@@ -56,16 +67,37 @@ class AutoModel:
     """In place of `transformers.AutoModel` for published pruners; runs none of their code."""
 
     @classmethod
-    def from_pretrained(cls, model: str, **options: Any) -> PublishedPruner:
-        """A published pruner.
+    @takes_keywords_of(Pruner.__init__)
+    def from_pretrained(
+        cls,
+        model: str,
+        *,
+        trust_remote_code: bool | None = None,
+        torch_dtype: object = None,
+        dtype: object = None,
+        attn_implementation: str | None = None,
+        **options: Any,  # the keywords of `Pruner`, which checks them
+    ) -> PublishedPruner:
+        """Return a published pruner.
 
         Args:
-            model: Model folder or hub id.
-            options: Keywords of `Pruner`. `torch_dtype` and `dtype` may be torch's own; `trust_remote_code` is accepted
-                and has no effect.
+            model: Model folder or repo id.
+            trust_remote_code: Has no effect; code in a model folder never runs.
+            torch_dtype: Precision of the weights, a name or torch's own type.
+            dtype: The same, as newer versions of Transformers call it.
+            attn_implementation: The keyword `attention` of `Pruner`, as Transformers calls it.
+            options: All other keywords of `Pruner`.
+
+        Raises:
+            InvalidInputError: A keyword is unknown.
         """
-        options.pop("trust_remote_code", None)
-        dtype = options.pop("torch_dtype", options.pop("dtype", None))
-        if dtype is not None:
-            options["dtype"] = str(dtype).removeprefix("torch.")
-        return PublishedPruner(model, options)
+        precision = torch_dtype if dtype is None else dtype
+        if precision is not None and precision != "auto":
+            options["dtype"] = _without_torch(precision)
+        if attn_implementation is not None:
+            options["attention"] = attn_implementation
+        return PublishedPruner(model, cast(PrunerOptions, options))
+
+
+def _without_torch(value: object) -> str:
+    return str(value).removeprefix("torch.")

@@ -1,214 +1,201 @@
 """`process` as naver's Provence and OpenProvence publish it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal
 
+from provence_plugins.compat.calls import FIRST_SENTENCE, Call, Context, Titles
 from provence_plugins.compat.contexts import (
-    Decided,
-    Part,
+    ContextDecision,
+    ContextReader,
     Rules,
-    cut,
+    TitledContext,
     decide,
-    joined,
-    shifted,
-    spans_of,
     splitter_of_texts,
+    take_first_line,
 )
-from provence_plugins.compat.shapes import CALLS, Call, Context, Interface, titles_of
-from provence_plugins.engine.planning import PassagePlan, check_query
+from provence_plugins.compat.interfaces import Interface, InterfaceName, choose_interface
 from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.text.open_provence import english_spans, japanese_spans, loose_lines
+from provence_plugins.keywords import check_keywords
+from provence_plugins.text.open_provence import english_spans, japanese_spans
+from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 
-_FIRST = "first_sentence"
-_FIELDS = {"pruned_context": "pruned", "reranking_score": "score", "compression_rate": "rate"}
-_LANGUAGES: dict[str, Any] = {"en": english_spans, "ja": japanese_spans}
+TextSplitter = Callable[[str], list[str]]
+"""A published splitter: from a text to the texts of its sentences."""
 
-
-class ProcessOptions(TypedDict, total=False):
-    """What `process` can be told, in the words of the published interfaces; every key may be left out.
-
-    Attributes:
-        title: "first_sentence" for the first sentence of each context, None for none, a text for all, or lists like the
-            contexts.
-        threshold: A sentence stays when its probability is above this; left out, the checkpoint's own.
-        always_select_title: Keep the title whenever a sentence stays; left out, yes for naver, no for OpenProvence.
-        reorder: Order the contexts of a question by relevance, and cut them to `top_k`.
-        top_k: How many; left out, 5 for naver and all for OpenProvence.
-        first_line_as_title: Take the first line off each context and make it its title.
-        sentence_splitter: From a text to the texts of its sentences, or a mapping from `language` to such.
-        language: "auto", "en" or "ja".
-        use_best_reranker_score: Score a long context by its best window; False, by its first.
-        zero_score_when_empty: Score 0 where nothing stays.
-        strip_sentences: Read and return sentences without the white space around them.
-        return_sentence_metrics: Return `sentence_probabilities`.
-        return_sentence_texts: Return `kept_sentences` and `removed_sentences`.
-        batch_size: Without effect, as are the rest: batches follow a budget of tokens, and nothing is printed.
-        enable_warnings: Without effect.
-        show_progress: Without effect.
-        show_inference_progress: Without effect.
-        debug_messages: Without effect.
-        preprocess_workers: Without effect.
-        preprocess_batch_size: Without effect.
-        torch_dataloader_kwargs: Without effect.
-    """
-
-    title: str | Sequence[str] | Sequence[Sequence[str]] | None
-    threshold: float | None
-    always_select_title: bool
-    reorder: bool
-    top_k: int | None
-    first_line_as_title: bool
-    sentence_splitter: Callable[[str], list[str]] | Mapping[str, Callable[[str], list[str]]] | None
-    language: str | None
-    use_best_reranker_score: bool
-    zero_score_when_empty: bool
-    strip_sentences: bool
-    return_sentence_metrics: bool
-    return_sentence_texts: bool
-    batch_size: int
-    enable_warnings: bool
-    show_progress: bool
-    show_inference_progress: bool | None
-    debug_messages: object
-    preprocess_workers: int | None
-    preprocess_batch_size: int | None
-    torch_dataloader_kwargs: dict[str, Any] | None
+_WINDOWS: dict[bool | None, Literal["best", "first"] | None] = {None: None, True: "best", False: "first"}
+_LANGUAGES: dict[str, SentenceSplitter] = {"en": english_spans, "ja": japanese_spans}
 
 
+@check_keywords
 def process(
     pruner: Pruner,
     question: str | Sequence[str],
     context: str | Sequence[Any],
+    title: str | Sequence[str] | Sequence[Sequence[str]] | None = FIRST_SENTENCE,
+    first_line_as_title: bool = False,
     *,
-    interface: Interface | None = None,
-    **options: Unpack[ProcessOptions],
+    interface: InterfaceName | None = None,
+    threshold: float | None = None,
+    always_select_title: bool | None = None,
+    reorder: bool = False,
+    top_k: int | None = None,
+    sentence_splitter: TextSplitter | Mapping[str, TextSplitter] | None = None,
+    language: str | None = None,
+    use_best_reranker_score: bool | None = None,
+    zero_score_when_empty: bool | None = None,
+    strip_sentences: bool = False,
+    respect_sentence_boundaries: bool = False,
+    return_sentence_metrics: bool = False,
+    return_sentence_texts: bool = False,
+    batch_size: int | None = None,
+    enable_warnings: bool | None = None,
+    show_progress: bool | None = None,
+    show_inference_progress: bool | None = None,
+    debug_messages: object = None,
+    preprocess_workers: int | None = None,
+    preprocess_batch_size: int | None = None,
+    torch_dataloader_kwargs: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Prune in the call shapes of the published models, and return what they return.
 
+    A blank question is answered, and one that is longer than a window is cut as the published code cuts it; the log
+    says so.
+
     Args:
         pruner: Any pruner.
-        question: A question, or a list of them.
+        question: A question, or a list of questions.
         context: A text or lists of texts. For OpenProvence with one question, an inner list is a text that is cut into
             sentences; for naver it is a list of texts.
-        interface: Whose shapes and defaults hold, "provence" (naver) or "open-provence"; left out, those of the
-            checkpoint's own publisher, and naver's for a checkpoint of this package.
-        options: See `ProcessOptions`.
+        title: "first_sentence" makes the first sentence of each context its title. None for no title, or explicit
+            titles in the shapes of the interface.
+        first_line_as_title: Take the first line off each context and make it its title.
+        interface: Whose shapes and defaults hold: "provence" (naver) or "open-provence". [default: that of the model's
+            publisher; naver's for a model of this package]
+        threshold: A sentence is kept when its probability is above this. [default: the model's own]
+        always_select_title: Keep the title whenever another sentence is kept. [default: True for naver, False for
+            OpenProvence]
+        reorder: Order the contexts of a question by relevance, and return the first `top_k`.
+        top_k: Maximum number of contexts after reordering. [default: 5 for naver, all for OpenProvence]
+        sentence_splitter: From a text to the texts of its sentences, or a mapping from `language` to such functions.
+        language: "auto", "en" or "ja". [default: the model's own splitter]
+        use_best_reranker_score: Score a context of several windows by its best window; False scores it by its first.
+            [default: the rule of the model's publisher]
+        zero_score_when_empty: Score 0 if nothing is kept. [default: False for naver, True for OpenProvence]
+        strip_sentences: Read and return sentences without the white space around them.
+        respect_sentence_boundaries: Cut only sentences that are longer than a window.
+        return_sentence_metrics: Return `sentence_probabilities`.
+        return_sentence_texts: Return `kept_sentences` and `removed_sentences`.
+        batch_size: Has no effect, like all keywords below: batches follow a budget of tokens, and nothing is printed.
+        enable_warnings: Has no effect.
+        show_progress: Has no effect.
+        show_inference_progress: Has no effect.
+        debug_messages: Has no effect.
+        preprocess_workers: Has no effect.
+        preprocess_batch_size: Has no effect.
+        torch_dataloader_kwargs: Has no effect.
 
     Returns:
-        `pruned_context`, `reranking_score` and `compression_rate` (per cent of the characters that were removed), for
+        `pruned_context`, `reranking_score` and `compression_rate` (share of the characters removed, in per cent), for
         OpenProvence `title` too, and what `return_…` asks for; each in the shape of the call.
 
     Raises:
-        InvalidInputError: The shapes do not fit, or an option has a value that cannot be.
+        InvalidInputError: A keyword is unknown or has an invalid value, or the shapes do not fit each other.
     """
-    own: Interface = "open-provence" if pruner.planner.format.name == "open-provence" else "provence"
-    interface = interface or own
-    call = CALLS[interface](question, context)
-    parts = _parts(pruner, call, interface, options)
-    rules = _rules(pruner, interface, options)
-    decided = _decide(pruner, call, parts, rules, options, quirk=interface == "open-provence")
-    if options.get("reorder", False):
-        top_k = options.get("top_k", 5 if interface == "provence" else None)
-        decided = [_reordered(row, top_k) for row in decided]
-    fields = dict(_FIELDS)
-    if interface == "open-provence":
-        fields["title"] = "title"
-    if options.get("return_sentence_metrics", False):
+    rows = choose_interface(interface, pruner.layout)
+    call = rows.read_call(question, context)
+    titles = _read_titles(rows, call, title, first_line_as_title)
+    reader = ContextReader(rows, _choose_splitter(pruner, sentence_splitter, language), strip_sentences)
+    contexts = _read_contexts(call, titles, reader, first_line_as_title)
+    scoring = PublishedScoring(window=_WINDOWS[use_best_reranker_score], whole_sentences=respect_sentence_boundaries)
+    rules = Rules(
+        threshold=pruner.default_threshold if threshold is None else float(threshold),
+        keeps_title=_or_default(always_select_title, rows.always_select_title),
+        first_is_title=title == FIRST_SENTENCE and not first_line_as_title,
+        zero_when_empty=_or_default(zero_score_when_empty, rows.zero_score_when_empty),
+    )
+    decided = _decide(pruner, call, contexts, scoring, rules, rows)
+    if reorder:
+        decided = [_reordered(row, rows.top_k if top_k is None else top_k) for row in decided]
+    fields = dict(rows.fields)
+    if return_sentence_metrics:
         fields["sentence_probabilities"] = "probabilities"
-    if options.get("return_sentence_texts", False):
+    if return_sentence_texts:
         fields |= {"kept_sentences": "kept", "removed_sentences": "removed"}
     return {
-        name: call.lay_out([[getattr(entry, attribute) for entry in row] for row in decided])
+        name: call.lay_out([[getattr(decision, attribute) for decision in row] for row in decided])
         for name, attribute in fields.items()
     }
 
 
-def _parts(pruner: Pruner, call: Call, interface: Interface, options: ProcessOptions) -> list[list[Part]]:
-    given = options.get("title", _FIRST)
-    takes_line = options.get("first_line_as_title", False)
-    if takes_line and given not in (None, _FIRST):
+def _read_titles(rows: Interface, call: Call, title: object, first_line_as_title: bool) -> Titles:
+    is_explicit = title is not None and title != FIRST_SENTENCE
+    if is_explicit and first_line_as_title:
         raise InvalidInputError("first_line_as_title=True takes the title from the text; leave `title` out.")
-    titles = titles_of(None if given == _FIRST else given, call)
-    splitter = _splitter(pruner, options)
-    is_open = interface == "open-provence"
-    strip = options.get("strip_sentences", False)
+    if is_explicit:
+        return rows.read_titles(title, call)
+    return [[None] * len(request.contexts) for request in call.requests]
+
+
+def _choose_splitter(
+    pruner: Pruner, given: TextSplitter | Mapping[str, TextSplitter] | None, language: str | None
+) -> SplitterName | SentenceSplitter:
+    if isinstance(given, Mapping):
+        if language is None or language not in given:
+            raise InvalidInputError(
+                f"sentence_splitter has no entry for language={language!r}; it has {sorted(given)}."
+            )
+        given = given[language]
+    if given is not None:
+        return splitter_of_texts(given)
+    if language in (None, "auto"):
+        return pruner.splitter
+    if language not in _LANGUAGES:
+        raise InvalidInputError(
+            f"language must be 'auto', 'en' or 'ja', got {language!r}. For other languages pass a sentence_splitter."
+        )
+    return _LANGUAGES[language]
+
+
+def _read_contexts(
+    call: Call, titles: Titles, reader: ContextReader, first_line_as_title: bool
+) -> list[list[TitledContext]]:
     rows = []
-    for request, own in zip(call.requests, titles, strict=True):
+    for request, own_titles in zip(call.requests, titles, strict=True):
         row = []
-        for entry, title in zip(request.contexts, own, strict=True):
-            rest, title = _without_first_line(entry) if takes_line else (entry, title)
-            text, spans = (rest, spans_of(rest, splitter)) if isinstance(rest, str) else joined(rest)
-            spans = list(loose_lines(text, spans)) if is_open else spans
-            row.append(cut(text, spans, title + ("\n" if is_open else " ") if title else "", strip=strip))
+        for context, title in zip(request.contexts, own_titles, strict=True):
+            rest: Context = context
+            if first_line_as_title:
+                rest, title = take_first_line(context)
+            row.append(reader.read(rest, title))
         rows.append(row)
     return rows
 
 
-def _splitter(pruner: Pruner, options: ProcessOptions) -> object:
-    given, language = options.get("sentence_splitter"), options.get("language")
-    if isinstance(given, Mapping):
-        if language not in given:
-            raise InvalidInputError(
-                f"sentence_splitter has no entry for language={language!r}; it has {sorted(given)}."
-            )
-        given = given[str(language)]
-    if given is not None:
-        return splitter_of_texts(given)
-    if language in (None, "auto"):
-        return pruner.planner.splitter
-    if language not in _LANGUAGES:
-        raise InvalidInputError(
-            f"language must be 'auto', 'en' or 'ja', got {language!r}. Or give a sentence_splitter."
-        )
-    return _LANGUAGES[str(language)]
-
-
-def _rules(pruner: Pruner, interface: Interface, options: ProcessOptions) -> Rules:
-    threshold = options.get("threshold")
-    is_open = interface == "open-provence"
-    return Rules(
-        threshold=pruner.default_threshold if threshold is None else float(threshold),
-        keeps_title=options.get("always_select_title", not is_open),
-        marks_first=options.get("title", _FIRST) == _FIRST and not options.get("first_line_as_title", False),
-        title_in_text=not is_open,
-        zero_when_empty=options.get("zero_score_when_empty", is_open),
-        spaced=not is_open,
-    )
-
-
 def _decide(
-    pruner: Pruner, call: Call, parts: list[list[Part]], rules: Rules, options: ProcessOptions, *, quirk: bool
-) -> list[list[Decided]]:
-    layout = pruner.planner.format
-    cut_off = replace(layout.inputs, cut_off=layout.inputs.halved)
-    planner = replace(pruner.planner, format=replace(layout, inputs=cut_off))
-    plans = []
-    for request, row in zip(call.requests, parts, strict=True):
-        check_query(request.question)
-        planned = planner.plan(request.question, [part.passage for part in row])
-        plans += [_adjusted(plan, part, options, quirk) for plan, part in zip(planned, row, strict=True)]
-    scores = iter(pruner.score(plans))
-    return [[decide(part, next(scores), rules) for part in row] for row in parts]
+    pruner: Pruner,
+    call: Call,
+    contexts: Sequence[Sequence[TitledContext]],
+    scoring: PublishedScoring,
+    rules: Rules,
+    interface: Interface,
+) -> list[list[ContextDecision]]:
+    requests = []
+    for request, row in zip(call.requests, contexts, strict=True):
+        shifted = [interface.title_shift and bool(context.title) for context in row]
+        requests.append(PublishedRequest(request.question, [context.passage for context in row], shifted))
+    decided = []
+    for row, scores in zip(contexts, pruner.score_as_published(requests, scoring), strict=True):
+        pairs = zip(row, scores, strict=True)
+        decided.append([decide(context, of_context, rules, interface) for context, of_context in pairs])
+    return decided
 
 
-def _adjusted(plan: PassagePlan, part: Part, options: ProcessOptions, quirk: bool) -> PassagePlan:
-    if not options.get("use_best_reranker_score", True):
-        plan = replace(plan, scoring=replace(plan.scoring, window="first"))
-    return shifted(plan, plan.token_counts[0]) if quirk and part.title else plan
-
-
-def _reordered(row: list[Decided], top_k: int | None) -> list[Decided]:
-    ordered = sorted(row, key=lambda entry: entry.score, reverse=True)
+def _reordered(row: list[ContextDecision], top_k: int | None) -> list[ContextDecision]:
+    ordered = sorted(row, key=lambda decision: decision.score, reverse=True)
     return ordered if top_k is None else ordered[: max(0, top_k)]
 
 
-def _without_first_line(entry: Context) -> tuple[Context, str | None]:
-    """A context without its first line that is not blank, or its first such sentence, and that line."""
-    lines = entry.splitlines(keepends=True) if isinstance(entry, str) else entry
-    place = next((number for number, line in enumerate(lines) if line.strip()), None)
-    if place is None:
-        return entry, None
-    rest = lines[place + 1 :]
-    return "".join(rest) if isinstance(entry, str) else rest, lines[place].strip()
+def _or_default(given: bool | None, default: bool) -> bool:
+    return default if given is None else given

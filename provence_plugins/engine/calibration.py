@@ -1,44 +1,28 @@
-"""A threshold from labelled examples, with a guarantee.
+"""Choose a threshold on annotated examples, with a guarantee.
 
-Conformal risk control (arXiv 2208.02814): when the examples are drawn as later questions will be, the answer of a later
-question is lost with a probability of at most one minus the target. The guarantee holds for any model and any number of
-examples that suffices at all, on average over the draw of the examples.
+Conformal risk control (arXiv 2208.02814): if the examples are drawn as later questions will be, the answer of a later
+question is lost with a probability of at most one minus the target. The guarantee holds on average over random sets of
+examples, for any model, provided there are at least the minimum number of examples.
 """
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from provence_plugins.data.examples import Example
 from provence_plugins.engine.passages import ScoredSentence
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.types import Passage, Span
-
-
-class LabelledPassage(Protocol):
-    """A question, a passage and what in it answers the question; `read_examples` gives such."""
-
-    @property
-    def question(self) -> str:
-        """The question."""
-
-    @property
-    def passage(self) -> Passage:
-        """The passage."""
-
-    @property
-    def evidence(self) -> Sequence[Span]:
-        """Character ranges of the passage that answer the question; none for a passage that does not."""
+from provence_plugins.types import Span
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A threshold with what stands behind it; use it as `PruningPolicy(threshold=calibration.threshold)`.
+    """A threshold with its guarantee; use it as `PruningPolicy(threshold=calibration.threshold)`.
 
     Attributes:
-        threshold: The highest at which the guarantee holds.
-        target_recall: The guarantee: the least probability that a later question keeps a sentence of its evidence.
-        questions: Examples with evidence that it rests on.
+        threshold: The highest one for which the guarantee holds.
+        target_recall: The guarantee: the minimum probability that a later question keeps a sentence of its evidence.
+        questions: Number of examples with evidence that it is based on.
         kept: Share of these that keep a sentence of their evidence.
         removed: Share of the characters of all examples that is removed.
     """
@@ -50,68 +34,92 @@ class Calibration:
     removed: float
 
 
+@dataclass(frozen=True, slots=True)
+class AnnotatedSentences:
+    """The scored sentences of one example.
+
+    Attributes:
+        sentences: All sentences of its passage.
+        evidence: Ranges of the passage that answer the question; none for a passage that does not answer it.
+    """
+
+    sentences: Sequence[ScoredSentence]
+    evidence: Sequence[Span]
+
+    @property
+    def best_evidence(self) -> float | None:
+        """The highest probability of a sentence with evidence; None if there is no evidence."""
+        probabilities = []
+        for sentence in self.sentences:
+            if any(span.overlaps(sentence) for span in self.evidence):
+                probabilities.append(sentence.probability)
+        return max(probabilities, default=None)
+
+
 def least_examples(target_recall: float) -> int:
-    """How many examples with evidence a target needs at least: with fewer not even a threshold of 0 is guaranteed.
+    """Return the minimum number of examples with evidence; with fewer, not even a threshold of 0 is guaranteed.
 
     Raises:
-        InvalidInputError: The target is no number above 0 and below 1.
+        InvalidInputError: The target is not a number above 0 and below 1.
     """
     if not isinstance(target_recall, int | float) or not 0 < target_recall < 1:  # NaN fails as well
         raise InvalidInputError(
-            f"target_recall must be a number above 0 and below 1, got {target_recall!r}. 1 itself cannot be guaranteed."
+            f"target_recall must be above 0 and below 1, got {target_recall!r}. A recall of 1 cannot be guaranteed."
         )
     return math.ceil(round(1.0 / (1.0 - target_recall), 9)) - 1
 
 
-def check_examples(examples: Iterable[LabelledPassage]) -> list[LabelledPassage]:
-    """The examples as a list.
+def check_examples(examples: Iterable[Example]) -> list[Example]:
+    """Return the examples as a list.
 
     Raises:
-        InvalidInputError: One has no question, passage or evidence.
+        InvalidInputError: One is not an `Example`.
     """
     given = list(examples)
     for number, example in enumerate(given):
-        missing = [name for name in ("question", "passage", "evidence") if not hasattr(example, name)]
-        if missing:
+        if not isinstance(example, Example):
             raise InvalidInputError(
-                f"Example {number} is a {type(example).__name__} without {', '.join(missing)}. Give such as "
-                "provence_plugins.data.examples.Example, or read them with read_examples."
+                f"Example {number} must be an Example, got {type(example).__name__}. Pass Example objects from "
+                f"provence_plugins.data.examples, for instance those of read_examples(path)."
             )
     return given
 
 
-def choose_threshold(
-    scored: Sequence[tuple[Sequence[ScoredSentence], Sequence[Span]]], target_recall: float
-) -> Calibration:
-    """Choose the threshold for sentences with their evidence.
+def choose_threshold(examples: Sequence[AnnotatedSentences], target_recall: float) -> Calibration:
+    """Choose the highest threshold at which the target is guaranteed.
 
     Args:
-        scored: For each example its scored sentences and the ranges that answer the question.
+        examples: The scored sentences of each example.
         target_recall: See `Calibration`.
 
     Raises:
-        InvalidInputError: The target cannot be, or the examples are too few for it.
+        InvalidInputError: The target is not between 0 and 1, or there are too few examples for it.
     """
     needed = least_examples(target_recall)
-    best = sorted(
-        max(sentence.probability for sentence in touched)
-        for sentences, evidence in scored
-        if (touched := [sentence for sentence in sentences if _touches(sentence, evidence)])
-    )
+    best = sorted(example.best_evidence for example in examples if example.best_evidence is not None)
     if len(best) < needed:
         raise InvalidInputError(
-            f"A recall of {target_recall:g} needs at least {needed} examples with evidence, got {len(best)}. "
-            "Label more, or ask for less."
+            f"target_recall={target_recall:g} needs at least {needed} examples with evidence, got {len(best)}. "
+            f"Annotate more examples, or choose a lower target."
         )
     # n/(n+1) of the mean loss plus 1/(n+1) must stay within 1 - target: so many of the examples may be lost.
     may_be_lost = math.floor(round((len(best) + 1) * (1.0 - target_recall), 9)) - 1
     threshold = best[may_be_lost]
-    sentences = [sentence for row, _ in scored for sentence in row]
-    total = sum(sentence.end - sentence.start for sentence in sentences)
-    left = sum(sentence.end - sentence.start for sentence in sentences if sentence.probability >= threshold)
-    kept = sum(value >= threshold for value in best) / len(best)
-    return Calibration(threshold, target_recall, len(best), kept, 1.0 - left / total)
+    return Calibration(
+        threshold=threshold,
+        target_recall=target_recall,
+        questions=len(best),
+        kept=sum(probability >= threshold for probability in best) / len(best),
+        removed=_removed_share(examples, threshold),
+    )
 
 
-def _touches(sentence: ScoredSentence, evidence: Sequence[Span]) -> bool:
-    return any(span.overlaps(sentence) for span in evidence)
+def _removed_share(examples: Sequence[AnnotatedSentences], threshold: float) -> float:
+    total = kept = 0
+    for example in examples:
+        for sentence in example.sentences:
+            characters = sentence.end - sentence.start
+            total += characters
+            if sentence.probability >= threshold:
+                kept += characters
+    return 1.0 - kept / total

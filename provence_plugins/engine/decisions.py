@@ -1,102 +1,103 @@
-"""Which sentences stay, given their probabilities: pure functions, no model."""
+"""Decide which sentences are kept, given their probabilities: pure functions, no model."""
 
 import heapq
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
-from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
+from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
 
 
 def decide(
-    passages: Sequence[PrunedPassage], policy: PruningPolicy, default_threshold: float
+    passages: Sequence[ScoredPassage], policy: PruningPolicy, default_threshold: float
 ) -> tuple[tuple[PrunedPassage, ...], tuple[PrunedPassage, ...]]:
-    """Decide anew which sentences of a query's passages stay; earlier decisions in them do not count.
+    """Decide which sentences of a query's passages are kept.
 
-    Each passage first says what it wants to keep, then only the most relevant passages go on, then the wishes are
-    fitted into the budget.
+    Each passage first chooses sentences by their probability. Of the passages that chose some, the most relevant go on.
+    Their choices are then kept in order of probability, as far as the budget allows.
 
     Args:
         passages: All scored passages of one query, in any order.
         policy: What to keep.
-        default_threshold: The checkpoint's own, for a policy that names none.
+        default_threshold: The model's own threshold, for a policy that has none.
 
     Returns:
-        The passages that remain, in the policy's order, and the dropped ones, in input order. Every passage is in
-        one of the two. A passage that keeps no token is dropped, unless it never had one.
+        The kept passages, in the policy's order, and the dropped ones, in input order. Every passage is in one of the
+        two. A passage that keeps no token is dropped, unless it has no tokens at all.
     """
-    threshold = policy.threshold_or(default_threshold)
     passages = sorted(passages, key=lambda passage: passage.index)
-    wanted = [_wanted_sentences(passage.sentences, threshold, policy) for passage in passages]
+    threshold = policy.threshold_or(default_threshold)
+    chosen = [_choose_sentences(passage, threshold, policy) for passage in passages]
     if policy.when_empty == "keep_one":
-        wanted = _with_one(passages, wanted, policy)
-    wanted = _of_most_relevant(passages, wanted, policy)
-    kept = _fit_budget(passages, wanted, policy)
-    decided = [_with_kept(passage, numbers) for passage, numbers in zip(passages, kept, strict=True)]
-    remaining = [passage for passage in decided if _remains(passage)]
-    dropped = [_with_kept(passage, ()) for passage in decided if not _remains(passage)]
+        chosen = _choose_in_one(passages, chosen, policy)
+    chosen = _drop_irrelevant(passages, chosen, policy)
+    kept: list[PrunedPassage] = []
+    dropped: list[PrunedPassage] = []
+    for passage, numbers in zip(passages, _fit_budget(passages, chosen, policy), strict=True):
+        if not passage.tokens or any(passage.token_counts[number] for number in numbers):
+            kept.append(passage.keep(numbers))
+        else:
+            dropped.append(passage.keep(()))
     if policy.order == "relevance":
-        remaining.sort(key=lambda passage: passage.relevance, reverse=True)
-    return tuple(remaining), tuple(dropped)
+        kept.sort(key=lambda passage: passage.relevance, reverse=True)
+    return tuple(kept), tuple(dropped)
 
 
-def _wanted_sentences(sentences: Sequence[ScoredSentence], threshold: float, policy: PruningPolicy) -> Collection[int]:
-    """Numbers of the sentences that a passage would keep for their own sake, if there were room for all."""
-    numbers = range(len(sentences))
-    passing = {number for number in numbers if sentences[number].probability >= threshold}
-    is_blank = not any(sentence.tokens for sentence in sentences)
-    if is_blank or (not passing and policy.when_empty == "keep_all"):
+def _choose_sentences(passage: ScoredPassage, threshold: float, policy: PruningPolicy) -> Collection[int]:
+    """Return the numbers of the sentences that are worth keeping, whether there is room for them or not."""
+    numbers = range(len(passage.sentences))
+    if not passage.tokens:
         return numbers
-    if not passing and policy.when_empty != "keep_best":
-        return ()
-    return passing.union(_best_sentences(sentences, policy))
+    passing = {number for number in numbers if passage.probabilities[number] >= threshold}
+    if passing or policy.when_empty == "keep_best":
+        return passing.union(_best_sentences(passage, policy))
+    return numbers if policy.when_empty == "keep_all" else ()
 
 
-def _best_sentences(sentences: Sequence[ScoredSentence], policy: PruningPolicy) -> list[int]:
+def _best_sentences(passage: ScoredPassage, policy: PruningPolicy) -> list[int]:
     """Return the numbers of the `min_sentences` most probable sentences."""
-    return heapq.nlargest(policy.min_sentences, range(len(sentences)), key=lambda number: sentences[number].probability)
+    return heapq.nlargest(policy.min_sentences, range(len(passage.sentences)), key=passage.probabilities.__getitem__)
 
 
-def _with_one(
-    passages: Sequence[PrunedPassage], wanted: Sequence[Collection[int]], policy: PruningPolicy
+def _choose_in_one(
+    passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]], policy: PruningPolicy
 ) -> list[Collection[int]]:
-    """Let the most relevant passage want its best sentences where no passage with text wants any."""
-    chosen = list(wanted)
-    rows = [row for row, passage in enumerate(passages) if passage.tokens_before]
-    if rows and not any(wanted[row] for row in rows):
+    """If no passage with text has chosen a sentence, choose the best sentences of the most relevant one."""
+    changed = list(chosen)
+    rows = [row for row, passage in enumerate(passages) if passage.tokens]
+    if rows and not any(chosen[row] for row in rows):
         best = max(rows, key=lambda row: passages[row].relevance)
-        chosen[best] = _best_sentences(passages[best].sentences, policy)
-    return chosen
+        changed[best] = _best_sentences(passages[best], policy)
+    return changed
 
 
-def _of_most_relevant(
-    passages: Sequence[PrunedPassage], wanted: Sequence[Collection[int]], policy: PruningPolicy
+def _drop_irrelevant(
+    passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]], policy: PruningPolicy
 ) -> list[Collection[int]]:
-    """Take the wishes away from all but the `top_n` most relevant passages; blank passages keep theirs.
+    """Empty the choices of all but the `top_n` most relevant passages; passages without tokens keep theirs.
 
-    Only passages that want something and are relevant enough count among the `top_n`.
+    Only passages that have chosen a sentence and reach `min_relevance` count among the `top_n`.
     """
-    competing = [row for row, passage in enumerate(passages) if wanted[row] and passage.tokens_before]
+    competing = [row for row, passage in enumerate(passages) if chosen[row] and passage.tokens]
     least = -math.inf if policy.min_relevance is None else policy.min_relevance
     winning = [row for row in competing if passages[row].relevance >= least]
     winning.sort(key=lambda row: passages[row].relevance, reverse=True)
     losing = set(competing).difference(winning[: policy.top_n])
-    return [() if row in losing else numbers for row, numbers in enumerate(wanted)]
+    return [() if row in losing else numbers for row, numbers in enumerate(chosen)]
 
 
 def _fit_budget(
-    passages: Sequence[PrunedPassage], wanted: Sequence[Collection[int]], policy: PruningPolicy
+    passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]], policy: PruningPolicy
 ) -> list[set[int]]:
-    """Numbers of the sentences that stay in each passage: the most probable first, while there is room."""
+    """Return the numbers of the kept sentences of each passage: the most probable first, while there is room."""
     room = math.inf if policy.max_tokens is None else policy.max_tokens
     kept: list[set[int]] = [set() for _ in passages]
-    for row, number in _most_probable_first(passages, wanted):
-        sentences = passages[row].sentences
-        group = _unkept_group(sentences, number, kept[row], room) if policy.keep_headings else {number} - kept[row]
+    for row, number in _most_probable_first(passages, chosen):
+        passage = passages[row]
+        group = _missing_group(passage, number, kept[row], room) if policy.keep_headings else {number} - kept[row]
         title = {0} - kept[row] - group if policy.keep_title else set()
         for addition in (group, title):
-            cost = sum(sentences[member].tokens for member in addition)
+            cost = sum(passage.token_counts[member] for member in addition)
             if cost > room:
                 break
             kept[row] |= addition
@@ -104,34 +105,20 @@ def _fit_budget(
     return kept
 
 
-def _most_probable_first(passages: Sequence[PrunedPassage], wanted: Sequence[Collection[int]]) -> list[tuple[int, int]]:
-    """Row of the passage and number of the sentence, for all that are wanted; ties stay in reading order."""
-    places = [(row, number) for row, numbers in enumerate(wanted) for number in sorted(numbers)]
-    places.sort(key=lambda place: passages[place[0]].sentences[place[1]].probability, reverse=True)
+def _most_probable_first(passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]]) -> list[tuple[int, int]]:
+    """Return the row of the passage and the number of the sentence for all choices; ties stay in reading order."""
+    places = [(row, number) for row, numbers in enumerate(chosen) for number in sorted(numbers)]
+    places.sort(key=lambda place: passages[place[0]].probabilities[place[1]], reverse=True)
     return places
 
 
-def _unkept_group(sentences: Sequence[ScoredSentence], number: int, kept: Collection[int], room: float) -> set[int]:
-    """The sentence and the headings above it that are not kept yet, no further than it takes to exceed the room."""
+def _missing_group(passage: ScoredPassage, number: int, kept: Collection[int], room: float) -> set[int]:
+    """Return the sentence and those headings above it that are not kept yet, until they exceed the room."""
     group: set[int] = set()
     above: int | None = number
-    # Whatever is kept has brought all above it along.
+    # A kept heading has brought all headings above it along.
     while above is not None and above not in kept and room >= 0:
         group.add(above)
-        room -= sentences[above].tokens
-        above = sentences[above].heading
+        room -= passage.token_counts[above]
+        above = passage.sentences[above].heading
     return group
-
-
-def _with_kept(passage: PrunedPassage, numbers: Collection[int]) -> PrunedPassage:
-    return replace(
-        passage,
-        sentences=tuple(
-            sentence if sentence.kept == (number in numbers) else replace(sentence, kept=number in numbers)
-            for number, sentence in enumerate(passage.sentences)
-        ),
-    )
-
-
-def _remains(passage: PrunedPassage) -> bool:
-    return passage.tokens_after > 0 or not passage.tokens_before

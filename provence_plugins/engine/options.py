@@ -1,11 +1,10 @@
-"""How a pruner is set up, and the checkpoint and the backend that follow from it."""
+"""The options of a pruner, and the model that they open."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
-from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.scoring import ScorerFactory
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.model.backend import Backend, BackendOptions, load_backend
@@ -13,91 +12,114 @@ from provence_plugins.model.backends import BackendName
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.families import longest_window
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
-from provence_plugins.types import Passage
-
-
-class PruneRequest(NamedTuple):
-    """One item of `Pruner.prune_many`; a plain pair does as well."""
-
-    query: str
-    passages: Sequence[str | Passage]
 
 
 class PrunerOptions(TypedDict, total=False):
-    """How a pruner is set up; every key may be left out.
+    """The keywords of `Pruner`, for code that passes them on; each may be left out or None for its default.
 
     Attributes:
-        backend: "onnx", "torch", or an object of one's own that fulfils `Backend`; left out, ONNX Runtime where the
-            model has an ONNX file, and torch elsewhere.
-        device: "cpu", "cuda", "cuda:1", "mps", or several with commas between them ("cuda:0,cuda:1"); left out, the
-            best that the backend finds.
-        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; left out, the backend's choice.
-        threads: Threads of one forward pass; left out, as many as there are processors.
-        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2"; left out, the encoder's choice.
-        compiled: Let torch compile the network at its first pass.
-        window_tokens: Longest window, query and special tokens included; left out, the checkpoint's own.
-        revision: Branch, tag or commit of a hub id.
-        splitter: Name of a sentence splitter, or a callable from a text to spans; left out, the checkpoint's own.
-        policy: Used by every call that brings none.
-        scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together; options are given
-            with `functools.partial`.
-        max_batch_tokens: Budget of a batch, padding included; left out, what runs fastest on the backend.
-        cache_tokens: Scores of so many tokens are remembered across calls, about 10 bytes for each, so that the same
-            text under the same query is not scored again; left out, none. What repeats in one call is scored once in
-            any case.
+        threshold: A sentence is kept when its probability is at least this. The same as
+            `policy=PruningPolicy(threshold=...)`, so it cannot be given together with `policy`.
+        policy: Used by every call that has no policy of its own. [default: PruningPolicy()]
+        backend: "onnx", "torch", or an object that fulfils `Backend`. [default: "onnx" if the model has an ONNX file,
+            else "torch"]
+        device: "cpu", "cuda", "cuda:1", "mps", or several separated by commas ("cuda:0,cuda:1"). [default: the best
+            one that the backend finds]
+        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16". [default: set by the backend]
+        threads: Threads of one forward pass. [default: one for each processor]
+        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2". [default: set by the encoder]
+        compiled: Let torch compile the network at its first pass. [default: False]
+        window_tokens: Maximum number of tokens of a window, query and special tokens included. [default: set by the
+            model]
+        revision: Branch, tag or commit of a repo id.
+        splitter: Name of a sentence splitter, or a callable from a text to spans. [default: set by the model]
+        scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together; bind its options with
+            `functools.partial`. [default: DirectScorer]
+        max_batch_tokens: Maximum number of tokens of a batch, padding included. [default: set by the backend]
+        cache_tokens: Remember the scores of this many tokens across calls, at about 10 bytes each, so that the same
+            text under the same query is not scored again; 0 remembers nothing. Repeats within a call are scored once in
+            any case. [default: 0]
     """
 
+    threshold: float | None
+    policy: PruningPolicy | None
     backend: BackendName | Backend | None
     device: str | None
     dtype: str | None
     threads: int | None
     attention: str | None
-    compiled: bool
+    compiled: bool | None
     window_tokens: int | None
     revision: str | None
     splitter: SplitterName | SentenceSplitter | None
-    policy: PruningPolicy | None
-    scorer: ScorerFactory
+    scorer: ScorerFactory | None
     max_batch_tokens: int | None
-    cache_tokens: int
+    cache_tokens: int | None
 
 
-def choose_checkpoint(model: str | Path | None, options: PrunerOptions) -> Checkpoint:
-    """The checkpoint that is asked for, with the window that is asked for.
-
-    Raises:
-        CheckpointError: It cannot be found, or not be used.
-        InvalidInputError: Its encoder cannot read such a window.
-    """
-    return _with_window(open_checkpoint(model, revision=options.get("revision")), options.get("window_tokens"))
-
-
-def choose_backend(checkpoint: Checkpoint, options: PrunerOptions) -> Backend:
-    """The backend that is asked for, with the checkpoint loaded into it; one of the caller's own as it is.
+def choose_policy(policy: PruningPolicy | None, threshold: float | None) -> PruningPolicy:
+    """Return the policy that a pruner uses for calls without one.
 
     Raises:
-        CheckpointError: The checkpoint does not hold what the backend needs.
-        BackendError: The backend or its device is not there.
-        MissingExtraError: The backend's packages are not installed.
-        InvalidInputError: An option has a value that cannot be.
+        InvalidInputError: Both are given, or one is invalid.
     """
-    backend = options.get("backend")
-    if backend is not None and not isinstance(backend, str):
-        return backend
-    chosen = BackendOptions(
-        device=options.get("device"),
-        dtype=options.get("dtype"),
-        threads=options.get("threads"),
-        attention=options.get("attention"),
-        compiled=options.get("compiled", False),
-    )
-    return load_backend(checkpoint, backend, chosen)
+    if policy is None:
+        return PruningPolicy(threshold=threshold)
+    if threshold is not None:
+        raise InvalidInputError(
+            f"`threshold` cannot be given together with `policy`. Write policy=PruningPolicy(threshold={threshold!r}, "
+            f"...) with the other settings of your policy."
+        )
+    return check_policy(policy)
 
 
-def _with_window(checkpoint: Checkpoint, tokens: int | None) -> Checkpoint:
-    if tokens is None:
+def open_model(model: str | Path | None, revision: str | None, window_tokens: int | None) -> Checkpoint:
+    """Open a model, with windows of another length if asked for.
+
+    Raises:
+        CheckpointError: The model cannot be found or used.
+        InvalidInputError: `window_tokens` is more than the encoder reads, or less than 1.
+    """
+    checkpoint = open_checkpoint(model, revision=revision)
+    if window_tokens is None:
         return checkpoint
     longest = longest_window(checkpoint.backbone_config)
-    if not 1 <= tokens <= longest:
-        raise InvalidInputError(f"window_tokens={tokens} cannot be; the encoder of this model reads 1 to {longest}.")
-    return replace(checkpoint, declared_tokens=tokens)
+    if not 1 <= window_tokens <= longest:
+        raise InvalidInputError(
+            f"window_tokens must be between 1 and {longest} (this model's limit), got {window_tokens}."
+        )
+    return replace(checkpoint, declared_tokens=window_tokens)
+
+
+def open_backend(checkpoint: Checkpoint, backend: BackendName | Backend | None, options: BackendOptions) -> Backend:
+    """Load a checkpoint into a backend; a backend object is returned as it is.
+
+    Raises:
+        CheckpointError: The checkpoint does not have the files that the backend needs.
+        BackendError: The device is not available.
+        MissingExtraError: The packages of the backend are not installed.
+        InvalidInputError: An option has a value that the backend does not know, or is given beside a backend object.
+    """
+    if backend is None or isinstance(backend, str):
+        return load_backend(checkpoint, backend, options)
+    if options != BackendOptions():
+        raise InvalidInputError(
+            "`device`, `dtype`, `threads`, `attention` and `compiled` have no effect on a backend object. Leave them "
+            "out, or pass backend='onnx' or 'torch'."
+        )
+    return backend
+
+
+def choose_batch_tokens(given: int | None, checkpoint: Checkpoint, backend: Backend) -> int:
+    """Return the maximum number of tokens of a batch.
+
+    Raises:
+        InvalidInputError: A batch could not hold one window.
+    """
+    if given is None:
+        return max(backend.max_batch_tokens, checkpoint.max_tokens)
+    if given < checkpoint.max_tokens:
+        raise InvalidInputError(
+            f"max_batch_tokens must be at least {checkpoint.max_tokens}, the longest window of this model; got {given}."
+        )
+    return given

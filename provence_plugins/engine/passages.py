@@ -1,8 +1,13 @@
-"""Sentences with their probabilities, and the passage that they make up."""
+"""Passages with the scores of their sentences, before and after deciding what is kept."""
 
+import math
+import sys
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from provence_plugins.types import Kind, Passage, Span
+from provence_plugins.deprecation import warn_renamed
+from provence_plugins.types import Kind, Passage, Sentence, Span, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +32,58 @@ class ScoredSentence(Span):
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredPassage:
+    """A passage with what the model says of it, before anything is decided.
+
+    Attributes:
+        index: Position of the passage in the input.
+        passage: The passage as it was given.
+        relevance: How well it answers the query.
+        sentences: Its sentences in reading order; together they cover the text.
+        probabilities: Keep probability of each sentence.
+        token_counts: Length of each sentence in tokens of the model.
+    """
+
+    index: int
+    passage: Passage
+    relevance: float
+    sentences: Sequence[Sentence | ScoredSentence]
+    probabilities: Sequence[float]
+    token_counts: Sequence[int]
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens of all sentences."""
+        return sum(self.token_counts)
+
+    def keep(self, numbers: Collection[int]) -> "PrunedPassage":
+        """Return the passage with the sentences of these numbers kept and all others removed."""
+        rows = zip(self.sentences, self.probabilities, self.token_counts, strict=True)
+        sentences = tuple(
+            ScoredSentence(
+                start=sentence.start,
+                end=sentence.end,
+                probability=probability,
+                kept=number in numbers,
+                kind=sentence.kind,
+                tokens=tokens,
+                heading=sentence.heading,
+            )
+            for number, (sentence, probability, tokens) in enumerate(rows)
+        )
+        return PrunedPassage(self.index, self.passage, self.relevance, sentences)
+
+
+@dataclass(frozen=True, repr=False)  # without slots, because cached_property needs a __dict__
 class PrunedPassage:
     """A passage with the decision about each of its sentences.
 
     Attributes:
-        index: Place of the passage in the input.
+        index: Position of the passage in the input.
         passage: The passage as it was given.
-        relevance: How well it answers the query.
-        sentences: Its sentences in reading order; together they tile the text.
+        relevance: How well it answers the query. A model that overflows gives infinity, which JSON cannot hold; the
+            largest finite number stands for it.
+        sentences: Its sentences in reading order; together they cover the text.
     """
 
     index: int
@@ -42,59 +91,85 @@ class PrunedPassage:
     relevance: float
     sentences: tuple[ScoredSentence, ...]
 
-    @property
+    def __post_init__(self) -> None:
+        if math.isinf(self.relevance):
+            object.__setattr__(self, "relevance", math.copysign(sys.float_info.max, self.relevance))
+
+    @cached_property
     def text(self) -> str:
-        """What is left of the text: its kept parts one after another, character for character."""
+        """The kept text: the kept parts of the original text one after another, character for character."""
         return "".join(span.of(self.passage.text) for span in self.kept_spans)
 
-    @property
+    @cached_property
     def kept_spans(self) -> tuple[Span, ...]:
         """Where the kept parts lie in the original text; neighbouring sentences are one span.
 
-        White space goes with the sentence in front of it. Where that one is removed, a kept sentence behind it takes
-        the white space along if it would otherwise run into what is kept before it: paragraphs, headings and list items
-        stay apart.
+        White space belongs to the sentence before it. If that sentence is removed, the next kept sentence takes the
+        white space along if it would otherwise run into the kept text before it. This keeps paragraphs, headings and
+        list items apart.
         """
+        text = self.passage.text
         spans: list[Span] = []
         for sentence in self.sentences:
             if not sentence.kept:
                 continue
-            start = sentence.start - (self._break_between(spans[-1], sentence) if spans else 0)
+            start = sentence.start
+            if spans:
+                start -= _missing_break(text, spans[-1], start)
             if spans and spans[-1].end == start:
                 start = spans.pop().start
             spans.append(Span(start, sentence.end))
         return tuple(spans)
 
-    def _break_between(self, kept: Span, sentence: ScoredSentence) -> int:
-        """How many characters of the white space in front of a sentence part it from what is kept before it."""
-        before, removed = kept.of(self.passage.text), self.passage.text[kept.end : sentence.start]
-        ending, gap = before[len(before.rstrip()) :], removed[len(removed.rstrip()) :]
-        is_apart = "\n" in ending if "\n" in gap else bool(ending)
-        return 0 if is_apart else len(gap)
+    @property
+    def scored(self) -> ScoredPassage:
+        """The passage with its scores and without the decisions."""
+        return ScoredPassage(
+            index=self.index,
+            passage=self.passage,
+            relevance=self.relevance,
+            sentences=self.sentences,
+            probabilities=[sentence.probability for sentence in self.sentences],
+            token_counts=[sentence.tokens for sentence in self.sentences],
+        )
 
     @property
     def tokens_before(self) -> int:
-        """How many tokens the passage has."""
+        """Number of tokens of the whole passage."""
         return sum(sentence.tokens for sentence in self.sentences)
 
     @property
     def tokens_after(self) -> int:
-        """How many tokens stay."""
+        """Number of tokens of the kept sentences."""
         return sum(sentence.tokens for sentence in self.sentences if sentence.kept)
 
     @property
-    def kept_ratio(self) -> float:
-        """Share of the tokens that stay; 1.0 for a passage without tokens."""
+    def kept_share(self) -> float:
+        """Share of the tokens that is kept, from 0 to 1; 1.0 for a passage without tokens."""
         before = self.tokens_before
         return self.tokens_after / before if before else 1.0
 
+    @property
+    def kept_ratio(self) -> float:
+        """Deprecated name of `kept_share`."""
+        warn_renamed("PrunedPassage.kept_ratio", "PrunedPassage.kept_share")
+        return self.kept_share
 
-@dataclass(frozen=True, slots=True)
+    def __repr__(self) -> str:
+        kept = sum(sentence.kept for sentence in self.sentences)
+        title = f" title={shorten(self.passage.title)}" if self.passage.title else ""
+        return (
+            f"<PrunedPassage {self.index}{title} relevance={self.relevance:.3g} kept {kept} of {len(self.sentences)} "
+            f"sentences, {self.tokens_after} of {self.tokens_before} tokens: {shorten(self.text)}>"
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class RankedPassage:
     """A passage in the order of relevance.
 
     Attributes:
-        index: Place of the passage in the input.
+        index: Position of the passage in the input.
         passage: The passage as it was given.
         relevance: How well it answers the query.
     """
@@ -102,3 +177,35 @@ class RankedPassage:
     index: int
     passage: Passage
     relevance: float
+
+    def __repr__(self) -> str:
+        title = f" title={shorten(self.passage.title)}" if self.passage.title else ""
+        text = shorten(self.passage.text)
+        return f"<RankedPassage {self.index}{title} relevance={self.relevance:.3g}: {text}>"
+
+
+def _missing_break(text: str, kept: Span, start: int) -> int:
+    """Return how many characters of white space in front of `start` are needed to separate it from the kept text."""
+    gap = _space_before(text, kept.end, start)
+    if not gap:
+        return 0
+    needs_line_break = "\n" in text[start - gap : start]
+    is_apart = _ends_with_space(text, kept, line_break=needs_line_break)
+    return 0 if is_apart else gap
+
+
+def _space_before(text: str, first: int, end: int) -> int:
+    """Return the number of white space characters at the end of text[first:end]."""
+    removed = text[first:end]
+    return len(removed) - len(removed.rstrip())
+
+
+def _ends_with_space(text: str, kept: Span, *, line_break: bool) -> bool:
+    """Return whether kept text ends with white space, and if asked for, with a line break in it."""
+    position = kept.end - 1
+    # Character by character and no further than needed: a kept span can be as long as the text.
+    while position >= kept.start and text[position].isspace():
+        if not line_break or text[position] == "\n":
+            return True
+        position -= 1
+    return False

@@ -2,12 +2,11 @@
 
 import logging
 import string
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Self
 
-from provence_plugins.errors import InvalidInputError
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.formats import Format, InputConventions, Scoring
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
@@ -49,6 +48,7 @@ class Planner:
         splitter: How a passage that brings no sentences of its own is split.
         max_tokens: Longest window, query and special tokens included.
         piece_tokens: Longest piece of a sentence; None cuts only sentences that are longer than a window.
+        query_tokens: Of a query, at most this many tokens are read; None for all of it.
     """
 
     encoder: TextEncoder
@@ -56,6 +56,7 @@ class Planner:
     splitter: SplitterName | SentenceSplitter
     max_tokens: int
     piece_tokens: int | None = None
+    query_tokens: int | None = None
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, splitter: SplitterName | SentenceSplitter | None = None) -> Self:
@@ -75,6 +76,11 @@ class Planner:
         plans = dict(zip(distinct, self._plan_distinct(query, list(distinct.values())), strict=True))
         return [replace(plans[key], passage=passage) for key, passage in zip(keys, passages, strict=True)]
 
+    def count_query_tokens(self, query: str) -> int:
+        """Return the number of tokens of a query as the model reads it."""
+        [ids] = self.encoder.encode([_query_text(query, self.format.inputs)])
+        return len(ids)
+
     def _plan_distinct(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
         sentences = [
             split_sentences(passage.text, self.splitter) if passage.sentences is None else passage.sentences
@@ -88,6 +94,7 @@ class Planner:
             for piece in _texts_read(passage.text, own, inputs, follows=bool(title))
         ]
         query_ids, *ids = self.encoder.encode([_query_text(query, inputs), *titles, *pieces])
+        query_ids = query_ids[: self.query_tokens]
         title_ids, piece_ids = ids[: len(titles)], ids[len(titles) :]
         bounds = pairwise(accumulate(map(len, sentences), initial=0))
         template = self.encoder.template
@@ -144,36 +151,3 @@ def _texts_read(text: str, sentences: Sequence[Sentence], inputs: InputConventio
 
 def _what_is_read(passage: Passage) -> Hashable:
     return passage.text, passage.title, passage.sentences
-
-
-def check_query(query: str) -> None:
-    """Refuse what is no question.
-
-    Raises:
-        InvalidInputError: The query is not a string, or is blank.
-    """
-    if not isinstance(query, str):
-        raise InvalidInputError(f"The query must be a string, got {type(query).__name__}.")
-    if not query.strip():
-        raise InvalidInputError("The query is blank. Pruning keeps what helps to answer a question; pass one.")
-
-
-def check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
-    """What a caller gave as passages, as a list of them.
-
-    Raises:
-        InvalidInputError: It is no list of texts and passages.
-    """
-    if isinstance(passages, str | Passage) or not isinstance(passages, Iterable):
-        raise InvalidInputError(f"Passages must be a list, got one {type(passages).__name__}. Put it into a list.")
-    return [_as_passage(passage, number) for number, passage in enumerate(passages)]
-
-
-def _as_passage(passage: str | Passage, number: int) -> Passage:
-    if isinstance(passage, Passage):
-        return passage
-    if isinstance(passage, str):
-        return Passage(passage)
-    raise InvalidInputError(
-        f"Passage {number} must be a string or a Passage, got {type(passage).__name__}. Pass its text."
-    )

@@ -51,8 +51,7 @@ class PruningPolicy:
             _check_share("threshold", self.threshold, otherwise=", or None for the checkpoint's own")
         if self.min_relevance is not None:
             _check_share("min_relevance", self.min_relevance, otherwise=", or None to drop none")
-        if self.top_n is not None:
-            _check_count("top_n", self.top_n, least=1, otherwise=", or None to let all passages stay")
+        check_top_n(self.top_n)
         if self.max_tokens is not None:
             _check_count("max_tokens", self.max_tokens, least=0, otherwise=", or None for no limit")
         _check_count("min_sentences", self.min_sentences, least=1)
@@ -64,6 +63,29 @@ class PruningPolicy:
     def threshold_or(self, default: float) -> float:
         """The policy's threshold, or the checkpoint's own where the policy names none."""
         return default if self.threshold is None else self.threshold
+
+
+def check_top_n(value: object) -> None:
+    """Check a number of passages.
+
+    Raises:
+        InvalidInputError: It is neither None nor a positive integer.
+    """
+    if value is not None:
+        _check_count("top_n", value, least=1, otherwise=", or None for all passages")
+
+
+def check_policy(policy: PruningPolicy) -> PruningPolicy:
+    """Return a policy once it is known to be one.
+
+    Raises:
+        InvalidInputError: It is something else.
+    """
+    if not isinstance(policy, PruningPolicy):
+        raise InvalidInputError(
+            f"`policy` must be a PruningPolicy, got {type(policy).__name__}. Write PruningPolicy(threshold=0.5)."
+        )
+    return policy
 
 
 def _check_share(name: str, value: object, *, otherwise: str = "") -> None:
@@ -89,16 +111,3 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 def _shown(value: object) -> str:
     return f"{value!r} ({type(value).__name__})"
-
-
-def check_policy(policy: PruningPolicy) -> PruningPolicy:
-    """The policy itself, once it is one.
-
-    Raises:
-        InvalidInputError: It is something else.
-    """
-    if not isinstance(policy, PruningPolicy):
-        raise InvalidInputError(
-            f"The policy must be a PruningPolicy, got {type(policy).__name__}. Write PruningPolicy(threshold=0.5)."
-        )
-    return policy

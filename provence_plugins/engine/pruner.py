@@ -1,31 +1,44 @@
-"""The whole road: passages are planned, their windows scored, and the scores decide what stays."""
+"""The whole road of a call: passages are planned, their windows scored, and the scores decide what is kept."""
 
 import asyncio
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self, Unpack
 
+from provence_plugins.data.examples import Example
+from provence_plugins.deprecation import warn_renamed
 from provence_plugins.engine.background import Background
 from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
 from provence_plugins.engine.calibration import (
+    AnnotatedSentences,
     Calibration,
-    LabelledPassage,
     check_examples,
     choose_threshold,
     least_examples,
 )
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.direct_scorer import DirectScorer
-from provence_plugins.engine.options import PruneRequest, PrunerOptions, choose_backend, choose_checkpoint
-from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
-from provence_plugins.engine.planning import PassagePlan, Planner, check_passages, check_query
-from provence_plugins.engine.policy import PruningPolicy, check_policy
+from provence_plugins.engine.options import PrunerOptions, choose_batch_tokens, choose_policy, open_backend, open_model
+from provence_plugins.engine.passages import RankedPassage, ScoredPassage
+from provence_plugins.engine.planning import PassagePlan, Planner
+from provence_plugins.engine.policy import PruningPolicy, check_policy, check_top_n
 from provence_plugins.engine.pooling import PassageScores, combine_all, distinct_windows, score_plans
-from provence_plugins.engine.results import PruneResult
-from provence_plugins.engine.scoring import BatchedModel, Scorer, WindowScores
-from provence_plugins.errors import ClosedError, InvalidInputError
+from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring, plan_as_published
+from provence_plugins.engine.requests import PruneRequest, check_passages, check_query
+from provence_plugins.engine.results import PruneResult, Ranking
+from provence_plugins.engine.scoring import (
+    BatchedModel,
+    Scorer,
+    ScorerFactory,
+    WindowScores,
+)
+from provence_plugins.errors import ClosedError
+from provence_plugins.keywords import check_keywords, takes_keywords_of
+from provence_plugins.model.backend import Backend, BackendOptions
+from provence_plugins.model.backends import BackendName
+from provence_plugins.model.families import longest_window
+from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.tokens.batches import regroup
 from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
@@ -35,46 +48,75 @@ _AHEAD_BATCHES = 4
 
 
 class Pruner:
-    """Keeps the sentences that help to answer a question, and says how relevant each passage is.
+    """Keeps the sentences that help to answer a question, and tells how relevant each passage is.
 
     One pruner serves any number of threads and event loops. It owns threads once it is used from asyncio or with a
     shared scorer: close it, or use it as a context manager.
 
     Args:
-        model: None for the model that ships with the package, a model folder, or a hub id such as "owner/name".
-        options: See `PrunerOptions`.
+        model: None for the model that ships with the package, a model folder, or a repo id such as "owner/name".
+        options: The keywords, each explained in `PrunerOptions`. None means the default for every one.
 
     Raises:
-        CheckpointError: The model cannot be found, or not be used.
-        BackendError: The backend or its device is not there.
-        MissingExtraError: The backend's packages are not installed.
-        InvalidInputError: An option has a value that cannot be.
+        CheckpointError: The model cannot be found or used.
+        BackendError: The device is not available.
+        MissingExtraError: The packages of the backend are not installed.
+        InvalidInputError: A keyword is unknown or has an invalid value.
     """
 
-    def __init__(self, model: str | Path | None = None, **options: Unpack[PrunerOptions]) -> None:
-        checkpoint = choose_checkpoint(model, options)
-        self._backend = choose_backend(checkpoint, options)
-        self.policy = check_policy(options.get("policy") or PruningPolicy())
+    @check_keywords
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        threshold: float | None = None,
+        policy: PruningPolicy | None = None,
+        backend: BackendName | Backend | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        threads: int | None = None,
+        attention: str | None = None,
+        compiled: bool | None = False,
+        window_tokens: int | None = None,
+        revision: str | None = None,
+        splitter: SplitterName | SentenceSplitter | None = None,
+        scorer: ScorerFactory | None = None,
+        max_batch_tokens: int | None = None,
+        cache_tokens: int | None = 0,
+    ) -> None:
+        self.policy = choose_policy(policy, threshold)
+        checkpoint = open_model(model, revision, window_tokens)
         self.default_threshold = checkpoint.default_threshold
-        self.planner = Planner.of(checkpoint, options.get("splitter"))
-        batch_tokens = options.get("max_batch_tokens") or max(self._backend.max_batch_tokens, checkpoint.max_tokens)
-        if batch_tokens < checkpoint.max_tokens:
-            raise InvalidInputError(
-                f"max_batch_tokens={batch_tokens} cannot hold one window of this model, which has up to "
-                f"{checkpoint.max_tokens} tokens. Give at least that."
-            )
-        self._max_batch_tokens = batch_tokens
-        batched = BatchedModel(self._backend, checkpoint.encoder.template.pad_id, batch_tokens)
-        self._scorer: Scorer = options.get("scorer", DirectScorer)(batched)
-        if cache_tokens := options.get("cache_tokens", 0):
+        self._longest_window = longest_window(checkpoint.backbone_config)
+        self._planner = Planner.of(checkpoint, splitter)
+        backend_options = BackendOptions(
+            device=device, dtype=dtype, threads=threads, attention=attention, compiled=bool(compiled)
+        )
+        self._backend = open_backend(checkpoint, backend, backend_options)
+        self._max_batch_tokens = choose_batch_tokens(max_batch_tokens, checkpoint, self._backend)
+        batched = BatchedModel(self._backend, checkpoint.encoder.template.pad_id, self._max_batch_tokens)
+        make_scorer: ScorerFactory = DirectScorer if scorer is None else scorer
+        self._scorer: Scorer = make_scorer(batched)
+        if cache_tokens:
             self._scorer = CachingScorer(self._scorer, cache_tokens)
         self._background = Background()
         self._closed = False
 
     @classmethod
+    @takes_keywords_of(__init__)
     def from_pretrained(cls, model: str | Path, **options: Unpack[PrunerOptions]) -> Self:
-        """Load a model folder or hub id; the same as `Pruner(model, ...)`, in the words of Transformers."""
+        """Load a model folder or repo id; the same as `Pruner(model, ...)`, under the name that Transformers uses."""
         return cls(model, **options)
+
+    @property
+    def layout(self) -> str:
+        """Name of the model's checkpoint layout: "native", "provence", "xprovence" or "open-provence"."""
+        return self._planner.format.name
+
+    @property
+    def splitter(self) -> SplitterName | SentenceSplitter:
+        """The sentence splitter for passages without sentences of their own."""
+        return self._planner.splitter
 
     def prune(self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None) -> PruneResult:
         """Prune the passages of one query.
@@ -85,10 +127,10 @@ class Pruner:
             policy: What to keep; None takes the pruner's own.
 
         Returns:
-            The passages that remain and those that were dropped, with the probability of every sentence.
+            The kept and the dropped passages, with the probability of every sentence.
 
         Raises:
-            InvalidInputError: The query is blank, something is no text, or the query leaves no room for text.
+            InvalidInputError: The query is blank or too long for a window, or an item of `passages` is not a text.
             ClosedError: The pruner was closed.
         """
         call = self._plan(query, check_passages(passages), policy)
@@ -99,14 +141,14 @@ class Pruner:
     ) -> PruneResult:
         """Prune the passages of one query without ever blocking the event loop.
 
-        Splitting, scoring and deciding happen in the pruner's threads. A cancelled call costs nothing more than the
-        batch that is running. Arguments, result and errors are those of `prune`.
+        Splitting, scoring, deciding and putting the kept text together happen in the pruner's threads. A cancelled call
+        costs nothing more than the batch that is running. Arguments, result and errors are those of `prune`.
         """
         given = check_passages(passages)
         characters = sum(len(passage.text) for passage in given)
         call = await self._background.run(characters, lambda: self._plan(query, given, policy))
         scores = await asyncio.wrap_future(self._scorer.submit(call.windows))
-        return await self._background.run(characters, lambda: self._decide(call, scores))
+        return await self._background.run(characters, lambda: self._decide_with_texts(call, scores))
 
     def prune_many(
         self,
@@ -122,8 +164,8 @@ class Pruner:
             policy: What to keep; None takes the pruner's own.
 
         Raises:
-            InvalidInputError: As `prune`, when the request's turn comes; earlier results come out first, and nothing
-                behind the bad request has been read.
+            InvalidInputError: As `prune`, when the request's turn comes; earlier results are yielded first, and nothing
+                behind the invalid request has been read.
         """
         ahead: list[_Call] = []
         tokens = 0
@@ -146,57 +188,61 @@ class Pruner:
         yield from self._finish(ahead)
 
     def rerank(self, query: str, passages: Iterable[str | Passage], top_n: int | None = None) -> list[RankedPassage]:
-        """Order passages by relevance, the most relevant first; equals stay in the order given.
+        """Order passages by relevance, the most relevant first; equal ones stay in the order given.
 
         Args:
             query: The question.
             passages: Texts or `Passage`s.
-            top_n: How many to return; None returns all.
+            top_n: Maximum number of passages to return; None returns all.
 
         Raises:
-            InvalidInputError: As `prune`, or `top_n` is not a positive whole number.
+            InvalidInputError: As `prune`, or `top_n` is not a positive integer.
         """
-        PruningPolicy(top_n=top_n)  # the same rule, the same words
+        check_top_n(top_n)
         result = self.prune(query, passages, PruningPolicy(threshold=0.0, order="relevance"))
-        return [RankedPassage(row.index, row.passage, row.relevance) for row in result.passages[:top_n]]
+        return Ranking(RankedPassage(row.index, row.passage, row.relevance) for row in result.passages[:top_n])
 
-    def calibrate(self, examples: Iterable[LabelledPassage], target_recall: float = 0.97) -> Calibration:
-        """Choose a threshold on examples of one's own so that answers survive with a guaranteed probability.
+    def calibrate(self, examples: Iterable[Example], target_recall: float = 0.97) -> Calibration:
+        """Choose a threshold on annotated examples so that answers are kept with a guaranteed probability.
 
         Conformal risk control (arXiv 2208.02814) over the event that no sentence of an answer reaches the threshold.
 
         Args:
             examples: Questions with passages and the ranges that answer them, drawn as later questions will be; one
                 passage for each question, or their answers are not independent. Passages without an answer help to
-                say how much is removed. `evaluation.examples.read_examples` reads them from JSON lines.
-            target_recall: Least probability, above 0 and below 1, that a later question keeps a sentence of its
+                tell how much is removed. `provence_plugins.data.examples.read_examples` reads them from JSON lines.
+            target_recall: Minimum probability, above 0 and below 1, that a later question keeps a sentence of its
                 answer.
 
         Raises:
-            InvalidInputError: The target cannot be, the examples are too few for it, or one is none.
+            InvalidInputError: `target_recall` is not between 0 and 1, there are too few examples to guarantee it, or an
+                item is not an `Example`.
         """
         least_examples(target_recall)
         given = check_examples(examples)
         results = self.prune_many(((example.question, [example.passage]) for example in given), PruningPolicy())
-        scored = [
-            ([sentence for row in (*result.passages, *result.dropped) for sentence in row.sentences], example.evidence)
-            for result, example in zip(results, given, strict=True)
-        ]
-        return choose_threshold(scored, target_recall)
+        annotated = []
+        for result, example in zip(results, given, strict=True):
+            [passage] = (*result.passages, *result.dropped)
+            annotated.append(AnnotatedSentences(passage.sentences, example.evidence))
+        return choose_threshold(annotated, target_recall)
 
-    def score(self, plans: Sequence[PassagePlan]) -> list[PassageScores]:
-        """What the model says of planned passages, for those who decide on their own.
-
-        Args:
-            plans: From `planner.plan`, of any number of queries; they are scored in common batches.
+    def score_as_published(
+        self, requests: Sequence[PublishedRequest], scoring: PublishedScoring
+    ) -> list[list[PassageScores]]:
+        """Score texts as the code of the published models reads them; `compat` decides on these scores.
 
         Returns:
-            For each passage its relevance and the probabilities of its sentences.
+            For each request the scores of its passages.
 
         Raises:
             ClosedError: The pruner was closed.
         """
-        return score_plans(self._scorer, plans)
+        plans = [
+            plan_as_published(self._planner, request, scoring, longest=self._longest_window) for request in requests
+        ]
+        scores = score_plans(self._scorer, [plan for of_request in plans for plan in of_request])
+        return [list(of_request) for of_request in regroup(scores, map(len, plans))]
 
     @property
     def cache_stats(self) -> CacheStats:
@@ -205,12 +251,12 @@ class Pruner:
 
     @property
     def cache_statistics(self) -> CacheStats:
-        """The former name of `cache_stats`."""
-        warnings.warn("cache_statistics is now called cache_stats.", DeprecationWarning, stacklevel=2)
+        """Deprecated name of `cache_stats`."""
+        warn_renamed("Pruner.cache_statistics", "Pruner.cache_stats")
         return self.cache_stats
 
     def close(self) -> None:
-        """End the pruner's threads; calls that wait fail with ClosedError. Closing twice does nothing."""
+        """End the pruner's threads; waiting calls fail with ClosedError. Closing twice does nothing."""
         if not self._closed:
             self._closed = True
             self._scorer.close()
@@ -225,21 +271,28 @@ class Pruner:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Pruner({self._backend.description}, threshold={self.default_threshold:g})"
+        threshold = self.policy.threshold_or(self.default_threshold)
+        return f"Pruner({self._backend.description}, threshold={threshold:g})"
 
     def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> "_Call":
         if self._closed:
             raise ClosedError
         chosen = self.policy if policy is None else check_policy(policy)
         check_query(query)
-        plans = self.planner.plan(query, passages)
+        plans = self._planner.plan(query, passages)
         return _Call(query, plans, distinct_windows(plans), chosen)
 
     def _decide(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
         combined = zip(call.plans, combine_all(call.plans, scores), strict=True)
-        scored = [_undecided(index, plan, of_passage) for index, (plan, of_passage) in enumerate(combined)]
+        scored = [_scored(index, plan, of_passage) for index, (plan, of_passage) in enumerate(combined)]
         passages, dropped = decide(scored, call.policy, self.default_threshold)
         return PruneResult(call.query, passages, dropped, call.policy, self.default_threshold)
+
+    def _decide_with_texts(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
+        result = self._decide(call, scores)
+        for passage in result.passages:
+            _ = passage.text  # remembered by the passage, so that the event loop need not put long texts together
+        return result
 
     def _finish(self, calls: Sequence["_Call"]) -> Iterator[PruneResult]:
         scores = self._scorer.score([window for call in calls for window in call.windows])
@@ -257,9 +310,12 @@ class _Call(NamedTuple):
     policy: PruningPolicy
 
 
-def _undecided(index: int, plan: PassagePlan, scores: PassageScores) -> PrunedPassage:
-    sentences = tuple(
-        ScoredSentence(s.start, s.end, probability, False, s.kind, tokens, s.heading)
-        for s, probability, tokens in zip(plan.sentences, scores.probabilities.tolist(), plan.token_counts, strict=True)
+def _scored(index: int, plan: PassagePlan, scores: PassageScores) -> ScoredPassage:
+    return ScoredPassage(
+        index=index,
+        passage=plan.passage,
+        relevance=scores.relevance,
+        sentences=plan.sentences,
+        probabilities=scores.probabilities.tolist(),
+        token_counts=plan.token_counts,
     )
-    return PrunedPassage(index, plan.passage, scores.relevance, sentences)

@@ -1,27 +1,101 @@
-"""What comes out of pruning a query's passages, and deciding it anew."""
+"""The result of pruning the passages of one query, what it saves, and the order of relevance."""
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from provence_plugins.engine.dataframes import make_dataframe
 from provence_plugins.engine.decisions import decide
-from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
+from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.rendering import render_html, render_terminal
-from provence_plugins.engine.stats import PruneStats
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.types import shorten
 
-__all__ = ["PruneResult", "PrunedPassage", "ScoredSentence"]
+# A repr lists at most this many passages, so that it fits on one screen.
+_LISTED_PASSAGES = 6
 
 
 @dataclass(frozen=True, slots=True)
+class PruneStats:
+    """What pruning saves, for one result or for several: `sum((result.stats for result in results), PruneStats())`.
+
+    Tokens are counted with the pruning model's tokenizer. A language model counts a little differently; the share that
+    is removed is about the same.
+
+    Attributes:
+        tokens_before: Number of tokens of all passages, the dropped ones included.
+        tokens_after: Number of tokens that are kept.
+        passages_kept: Number of passages that are kept.
+        passages_dropped: Number of passages that are dropped.
+    """
+
+    tokens_before: int = 0
+    tokens_after: int = 0
+    passages_kept: int = 0
+    passages_dropped: int = 0
+
+    def __add__(self, other: "PruneStats") -> "PruneStats":
+        return PruneStats(
+            self.tokens_before + other.tokens_before,
+            self.tokens_after + other.tokens_after,
+            self.passages_kept + other.passages_kept,
+            self.passages_dropped + other.passages_dropped,
+        )
+
+    @property
+    def tokens_removed(self) -> int:
+        """Number of tokens that the language model need not read."""
+        return self.tokens_before - self.tokens_after
+
+    @property
+    def removed_share(self) -> float:
+        """Share of the tokens that is removed, from 0 to 1; 0.0 if there were none."""
+        return self.tokens_removed / self.tokens_before if self.tokens_before else 0.0
+
+    def money_saved(self, price_per_million: float) -> float:
+        """Return what the removed tokens would have cost, in the currency of the price.
+
+        Args:
+            price_per_million: Price of a million input tokens of the language model.
+
+        Raises:
+            InvalidInputError: The price is negative, infinite or NaN.
+        """
+        if not 0 <= price_per_million < math.inf:
+            raise InvalidInputError(
+                f"price_per_million must be a finite number of at least 0, got {price_per_million}."
+            )
+        return self.tokens_removed * price_per_million / 1_000_000
+
+    def prefill_seconds_saved(self, tokens_per_second: float) -> float:
+        """Return how much sooner the language model writes its first word.
+
+        Args:
+            tokens_per_second: How fast the language model reads its input.
+
+        Raises:
+            InvalidInputError: The speed is zero, negative, infinite or NaN.
+        """
+        if not 0 < tokens_per_second < math.inf:
+            raise InvalidInputError(f"tokens_per_second must be a finite speed above 0, got {tokens_per_second}.")
+        return self.tokens_removed / tokens_per_second
+
+
+@dataclass(frozen=True, repr=False)  # without slots, because cached_property needs a __dict__
 class PruneResult:
-    """The passages of one query after pruning. Nothing is lost: other policies can be tried on the same scores.
+    """The passages of one query after pruning; `str(result)` is the kept text.
+
+    Nothing is lost: every passage still has its original text and all probabilities, so that another policy can be
+    tried without running the model again.
 
     Attributes:
         query: The question.
-        passages: The passages that remain, in the policy's order.
-        dropped: The others, in input order, with no sentence kept.
-        policy: The policy behind the decisions, as it was given.
-        default_threshold: The checkpoint's own threshold.
+        passages: The kept passages, in the policy's order.
+        dropped: The dropped passages, in input order; none of their sentences is kept.
+        policy: The policy that decided, as it was given.
+        default_threshold: The model's own threshold.
     """
 
     query: str
@@ -30,64 +104,140 @@ class PruneResult:
     policy: PruningPolicy
     default_threshold: float
 
+    @cached_property
+    def text(self) -> str:
+        """All kept text: the kept passages in order, separated by a blank line; "" if nothing is kept."""
+        kept = [passage.text for passage in self.passages]
+        return "\n\n".join(text.lstrip("\r\n").rstrip() for text in kept if text.strip())
+
     @property
     def threshold(self) -> float:
-        """The threshold that was used: the policy's, or the checkpoint's own where the policy names none."""
+        """The threshold that was used: the policy's, or the model's own if the policy has none."""
         return self.policy.threshold_or(self.default_threshold)
 
     @property
     def tokens_before(self) -> int:
-        """How many tokens all passages had, the dropped ones included."""
+        """Number of tokens of all passages, the dropped ones included."""
         return sum(passage.tokens_before for passage in (*self.passages, *self.dropped))
 
     @property
     def tokens_after(self) -> int:
-        """How many tokens stay."""
+        """Number of tokens that are kept."""
         return sum(passage.tokens_after for passage in self.passages)
 
     @property
     def stats(self) -> PruneStats:
-        """What pruning saves, in tokens, money and time; stats of several results can be added up."""
+        """What pruning saves in tokens, money and time; the stats of several results can be added."""
         return PruneStats(self.tokens_before, self.tokens_after, len(self.passages), len(self.dropped))
 
     def with_policy(self, policy: PruningPolicy) -> "PruneResult":
-        """The result that another policy gives on the same probabilities, without a model call."""
-        passages, dropped = decide((*self.passages, *self.dropped), policy, self.default_threshold)
+        """Return the result that another policy gives for the same scores, without running the model."""
+        scored = [passage.scored for passage in (*self.passages, *self.dropped)]
+        passages, dropped = decide(scored, policy, self.default_threshold)
         return PruneResult(self.query, passages, dropped, policy, self.default_threshold)
 
     # Any: nested plain values, ready for json.dumps.
     def to_dict(self) -> dict[str, Any]:
-        """The result as plain values that JSON can hold.
+        """Return the result as plain values that JSON can hold.
 
         Returns:
             `query`, `threshold`, `tokens_before`, `tokens_after`;
-            `passages`: for each that remains `index`, `title`, `relevance`, `text`, `kept_spans` (pairs of start and
+            `passages`: for each kept passage `index`, `title`, `relevance`, `text`, `kept_spans` (pairs of start and
             end in the original text), `tokens_before`, `tokens_after` and `sentences` (for each `start`, `end`,
             `probability`, `kept`, `kind`, `tokens`, `heading`);
-            `dropped`: for each of the others `index`, `relevance` and `tokens_before`.
+            `dropped`: for each dropped passage `index`, `relevance` and `tokens_before`.
         """
         return {
             "query": self.query,
             "threshold": self.threshold,
             "tokens_before": self.tokens_before,
             "tokens_after": self.tokens_after,
-            "passages": [_remaining_dict(passage) for passage in self.passages],
+            "passages": [_kept_dict(passage) for passage in self.passages],
             "dropped": [_dropped_dict(passage) for passage in self.dropped],
         }
 
+    # Any: pandas is optional, so its types cannot be named here.
+    def to_pandas(self) -> Any:
+        """Return a `pandas.DataFrame` with one row for each sentence, in input order.
+
+        Returns:
+            Columns `passage` (its index in the input), `title`, `relevance`, `dropped` (whether the whole passage is),
+            `sentence` (its number in the passage), `start`, `end`, `kind`, `tokens`, `heading`, `probability`, `kept`,
+            `text`.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        dropped = {passage.index for passage in self.dropped}
+        passages = sorted((*self.passages, *self.dropped), key=lambda passage: passage.index)
+        rows = []
+        for passage in passages:
+            about = {
+                "passage": passage.index,
+                "title": passage.passage.title,
+                "relevance": passage.relevance,
+                "dropped": passage.index in dropped,
+            }
+            for number, sentence in enumerate(passage.sentences):
+                text = sentence.of(passage.passage.text)
+                rows.append(about | {"sentence": number} | _sentence_dict(sentence) | {"text": text})
+        return make_dataframe(rows, columns=_COLUMNS)
+
     def to_html(self) -> str:
-        """A self-contained HTML fragment that shows what was kept and what was removed."""
+        """Return an HTML fragment that shows what is kept and what is removed; it needs no other file."""
         return render_html(self.query, self.passages, self.dropped)
 
     def to_terminal(self, color: bool = True) -> str:
-        """The same for the terminal, with ANSI codes or, without colour, removed text in `[-…-]`."""
+        """Return a view for the terminal, with ANSI codes or, without colour, removed text in `[-…-]`."""
         return render_terminal(self.query, self.passages, self.dropped, color=color)
 
     def _repr_html_(self) -> str:
         return self.to_html()
 
+    def __str__(self) -> str:
+        return self.text
 
-def _remaining_dict(passage: PrunedPassage) -> dict[str, Any]:
+    def __repr__(self) -> str:
+        kept, total = len(self.passages), len(self.passages) + len(self.dropped)
+        head = (
+            f"<PruneResult for {shorten(self.query)}: kept {kept} of {total} passages, "
+            f"{self.tokens_after} of {self.tokens_before} tokens, threshold {self.threshold:.3g}"
+        )
+        return _listed(head, self.passages) + ">"
+
+
+class Ranking(list[RankedPassage]):
+    """A list of passages, the most relevant first."""
+
+    def __repr__(self) -> str:
+        return _listed(f"<Ranking of {len(self)} passages", self) + ">"
+
+
+_COLUMNS = (
+    "passage",
+    "title",
+    "relevance",
+    "dropped",
+    "sentence",
+    "start",
+    "end",
+    "kind",
+    "tokens",
+    "heading",
+    "probability",
+    "kept",
+    "text",
+)
+
+
+def _listed(head: str, passages: "Ranking | tuple[PrunedPassage, ...]") -> str:
+    lines = [head, *(f"  {passage!r}" for passage in passages[:_LISTED_PASSAGES])]
+    if len(passages) > _LISTED_PASSAGES:
+        lines.append(f"  … and {len(passages) - _LISTED_PASSAGES} more")
+    return "\n".join(lines)
+
+
+def _kept_dict(passage: PrunedPassage) -> dict[str, Any]:
     return {
         "index": passage.index,
         "title": passage.passage.title,
@@ -96,9 +246,21 @@ def _remaining_dict(passage: PrunedPassage) -> dict[str, Any]:
         "kept_spans": [[span.start, span.end] for span in passage.kept_spans],
         "tokens_before": passage.tokens_before,
         "tokens_after": passage.tokens_after,
-        "sentences": [asdict(sentence) for sentence in passage.sentences],
+        "sentences": [_sentence_dict(sentence) for sentence in passage.sentences],
     }
 
 
 def _dropped_dict(passage: PrunedPassage) -> dict[str, Any]:
     return {"index": passage.index, "relevance": passage.relevance, "tokens_before": passage.tokens_before}
+
+
+def _sentence_dict(sentence: ScoredSentence) -> dict[str, Any]:
+    return {
+        "start": sentence.start,
+        "end": sentence.end,
+        "probability": sentence.probability,
+        "kept": sentence.kept,
+        "kind": sentence.kind,
+        "tokens": sentence.tokens,
+        "heading": sentence.heading,
+    }

@@ -1,7 +1,6 @@
 """Text to sentences that tile it: each starts where the one before ends, and nothing is left out."""
 
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Literal
 
 import sentencex
 
+from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.blocks import Block, split_blocks
 from provence_plugins.text.open_provence import open_provence_spans
@@ -76,11 +76,7 @@ def split_sentences(
         MissingExtraError: The splitter "nltk" is asked for, but NLTK is not installed.
     """
     if isinstance(splitter, Sequence) and not isinstance(splitter, str):
-        warnings.warn(
-            "split_sentences(text, spans) is deprecated. Use Sentence.tile(text, spans).",
-            DeprecationWarning,
-            stacklevel=2,
-        )
+        warn_renamed("split_sentences(text, spans)", "Sentence.tile(text, spans)")
         return Sentence.tile(text, splitter)
     chosen = choose_splitter(splitter)
     if chosen.blocks_first:

@@ -105,7 +105,7 @@ def test_every_knob_of_the_policy_and_of_the_pruner_is_an_option() -> None:
     assert PolicyOptions().build() == PruningPolicy()
     assert {field.name for field in fields(PolicyOptions)} == {field.name for field in fields(PruningPolicy)}
     # Objects of a program, and what is of no use in a process that makes one call.
-    objects = {"policy", "scorer", "max_batch_tokens", "cache_tokens"}
+    objects = {"policy", "threshold", "scorer", "max_batch_tokens", "cache_tokens"}
     assert {field.name for field in fields(ModelOptions)} == {"model", *PrunerOptions.__annotations__} - objects
     hints = {field.name: str(field.type) for field in fields(ModelOptions)}
     for name, choices in {"backend": BackendName, "splitter": SplitterName}.items():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from provence_plugins import Passage, Pruner, Span
 from provence_plugins.data.examples import Example
-from provence_plugins.engine.calibration import choose_threshold, least_examples
+from provence_plugins.engine.calibration import AnnotatedSentences, choose_threshold, least_examples
 from provence_plugins.engine.passages import ScoredSentence
 from provence_plugins.errors import InvalidInputError
 
@@ -23,12 +23,13 @@ def tiny_pruner(tiny_folder: Path) -> Iterator[Pruner]:
         yield pruner
 
 
-def passage(answer: float, other: float = 0.0) -> tuple[list[ScoredSentence], list[Span]]:
+def passage(answer: float, other: float = 0.0) -> AnnotatedSentences:
     """Two sentences of 10 characters, the first with the answer."""
-    return [
+    sentences = [
         ScoredSentence(0, 10, answer, False, "sentence", 3, None),
         ScoredSentence(10, 20, other, False, "sentence", 3, None),
-    ], [ANSWER]
+    ]
+    return AnnotatedSentences(sentences, [ANSWER])
 
 
 @pytest.mark.parametrize(("target", "least"), [(0.5, 1), (0.9, 9), (0.97, 33), (0.99, 99), (0.999, 999)])
@@ -56,7 +57,7 @@ def test_a_worked_case() -> None:
 def test_the_threshold_is_the_highest_that_the_bound_allows(best: list[float], target: float) -> None:
     scored = [passage(value) for value in best]
     if len(best) < least_examples(target):
-        with pytest.raises(InvalidInputError, match="Label more"):
+        with pytest.raises(InvalidInputError, match="Annotate more examples"):
             choose_threshold(scored, target)
         return
     found = choose_threshold(scored, target).threshold
@@ -83,7 +84,7 @@ def test_later_questions_keep_their_answers_as_often_as_promised() -> None:
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0, -1.0, 2.0, math.nan, "0.9", None])
-def test_a_target_that_cannot_be_is_named(target: Any) -> None:
+def test_an_invalid_target_is_named(target: Any) -> None:
     with pytest.raises(InvalidInputError, match="above 0 and below 1"):
         least_examples(target)
 
@@ -106,7 +107,7 @@ def test_passages_without_evidence_promise_nothing(tiny_pruner: Pruner) -> None:
         tiny_pruner.calibrate(examples([]), target_recall=0.9)
 
 
-def test_an_example_that_is_none_is_named_with_its_number(tiny_pruner: Pruner) -> None:
+def test_an_item_that_is_not_an_example_is_named_with_its_number(tiny_pruner: Pruner) -> None:
     given: list[Any] = [*examples([ANSWER]), {"question": "What?"}]
-    with pytest.raises(InvalidInputError, match="Example 9 is a dict without question, passage, evidence"):
+    with pytest.raises(InvalidInputError, match="Example 9 must be an Example, got dict"):
         tiny_pruner.calibrate(given, target_recall=0.9)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provence_plugins.engine.decisions import decide
-from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
+from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.types import Passage
+from provence_plugins.types import Passage, Sentence
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -22,21 +22,18 @@ def scored(
     relevance: float = 0.5,
     tokens: Sequence[int] | int = 10,
     headings: Mapping[int, int] | None = None,
-) -> PrunedPassage:
+) -> ScoredPassage:
     """A passage of sentences "0123 ", "0123 ", ... with these probabilities."""
     counts = [tokens] * len(probabilities) if isinstance(tokens, int) else tokens
-    sentences = tuple(
-        ScoredSentence(5 * n, 5 * n + 5, probability, False, "sentence", counts[n], (headings or {}).get(n))
-        for n, probability in enumerate(probabilities)
-    )
-    return PrunedPassage(index, Passage("0123 " * len(sentences)), relevance, sentences)
+    sentences = [Sentence(5 * n, 5 * n + 5, heading=(headings or {}).get(n)) for n in range(len(counts))]
+    return ScoredPassage(index, Passage("0123 " * len(sentences)), relevance, sentences, probabilities, counts)
 
 
 def kept_numbers(passage: PrunedPassage) -> list[int]:
     return [number for number, sentence in enumerate(passage.sentences) if sentence.kept]
 
 
-def remaining(*passages: PrunedPassage, **policy: Any) -> dict[int, list[int]]:
+def remaining(*passages: ScoredPassage, **policy: Any) -> dict[int, list[int]]:
     """Index of each passage that remains, in order, with the numbers of its kept sentences."""
     kept, _ = decide(passages, PruningPolicy(**policy), DEFAULT_THRESHOLD)
     return {passage.index: kept_numbers(passage) for passage in kept}
@@ -222,7 +219,7 @@ class TestMinRelevance:
 
 class TestBlankPassages:
     blank = scored(0.0, index=7, relevance=-1.0, tokens=0)
-    empty = PrunedPassage(8, Passage(""), 0.0, ())
+    empty = ScoredPassage(8, Passage(""), 0.0, [], [], [])
 
     @pytest.mark.parametrize(
         "policy", [{}, {"threshold": 1}, {"max_tokens": 0}, {"top_n": 1}, {"keep_title": True}], ids=str
@@ -283,7 +280,7 @@ policies = st.builds(
 
 
 @st.composite
-def scored_passages(draw: st.DrawFn) -> list[PrunedPassage]:
+def scored_passages(draw: st.DrawFn) -> list[ScoredPassage]:
     passages = []
     for index in range(draw(st.integers(0, 4))):
         size = draw(st.integers(0, 6))
@@ -297,7 +294,7 @@ def scored_passages(draw: st.DrawFn) -> list[PrunedPassage]:
 
 @given(scored_passages(), policies)
 def test_every_passage_is_exactly_once_among_the_remaining_or_the_dropped(
-    passages: list[PrunedPassage], policy: PruningPolicy
+    passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
     kept, dropped = decide(passages, policy, DEFAULT_THRESHOLD)
     assert sorted(passage.index for passage in kept + dropped) == list(range(len(passages)))
@@ -307,29 +304,29 @@ def test_every_passage_is_exactly_once_among_the_remaining_or_the_dropped(
 
 @given(scored_passages(), policies, st.integers(0, 40))
 def test_kept_tokens_never_exceed_the_budget(
-    passages: list[PrunedPassage], policy: PruningPolicy, max_tokens: int
+    passages: list[ScoredPassage], policy: PruningPolicy, max_tokens: int
 ) -> None:
     kept, _ = decide(passages, replace(policy, max_tokens=max_tokens), DEFAULT_THRESHOLD)
     assert sum(passage.tokens_after for passage in kept) <= max_tokens
 
 
 @given(scored_passages(), policies)
-def test_a_budget_of_all_tokens_changes_nothing(passages: list[PrunedPassage], policy: PruningPolicy) -> None:
-    everything = sum(passage.tokens_before for passage in passages)
+def test_a_budget_of_all_tokens_changes_nothing(passages: list[ScoredPassage], policy: PruningPolicy) -> None:
+    everything = sum(passage.tokens for passage in passages)
     assert decide(passages, replace(policy, max_tokens=everything), DEFAULT_THRESHOLD) == decide(
         passages, replace(policy, max_tokens=None), DEFAULT_THRESHOLD
     )
 
 
 @given(scored_passages())
-def test_threshold_zero_gives_every_text_back(passages: list[PrunedPassage]) -> None:
+def test_threshold_zero_gives_every_text_back(passages: list[ScoredPassage]) -> None:
     kept, dropped = decide(passages, PruningPolicy(threshold=0), DEFAULT_THRESHOLD)
     assert [passage.text for passage in kept] == [passage.passage.text for passage in passages]
     assert dropped == ()
 
 
 @given(scored_passages(), probabilities, probabilities)
-def test_a_higher_threshold_never_keeps_more(passages: list[PrunedPassage], one: float, other: float) -> None:
+def test_a_higher_threshold_never_keeps_more(passages: list[ScoredPassage], one: float, other: float) -> None:
     low, high = sorted((one, other))
     more = remaining(*passages, threshold=low, keep_headings=False)
     fewer = remaining(*passages, threshold=high, keep_headings=False)
@@ -337,20 +334,20 @@ def test_a_higher_threshold_never_keeps_more(passages: list[PrunedPassage], one:
 
 
 @given(scored_passages(), policies)
-def test_only_the_decisions_change_and_the_input_does_not(passages: list[PrunedPassage], policy: PruningPolicy) -> None:
+def test_only_the_decisions_change_and_the_input_does_not(passages: list[ScoredPassage], policy: PruningPolicy) -> None:
     before = deepcopy(passages)
     kept, dropped = decide(passages, policy, DEFAULT_THRESHOLD)
     assert passages == before
-    undecided = [
-        replace(passage, sentences=tuple(replace(sentence, kept=False) for sentence in passage.sentences))
-        for passage in sorted(kept + dropped, key=lambda passage: passage.index)
-    ]
-    assert undecided == before
+    for decided, source in zip(sorted(kept + dropped, key=lambda passage: passage.index), before, strict=True):
+        assert (decided.index, decided.passage, decided.relevance) == (source.index, source.passage, source.relevance)
+        assert tuple(decided.scored.probabilities) == tuple(source.probabilities)
+        assert list(decided.scored.token_counts) == list(source.token_counts)
+        assert [Sentence(s.start, s.end, s.kind, s.heading) for s in decided.sentences] == source.sentences
 
 
 @given(scored_passages(), policies)
 def test_what_stands_under_a_heading_never_stays_without_it(
-    passages: list[PrunedPassage], policy: PruningPolicy
+    passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
     kept, _ = decide(passages, replace(policy, keep_headings=True), DEFAULT_THRESHOLD)
     for passage in kept:
@@ -360,7 +357,7 @@ def test_what_stands_under_a_heading_never_stays_without_it(
 
 @given(scored_passages(), policies)
 def test_the_title_stays_with_any_other_sentence_when_there_is_no_budget(
-    passages: list[PrunedPassage], policy: PruningPolicy
+    passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
     kept, _ = decide(passages, replace(policy, keep_title=True, max_tokens=None), DEFAULT_THRESHOLD)
     assert all(passage.sentences[0].kept for passage in kept if passage.sentences)
@@ -368,7 +365,7 @@ def test_the_title_stays_with_any_other_sentence_when_there_is_no_budget(
 
 @given(scored_passages(), policies)
 def test_a_passage_keeps_its_most_probable_sentences_when_there_is_no_budget(
-    passages: list[PrunedPassage], policy: PruningPolicy
+    passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
     kept, _ = decide(passages, replace(policy, max_tokens=None), DEFAULT_THRESHOLD)
     for passage in kept:
@@ -378,7 +375,7 @@ def test_a_passage_keeps_its_most_probable_sentences_when_there_is_no_budget(
 
 @given(scored_passages(), policies, st.integers(1, 4))
 def test_no_more_than_top_n_passages_with_text_remain(
-    passages: list[PrunedPassage], policy: PruningPolicy, top_n: int
+    passages: list[ScoredPassage], policy: PruningPolicy, top_n: int
 ) -> None:
     kept, _ = decide(passages, replace(policy, top_n=top_n), DEFAULT_THRESHOLD)
     assert sum(passage.tokens_before > 0 for passage in kept) <= top_n

@@ -1,3 +1,5 @@
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,12 +34,12 @@ def test_spans_count_code_points() -> None:
 
 def test_tokens_are_counted_before_and_after() -> None:
     passage = pruned(("a", True), ("b", False), ("c", False), ("d", False), tokens=3)
-    assert (passage.tokens_before, passage.tokens_after, passage.kept_ratio) == (12, 3, 0.25)
+    assert (passage.tokens_before, passage.tokens_after, passage.kept_share) == (12, 3, 0.25)
 
 
 @pytest.mark.parametrize("passage", [pruned(), pruned((" \n", True), tokens=0)], ids=["empty", "blank"])
 def test_a_passage_without_tokens_is_kept_whole(passage: PrunedPassage) -> None:
-    assert passage.kept_ratio == 1.0
+    assert passage.kept_share == 1.0
     assert passage.text == passage.passage.text
 
 
@@ -55,6 +57,20 @@ def test_a_passage_without_tokens_is_kept_whole(passage: PrunedPassage) -> None:
 )
 def test_what_stays_does_not_run_together(pieces: list[tuple[str, bool]], text: str) -> None:
     assert pruned(*pieces).text == text
+
+
+def test_a_text_with_a_million_kept_words_is_put_together_in_a_moment() -> None:
+    sentences = [("One. ", True), ("Two.\n", False), (" " * 50, True), ("\n", False), ("Three. ", True)] * 40_000
+    passage = pruned(*sentences)
+    start = process_time()
+    assert passage.text is passage.text
+    assert process_time() - start < 5
+
+
+def test_kept_ratio_is_a_deprecated_name() -> None:
+    with pytest.warns(DeprecationWarning, match="kept_ratio is deprecated.*kept_share") as warned:
+        assert pruned(("a", True), ("b", False)).kept_ratio == 0.5
+    assert warned[0].filename == __file__
 
 
 @given(st.lists(st.tuples(st.text(st.sampled_from("ab. \n"), min_size=1, max_size=5), st.booleans())))

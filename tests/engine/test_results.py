@@ -1,29 +1,33 @@
 import json
+import math
+import sys
 from copy import deepcopy
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from provence_plugins.engine.decisions import decide
+from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredPassage, ScoredSentence
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.results import PrunedPassage, PruneResult, ScoredSentence
-from provence_plugins.engine.stats import PruneStats
-from provence_plugins.types import Passage
+from provence_plugins.engine.results import PruneResult, PruneStats, Ranking
+from provence_plugins.errors import InvalidInputError, MissingExtraError
+from provence_plugins.types import Passage, Sentence
 
 DEFAULT_THRESHOLD = 0.5
 
 
-def scored(index: int, relevance: float, *probabilities: float) -> PrunedPassage:
+def scored(index: int, relevance: float, *probabilities: float) -> ScoredPassage:
     """A passage of sentences "0123 ", "0123 ", ... of two tokens each, under the first of them."""
-    sentences = tuple(
-        ScoredSentence(5 * n, 5 * n + 5, probability, False, "sentence", 2, 0 if n else None)
-        for n, probability in enumerate(probabilities)
+    size = len(probabilities)
+    sentences = [Sentence(5 * n, 5 * n + 5, heading=0 if n else None) for n in range(size)]
+    return ScoredPassage(
+        index, Passage("0123 " * size, title=f"Page {index}"), relevance, sentences, probabilities, [2] * size
     )
-    return PrunedPassage(index, Passage("0123 " * len(sentences), title=f"Page {index}"), relevance, sentences)
 
 
-def prune(passages: list[PrunedPassage], **policy: Any) -> PruneResult:
+def prune(passages: list[ScoredPassage], **policy: Any) -> PruneResult:
     chosen = PruningPolicy(**policy)
     return PruneResult("Which?", *decide(passages, chosen, DEFAULT_THRESHOLD), chosen, DEFAULT_THRESHOLD)
 
@@ -104,6 +108,73 @@ def test_the_terminal_view_is_coloured_unless_told_otherwise() -> None:
     assert "\x1b[" not in result.to_terminal(color=False)
 
 
+def test_the_text_of_a_result_is_all_kept_text_with_blank_lines_between_passages() -> None:
+    passages = [
+        PrunedPassage(2, Passage(text), 0.5, (ScoredSentence(0, len(text), 0.5, True, "sentence", 1),))
+        for text in ("\n# One\n", "  code\n", " \n", "Three. ")
+    ]
+    result = PruneResult("Which?", tuple(passages), (), PruningPolicy(), DEFAULT_THRESHOLD)
+    assert result.text == str(result) == "# One\n\n  code\n\nThree."
+
+
+def test_a_result_without_kept_text_has_an_empty_text() -> None:
+    result = prune([scored(0, 0.9, 0.1)])
+    assert (result.text, str(result)) == ("", "")
+
+
+def lines_on_screen(value: object, *, width: int = 80) -> int:
+    return sum(-(-len(line) // width) for line in repr(value).splitlines())
+
+
+def test_a_repr_fits_on_one_screen_and_shows_control_characters_escaped() -> None:
+    passages = [scored(number, 0.5, *[0.9] * 500) for number in range(200)]
+    long = "\x1b[31m" + "very long " * 1000
+    many = PruneResult(long, *decide(passages, PruningPolicy(), 0.5), PruningPolicy(), 0.5)
+    passage = Passage(long, title=long)
+    one = PrunedPassage(0, passage, 0.5, (ScoredSentence(0, len(long), 0.5, True, "sentence", 1),))
+    ranked = Ranking(RankedPassage(number, passage, 0.5) for number in range(200))
+    result = PruneResult(long, (one,) * 200, (), PruningPolicy(), 0.5)
+    for value in (many, one, ranked, result, passage, ranked[0]):
+        assert lines_on_screen(value) <= 24
+        assert "\x1b" not in repr(value)
+    assert "194 more" in repr(many)
+
+
+def test_the_repr_of_a_result_tells_what_is_kept() -> None:
+    result = prune([scored(0, 0.9, 0.6, 0.1), scored(1, 0.1, 0.1)])
+    assert repr(result).splitlines() == [
+        "<PruneResult for 'Which?': kept 1 of 2 passages, 2 of 6 tokens, threshold 0.5",
+        "  <PrunedPassage 0 title='Page 0' relevance=0.9 kept 1 of 2 sentences, 2 of 4 tokens: '0123 '>>",
+    ]
+
+
+@pytest.mark.parametrize("relevance", [math.inf, -math.inf])
+def test_an_infinite_relevance_makes_valid_json(relevance: float) -> None:
+    result = prune([scored(0, relevance, 0.9), scored(1, relevance, 0.1)], order="relevance")
+    values = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert math.copysign(1, values["passages"][0]["relevance"]) == math.copysign(1, relevance)
+    assert math.isfinite(values["dropped"][0]["relevance"])
+
+
+def test_pandas_gets_a_row_for_each_sentence_in_input_order() -> None:
+    pandas = pytest.importorskip("pandas")
+    result = prune([scored(0, 0.1, 0.1), scored(1, 0.9, 0.6, 0.1)])
+    table = result.to_pandas()
+    assert isinstance(table, pandas.DataFrame)
+    assert table[["passage", "dropped", "sentence", "kept", "probability", "text"]].to_numpy().tolist() == [
+        [0, True, 0, False, 0.1, "0123 "],
+        [1, False, 0, True, 0.6, "0123 "],
+        [1, False, 1, False, 0.1, "0123 "],
+    ]
+    assert list(prune([]).to_pandas().columns) == list(table.columns)
+
+
+def test_a_missing_pandas_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"provence-plugins\[pandas\]"):
+        prune([]).to_pandas()
+
+
 scored_lists = st.lists(st.lists(st.floats(0, 1), max_size=5)).map(
     lambda rows: [scored(index, sum(row), *row) for index, row in enumerate(rows)]
 )
@@ -124,7 +195,7 @@ policies = st.fixed_dictionaries(
 
 @given(scored_lists, policies, policies)
 def test_another_policy_gives_what_it_would_have_given_from_the_start(
-    passages: list[PrunedPassage], first: dict[str, Any], second: dict[str, Any]
+    passages: list[ScoredPassage], first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     result = prune(passages, **first)
     before = deepcopy(result)
@@ -133,6 +204,39 @@ def test_another_policy_gives_what_it_would_have_given_from_the_start(
 
 
 @given(scored_lists, policies)
-def test_the_same_policy_again_changes_nothing(passages: list[PrunedPassage], policy: dict[str, Any]) -> None:
+def test_the_same_policy_again_changes_nothing(passages: list[ScoredPassage], policy: dict[str, Any]) -> None:
     result = prune(passages, **policy)
     assert result.with_policy(result.policy) == result
+
+
+STATS = PruneStats(tokens_before=4000, tokens_after=1000, passages_kept=3, passages_dropped=1)
+
+
+def test_what_is_removed_is_derived() -> None:
+    assert (STATS.tokens_removed, STATS.removed_share) == (3000, 0.75)
+    assert PruneStats().removed_share == 0.0
+
+
+def test_money_is_the_price_of_the_removed_tokens() -> None:
+    assert STATS.money_saved(price_per_million=2.5) == pytest.approx(0.0075)
+    assert STATS.money_saved(0) == 0
+
+
+def test_time_is_that_of_reading_the_removed_tokens() -> None:
+    assert STATS.prefill_seconds_saved(tokens_per_second=1500) == pytest.approx(2.0)
+
+
+def test_many_results_are_added_up() -> None:
+    assert sum([STATS, STATS, PruneStats(10, 10, 1, 0)], PruneStats()) == PruneStats(8010, 2010, 7, 2)
+
+
+@pytest.mark.parametrize("price", [-1.0, math.inf, math.nan])
+def test_an_invalid_price_is_refused(price: float) -> None:
+    with pytest.raises(InvalidInputError, match="price_per_million must"):
+        STATS.money_saved(price)
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.inf, math.nan])
+def test_an_invalid_speed_is_refused(speed: float) -> None:
+    with pytest.raises(InvalidInputError, match="tokens_per_second must"):
+        STATS.prefill_seconds_saved(speed)

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from published_checkpoints import Published
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
 from provence_plugins import Passage, Pruner
+from provence_plugins.engine.options import open_model
+from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import CheckpointError, InvalidInputError, UnsafeCheckpointError
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
@@ -24,7 +27,6 @@ from provence_plugins.model.saving import save_half_precision
 from provence_plugins.model.stock import export_stock
 from provence_plugins.tokens.batches import pad_windows
 
-Published = Any  # the class lives in conftest.py, which cannot be imported
 Make = Callable[[str], Published]
 
 FORMATS = {
@@ -162,11 +164,12 @@ def test_a_non_commercial_licence_is_logged_once(
 def test_a_longer_window_can_be_asked_for_up_to_what_the_encoder_reads(make_published: Make) -> None:
     folder = make_published("open-bert").folder
     text = "The city is old. " * 40
-    short, long = Pruner(folder), Pruner(folder, window_tokens=400)
-    [[few], [many]] = [pruner.planner.plan("Where?", [Passage(text)]) for pruner in (long, short)]
+    [[few], [many]] = [
+        Planner.of(open_model(folder, None, tokens)).plan("Where?", [Passage(text)]) for tokens in (400, None)
+    ]
     assert len(few.windows) < len(many.windows)
     assert max(len(window.ids) for window in few.windows) <= 400
-    with pytest.raises(InvalidInputError, match="reads 1 to 512"):
+    with pytest.raises(InvalidInputError, match="between 1 and 512"):
         Pruner(folder, window_tokens=513)
 
 
@@ -243,8 +246,9 @@ class TestStock:
 def scored(folder: Path) -> tuple[Any, dict[str, torch.Tensor], Any]:
     """A checkpoint, a batch of one window without padding as stock classes take it, and our scores of it."""
     checkpoint = open_checkpoint(folder)
-    pruner = Pruner(folder, backend="torch", device="cpu")
-    [plan] = pruner.planner.plan("Where is Paris?", [Passage("Paris is the capital of France. The river is old.")])
+    [plan] = Planner.of(checkpoint).plan(
+        "Where is Paris?", [Passage("Paris is the capital of France. The river is old.")]
+    )
     batch = pad_windows(plan.windows, pad_id=0)
     inputs = {"input_ids": torch.tensor(batch.ids), "attention_mask": torch.tensor(batch.mask)}
     if FAMILIES[checkpoint.backbone_config["model_type"]].takes_type_ids:

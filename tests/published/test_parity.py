@@ -7,20 +7,20 @@ that the weights came from, and decides as the published code is known to.
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from published_checkpoints import Published
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from provence_plugins import Passage, Pruner, PruningPolicy
 from provence_plugins.compat import process
+from provence_plugins.engine.planning import Planner
+from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.text.punkt import punkt_spans
 from provence_plugins.text.sentences import split_sentences
-
-Published = Any  # the class lives in conftest.py, which cannot be imported
 
 LONG = "The river is old. What is the capital of France? Paris is the city.  In the city is cheese.\n\n" * 12
 TEXTS = [
@@ -249,7 +249,7 @@ def test_beside_a_long_question_sentences_are_cut_off_in_compat_and_read_on_in_t
     with torch.no_grad():
         expected = open_reference(published, question, sentences, 0.1)
     assert found["sentence_probabilities"] == pytest.approx(expected.probabilities, abs=1e-5)
-    [plan] = pruner.planner.plan(question, [Passage(text)])
+    [plan] = Planner.of(open_checkpoint(published.folder)).plan(question, [Passage(text)])
     assert sum(part.end - part.start for window in plan.windows for part in window.sentences) == sum(plan.token_counts)
 
 
@@ -270,8 +270,9 @@ def test_a_threshold_of_zero_gives_the_text_back(published: Published, pruner: P
 
 def test_no_window_passes_the_position_table(make_published: Callable[[str], Published]) -> None:
     # The published code counts one special token too few for this tokenizer, and crashes here.
-    pruner = Pruner(make_published("open-xlm-roberta-brim").folder, backend="torch", device="cpu")
-    plans = pruner.planner.plan("Where is Paris?", [Passage(text) for text in TEXTS])
+    folder = make_published("open-xlm-roberta-brim").folder
+    plans = Planner.of(open_checkpoint(folder)).plan("Where is Paris?", [Passage(text) for text in TEXTS])
     longest = max(len(window.ids) for plan in plans for window in plan.windows)
     assert 60 <= longest <= 64
-    assert all(scores.relevance > 0 for scores in pruner.score(plans))
+    with Pruner(folder, backend="torch", device="cpu") as pruner:
+        assert all(row.relevance > 0 for row in pruner.rerank("Where is Paris?", TEXTS))

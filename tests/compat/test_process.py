@@ -1,12 +1,13 @@
 """The published calls: which shapes they take, what they return, and what bad ones get."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from provence_plugins import Pruner
-from provence_plugins.compat import AutoModel, process
+from provence_plugins.compat import process
 from provence_plugins.errors import InvalidInputError
 
 Make = Callable[[str], Any]
@@ -70,14 +71,14 @@ class TestShapes:
     @pytest.mark.parametrize(
         ("interface", "question", "context", "message"),
         [
-            ("provence", Q, [A], r"\(\[question\], \[contexts\]\)"),
+            ("provence", Q, [A], r"as \[question\], \[contexts\]"),
             ("provence", [Q], [A], "list of lists"),
             ("provence", [Q, R], [[A]], "2 questions need as many entries of context, got 1"),
-            ("provence", [Q], [[3]], "texts, got a int"),
+            ("provence", [Q], [[3]], "texts, got a value of type int"),
             ("open-provence", [Q, R], A, "2 questions need as many entries of context, got 1"),
             ("open-provence", [Q, R], [A, [B]], "got a mixture"),
             ("open-provence", Q, [[["a"]]], "nested too deep"),
-            ("open-provence", Q, 5, "got a str and a int"),
+            ("open-provence", Q, 5, "type str and a value of type int"),
         ],
     )
     def test_other_shapes_are_refused_with_those_that_fit(
@@ -111,10 +112,90 @@ class TestTitles:
         with pytest.raises(InvalidInputError, match="leave `title` out"):
             process(opened, Q, A, first_line_as_title=True, title="Other")
 
-    @pytest.mark.parametrize("title", [["a", ["b"]], [["a"], ["b"], ["c"]], 7])
+    @pytest.mark.parametrize(
+        "title", [["a", ["b"]], [["a"], ["b"], ["c"]], [["a"]], ["a"], ["a", "b", "c"], [["a"], [3]], ["a", 3], 7]
+    )
     def test_titles_of_another_shape_are_refused(self, opened: Pruner, title: Any) -> None:
-        with pytest.raises(InvalidInputError, match="title must be"):
+        with pytest.raises(InvalidInputError, match=r"(?i)title must be"):
             process(opened, [Q, R], [[A], [B]], title=title)
+
+    @pytest.mark.parametrize(
+        "title", ["a", ["a", "b"], [["a"]], [["a"], ["b"], ["c"]], [["a", "b"], ["c"]], [[3], ["b"]]]
+    )
+    def test_naver_refuses_titles_that_are_not_shaped_like_the_contexts(self, naver: Pruner, title: Any) -> None:
+        with pytest.raises(InvalidInputError, match=r"(?i)title must be"):
+            process(naver, [Q, R], [[A], [B]], title=title)
+
+    def test_naver_takes_a_title_for_each_context(self, naver: Pruner) -> None:
+        result = process(naver, [Q, R], [[A, B], [C]], title=[["One", None], ["Two"]], threshold=-1.0)
+        assert result["pruned_context"] == [[f"One {A}", B], [f"Two {C}"]]
+
+    def test_contexts_without_a_title_get_none_in_open_provence(self, opened: Pruner) -> None:
+        assert process(opened, Q, [A, B], title=["One"])["title"] == ["One\n", None]
+
+    def test_a_title_may_be_given_by_position(self, opened: Pruner) -> None:
+        assert process(opened, Q, A, "Paris") == process(opened, Q, A, title="Paris")
+
+
+class TestQuestions:
+    """Questions that `Pruner.prune` refuses, and the published code answers."""
+
+    @pytest.mark.parametrize("question", ["", "  ", "?!"])
+    def test_a_blank_question_is_answered(self, make_published: Make, question: str) -> None:
+        for name in ("provence", "xprovence", "open-xlm-roberta", "open-modernbert"):
+            with Pruner(make_published(name).folder) as pruner:
+                result = process(pruner, question, A, threshold=-1.0)
+                assert result["pruned_context"] == A
+
+    def test_a_model_of_this_package_answers_a_blank_question(self, tiny_folder: Path) -> None:
+        with Pruner(tiny_folder) as pruner:
+            assert process(pruner, " ", A, threshold=-1.0)["pruned_context"] == A
+
+    def test_naver_reads_the_beginning_of_a_long_question_and_logs_it(
+        self, naver: Pruner, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        long = "the river of the city " * 200
+        result = process(naver, long, A, return_sentence_metrics=True)
+        assert "reads its first 256, half of a window" in caplog.text
+        # 256 tokens are 51 times these five words and one more
+        same = process(naver, "the river of the city " * 51 + "the", A, return_sentence_metrics=True)
+        assert result == same
+
+    def test_naver_reads_a_question_of_half_a_window_without_a_warning(
+        self, naver: Pruner, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        process(naver, "the " * 256, A)
+        assert caplog.text == ""
+
+    def test_open_provence_reads_a_long_question_whole_and_one_token_of_each_piece(
+        self, make_published: Make, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        published = make_published("open-modernbert")  # windows of 256 tokens, positions for 1,024
+        with Pruner(published.folder) as pruner:
+            long = "x" * 300
+            result = process(pruner, long, A, return_sentence_metrics=True)
+            assert "leaves no room for text in a window of 256" in caplog.text
+            first_signs = process(pruner, long, ["PT"[0], "T"], return_sentence_metrics=True)
+        assert result["sentence_probabilities"] == pytest.approx(
+            [values[0] for values in first_signs["sentence_probabilities"]], abs=1e-5
+        )
+
+    def test_a_question_beyond_all_positions_is_cut_and_logged(
+        self, make_published: Make, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with Pruner(make_published("open-modernbert").folder) as pruner:
+            assert isinstance(process(pruner, "x" * 5000, A)["pruned_context"], str)
+        assert "The question has 5000 tokens; the model reads its first 1020" in caplog.text
+
+    def test_a_model_of_this_package_cuts_only_a_question_that_leaves_no_room(
+        self, tiny_folder: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with Pruner(tiny_folder) as pruner:
+            process(pruner, "paris " * 40, A)
+            assert caplog.text == ""
+            long = process(pruner, "paris " * 100, A, return_sentence_metrics=True)
+            assert "reads its first 32" in caplog.text
+            assert long == process(pruner, "paris " * 32, A, return_sentence_metrics=True)
 
 
 class TestOptions:
@@ -162,22 +243,29 @@ class TestOptions:
         first = process(opened, Q, text, zero_score_when_empty=False, use_best_reranker_score=False)["reranking_score"]
         assert first <= best
 
+    def test_sentences_that_fit_a_window_may_stay_whole(self, make_published: Make) -> None:
+        with Pruner(make_published("open-bert").folder) as pruner:
+            text = "paris is in france " * 15  # more than half of a window of 96 tokens
+            halves, whole = (
+                process(pruner, Q, text, respect_sentence_boundaries=whole, return_sentence_metrics=True)
+                for whole in (False, True)
+            )
+            assert halves["sentence_probabilities"] != whole["sentence_probabilities"]
+
+    @pytest.mark.parametrize(
+        ("given", "nearest"),
+        [("treshold", "threshold"), ("reoder", "reorder"), ("titles", "title"), ("kept_sentences", "")],
+    )
+    def test_unknown_keywords_are_refused_and_the_nearest_is_named(
+        self, opened: Pruner, given: str, nearest: str
+    ) -> None:
+        with pytest.raises(InvalidInputError, match=f"Unknown keyword '{given}'.*{nearest}"):
+            process(opened, Q, A, **{given: True})
+
+    def test_an_unknown_interface_is_refused(self, opened: Pruner) -> None:
+        with pytest.raises(InvalidInputError, match="one of 'provence', 'open-provence'; got 'naver'"):
+            process(opened, Q, A, interface="naver")  # type: ignore[arg-type]
+
     def test_options_without_effect_are_accepted(self, opened: Pruner) -> None:
         expected = process(opened, Q, A)
         assert process(opened, Q, A, batch_size=1, show_progress=True, preprocess_workers=2) == expected
-
-
-class TestAutoModel:
-    """Existing code with another import."""
-
-    def test_it_loads_moves_and_prunes_like_the_published_class(self, make_published: Make) -> None:
-        import torch
-
-        published = make_published("provence")
-        model = AutoModel.from_pretrained(str(published.folder), trust_remote_code=True, torch_dtype=torch.float32)
-        model = model.to(torch.device("cpu")).eval()
-        expected = process(model.pruner, [Q], [[A, B]])
-        assert model.process([Q], [[A, B]], always_select_title=True) == expected
-        assert "cpu, float32" in repr(model.pruner)
-        assert "bfloat16" in repr(model.to(torch.bfloat16).pruner)
-        model.close()

@@ -1,0 +1,100 @@
+"""The published interfaces, a row for each: their shapes, their defaults and their habits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from provence_plugins.compat.calls import (
+    Call,
+    Titles,
+    open_provence_call,
+    open_provence_titles,
+    provence_call,
+    provence_titles,
+)
+from provence_plugins.errors import InvalidInputError
+
+InterfaceName = Literal["provence", "open-provence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """How one publisher's `process` is called, and how it decides.
+
+    Attributes:
+        name: What the interface is called.
+        layouts: Checkpoint layouts whose models have this interface.
+        read_call: Reads question and context.
+        read_titles: Reads explicit titles.
+        fields: Fields of the result, with the attribute of `ContextDecision` that each holds.
+        title_separator: Stands between an explicit title and the context.
+        title_in_text: Whether an explicit title is part of the pruned text.
+        title_shift: Whether sentences behind an explicit title are scored on tokens too far to the left.
+        loose_lines: Whether a sentence of several lines with few full stops is cut at its lines.
+        spaced: Whether the pruned text has the white space between sentences that the model does not read, but none
+            around it.
+        always_select_title: Default of the keyword of this name.
+        zero_score_when_empty: Default of the keyword of this name.
+        top_k: Default of the keyword of this name; None for all contexts.
+    """
+
+    name: InterfaceName
+    layouts: tuple[str, ...]
+    read_call: Callable[[object, object], Call]
+    read_titles: Callable[[object, Call], Titles]
+    fields: Mapping[str, str] = field(
+        default_factory=lambda: {"pruned_context": "pruned", "reranking_score": "score", "compression_rate": "rate"}
+    )
+    title_separator: str = " "
+    title_in_text: bool = True
+    title_shift: bool = False
+    loose_lines: bool = False
+    spaced: bool = True
+    always_select_title: bool = True
+    zero_score_when_empty: bool = False
+    top_k: int | None = 5
+
+
+PROVENCE = Interface(
+    "provence",
+    # Models of this package have no interface of their own; they are called like naver's.
+    layouts=("provence", "xprovence", "native"),
+    read_call=provence_call,
+    read_titles=provence_titles,
+)
+
+OPEN_PROVENCE = Interface(
+    "open-provence",
+    layouts=("open-provence",),
+    read_call=open_provence_call,
+    read_titles=open_provence_titles,
+    fields={**PROVENCE.fields, "title": "title"},
+    title_separator="\n",
+    title_in_text=False,
+    title_shift=True,
+    loose_lines=True,
+    spaced=False,
+    always_select_title=False,
+    zero_score_when_empty=True,
+    top_k=None,
+)
+
+INTERFACES = {interface.name: interface for interface in (PROVENCE, OPEN_PROVENCE)}
+
+
+def choose_interface(name: InterfaceName | None, layout: str) -> Interface:
+    """Return the interface of a name, or that of a checkpoint's publisher.
+
+    Args:
+        name: Name of an interface; None for the one of the layout.
+        layout: Name of the checkpoint's layout.
+
+    Raises:
+        InvalidInputError: There is no interface of that name.
+    """
+    if name is None:
+        [own] = [interface for interface in INTERFACES.values() if layout in interface.layouts]
+        return own
+    if name not in INTERFACES:
+        raise InvalidInputError(f"interface must be one of {', '.join(map(repr, INTERFACES))}; got {name!r}.")
+    return INTERFACES[name]

@@ -1,0 +1,113 @@
+"""Requests to prune: what callers give, checked once at the front door, and what JSON senders give."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.types import Passage
+
+
+class PruneRequest(NamedTuple):
+    """One item of `Pruner.prune_many`; a plain pair does as well.
+
+    Attributes:
+        query: The question.
+        passages: Texts or `Passage`s.
+    """
+
+    query: str
+    passages: Sequence[str | Passage]
+
+
+def check_query(query: str) -> None:
+    """Check that a query is a string with text.
+
+    Raises:
+        InvalidInputError: The query is not a string, or is blank.
+    """
+    if not isinstance(query, str):
+        raise InvalidInputError(f"`query` must be a string, got {type(query).__name__}.")
+    if not query.strip():
+        raise InvalidInputError("`query` is blank. Pass the question that the passages should answer.")
+
+
+def check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
+    """Return the passages of a caller as a list of `Passage`s.
+
+    Raises:
+        InvalidInputError: `passages` is not a list, or one item is neither a string nor a `Passage`.
+    """
+    if isinstance(passages, str | Passage):
+        raise InvalidInputError(
+            f"`passages` must be a list of strings or Passages, got a single {type(passages).__name__}. Write [text]."
+        )
+    if not isinstance(passages, Iterable):
+        raise InvalidInputError(f"`passages` must be a list of strings or Passages, got {type(passages).__name__}.")
+    return [_to_passage(passage, number) for number, passage in enumerate(passages)]
+
+
+def decode_json(data: bytes) -> object:
+    """Return the value of a JSON text in UTF-8.
+
+    Raises:
+        InvalidInputError: The data is not valid JSON, or holds NaN or a number that is too large.
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_float=_finite, parse_constant=_finite)
+    except json.JSONDecodeError as error:  # its own message counts lines, which misleads in a file of JSON lines
+        raise InvalidInputError(f"This is not valid JSON: {error.msg} at character {error.pos + 1}.") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f"This is not valid JSON: {error}.") from error
+
+
+# Any: the sender's own keys may hold any JSON value.
+def read_request(value: object) -> tuple[PruneRequest, dict[str, Any]]:
+    """Read a request from a decoded JSON object.
+
+    Args:
+        value: An object with `query` and `passages`: a list of strings, and of objects with `text` and perhaps `title`.
+
+    Returns:
+        The request, and all other keys of the object.
+
+    Raises:
+        InvalidInputError: The value is not an object, or lacks `query` or `passages`, or these hold something else.
+    """
+    if not isinstance(value, dict):
+        raise InvalidInputError(f"A request must be an object with query and passages, got {type(value).__name__}.")
+    for name in ("query", "passages"):
+        if name not in value:
+            raise InvalidInputError(f"The request has no {name!r}. It must be an object with query and passages.")
+    others = {key: item for key, item in value.items() if key not in ("query", "passages")}
+    query, passages = value["query"], value["passages"]
+    check_query(query)
+    if not isinstance(passages, list):
+        raise InvalidInputError(f"`passages` must be a list, got {type(passages).__name__}.")
+    return PruneRequest(query, [_from_json(passage, number) for number, passage in enumerate(passages)]), others
+
+
+def _to_passage(passage: object, number: int) -> Passage:
+    if isinstance(passage, Passage):
+        return passage
+    if isinstance(passage, str):
+        return Passage(passage)
+    raise InvalidInputError(
+        f"Passage {number} must be a string or a Passage, got {type(passage).__name__}. Pass its text."
+    )
+
+
+def _from_json(passage: object, number: int) -> Passage:
+    if not isinstance(passage, dict):
+        return _to_passage(passage, number)
+    if "text" not in passage:
+        raise InvalidInputError(f"Passage {number} must be a string, or an object with a text and perhaps a title.")
+    return Passage(passage["text"], passage.get("title"))
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is not a finite number")
+    return value

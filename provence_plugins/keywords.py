@@ -1,0 +1,69 @@
+"""Keywords of the front doors: unknown ones are refused with the nearest known one, and all are shown by `inspect`."""
+
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from difflib import get_close_matches
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from provence_plugins.errors import InvalidInputError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def check_keywords(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function refuse keywords that it does not know, and name the nearest one that it knows."""
+    known = _keyword_names(function)
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+        _refuse_unknown(kwargs, known)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a function that passes `**options` on to `target` show and check the keywords of `target`.
+
+    Args:
+        target: The function that gets the options; keywords that the function has itself are its own.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        passed = [p for p in _keywords(target) if p.name not in {each.name for each in own}]
+        known = [*_names(own), *_names(passed)]
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+            _refuse_unknown(kwargs, known)
+            return function(*args, **kwargs)
+
+        checked.__dict__["__signature__"] = inspect.Signature([*own, *passed])
+        return checked
+
+    return decorate
+
+
+def _keywords(function: Callable[..., object]) -> list[inspect.Parameter]:
+    parameters = inspect.signature(function).parameters.values()
+    return [parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+
+
+def _keyword_names(function: Callable[..., object]) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return _names(parameter for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY)
+
+
+def _names(parameters: Iterable[inspect.Parameter]) -> list[str]:
+    return [parameter.name for parameter in parameters]
+
+
+def _refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    for name in given:
+        if name not in known:
+            [nearest, *_] = [*get_close_matches(name, known, n=1, cutoff=0.5), ""]
+            advice = f"Did you mean {nearest!r}?" if nearest else f"Known keywords: {', '.join(sorted(known))}."
+            raise InvalidInputError(f"Unknown keyword {name!r}. {advice}")

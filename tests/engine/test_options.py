@@ -1,0 +1,66 @@
+"""What a pruner can be told, and what it refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provence_plugins import Pruner, PruningPolicy
+from provence_plugins.engine.options import PrunerOptions
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.model.backend import load_backend
+from provence_plugins.model.checkpoint import open_checkpoint
+
+QUERY, TEXT = (
+    "what is the capital of france",
+    "paris is the capital of france. the river is in the city. cheese is what.",
+)
+
+
+def test_none_means_the_default_for_every_option(tiny_folder: Path) -> None:
+    nothing: Any = dict.fromkeys(PrunerOptions.__annotations__)
+    with Pruner(tiny_folder) as plain, Pruner(tiny_folder, **nothing) as told:
+        assert repr(told) == repr(plain)
+        assert told.prune(QUERY, [TEXT]) == plain.prune(QUERY, [TEXT])
+        assert told.cache_stats == plain.cache_stats
+
+
+def test_a_threshold_is_the_pruners_own_policy(tiny_folder: Path) -> None:
+    with Pruner(tiny_folder, threshold=0.9) as pruner:
+        assert pruner.policy == PruningPolicy(threshold=0.9)
+        assert pruner.prune(QUERY, [TEXT]).threshold == 0.9
+        assert pruner.prune(QUERY, [TEXT], PruningPolicy(threshold=0)).threshold == 0
+        assert "threshold=0.9" in repr(pruner)
+
+
+def test_a_threshold_beside_a_policy_is_refused(tiny_folder: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"policy=PruningPolicy\(threshold=0\.9"):
+        Pruner(tiny_folder, threshold=0.9, policy=PruningPolicy(top_n=3))
+
+
+def test_an_invalid_threshold_is_refused_before_the_model_is_opened() -> None:
+    with pytest.raises(InvalidInputError, match="threshold must be a number from 0 to 1"):
+        Pruner("no/such/folder", threshold=2)
+
+
+@pytest.mark.parametrize("tokens", [0, 10, -1])
+def test_a_batch_that_cannot_hold_a_window_is_refused(tiny_folder: Path, tokens: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"max_batch_tokens must be at least 64.*got {tokens}"):
+        Pruner(tiny_folder, max_batch_tokens=tokens)
+
+
+@pytest.mark.parametrize("tokens", [0, 65])
+def test_a_window_that_the_encoder_cannot_read_is_refused(tiny_folder: Path, tokens: int) -> None:
+    with pytest.raises(InvalidInputError, match=rf"window_tokens must be between 1 and 64 .*got {tokens}"):
+        Pruner(tiny_folder, window_tokens=tokens)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"device": "cpu"}, {"dtype": "float32"}, {"threads": 1}, {"attention": "eager"}, {"compiled": True}],
+    ids=str,
+)
+def test_options_that_a_backend_object_would_ignore_are_refused(tiny_folder: Path, option: Any) -> None:
+    backend = load_backend(open_checkpoint(tiny_folder))
+    with pytest.raises(InvalidInputError, match="have no effect on a backend object"):
+        Pruner(tiny_folder, backend=backend, **option)
