@@ -262,9 +262,10 @@ def test_bulk_reports_bad_lines_and_ends_with_exit_code_one(run: Run, tmp_path: 
     target = tmp_path / "out.jsonl"
     arguments = ("bulk", "-", target, "--model", tiny_folder)
     lines = bulk_lines(GOOD, {"query": "q"}, GOOD)
+    message = "The request has no 'passages'. It must be an object with query and passages."
     done = run(*arguments, stdin=lines)
-    assert done == Finished(1, b"", "provence: line 2: The line has no passages.\n")
-    assert json.loads(target.read_bytes().splitlines()[1]) == {"line": 2, "error": "The line has no passages."}
+    assert done == Finished(1, b"", f"provence: line 2: {message}\n")
+    assert json.loads(target.read_bytes().splitlines()[1]) == {"line": 2, "error": message}
     resumed = run(*arguments, "--resume", stdin=lines)
     assert resumed == Finished(1, b"", ""), "the errors of the first part count, and are not reported twice"
 
