@@ -1,26 +1,22 @@
-"""The fields that every adapter has, and the pruner behind them.
-
-Adapters with the same model, backend and device share one loaded pruner, whose scorer batches the windows of all their
-callers together. It is loaded when the first text comes, once, whatever the number of threads. Loading holds the
-interpreter for some tenths of a second; a server asks for an adapter's `pruner` before it opens its doors.
-"""
+"""The pydantic fields that every adapter has, and what they do with queries and passages."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
-from threading import Lock
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
+from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
-from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import InvalidInputError, needs_extra
-from provence_plugins.integrations.metadata import METADATA_KEY
+from provence_plugins.integrations.metadata import METADATA_KEY, describe, describe_flat
+from provence_plugins.integrations.queries import Query, is_blank, read_questions, unite
+from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.model.backends import BackendName
 from provence_plugins.types import Passage
 
@@ -31,14 +27,17 @@ logger = logging.getLogger(__name__)
 
 OnError = Literal["raise", "keep"]
 
+POLICY_FIELDS = tuple(field.name for field in fields(PruningPolicy))
+"""Names of the fields that adapters share with `PruningPolicy`."""
+
 
 class EngineFields(BaseModel):
     """Which model an adapter runs, and where.
 
     Attributes:
-        model: None for the model that ships with the package, a model folder, a hub id, or a `Pruner` of one's own.
-        backend: "onnx" or "torch"; None takes what fits the model. Not with a `Pruner`.
-        device: "cpu", "cuda", "cuda:1", "mps"; None takes the best there is. Not with a `Pruner`.
+        model: None for the model that ships with the package, a model folder, a repo id, or your own `Pruner`.
+        backend: "onnx" or "torch"; None chooses by the files of the model. Not allowed with a `Pruner`.
+        device: "cpu", "cuda", "cuda:1", "mps"; None chooses the best available. Not allowed with a `Pruner`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", protected_namespaces=())
@@ -50,62 +49,81 @@ class EngineFields(BaseModel):
     @model_validator(mode="after")
     def _check_engine(self) -> Self:
         if isinstance(self.model, Pruner) and (self.backend, self.device) != (None, None):
-            raise InvalidInputError("A Pruner brings its own backend and device. Leave out backend and device.")
+            raise InvalidInputError("A Pruner has its own backend and device. Leave out backend and device.")
         return self
 
     @field_serializer("model")
-    def _write_model(self, model: str | Path | Pruner | None) -> str | None:
+    def _serialize_model(self, model: str | Path | Pruner | None) -> str | None:
         return self.model_reference
+
+    def __repr_args__(self) -> Any:
+        # Any: pairs of a name and a value, as pydantic types them. Only what differs from the defaults is shown.
+        fields = type(self).model_fields
+        shown = {name for name, field in fields.items() if field.repr and not field.exclude}
+        values = [(name, getattr(self, name)) for name in fields if name in shown]
+        return [(name, value) for name, value in values if value != fields[name].get_default(call_default_factory=True)]
 
     @property
     def model_reference(self) -> str | None:
-        """The model as it can be written down and found again; None for the one that ships with the package.
+        """The model's folder or repo id; None for the one that ships with the package.
 
         Raises:
-            InvalidInputError: The model is a `Pruner`. Inside pydantic's own `model_dump` this comes out as a
+            InvalidInputError: The model is a `Pruner`. pydantic's own `model_dump` turns this into a
                 `PydanticSerializationError`.
         """
         if isinstance(self.model, Pruner):
-            raise InvalidInputError("An adapter around a Pruner cannot be written down. Give model by folder or name.")
+            raise InvalidInputError(
+                "An adapter built around a Pruner instance cannot be serialized. Pass model as a path or repo id."
+            )
         return None if self.model is None else str(self.model)
 
     @property
     def pruner(self) -> Pruner:
-        """The pruner behind this adapter, loaded now if it is not yet.
+        """The pruner behind this adapter; it is loaded on first access.
 
         Raises:
             ProvenceError: The model cannot be found or run.
         """
-        return self.model if isinstance(self.model, Pruner) else _loaded.get(self._choice)
+        return self.model if isinstance(self.model, Pruner) else shared_pruners.get(self._key)
 
     @property
     def model_name(self) -> str:
-        """What the model is called in traces."""
+        """The name of the model in traces."""
         return "bundled" if self.model is None else str(self.model)
 
+    def release(self) -> None:
+        """Close the pruner that this adapter shares with others, and free its memory; the next call loads it again.
+
+        A `Pruner` of your own stays open: close it yourself.
+        """
+        if not isinstance(self.model, Pruner):
+            shared_pruners.release(self._key)
+
+    async def _aload(self) -> Pruner:
+        """Return the pruner, loaded in another thread if it is not loaded yet."""
+        if isinstance(self.model, Pruner):
+            return self.model
+        if shared_pruners.holds(self._key):
+            return shared_pruners.get(self._key)
+        return await asyncio.to_thread(shared_pruners.get, self._key)
+
     @property
-    def _choice(self) -> _Choice:
-        return _Choice(self.model_reference, self.backend, self.device)
+    def _key(self) -> PrunerKey:
+        return PrunerKey(self.model_reference, self.backend, self.device)
 
 
 class PruningFields(EngineFields):
-    """What can be set in every adapter that prunes; the fields of `PruningPolicy` have its names and meanings.
+    """What can be set in every adapter that prunes, beside `EngineFields`.
+
+    `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`, `when_empty`, `order` and
+    `min_relevance` are those of `PruningPolicy`. One default differs: `when_empty="keep_one"`, because most
+    applications mistake an empty context for a failure.
 
     Attributes:
-        model: See `EngineFields`.
-        backend: See `EngineFields`.
-        device: See `EngineFields`.
-        threshold: See `PruningPolicy`.
-        top_n: See `PruningPolicy`.
-        max_tokens: See `PruningPolicy`.
-        keep_title: See `PruningPolicy`.
-        keep_headings: See `PruningPolicy`.
-        min_sentences: See `PruningPolicy`.
-        when_empty: See `PruningPolicy`.
-        order: See `PruningPolicy`.
-        title_key: Metadata key whose text is shown to the model as the passage's title; None shows none.
+        split_questions: Ask the parts of a query with several questions too, each in a pass of its own.
+        title_key: Metadata key of a text's title, which the model reads as context; None shows it none.
         metadata_key: Key of the entry about kept spans and token counts; None writes none.
-        on_error: "raise" lets errors out; "keep" logs them and returns everything unchanged.
+        on_error: "raise" raises errors; "keep" logs them and returns everything unchanged.
     """
 
     threshold: float | None = None
@@ -114,9 +132,10 @@ class PruningFields(EngineFields):
     keep_title: bool = False
     keep_headings: bool = True
     min_sentences: int = 1
-    when_empty: WhenEmpty = "drop"
+    when_empty: WhenEmpty = "keep_one"
     order: Order = "input"
     min_relevance: float | None = None
+    split_questions: bool = True
     title_key: str | None = "title"
     metadata_key: str | None = Field(default=METADATA_KEY, min_length=1)
     on_error: OnError = "raise"
@@ -128,93 +147,91 @@ class PruningFields(EngineFields):
 
     @property
     def policy(self) -> PruningPolicy:
-        """The fields that decide, as one value."""
-        return PruningPolicy(
-            threshold=self.threshold,
-            top_n=self.top_n,
-            max_tokens=self.max_tokens,
-            keep_title=self.keep_title,
-            keep_headings=self.keep_headings,
-            min_sentences=self.min_sentences,
-            when_empty=self.when_empty,
-            order=self.order,
-            min_relevance=self.min_relevance,
-        )
+        """The fields that decide what is kept, as one value."""
+        return PruningPolicy(**{name: getattr(self, name) for name in POLICY_FIELDS})
+
+    # Any: whatever a caller put into the configuration of one call.
+    def policy_with(self, changes: Mapping[str, Any]) -> PruningPolicy:
+        """Return the policy of one call, with other values for some of its fields.
+
+        Raises:
+            InvalidInputError: A name is not that of a field of `PruningPolicy`, or a value is invalid.
+        """
+        unknown = sorted(set(changes).difference(POLICY_FIELDS))
+        if unknown:
+            allowed = ", ".join(POLICY_FIELDS)
+            raise InvalidInputError(
+                f"Only fields of the policy can change per call, got {unknown}. Allowed: {allowed}."
+            )
+        return replace(self.policy, **changes)
 
     def title_of(self, metadata: Mapping[str, object]) -> str | None:
-        """What the metadata of a text say is its title; None when they say nothing, or nothing that is text."""
+        """Return the title that the metadata of a text hold; None if they hold none, or something that is not text."""
         title = None if self.title_key is None else metadata.get(self.title_key)
         return title if isinstance(title, str) else None
 
-    def prune_passages(self, query: str, passages: Sequence[Passage]) -> PruneResult | None:
-        """Prune, or return None when everything stays as it is.
+    def prune_passages(
+        self, query: Query, passages: Sequence[Passage], policy: PruningPolicy | None = None
+    ) -> PruneResult | None:
+        """Prune passages; None means that everything stays as it is.
 
-        That is so when there is nothing to prune, when the query is blank, and when pruning failed and `on_error` is
-        "keep".
+        That happens when there is nothing to prune, when the query is blank, and when pruning fails under
+        `on_error="keep"`.
+
+        Args:
+            query: One query, or several whose results are united. A long one is shortened, see `queries`.
+            passages: The texts.
+            policy: What to keep; None takes the adapter's own.
         """
-        if not passages or _is_blank(query):
+        if not passages or is_blank(query):
             return None
         try:
-            return self.pruner.prune(query, passages, self.policy)
+            pruner = self.pruner
+            questions = self._questions(pruner, query, passages)
+            return unite(list(pruner.prune_many([(each, passages) for each in questions], policy or self.policy)))
         except Exception as error:
-            self._let_out(error)
+            self._raise_or_log(error)
             return None
 
-    async def aprune_passages(self, query: str, passages: Sequence[Passage]) -> PruneResult | None:
-        """As `prune_passages`, on the engine's own threads; a model that is not loaded yet is loaded in another one."""
-        if not passages or _is_blank(query):
+    async def aprune_passages(
+        self, query: Query, passages: Sequence[Passage], policy: PruningPolicy | None = None
+    ) -> PruneResult | None:
+        """Do the same as `prune_passages` on the engine's own threads, without blocking the event loop."""
+        if not passages or is_blank(query):
             return None
         try:
-            ready = isinstance(self.model, Pruner) or _loaded.holds(self._choice)
-            pruner = self.pruner if ready else await asyncio.to_thread(_loaded.get, self._choice)
-            return await pruner.aprune(query, passages, self.policy)
+            pruner = await self._aload()
+            questions = self._questions(pruner, query, passages)
+            calls = [pruner.aprune(each, passages, policy or self.policy) for each in questions]
+            return unite(await asyncio.gather(*calls))
         except Exception as error:
-            self._let_out(error)
+            self._raise_or_log(error)
             return None
 
-    def _let_out(self, error: Exception) -> None:
-        """Log the error under `on_error="keep"`, raise it otherwise."""
+    def _questions(self, pruner: Pruner, query: Query, passages: Sequence[Passage]) -> list[str]:
+        return read_questions(query, passages, pruner.planner, split=self.split_questions)
+
+    def _raise_or_log(self, error: Exception) -> None:
         if self.on_error == "raise":
             raise error
         logger.warning("Pruning failed, everything is kept: %s", error, exc_info=error)
 
 
-def _is_blank(query: str) -> bool:
-    # Whatever is no string goes on to the engine, which says what is wrong with it.
-    return isinstance(query, str) and not query.strip()
+class DocumentFields(PruningFields):
+    """What can be set in adapters that write into the metadata of documents, beside `PruningFields`.
 
+    Attributes:
+        flat_metadata: Write single values `provence_relevance`, `provence_kept` (JSON text), … instead of one
+            dictionary, for stores such as Chroma that refuse nested metadata.
+    """
 
-class _Choice(NamedTuple):
-    """What makes two loaded pruners interchangeable."""
+    flat_metadata: bool = False
 
-    model: str | None
-    backend: BackendName | None
-    device: str | None
-
-
-class _LoadedPruners:
-    """The pruners of this process, one for each choice; they live as long as the process does."""
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def get(self, choice: _Choice) -> Pruner:
-        with self._lock:
-            if choice not in self._pruners:
-                self._pruners[choice] = Pruner(
-                    choice.model, backend=choice.backend, device=choice.device, scorer=SharedScorer
-                )
-            return self._pruners[choice]
-
-    def holds(self, choice: _Choice) -> bool:
-        return choice in self._pruners
-
-    def forget(self) -> None:
-        self._lock = Lock()
-        self._pruners: dict[_Choice, Pruner] = {}
-
-
-_loaded = _LoadedPruners()
-# A forked process has the memory of its parent without its threads: it loads its own.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_loaded.forget)
+    # Any: metadata hold values of many types.
+    def entries_of(self, passage: PrunedPassage) -> dict[str, Any]:
+        """Return what is written into the metadata about one passage, the relevance under its own key aside."""
+        if self.metadata_key is None:
+            return {}
+        if self.flat_metadata:
+            return describe_flat(passage, self.metadata_key)
+        return {self.metadata_key: describe(passage)}

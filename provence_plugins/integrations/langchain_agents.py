@@ -1,263 +1,235 @@
-"""Pruning for LangChain agents: a middleware that shortens the results of tools before the agent ever sees them.
+"""Pruning for LangChain agents: a middleware that shortens the results of tools before the agent reads them.
 
-A result is pruned once, when it is born, and never touched again: what was sent to a provider stays the same, and so
+A result is pruned once, when the tool returns it, and never again: what was sent to a provider stays the same, and so
 does the provider's cache of it.
 """
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provence_plugins.engine.passages import PrunedPassage
+from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
+from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
-from provence_plugins.integrations.metadata import RELEVANCE_KEY, describe
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.integrations.message_texts import NOTHING_LEFT, MessageTexts, PrunedTexts
+from provence_plugins.integrations.metadata import METADATA_KEY
+from provence_plugins.integrations.notices import warn_once
+from provence_plugins.integrations.queries import Query, is_blank
+from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, reason_to_keep
 from provence_plugins.integrations.versions import needs_framework
+from provence_plugins.model.backend import BackendName
 from provence_plugins.types import Passage
 
 with needs_framework("agents"):
     from langchain.agents.middleware import AgentMiddleware
-    from langchain_core.documents import Document
-    from langchain_core.messages import HumanMessage, ToolMessage
-    from langchain_core.prompts import PromptTemplate, StringPromptTemplate, format_document
-    from pydantic import Field
-
-from provence_plugins.integrations.fields import PruningFields
-
-if TYPE_CHECKING:
-    # Names for the signatures alone: LangChain 1.0.0 had the request in another module.
-    from langgraph.prebuilt.tool_node import ToolCallRequest
+    from langchain_core.messages import ToolMessage
     from langgraph.types import Command
 
-NOTHING_LEFT = "No passage of this result answers the query."
-"""What the agent reads in place of a result of which nothing stays."""
+from provence_plugins.integrations.fields import OnError
+from provence_plugins.integrations.langchain_recall import recall_tool
+from provence_plugins.integrations.langchain_results import document_passages, replace_messages, tool_messages
+from provence_plugins.integrations.langchain_runs import Run, aprune_in_run, changes_of_call, prune_in_run
+from provence_plugins.integrations.langchain_tool_fields import MIN_TOKENS, QUERY_ARGS, FindQuery, ToolPruningFields
 
-# The usual names of a search tool's argument; "__arg1" is what LangChain calls the only argument of a simple tool.
-_QUERY_ARGS = ("query", "question", "search_query", "search", "q", "__arg1")
+if TYPE_CHECKING:
+    # A name for the signatures alone: LangChain 1.0.0 had the request in another module.
+    from langgraph.prebuilt.tool_node import ToolCallRequest
 
-# Enough to leave numbers, dates and short messages of other tools alone.
-_MIN_TOKENS = 100
+__all__ = ["COMPLETE_TOOLS", "NOTHING_LEFT", "ContextPruningMiddleware", "ToolPruningFields"]
 
-# The usual estimate of four characters, in bytes: it holds for scripts too of which a character is a token.
-_BYTES_PER_TOKEN = 4
+logger = logging.getLogger(__name__)
 
-
-class ToolPruningFields(PruningFields):
-    """What can be set in `ContextPruningMiddleware`, beside the fields of `PruningFields`.
-
-    Attributes:
-        only: Names of the tools whose results are pruned; None takes all.
-        exclude_tools: Names of tools whose results are left alone.
-        min_tokens: Results that are estimated to be shorter are left alone: a token is taken as four bytes.
-        query_args: Names of a tool's arguments that may hold the query; the first that holds text is taken. Without
-            one, the query is the last human message.
-        document_prompt: How a document is written into a result, as given to `create_retriever_tool`.
-        document_separator: What stands between documents in a result, as given to `create_retriever_tool`.
-    """
-
-    only: tuple[str, ...] | None = None
-    exclude_tools: tuple[str, ...] = ()
-    min_tokens: int = Field(default=_MIN_TOKENS, ge=0)
-    query_args: tuple[str, ...] = _QUERY_ARGS
-    document_prompt: StringPromptTemplate = PromptTemplate.from_template("{page_content}")
-    document_separator: str = "\n\n"
-
-    def applies_to(self, tool: str) -> bool:
-        """Whether results of the tool are pruned."""
-        return (self.only is None or tool in self.only) and tool not in self.exclude_tools
-
-    def query_of(self, request: ToolCallRequest) -> str:
-        """The query that a tool was called for; empty when there is none."""
-        given = (request.tool_call["args"].get(name) for name in self.query_args)
-        texts = (value for value in given if isinstance(value, str) and value.strip())
-        return next(texts, None) or _last_human_text(request.state)
-
-    def is_small(self, passages: Sequence[Passage]) -> bool:
-        """Whether the texts together are too short to bother."""
-        size = sum(len(passage.text.encode("utf-8", "surrogatepass")) for passage in passages)
-        return size < self.min_tokens * _BYTES_PER_TOKEN
+# Fields that earlier versions had, with what to say about them.
+_DEPRECATED = {
+    "only": "ContextPruningMiddleware(only=...) is deprecated. Use tools=....",
+    "document_prompt": "document_prompt is deprecated and ignored: documents are found however they are written.",
+    "document_separator": "document_separator is deprecated and ignored: documents are found however they are written.",
+}
 
 
 class ContextPruningMiddleware(AgentMiddleware):
-    """Prunes the results of an agent's tools to what answers the query.
+    """Shortens the results of an agent's tools to what answers the query.
 
-    Documents in the result's artifact, as `create_retriever_tool(..., response_format="content_and_artifact")` puts
-    them there, are pruned one by one, and the content is written anew from what is left of them. Other results are
-    pruned as the text that they are. The originals stay in the artifact, unless a tool keeps something else there.
-    Token counts and kept spans are in `response_metadata["provence"]`. Failed calls, commands, images and other
-    blocks that are no text stay as they are, and so does everything when no query is found.
+    Documents, JSON values and labelled records in a result are pruned one by one and stay what they are; other results
+    are pruned as the text that they are. Which results are pruned is told by `tool_choice`. The original stays in the
+    artifact, unless a tool keeps something else there. Token counts and kept spans are in
+    `response_metadata["provence"]`. Failed calls, images and other blocks without text are not touched. If the engine
+    fails, the result is kept and the failure logged.
 
-    Two of them can serve one agent when each has tools of its own in `only`.
-
-    Args:
-        fields: See `ToolPruningFields` and `PruningFields`.
+    Args: see `ToolPruningFields`, `PruningFields` and `EngineFields`.
 
     Raises:
-        ValidationError: A field is unknown or has a value that cannot be.
+        ValidationError: A field is unknown or has an invalid value.
     """
 
-    # Any: checked by ToolPruningFields, which says more than a type checker could.
-    def __init__(self, **fields: Any) -> None:
+    def __init__(
+        self,
+        *,
+        tools: Sequence[str] | None = None,
+        exclude_tools: Sequence[str] = (),
+        policies: Mapping[str, PruningPolicy | dict[str, Any]] | None = None,
+        min_tokens: int = MIN_TOKENS,
+        query: FindQuery | None = None,
+        query_args: Sequence[str] = QUERY_ARGS,
+        history: int = 0,
+        keep_original: bool = True,
+        omission_marker: str | None = None,
+        recall: bool = False,
+        model: str | Path | Pruner | None = None,
+        backend: BackendName | None = None,
+        device: str | None = None,
+        threshold: float | None = None,
+        top_n: int | None = None,
+        max_tokens: int | None = None,
+        keep_title: bool = False,
+        keep_headings: bool = True,
+        min_sentences: int = 1,
+        when_empty: WhenEmpty = "keep_one",
+        order: Order = "input",
+        min_relevance: float | None = None,
+        split_questions: bool = True,
+        title_key: str | None = "title",
+        metadata_key: str | None = METADATA_KEY,
+        on_error: OnError = "keep",
+        **deprecated: Any,
+    ) -> None:
+        given = locals()
         super().__init__()
-        self.fields = ToolPruningFields(**fields)
+        # Any: names and values of fields, which ToolPruningFields checks.
+        values: dict[str, Any] = {name: given[name] for name in ToolPruningFields.model_fields}
+        self.fields = ToolPruningFields(**{**values, "policies": policies or {}, **_renamed(deprecated, tools)})
+        self.tools = [recall_tool(self.fields.metadata_key)] if recall else []
+
+    def __repr__(self) -> str:
+        return repr(self.fields).replace(type(self.fields).__name__, type(self).__name__, 1)
 
     @property
     def name(self) -> str:
         """The name in traces; an agent takes no two middlewares of one name."""
-        only = self.fields.only
-        return type(self).__name__ if only is None else f"{type(self).__name__}[{', '.join(only)}]"
+        tools = self.fields.tools
+        return type(self).__name__ if tools is None else f"{type(self).__name__}[{', '.join(tools)}]"
 
     # Any: a command's target is the agent's business.
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
         """Run the tool and prune its result."""
-        message = handler(request)
-        content = self._prunable(request, message)
-        if content is None:
-            return message
-        result = self.fields.prune_passages(self.fields.query_of(request), content.passages)
-        return message if result is None else self._pruned(content, result)
+        policy = self.fields.policy_of(request.tool_call["name"], changes_of_call())
+        result = handler(request)
+        plan = self._plan(request, result)
+        if plan is None:
+            return result
+        pruned: ToolMessage | Command[Any] = prune_in_run(
+            plan.run, lambda: self.fields.prune_passages(plan.query, plan.passages, policy), plan.written
+        )
+        return pruned
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
     ) -> ToolMessage | Command[Any]:
         """Run the tool and prune its result without blocking the event loop."""
-        message = await handler(request)
-        content = self._prunable(request, message)
-        if content is None:
-            return message
-        result = await self.fields.aprune_passages(self.fields.query_of(request), content.passages)
-        return message if result is None else self._pruned(content, result)
+        policy = self.fields.policy_of(request.tool_call["name"], changes_of_call())
+        result = await handler(request)
+        plan = self._plan(request, result)
+        if plan is None:
+            return result
+        pruned: ToolMessage | Command[Any] = await aprune_in_run(
+            plan.run, lambda: self.fields.aprune_passages(plan.query, plan.passages, policy), plan.written
+        )
+        return pruned
 
-    def _prunable(self, request: ToolCallRequest, message: ToolMessage | Command[Any]) -> _Content | None:
-        """What to prune in a tool's result; None for a result that is left alone."""
-        if not isinstance(message, ToolMessage) or message.status == "error":
+    # Any: whatever the tool returned.
+    def _plan(self, request: ToolCallRequest, result: Any) -> _Plan | None:
+        """Return what to prune in a tool's result; None for a result that is kept."""
+        tool = request.tool_call["name"]
+        messages = [message for message in tool_messages(result) if message.status != "error"]
+        contents = [MessageTexts.of(message.content, self._documents(message)) for message in messages]
+        reason = reason_to_keep(
+            tool,
+            [text for content in contents for text in content.results],
+            tools=self.fields.tools,
+            exclude_tools=self.fields.exclude_tools,
+            min_tokens=self.fields.min_tokens,
+        )
+        if reason is not None:
+            logger.debug("The result of the tool %r is kept as it is: %s.", tool, reason)
             return None
-        if not self.fields.applies_to(request.tool_call["name"]):
+        query = self.fields.query_of(request)
+        if is_blank(query):
+            warn_once(
+                f"The result of the tool {tool!r} is kept as it is: none of its arguments named in query_args holds "
+                f"text, and the state holds no message of a person. Pass query= to say where the query is."
+            )
             return None
-        content = _document_content(message, self.fields) or _TextContent(message)
-        return None if self.fields.is_small(content.passages) else content
+        if self.fields.tools is None:
+            contents = [content.prunable() for content in contents]
+        return _Plan(self.fields, result, tool, query, messages, contents)
 
-    def _pruned(self, content: _Content, result: PruneResult) -> ToolMessage:
-        """A copy of the message with what is left of its content."""
-        message = content.message
-        update: dict[str, Any] = {"content": content.pruned(result)}  # fields of messages are of many types
-        if message.artifact is None and update["content"] != message.content:
+    def _documents(self, message: ToolMessage) -> list[Passage]:
+        return document_passages(message.artifact, self.fields.title_of)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A tool's result, taken apart into texts to prune."""
+
+    fields: ToolPruningFields
+    result: Any  # whatever the tool returned
+    tool: str
+    query: Query
+    messages: Sequence[ToolMessage]
+    contents: Sequence[MessageTexts]
+
+    @property
+    def passages(self) -> list[Passage]:
+        return [passage for content in self.contents for passage in content.passages]
+
+    @property
+    def run(self) -> Run:
+        inputs = {"tool": self.tool, "query": self.query, "texts": len(self.passages)}
+        return Run(ContextPruningMiddleware.__name__, inputs, {"tool": self.tool, "model": self.fields.model_name})
+
+    def written(self, result: PruneResult | None) -> Any:
+        """Return the tool's result with what is kept of its texts."""
+        if result is None:
+            return self.result
+        pruned = PrunedTexts(result.passages, result.dropped).split([len(each.passages) for each in self.contents])
+        written = {
+            id(message): self._message(message, content, texts, result.query)
+            for message, content, texts in zip(self.messages, self.contents, pruned, strict=True)
+        }
+        return replace_messages(self.result, written)
+
+    def _message(self, message: ToolMessage, content: MessageTexts, pruned: PrunedTexts, query: str) -> ToolMessage:
+        omissions = self.fields.omissions(message.tool_call_id)
+        update: dict[str, Any] = {"content": content.written(pruned, omissions)}  # fields are of many types
+        is_changed = update["content"] != message.content
+        if is_changed and message.artifact is None and self.fields.keep_original:
             update["artifact"] = message.content
         if self.fields.metadata_key is not None:
             entry = {
-                "tokens_before": result.tokens_before,
-                "tokens_after": result.tokens_after,
-                "passages": [_entry(content.places[passage.index], passage) for passage in result.passages],
+                "query": query,
+                "tokens_before": sum(each.tokens_before for each in (*pruned.kept, *pruned.dropped)),
+                "tokens_after": sum(each.tokens_after for each in pruned.kept),
+                "passages": content.describe(pruned.kept),
             }
             update["response_metadata"] = {**message.response_metadata, self.fields.metadata_key: entry}
         return message.model_copy(update=update)
 
 
-@dataclass(frozen=True, slots=True)
-class _DocumentContent:
-    """The content of a result that was written from documents, each of them a passage."""
-
-    message: ToolMessage
-    documents: Sequence[Document]
-    fields: ToolPruningFields
-
-    @property
-    def places(self) -> Sequence[int]:
-        """Which document each passage is."""
-        return range(len(self.documents))
-
-    @property
-    def passages(self) -> list[Passage]:
-        return [Passage(document.page_content, self.fields.title_of(document.metadata)) for document in self.documents]
-
-    def pruned(self, result: PruneResult) -> str:
-        """The content with what is left of the documents."""
-        remaining = [
-            self.documents[passage.index].model_copy(update={"page_content": passage.text})
-            for passage in result.passages
-        ]
-        return self.written(remaining) if remaining else NOTHING_LEFT
-
-    def written(self, documents: Sequence[Document]) -> str:
-        """The content that `create_retriever_tool` writes from documents."""
-        prompt = self.fields.document_prompt
-        return self.fields.document_separator.join(format_document(document, prompt) for document in documents)
-
-
-@dataclass(frozen=True, slots=True)
-class _TextContent:
-    """Any other content: text, or blocks of which some are text. Each of its texts is a passage."""
-
-    message: ToolMessage
-
-    @property
-    def places(self) -> list[int]:
-        """Which block each passage is."""
-        return [place for place, block in enumerate(self._blocks) if _text_of(block).strip()]
-
-    @property
-    def passages(self) -> list[Passage]:
-        return [Passage(_text_of(self._blocks[place])) for place in self.places]
-
-    def pruned(self, result: PruneResult) -> str | list[str | dict[Any, Any]]:
-        """The content with what is left of its texts; they stay in their order, whatever the policy's."""
-        places = self.places
-        texts = {places[passage.index]: passage.text for passage in result.passages}
-        if not texts:
-            # In the place of the first text, so that images around it keep theirs.
-            texts = {places[0]: NOTHING_LEFT}
-        blocks = [
-            _with_text(block, texts[place]) if place in texts else block
-            for place, block in enumerate(self._blocks)
-            if place in texts or place not in places
-        ]
-        return texts[0] if isinstance(self.message.content, str) else blocks
-
-    @property
-    def _blocks(self) -> list[str | dict[Any, Any]]:
-        content = self.message.content
-        return [content] if isinstance(content, str) else content
-
-
-_Content = _DocumentContent | _TextContent
-
-
-def _document_content(message: ToolMessage, fields: ToolPruningFields) -> _DocumentContent | None:
-    """The content as documents, if it was written from those in the artifact exactly as the fields say."""
-    documents = message.artifact
-    if not isinstance(documents, list) or not all(isinstance(document, Document) for document in documents):
-        return None
-    given = set(fields.document_prompt.input_variables) - {"page_content"}
-    if not documents or not all(given <= document.metadata.keys() for document in documents):
-        return None
-    content = _DocumentContent(message, documents, fields)
-    return content if content.written(documents) == message.content else None
-
-
-def _text_of(block: str | dict[Any, Any]) -> str:
-    """The text of a block; empty when it is something else."""
-    if isinstance(block, str):
-        return block
-    text = block.get("text") if block.get("type") == "text" else None
-    return text if isinstance(text, str) else ""
-
-
-def _with_text(block: str | dict[Any, Any], text: str) -> str | dict[Any, Any]:
-    return text if isinstance(block, str) else {**block, "text": text}
-
-
-# Any: the entry is plain values, ready for JSON; an agent's state is whatever its author made it.
-def _entry(place: int, passage: PrunedPassage) -> dict[str, Any]:
-    return {"index": place, RELEVANCE_KEY: passage.relevance, **describe(passage)}
-
-
-def _last_human_text(state: Any) -> str:
-    """The text of the last human message in an agent's state; empty when there is none."""
-    if isinstance(state, Mapping):
-        messages = state.get("messages", ())
-    else:
-        messages = state if isinstance(state, list) else getattr(state, "messages", ())
-    return next((str(message.text) for message in reversed(messages) if isinstance(message, HumanMessage)), "")
+# Any: values of deprecated fields.
+def _renamed(deprecated: Mapping[str, Any], tools: Sequence[str] | None) -> dict[str, Any]:
+    """Return current fields for deprecated ones, and unknown ones as they are, which the fields then refuse."""
+    for name in deprecated:
+        if name in _DEPRECATED:
+            warnings.warn(_DEPRECATED[name], DeprecationWarning, stacklevel=3)
+    if "only" in deprecated and tools is not None:
+        raise InvalidInputError("tools and only are the same. Pass tools alone.")
+    current = {name: value for name, value in deprecated.items() if name not in _DEPRECATED}
+    return {**current, "tools": deprecated["only"]} if "only" in deprecated else current

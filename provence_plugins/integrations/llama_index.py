@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from provence_plugins.engine.passages import PrunedPassage
+from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.integrations.metadata import RETRIEVAL_KEY, describe
+from provence_plugins.integrations.metadata import METADATA_KEY, RERANK_KEY, RETRIEVAL_KEY, copy_metadata
+from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.types import Passage
 
@@ -30,23 +33,42 @@ with needs_framework("llama-index"):
     )
     from llama_index_instrumentation import get_dispatcher
 
-from provence_plugins.integrations.fields import PruningFields
+from provence_plugins.integrations.fields import DocumentFields
 
 dispatcher = get_dispatcher(__name__)
 
+# Where LlamaIndex's sentence windows put the text that MetadataReplacementPostProcessor puts in.
+_WINDOW_KEY = "window"
 
-class ProvencePostprocessor(PruningFields, BaseNodePostprocessor):
-    """Reranks retrieved nodes and keeps the sentences that help to answer the query.
 
-    The nodes that come out are copies with everything but the text kept: ids, relationships, metadata, character
-    positions. Their score is the relevance, the retriever's score moves to the metadata under "retrieval_score". What
-    is added to the metadata is hidden from prompts and embeddings. Images, nodes that stand for an object, nodes with
-    other media and blank ones come out as they are, in their place; so does everything when there is no query.
+@dataclass
+class PruningQuery(QueryBundle):
+    """A query with a policy of its own; query engines hand it on to the postprocessor.
+
+    Attributes:
+        policy: Fields of the policy that differ for this query, for instance {"threshold": 0.3}.
+    """
+
+    # Any: values of fields of the policy, which it checks.
+    policy: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
+    """A node postprocessor that keeps the sentences that help to answer the query, and reranks nodes.
+
+    The nodes that come out are copies in which everything but the text is kept: ids, relationships, metadata, character
+    positions. Their score is the relevance; the retriever's score moves to the metadata under "retrieval_score", and
+    that of a reranker between the two under "rerank_score". What is added to the metadata is hidden from prompts and
+    embeddings. Images, nodes that stand for an object, nodes with other media and blank ones come out unchanged and in
+    their place; so does everything when there is no query.
+
+    A copy has no `embedding`, because that is the vector of the whole text. It has no character positions if those of
+    the node do not fit its text, as after `MetadataReplacementPostProcessor`.
 
     Attributes:
         callback_manager: LlamaIndex's own; query engines set it.
 
-    The other fields are those of `PruningFields`.
+    The other fields are those of `DocumentFields`, `PruningFields` and `EngineFields`.
     """
 
     @classmethod
@@ -57,7 +79,7 @@ class ProvencePostprocessor(PruningFields, BaseNodePostprocessor):
         # LlamaIndex would leave the pruner out with a warning, and the copy would run with the shipped model.
         if isinstance(self.model, Pruner):
             raise InvalidInputError(
-                "A postprocessor around a Pruner cannot be pickled. Give model by folder or name instead."
+                "A postprocessor built around a Pruner instance cannot be pickled. Pass model as a path or repo id."
             )
         return super().__getstate__()
 
@@ -67,7 +89,8 @@ class ProvencePostprocessor(PruningFields, BaseNodePostprocessor):
         query = query_bundle.query_str if query_bundle else ""
         with self._reported(nodes, query) as remaining:
             passages = self._passages(nodes)
-            remaining += self._merge(nodes, passages, self.prune_passages(query, list(passages.values())))
+            result = self.prune_passages(query, list(passages.values()), self._policy_of(query_bundle))
+            remaining += self._merge(nodes, passages, result)
         return remaining
 
     async def _apostprocess_nodes(
@@ -76,8 +99,12 @@ class ProvencePostprocessor(PruningFields, BaseNodePostprocessor):
         query = query_bundle.query_str if query_bundle else ""
         with self._reported(nodes, query) as remaining:
             passages = self._passages(nodes)
-            remaining += self._merge(nodes, passages, await self.aprune_passages(query, list(passages.values())))
+            result = await self.aprune_passages(query, list(passages.values()), self._policy_of(query_bundle))
+            remaining += self._merge(nodes, passages, result)
         return remaining
+
+    def _policy_of(self, query_bundle: QueryBundle | None) -> PruningPolicy:
+        return self.policy_with(query_bundle.policy if isinstance(query_bundle, PruningQuery) else {})
 
     @contextmanager
     def _reported(self, nodes: list[NodeWithScore], query: str) -> Iterator[list[NodeWithScore]]:
@@ -102,8 +129,13 @@ class ProvencePostprocessor(PruningFields, BaseNodePostprocessor):
             dispatcher.event(ReRankEndEvent(nodes=remaining))
 
     def _passages(self, nodes: Sequence[NodeWithScore]) -> dict[int, Passage]:
-        """The texts to prune, by number of their node."""
+        """Return the texts to prune, by the number of their node."""
         texts = {number: _text_of(node.node) for number, node in enumerate(nodes)}
+        if any(_will_be_replaced(nodes[number].node, text) for number, text in texts.items()):
+            warn_once(
+                "Nodes have a sentence window in their metadata that is not their text yet. Put "
+                "MetadataReplacementPostProcessor in front of ProvencePostprocessor: behind it, it undoes the pruning."
+            )
         return {
             number: Passage(text, self.title_of(nodes[number].metadata))
             for number, text in texts.items()
@@ -113,7 +145,7 @@ class ProvencePostprocessor(PruningFields, BaseNodePostprocessor):
     def _merge(
         self, nodes: Sequence[NodeWithScore], passages: dict[int, Passage], result: PruneResult | None
     ) -> list[NodeWithScore]:
-        """Copies of what remains: pruned nodes in the policy's order, in the places between those that pass through."""
+        """Return copies of the nodes that are kept: pruned ones in the policy's order, others in their place."""
         if result is None:
             return [_copied(node) for node in nodes]
         numbers = list(passages)
@@ -126,26 +158,26 @@ class ProvencePostprocessor(PruningFields, BaseNodePostprocessor):
         ]
 
     def _pruned(self, scored: NodeWithScore, passage: PrunedPassage) -> NodeWithScore:
-        """A copy with what is left of the node's text, the relevance as its score, and our entries."""
+        """Return a copy with the kept text, the relevance as its score, and our entries in the metadata."""
         node = scored.node
-        entries: dict[str, Any] = {}  # as LlamaIndex types metadata
-        # A reranker may have run before and kept the retriever's score already.
-        if scored.score is not None and RETRIEVAL_KEY not in node.metadata:
-            entries[RETRIEVAL_KEY] = float(scored.score)
-        if self.metadata_key is not None:
-            entries[self.metadata_key] = describe(passage)
+        entries = self.entries_of(passage)
+        key = _score_key(node)
+        if scored.score is not None and key is not None:
+            entries = {key: float(scored.score), **entries}
         return _copied(
             scored,
             score=passage.relevance,
-            metadata={**node.metadata, **entries},
+            metadata={**copy_metadata(node.metadata), **entries},
             excluded_llm_metadata_keys=_joined(node.excluded_llm_metadata_keys, entries),
             excluded_embed_metadata_keys=_joined(node.excluded_embed_metadata_keys, entries),
+            **_positions(node, passage.passage.text),
+            **({} if passage.text == passage.passage.text else {"embedding": None}),
             **_text_update(node, passage.text),
         )
 
 
 def _text_of(node: BaseNode) -> str:
-    """The node's own text without its metadata; empty for a node that is more than text."""
+    """Return the node's own text without its metadata; empty for a node that is more than text."""
     if isinstance(node, ImageNode) or (isinstance(node, IndexNode) and node.obj is not None):
         return ""
     if isinstance(node, TextNode):
@@ -156,18 +188,38 @@ def _text_of(node: BaseNode) -> str:
 
 
 def _text_update(node: BaseNode, text: str) -> dict[str, str | MediaResource]:
-    """The field that holds the node's text, with another text."""
+    """Return the field that holds the node's text, with another text."""
     if isinstance(node, Node) and node.text_resource is not None:
         return {"text_resource": node.text_resource.model_copy(update={"text": text})}
     return {"text": text}
 
 
+def _score_key(node: BaseNode) -> str | None:
+    """Return where the score that a node comes with is kept; None if it is our own of an earlier pass."""
+    if RETRIEVAL_KEY not in node.metadata:
+        return RETRIEVAL_KEY
+    return None if METADATA_KEY in node.metadata else RERANK_KEY
+
+
+def _positions(node: BaseNode, text: str) -> dict[str, None]:
+    """Return character positions as None if those of the node are not those of its text."""
+    start, end = getattr(node, "start_char_idx", None), getattr(node, "end_char_idx", None)
+    if start is None or end is None or end - start == len(text):
+        return {}
+    return {"start_char_idx": None, "end_char_idx": None}
+
+
+def _will_be_replaced(node: BaseNode, text: str) -> bool:
+    window = node.metadata.get(_WINDOW_KEY)
+    return isinstance(window, str) and window != text and text.strip() in window and bool(text.strip())
+
+
 # Any: fields of nodes are of many types.
 def _copied(scored: NodeWithScore, *, score: float | None = None, **fields: Any) -> NodeWithScore:
-    """The same with another score, if one is given, around a copy of the node with other values of some fields."""
+    """Return a copy with another score, if one is given, and with other values of some fields of the node."""
     node = scored.node
     # Not a deep copy: an IndexNode may hold a whole index.
-    fields = {"metadata": dict(node.metadata), "relationships": dict(node.relationships), **fields}
+    fields = {"metadata": copy_metadata(node.metadata), "relationships": dict(node.relationships), **fields}
     score = scored.score if score is None else score
     return scored.model_copy(update={"node": node.model_copy(update=fields), "score": score})
 

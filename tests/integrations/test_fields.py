@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from provence_plugins import Passage, Pruner, PruningPolicy
 from provence_plugins.errors import BackendError, CheckpointNotFoundError, InvalidInputError
-from provence_plugins.integrations.fields import EngineFields, PruningFields, _LoadedPruners
+from provence_plugins.integrations.fields import EngineFields, PruningFields
+from provence_plugins.integrations.shared_pruners import PrunerKey, SharedPruners
 from provence_plugins.testing import FailingBackend, WordBackend
 
 PASSAGES = [Passage("The castle is old. Sheep graze.")]
@@ -24,10 +25,10 @@ def words() -> Iterator[Pruner]:
 
 
 def test_the_fields_are_those_of_the_policy() -> None:
-    policy = PruningPolicy(0.5, 3, 100, True, False, 2, "keep_best", "relevance")
+    policy = PruningPolicy(0.5, 3, 100, True, False, 2, "keep_best", "relevance", 0.25)
     chosen = {name: getattr(policy, name) for name in PruningPolicy.__dataclass_fields__}
     assert PruningFields(**chosen).policy == policy
-    assert PruningFields().policy == PruningPolicy()
+    assert PruningFields().policy == PruningPolicy(when_empty="keep_one")
 
 
 @pytest.mark.parametrize(
@@ -46,12 +47,12 @@ def test_a_pruner_brings_its_own_backend(words: Pruner) -> None:
 
 
 def test_many_threads_load_one_model_once() -> None:
-    loaded, start = _LoadedPruners(), threading.Barrier(8)
-    choice = EngineFields()._choice
+    loaded, start = SharedPruners(), threading.Barrier(8)
+    key = PrunerKey()
 
     def get() -> Pruner:
         start.wait()
-        return loaded.get(choice)
+        return loaded.get(key)
 
     with ThreadPoolExecutor(8) as pool:
         pruners = {future.result() for future in [pool.submit(get) for _ in range(8)]}

@@ -82,7 +82,7 @@ def test_fields_survive_writing_down_and_pickling() -> None:
 
 
 def test_a_compressor_around_a_pruner_cannot_be_written_down(words: Pruner) -> None:
-    with pytest.raises(InvalidInputError, match="Give model by folder or name"):
+    with pytest.raises(InvalidInputError, match="Pass model as a path or repo id"):
         ProvenceCompressor(model=words).to_config()
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import copy
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +14,12 @@ from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 
 from provence_plugins import Pruner
-from provence_plugins.integrations.langchain_agents import NOTHING_LEFT, ContextPruningMiddleware
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.integrations.langchain_agents import (
+    NOTHING_LEFT,
+    ContextPruningMiddleware,
+    ToolPruningFields,
+)
 from provence_plugins.integrations.metadata import METADATA_KEY, RELEVANCE_KEY
 from provence_plugins.testing import AdapterContract, FailingBackend, Item
 
@@ -58,7 +64,7 @@ class TestContextPruningMiddleware(AdapterContract[ContextPruningMiddleware, Doc
     """On documents in the artifact: what is left of them is read from the content and the entry about it."""
 
     def make(self, **fields: Any) -> ContextPruningMiddleware:
-        return ContextPruningMiddleware(min_tokens=0, document_separator=SEPARATOR, **fields)
+        return ContextPruningMiddleware(**{"min_tokens": 0, "on_error": "raise", **fields})
 
     def wrap(self, items: Sequence[Item]) -> list[Document]:
         return [Document(id=item.id, page_content=item.text, metadata=dict(item.metadata)) for item in items]
@@ -165,25 +171,54 @@ def test_documents_are_pruned_one_by_one_and_stay_in_the_artifact(make: Make) ->
     assert [entry["index"] for entry in pruned.response_metadata[METADATA_KEY]["passages"]] == [0, 2]
 
 
-def test_documents_are_written_as_the_tool_writes_them(make: Make) -> None:
-    prompt = PromptTemplate.from_template("<{source}>{page_content}</>")
-    middleware = make(document_prompt=prompt, document_separator=" + ")
-    documents = [Document(TEXT, metadata={"source": "a"}), Document("Towers fall.", metadata={"source": "b"})]
-    message = text_message(f"<a>{TEXT}</> + <b>Towers fall.</>", artifact=documents)
-    assert run(middleware, request_of({"query": QUERY}), message).content == f"<a>{PRUNED}</> + <b>Towers fall.</>"
-
-
 @pytest.mark.parametrize(
-    ("prompt", "content"),
-    [("{page_content}", f"Found: {TEXT}"), ("<{source}>{page_content}", TEXT)],
-    ids=["written in another way", "metadata that the prompt needs are missing"],
+    ("written", "expected"),
+    [
+        (f"<a>{TEXT}</> + <b>{SHEEP}</> + <c>Towers fall.</>", f"<a>{PRUNED}</> + <b>[…]</> + <c>Towers fall.</>"),
+        (
+            f"Source: a\n{TEXT}\n\nSource: b\n{SHEEP}\n\nSource: c\nTowers fall.",
+            f"Source: a\n{PRUNED}\n\nSource: c\nTowers fall.",
+        ),
+    ],
+    ids=["tags", "the tutorial's form"],
 )
-def test_documents_that_were_written_in_another_way_are_pruned_as_text(make: Make, prompt: str, content: str) -> None:
-    middleware = make(document_prompt=PromptTemplate.from_template(prompt))
-    documents = [Document(TEXT)]
-    pruned = run(middleware, request_of({"query": QUERY}), text_message(content, artifact=documents))
-    assert pruned.content == content.removesuffix(SHEEP)
+def test_documents_are_found_however_the_tool_writes_them(make: Make, written: str, expected: str) -> None:
+    documents = [Document(TEXT), Document(SHEEP), Document("Towers fall.")]
+    pruned = run(make(), request_of({"query": QUERY}), text_message(written, artifact=documents))
+    assert pruned.content == expected
     assert pruned.artifact == documents
+    assert [entry["index"] for entry in pruned.response_metadata[METADATA_KEY]["passages"]] == [0, 2]
+
+
+def test_documents_that_are_not_in_the_content_leave_it_a_text(make: Make) -> None:
+    pruned = run(make(), request_of({"query": QUERY}), text_message(TEXT, artifact=[Document("Something else.")]))
+    assert pruned.content == PRUNED
+
+
+def test_deprecated_fields_warn_and_name_what_to_write() -> None:
+    with pytest.warns(DeprecationWarning, match=r"Use tools="):
+        middleware = ContextPruningMiddleware(only=["search"])
+    assert middleware.fields.tools == ("search",)
+    with pytest.warns(DeprecationWarning, match="ignored"):
+        ContextPruningMiddleware(document_prompt=PromptTemplate.from_template("{page_content}"))
+    with pytest.raises(InvalidInputError, match="Pass tools alone"), pytest.warns(DeprecationWarning, match="tools="):
+        ContextPruningMiddleware(only=["search"], tools=["search"])
+
+
+def test_the_signature_names_every_field_with_its_default() -> None:
+    parameters = inspect.signature(ContextPruningMiddleware).parameters
+    fields = ToolPruningFields.model_fields
+    assert parameters.keys() - {"deprecated"} == fields.keys()
+    for name, field in fields.items():
+        default = field.get_default(call_default_factory=True)
+        assert (parameters[name].default or None) == (default or None)
+
+
+def test_its_repr_shows_what_was_set(make: Make) -> None:
+    assert repr(ContextPruningMiddleware(tools=["a"], threshold=0.3)) == (
+        "ContextPruningMiddleware(threshold=0.3, tools=('a',))"
+    )
+    assert repr(ContextPruningMiddleware()) == "ContextPruningMiddleware()"
 
 
 def test_the_title_of_a_document_is_read(make: Make) -> None:
@@ -206,7 +241,7 @@ def test_only_the_texts_among_blocks_are_pruned(make: Make) -> None:
     pruned = run(make(), request_of({"query": QUERY}), text_message(blocks))
     assert pruned.content == [{"type": "text", "text": PRUNED, "id": "t"}, image, "Towers fall."]
     assert pruned.artifact == blocks
-    assert [entry["index"] for entry in pruned.response_metadata[METADATA_KEY]["passages"]] == [0, 3]
+    assert [entry["index"] for entry in pruned.response_metadata[METADATA_KEY]["passages"]] == [0]
 
 
 def test_blocks_stay_in_their_order(make: Make) -> None:
@@ -214,13 +249,20 @@ def test_blocks_stay_in_their_order(make: Make) -> None:
     assert pruned.content == ["The castle is old.", PRUNED]
 
 
-def test_when_nothing_stays_the_agent_is_told(make: Make) -> None:
+def test_where_nothing_passes_the_best_sentence_is_kept(make: Make) -> None:
     request = request_of({"query": QUERY})
-    assert run(make(), request, text_message(SHEEP)).content == NOTHING_LEFT
-    assert run(make(), request, text_message(SHEEP)).artifact == SHEEP
-    assert run(make(), request, document_message(Document(SHEEP), Document(SHEEP))).content == NOTHING_LEFT
+    text = f"{SHEEP} They are white."
+    assert run(make(), request, text_message(text)).content == f"{SHEEP} "
+    assert run(make(), request, document_message(Document(text), Document("Rain falls."))).content == f"{SHEEP} "
+
+
+def test_when_everything_is_dropped_on_request_the_agent_is_told(make: Make) -> None:
+    request, middleware = request_of({"query": QUERY}), make(when_empty="drop")
+    assert run(middleware, request, text_message(SHEEP)).content == NOTHING_LEFT
+    assert run(middleware, request, text_message(SHEEP)).artifact == SHEEP
+    assert run(middleware, request, document_message(Document(SHEEP), Document(SHEEP))).content == NOTHING_LEFT
     image = {"type": "image_url", "image_url": "data:image/png;base64,AAAA"}
-    assert run(make(), request, text_message([SHEEP, image, SHEEP])).content == [NOTHING_LEFT, image]
+    assert run(middleware, request, text_message([SHEEP, image, SHEEP])).content == [NOTHING_LEFT, image]
 
 
 @pytest.mark.parametrize(
@@ -265,11 +307,11 @@ def test_without_a_query_the_result_stays(make: Make) -> None:
 @pytest.mark.parametrize(
     ("fields", "tool", "is_pruned"),
     [
-        ({"only": ["search"]}, "search", True),
-        ({"only": ["search"]}, "research", False),
+        ({"tools": ["search"]}, "search", True),
+        ({"tools": ["search"]}, "research", False),
         ({"exclude_tools": ["search"]}, "search", False),
         ({"exclude_tools": ["search"]}, "browse", True),
-        ({"only": ["search", "browse"], "exclude_tools": ["browse"]}, "browse", False),
+        ({"tools": ["search", "browse"], "exclude_tools": ["browse"]}, "browse", False),
     ],
 )
 def test_tools_can_be_chosen(make: Make, fields: dict[str, Any], tool: str, is_pruned: bool) -> None:
@@ -291,7 +333,7 @@ def test_a_lone_surrogate_is_counted_too(make: Make) -> None:
 
 PASSING = {
     "error": text_message(TEXT, status="error"),
-    "command": Command(update={"messages": [text_message(TEXT)]}),
+    "command without a message": Command(update={"found": 3}, goto="next"),
     "image": text_message([{"type": "image", "base64": "AAAA", "mime_type": "image/png"}]),
     "empty": text_message(""),
     "no blocks": text_message([]),
@@ -300,7 +342,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("result", PASSING.values(), ids=PASSING.keys())
-def test_what_is_no_text_comes_through_as_the_same_object(make: Make, result: ToolMessage | Command[Any]) -> None:
+def test_a_result_without_text_comes_through_as_the_same_object(make: Make, result: ToolMessage | Command[Any]) -> None:
     async def handle(_: ToolCallRequest) -> ToolMessage | Command[Any]:
         return result
 
@@ -325,14 +367,14 @@ def test_an_engine_that_fails_keeps_the_message_where_that_is_asked_for(make: Ma
 
 @pytest.mark.parametrize(
     "fields",
-    [{"treshold": 0.5}, {"only": "search"}, {"min_tokens": -1}, {"threshold": 2}],
+    [{"treshold": 0.5}, {"tools": "search"}, {"min_tokens": -1}, {"threshold": 2}],
     ids=lambda fields: next(iter(fields)),
 )
-def test_a_field_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
+def test_an_invalid_field_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ContextPruningMiddleware(**fields)
 
 
 def test_two_with_tools_of_their_own_have_two_names(make: Make) -> None:
     assert make().name == "ContextPruningMiddleware"
-    assert make(only=["a", "b"]).name != make(only=["c"]).name
+    assert make(tools=["a", "b"]).name != make(tools=["c"]).name

@@ -114,8 +114,8 @@ def test_two_middlewares_prune_the_results_of_their_own_tools(words: Pruner) -> 
     model = Listener(messages=iter([calls("search", "guide", "add"), AIMessage("Nine.")]))
     tools = [retriever_tool("content_and_artifact", name) for name in ("search", "guide")]
     middlewares = [
-        ContextPruningMiddleware(model=words, threshold=0.2, min_tokens=0, only=["search"]),
-        ContextPruningMiddleware(model=words, threshold=0.2, min_tokens=0, only=["guide"], top_n=1),
+        ContextPruningMiddleware(model=words, threshold=0.2, min_tokens=0, tools=["search"]),
+        ContextPruningMiddleware(model=words, threshold=0.2, min_tokens=0, tools=["guide"], top_n=1),
     ]
     agent = create_agent(model, [*tools, add], middleware=middlewares)
     messages = tool_messages(agent.invoke({"messages": [HumanMessage("How many?")]}))

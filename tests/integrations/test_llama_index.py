@@ -8,12 +8,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.base import BaseEvent
 from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
+from llama_index.core.llms import MockLLM
+from llama_index.core.node_parser import SentenceWindowNodeParser
+from llama_index.core.postprocessor import MetadataReplacementPostProcessor
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import (
     BaseNode,
@@ -34,8 +38,9 @@ from pydantic_core import PydanticSerializationError
 
 from provence_plugins import Pruner
 from provence_plugins.errors import BackendError, InvalidInputError
-from provence_plugins.integrations.llama_index import ProvencePostprocessor
-from provence_plugins.integrations.metadata import METADATA_KEY, RETRIEVAL_KEY
+from provence_plugins.integrations.llama_index import ProvencePostprocessor, PruningQuery
+from provence_plugins.integrations.metadata import METADATA_KEY, RERANK_KEY, RETRIEVAL_KEY
+from provence_plugins.integrations.notices import warn_once
 from provence_plugins.testing import AdapterContract, FailingBackend, Item
 
 QUERY = "castle towers"
@@ -110,7 +115,7 @@ def test_relationships_and_character_positions_stay(post: ProvencePostprocessor)
     assert pruned.node.ref_doc_id == "source"
     assert isinstance(pruned.node, TextNode)
     assert (pruned.node.start_char_idx, pruned.node.end_char_idx) == (100, 154)
-    assert (pruned.node.embedding, pruned.node.metadata_separator) == ([0.5, 0.25], " | ")
+    assert pruned.node.metadata_separator == " | "
 
 
 def test_what_is_changed_in_the_copy_stays_there(post: ProvencePostprocessor) -> None:
@@ -136,9 +141,89 @@ def test_without_a_retrievers_score_none_is_written(post: ProvencePostprocessor)
     assert RETRIEVAL_KEY not in prune_one(post, TextNode(text=TEXT)).metadata
 
 
-def test_a_retrievers_score_that_another_reranker_kept_stays(post: ProvencePostprocessor) -> None:
+def test_the_scores_of_the_retriever_and_of_another_reranker_are_kept(post: ProvencePostprocessor) -> None:
     pruned = prune_one(post, TextNode(text=TEXT, metadata={RETRIEVAL_KEY: 0.25}), score=0.75)
-    assert pruned.metadata[RETRIEVAL_KEY] == 0.25
+    assert (pruned.metadata[RETRIEVAL_KEY], pruned.metadata[RERANK_KEY]) == (0.25, 0.75)
+
+
+def test_the_vector_of_the_whole_text_does_not_survive(post: ProvencePostprocessor) -> None:
+    assert prune_one(post, TextNode(text=TEXT, embedding=[0.5, 0.25])).node.embedding is None
+    assert prune_one(post, TextNode(text=PRUNED, embedding=[0.5, 0.25])).node.embedding == [0.5, 0.25]
+
+
+def test_nested_metadata_is_not_shared(post: ProvencePostprocessor) -> None:
+    node = TextNode(text=TEXT, metadata={"tags": {"topics": ["castle"]}})
+    prune_one(post, node).node.metadata["tags"]["topics"].append("sheep")
+    assert node.metadata == {"tags": {"topics": ["castle"]}}
+
+
+def test_metadata_can_be_flat(words: Pruner) -> None:
+    pruned = prune_one(ProvencePostprocessor(model=words, threshold=0.2, flat_metadata=True), TextNode(text=TEXT), 0.5)
+    assert all(isinstance(value, str | int | float) for value in pruned.metadata.values())
+    assert json.loads(pruned.metadata["provence_kept"]) == [[0, len(PRUNED)]]
+
+
+def test_a_query_can_bring_its_own_policy(post: ProvencePostprocessor) -> None:
+    nodes = [NodeWithScore(node=TextNode(text=TEXT))]
+    [whole] = post.postprocess_nodes(nodes, query_bundle=PruningQuery(QUERY, policy={"threshold": 0.0}))
+    assert whole.text == TEXT
+    with pytest.raises(InvalidInputError, match="treshold"):
+        post.postprocess_nodes(nodes, query_bundle=PruningQuery(QUERY, policy={"treshold": 0.0}))
+
+
+class TestSentenceWindows:
+    """With LlamaIndex's own parser and postprocessor for sentence windows."""
+
+    text = f"{SHEEP} They are white. The castle has nine towers. Rain falls. Snow falls. Sheep graze."
+
+    @pytest.fixture
+    def found(self) -> list[NodeWithScore]:
+        nodes = SentenceWindowNodeParser.from_defaults(window_size=2).get_nodes_from_documents(
+            [Document(text=self.text)]
+        )
+        return [NodeWithScore(node=node, score=0.5) for node in nodes if "castle" in node.get_content()]
+
+    def test_positions_that_are_not_those_of_the_text_are_none(
+        self, post: ProvencePostprocessor, found: list[NodeWithScore]
+    ) -> None:
+        windows = MetadataReplacementPostProcessor(target_metadata_key="window").postprocess_nodes(found)
+        [pruned] = post.postprocess_nodes(windows, query_str=QUERY)
+        assert pruned.text.strip() == "The castle has nine towers."
+        assert isinstance(pruned.node, TextNode)
+        assert (pruned.node.start_char_idx, pruned.node.end_char_idx) == (None, None)
+
+    def test_the_wrong_order_is_noticed_once(
+        self, post: ProvencePostprocessor, found: list[NodeWithScore], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        warn_once.cache_clear()
+        post.postprocess_nodes(found, query_str=QUERY)
+        post.postprocess_nodes(found, query_str=QUERY)
+        assert caplog.text.count("Put MetadataReplacementPostProcessor in front of ProvencePostprocessor") == 1
+
+    def test_the_right_order_is_not_complained_about(
+        self, post: ProvencePostprocessor, found: list[NodeWithScore], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        warn_once.cache_clear()
+        windows = MetadataReplacementPostProcessor(target_metadata_key="window").postprocess_nodes(found)
+        post.postprocess_nodes(windows, query_str=QUERY)
+        assert not caplog.records
+
+
+def test_a_query_engine_gets_an_answer_where_nothing_passes(words: Pruner) -> None:
+    """LlamaIndex answers "Empty Response", without asking the language model, where no node is left."""
+    index = VectorStoreIndex([TextNode(text=f"{SHEEP} They are white.")], embed_model=MockEmbedding(embed_dim=4))
+
+    def ask(**fields: Any) -> str:
+        post = ProvencePostprocessor(model=words, **fields)
+        return str(index.as_query_engine(llm=MockLLM(), node_postprocessors=[post]).query("castle"))
+
+    assert SHEEP in ask()
+    assert "They are white" not in ask()
+    assert ask(when_empty="drop") == "Empty Response"
+
+
+def test_its_repr_shows_what_was_set() -> None:
+    assert repr(ProvencePostprocessor(top_n=3)) == "ProvencePostprocessor(top_n=3)"
 
 
 def test_prompts_and_embeddings_show_the_metadata_as_before(post: ProvencePostprocessor) -> None:
@@ -158,7 +243,7 @@ def test_hidden_keys_are_listed_once_however_often_a_node_is_pruned(post: Proven
 def test_the_model_reads_the_text_without_its_metadata(post: ProvencePostprocessor) -> None:
     node = TextNode(text=f"{TEXT} Towers fall.", metadata={"topic": "castle towers"})
     assert prune_one(post, node).text == f"{PRUNED}Towers fall."
-    assert post.postprocess_nodes([NodeWithScore(node=TextNode(text=SHEEP, metadata=node.metadata))], None, QUERY) == []
+    assert prune_one(post, TextNode(text=SHEEP, metadata=node.metadata)).score == 0.0
 
 
 def test_the_title_in_the_metadata_is_read(words: Pruner) -> None:
@@ -317,8 +402,8 @@ def test_around_a_pruner_it_can_not_be_written_down_nor_pickled(
     post: ProvencePostprocessor, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        with pytest.raises(PydanticSerializationError, match="Give model by folder or name"):
+        with pytest.raises(PydanticSerializationError, match="Pass model as a path or repo id"):
             post.to_dict()
-        with pytest.raises(InvalidInputError, match="Give model by folder or name"):
+        with pytest.raises(InvalidInputError, match="Pass model as a path or repo id"):
             pickle.dumps(post)
     assert not caplog.records

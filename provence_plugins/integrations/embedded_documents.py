@@ -1,0 +1,181 @@
+"""Documents inside the content that a tool wrote from them, however it wrote them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from provence_plugins.integrations.tool_results import OMITTED, Block, Origin, Part, ResultText
+from provence_plugins.types import Passage, Span
+
+_FIRST_WORD = re.compile(r"\s*([^\s:=>]+)")
+_NUMBER = re.compile(r"\d+")
+
+
+class _Frame(NamedTuple):
+    """What a content writes around each of its documents."""
+
+    head: str
+    headers: Sequence[str]
+    footers: Sequence[str]
+    separators: Sequence[str]
+    tail: str
+
+
+def read_documents(content: str, documents: Sequence[Passage]) -> ResultText | None:
+    """Find the texts of documents in a content, each of them once and in order.
+
+    Args:
+        content: What the tool wrote.
+        documents: The documents that came with it.
+
+    Returns:
+        The content with a block for each document; None if a document is not found in it, or if there is more than
+        one way to find them.
+    """
+    joined = _read_joined(content, documents)
+    if joined is not None:
+        return joined
+    numbers = [number for number, document in enumerate(documents) if document.text.strip()]
+    whole = [documents[number] for number in numbers]
+    return _read_framed(content, whole, [Origin(number, 0) for number in numbers]) or _read_framed(
+        content,
+        [Passage(document.text.strip(), document.title) for document in whole],
+        [Origin(number, _indent(documents[number].text)) for number in numbers],
+    )
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _read_framed(content: str, passages: Sequence[Passage], origins: Sequence[Origin]) -> ResultText | None:
+    """Read a content that writes something around each of the documents."""
+    places = _places(content, [passage.text for passage in passages])
+    if not places:
+        return None
+    frame = _frame(content, places)
+    read = _in_fixed_frame(content, passages, places) if frame is None else _in_blocks(passages, frame)
+    return replace(read, origins=tuple(origins))
+
+
+def _read_joined(content: str, documents: Sequence[Passage]) -> ResultText | None:
+    """Read a content that holds nothing but the documents and one separator between them."""
+    texts = [document.text for document in documents]
+    separator = _separator_between(content, texts)
+    if separator is None or content != separator.join(texts):
+        return None
+    blocks = tuple(
+        Block((Part(document.text, document),), separator if number else "", stays=not document.text.strip())
+        for number, document in enumerate(documents)
+    )
+    origins = tuple(Origin(number, 0) for number in range(len(documents)))
+    return ResultText("documents", blocks, can_reorder=True, origins=origins)
+
+
+def _separator_between(content: str, texts: Sequence[str]) -> str | None:
+    count = len(texts) - 1
+    length = len(content) - sum(map(len, texts))
+    if length < 0 or (count == 0) != (length == 0) or (count and length % count):
+        return None
+    start = len(texts[0])
+    return content[start : start + length // count] if count else ""
+
+
+def _places(content: str, texts: Sequence[str]) -> list[Span]:
+    """Return where the texts stand; nothing if one is missing or the places are ambiguous."""
+    earliest, latest = [], []
+    position = 0
+    for text in texts:
+        start = content.find(text, position)
+        if start < 0:
+            return []
+        position = start + len(text)
+        earliest.append(Span(start, position))
+    position = len(content)
+    for text in reversed(texts):
+        end = content.rfind(text, 0, position) + len(text)
+        position = end - len(text)
+        latest.append(Span(position, end))
+    return earliest if earliest == latest[::-1] else []
+
+
+def _frame(content: str, places: Sequence[Span]) -> _Frame | None:
+    """Tell headers, footers and separators apart; None where that is not certain.
+
+    A content without anything after its last document has no footers, one without anything in front of its first
+    document has no headers. Where it has both, the footers must all be the same characters, as a closing tag is.
+    """
+    before = content[: places[0].start]
+    after = content[places[-1].end :]
+    gaps = [content[one.end : other.start] for one, other in pairwise(places)]
+    if not after.strip():
+        return _with_headers(before, gaps, footer="", tail=after)
+    if not before.strip():
+        return _with_footers(before, gaps, after)
+    footer = after.rstrip()
+    if gaps and all(gap.startswith(footer) for gap in gaps):
+        return _with_headers(before, [gap[len(footer) :] for gap in gaps], footer, tail=after[len(footer) :])
+    return None
+
+
+def _with_headers(before: str, gaps: Sequence[str], footer: str, tail: str) -> _Frame | None:
+    later = [gap.lstrip() for gap in gaps]
+    head, first = _split_head(before, later)
+    if later and _label(first) != _label(later[0]):
+        return None
+    separators = ["", *(gap[: len(gap) - len(gap.lstrip())] for gap in gaps)]
+    return _Frame(head, [first, *later], [footer] * (len(gaps) + 1), separators, tail)
+
+
+def _split_head(before: str, later: Sequence[str]) -> tuple[str, str]:
+    """Cut the introduction of a content from the header of its first document: as many lines as the second one has."""
+    if not later:
+        return "", before
+    lines = before.splitlines(keepends=True)
+    kept = max(0, len(lines) - len(later[0].splitlines()))
+    return "".join(lines[:kept]), "".join(lines[kept:])
+
+
+def _with_footers(head: str, gaps: Sequence[str], after: str) -> _Frame | None:
+    earlier = [gap.rstrip() for gap in gaps]
+    lines = after.splitlines(keepends=True)
+    count = len(earlier[0].splitlines()) if earlier else len(lines)
+    footers = [*earlier, "".join(lines[:count])]
+    if _label(footers[0]) != _label(footers[-1]):
+        return None
+    separators = ["", *(gap[len(gap.rstrip()) :] for gap in gaps)]
+    return _Frame(head, [""] * len(footers), footers, separators, "".join(lines[count:]))
+
+
+def _label(frame: str) -> str:
+    """Return what a header or footer begins with, apart from its number: "Source", "[0]", "<doc"."""
+    word = _FIRST_WORD.match(frame)
+    return _NUMBER.sub("0", word[1]) if word else ""
+
+
+def _in_blocks(passages: Sequence[Passage], frame: _Frame) -> ResultText:
+    rows = zip(frame.headers, passages, frame.footers, frame.separators, strict=True)
+    blocks = tuple(
+        Block((Part(header), Part(passage.text, passage), Part(footer)), separator)
+        for header, passage, footer, separator in rows
+    )
+    return ResultText("documents", blocks, frame.head, frame.tail)
+
+
+def _in_fixed_frame(content: str, passages: Sequence[Passage], places: Sequence[Span]) -> ResultText:
+    """Keep all that stands around the documents, and mark each document that is dropped."""
+    parts: list[Part] = []
+    position = 0
+    for passage, place in zip(passages, places, strict=True):
+        parts += [Part(content[position : place.start]), Part(passage.text, passage, if_dropped=OMITTED)]
+        position = place.end
+    return ResultText(
+        "documents",
+        (
+            Block(
+                (*parts, Part(content[position:])),
+            ),
+        ),
+    )

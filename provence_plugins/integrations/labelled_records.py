@@ -1,0 +1,184 @@
+"""Records as search tools print them: blocks of lines such as "Title: …", "URL: …", "Content: …"."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from provence_plugins.integrations.prose import count_words, is_prose
+from provence_plugins.integrations.tool_results import Block, Part, ResultText
+from provence_plugins.types import Passage, Span
+
+# Labels that search, encyclopedia, paper and web tools write in front of a text, and of what belongs to it.
+_TEXT_LABELS = (
+    "text|content|contents|page content|page_content|snippet|summary|description|abstract|body|excerpt|passage|"
+    "highlights|answer|raw content|raw_content"
+)
+_OTHER_LABELS = (
+    "title|name|page|headline|source|sources|url|link|href|uri|file|filename|path|document|doc|id|score|relevance|"
+    "author|authors|by|published|publication date|date|updated|category|categories|language|metadata|result|domain|"
+    "site|doi|journal|section|chunk"
+)
+_TITLE_LABELS = ("title", "page", "name", "headline")
+
+# A bullet, a number or emphasis may stand in front of a label: "- **Title:** …", "[1] Title: …".
+_LABEL = re.compile(
+    rf"^[ \t]*(?:[-*>#]+[ \t]+|\d+[.)][ \t]+|\[\d+\][ \t]*)?[*_]*(?P<label>{_TEXT_LABELS}|{_OTHER_LABELS})[*_]*"
+    rf"[ \t]*:[*_]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_IS_TEXT_LABEL = re.compile(_TEXT_LABELS, re.IGNORECASE)
+
+# A line of nothing but signs, as it stands between records.
+_RULE = re.compile(r"[^\w\s]{3,}")
+
+# White space and rules between a record and the next one.
+_CLOSING = re.compile(r"(?:\s+[^\w\s]{3,}(?=\s|$))*\s*\Z")
+
+# A text of fewer words is not pruned by itself.
+_MIN_WORDS = 4
+
+# What a tool says before its first record is short.
+_MAX_HEAD = 300
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A label with what follows it, up to the next label.
+
+    Attributes:
+        label: The label in lower case.
+        start: First character of the line that it stands in.
+        value: First character behind the colon.
+        end: One past the last character.
+    """
+
+    label: str
+    start: int
+    value: int
+    end: int
+
+
+def read_records(content: str) -> ResultText | None:
+    """Read a content as labelled records.
+
+    Returns:
+        The content with a block for each record; None if it does not begin with a labelled line, perhaps after a short
+        introduction.
+    """
+    fields = _fields(content)
+    if not fields or fields[0].start > _MAX_HEAD or is_prose(content[: fields[0].start]):
+        return None
+    starts = _starts(content, fields)
+    bounds = [*(fields[start.field].start for start in starts), len(content)]
+    ends = [begin + len(_CLOSING.sub("", content[begin:end])) for begin, end in pairwise(bounds)]
+    blocks: list[Block] = []
+    for number, start in enumerate(starts):
+        last = starts[number + 1].field if number + 1 < len(starts) else len(fields)
+        parts = _parts(content, fields[start.field : last], ends[number])
+        separator = content[ends[number - 1] : bounds[number]] if number else ""
+        blocks.append(Block(parts, separator, under=start.under))
+    return ResultText(
+        "records", tuple(blocks), content[: bounds[0]], content[ends[-1] :], can_reorder=_can_reorder(blocks)
+    )
+
+
+class _Start(NamedTuple):
+    """Where a record begins.
+
+    Attributes:
+        field: Number of its first field.
+        under: Number of the record before it, if it may be a part of that one; None if it certainly stands alone.
+    """
+
+    field: int
+    under: int | None
+
+
+def _fields(content: str) -> list[_Field]:
+    matches = list(_LABEL.finditer(content))
+    ends = [match.start() for match in matches[1:]] + [len(content)]
+    return [
+        _Field(match["label"].lower(), match.start(), match.end(), end)
+        for match, end in zip(matches, ends, strict=False)
+    ]
+
+
+def _starts(content: str, fields: Sequence[_Field]) -> list[_Start]:
+    """Return where records begin: at the first label of all, wherever the labels of the first record come again.
+
+    After an empty line that label alone is enough. It may also belong to a text, so such a record brings the one above
+    it along.
+    """
+    labels = [field.label for field in fields]
+    signature = _signature(content, fields)
+    starts: list[_Start] = []
+    certain = 0
+    for number, field in enumerate(fields):
+        if field.label != signature[0]:
+            continue
+        is_complete = labels[number : number + len(signature)] == signature
+        is_apart = _is_apart(content, field.start)
+        if is_complete and (is_apart or len(signature) > 1):
+            certain = len(starts)
+            starts.append(_Start(number, None))
+        elif is_apart:
+            starts.append(_Start(number, certain))
+    return starts
+
+
+def _signature(content: str, fields: Sequence[_Field]) -> list[str]:
+    """Return the labels that stand line by line at the beginning of the first record."""
+    signature = []
+    for field in fields:
+        if field.label in signature:
+            break
+        signature.append(field.label)
+        if "\n" in content[field.value : field.end].rstrip("\n") or _is_apart(content, field.end):
+            break
+    return signature
+
+
+def _is_apart(content: str, position: int) -> bool:
+    """Return whether an empty line, a rule or nothing stands in front of a position."""
+    before = content[:position].rstrip()
+    last_line = before[before.rfind("\n") + 1 :]
+    return not before or content.count("\n", len(before), position) > 1 or bool(_RULE.fullmatch(last_line.strip()))
+
+
+def _parts(content: str, fields: Sequence[_Field], end: int) -> tuple[Part, ...]:
+    """Return the parts of one record: labels and short values are fixed, texts are pruned."""
+    title = next((_first_line(content, field) for field in fields if field.label in _TITLE_LABELS), None)
+    parts: list[Part] = []
+    position = fields[0].start
+    for field in fields:
+        text = _text_of(content, field, end)
+        if text is None:
+            continue
+        parts += [Part(content[position : text.start]), Part(text.of(content), Passage(text.of(content), title))]
+        position = text.end
+    return (*parts, Part(content[position:end]))
+
+
+def _text_of(content: str, field: _Field, end: int) -> Span | None:
+    """Return where the text of a field stands; None if it has none.
+
+    The first line behind a label such as "Source" belongs to the label, what follows is text.
+    """
+    is_text = _IS_TEXT_LABEL.fullmatch(field.label) is not None
+    start = field.value if is_text else field.value + len(_first_line(content, field, strip=False))
+    value = content[start : min(field.end, end)]
+    if count_words(value) < _MIN_WORDS or not (is_text or is_prose(value)):
+        return None
+    start += len(value) - len(value.lstrip())
+    return Span(start, start + len(value.strip()))
+
+
+def _first_line(content: str, field: _Field, *, strip: bool = True) -> str:
+    line = content[field.value : field.end].partition("\n")[0]
+    return line.strip() if strip else line
+
+
+def _can_reorder(blocks: Sequence[Block]) -> bool:
+    return all(block.under is None and block.passages for block in blocks)

@@ -1,0 +1,49 @@
+"""A tool that gives an agent the whole of a result that was shortened."""
+
+from hashlib import sha256
+from typing import Annotated, Any
+
+from provence_plugins.integrations.langchain_results import messages_of, original_texts
+from provence_plugins.integrations.versions import needs_framework
+
+with needs_framework("agents"):
+    from langchain_core.messages import ToolMessage
+    from langchain_core.tools import BaseTool, StructuredTool
+    from langgraph.prebuilt import InjectedState
+
+_ID_CHARACTERS = 6
+
+_DESCRIPTION = (
+    "Returns the full text of an earlier tool result from which sentences were omitted. "
+    "The argument id is the one that the omission marker in the result names."
+)
+
+
+def result_id(tool_call_id: str) -> str:
+    """Return the short id by which a result is recalled; models copy it more safely than a provider's own id."""
+    return sha256(tool_call_id.encode()).hexdigest()[:_ID_CHARACTERS]
+
+
+def recall_tool(metadata_key: str | None) -> BaseTool:
+    """Return the tool.
+
+    Args:
+        metadata_key: Key of the entry by which shortened results are told from others; None takes every result.
+    """
+
+    # Any: an agent's state is whatever its author made it.
+    def recall(id: str, state: Annotated[Any, InjectedState]) -> str:
+        messages = [message for message in messages_of(state) if isinstance(message, ToolMessage)]
+        for message in messages:
+            is_shortened = metadata_key is None or metadata_key in message.response_metadata
+            if is_shortened and result_id(message.tool_call_id) == id:
+                return _original(message)
+        return f"There is no shortened result with the id {id!r}. Use the id that an omission marker names."
+
+    return StructuredTool.from_function(recall, description=_DESCRIPTION)
+
+
+def _original(message: ToolMessage) -> str:
+    if isinstance(message.artifact, str):
+        return message.artifact
+    return "\n\n".join(original_texts(message))

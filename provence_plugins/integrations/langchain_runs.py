@@ -1,0 +1,105 @@
+"""Runs in LangChain's traces, and the settings that a call brings along in its configuration."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from provence_plugins.engine.results import PruneResult
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.integrations.versions import needs_framework
+
+with needs_framework("langchain"):
+    from langchain_core.callbacks import Callbacks, adispatch_custom_event, dispatch_custom_event
+    from langchain_core.runnables import RunnableConfig, RunnableLambda, ensure_config
+    from langchain_core.runnables.config import get_callback_manager_for_config
+
+PRUNED_EVENT = "context_pruned"
+"""Name of the custom event that tells a trace how many tokens there were before and after."""
+
+CONFIG_KEY = "provence"
+"""Key among the configurable values of a call: a dictionary of policy fields for this call alone."""
+
+T = TypeVar("T")
+
+
+class Run(NamedTuple):
+    """A run of ours in a trace.
+
+    Attributes:
+        name: Its name.
+        inputs: What the trace shows as its input.
+        facts: What the event says beside the query and the numbers of tokens and texts.
+    """
+
+    name: str
+    # Any: plain values for a trace.
+    inputs: dict[str, Any]
+    facts: dict[str, Any]
+
+    def event(self, result: PruneResult) -> dict[str, Any]:
+        """Return what the event about a result says."""
+        return {
+            **self.facts,
+            "query": result.query,
+            "threshold": result.threshold,
+            "documents_before": len(result.passages) + len(result.dropped),
+            "documents_after": len(result.passages),
+            "tokens_before": result.tokens_before,
+            "tokens_after": result.tokens_after,
+        }
+
+
+def is_traced(callbacks: Callbacks | None = None) -> bool:
+    """Return whether anybody listens: a given handler, one of the run around this call, or a tracer of the process.
+
+    A run costs more than deciding what is kept does, so it is made only then.
+    """
+    config = ensure_config(None if callbacks is None else RunnableConfig(callbacks=callbacks))
+    return bool(get_callback_manager_for_config(config).handlers)
+
+
+# Any: checked where the values are used.
+def changes_of_call() -> Mapping[str, Any]:
+    """Return the policy fields that the run around this call was configured with.
+
+    Raises:
+        InvalidInputError: The configured value is not a dictionary.
+    """
+    changes = ensure_config().get("configurable", {}).get(CONFIG_KEY, {})
+    if not isinstance(changes, Mapping):
+        raise InvalidInputError(
+            f'config["configurable"]["{CONFIG_KEY}"] must be a dictionary of policy fields such as '
+            f'{{"threshold": 0.3}}, got {type(changes).__name__}.'
+        )
+    return changes
+
+
+def prune_in_run(run: Run, prune: Callable[[], PruneResult | None], write: Callable[[PruneResult | None], T]) -> T:
+    """Prune and write the result, in a run of its own if anybody listens."""
+    if not is_traced():
+        return write(prune())
+
+    def work(inputs: dict[str, Any], config: RunnableConfig) -> T:
+        result = prune()
+        if result is not None:
+            dispatch_custom_event(PRUNED_EVENT, run.event(result), config=config)
+        return write(result)
+
+    written: T = RunnableLambda(work, name=run.name).invoke(run.inputs)
+    return written
+
+
+async def aprune_in_run(
+    run: Run, prune: Callable[[], Awaitable[PruneResult | None]], write: Callable[[PruneResult | None], T]
+) -> T:
+    """Do the same as `prune_in_run` in asyncio."""
+    if not is_traced():
+        return write(await prune())
+
+    async def work(inputs: dict[str, Any], config: RunnableConfig) -> T:
+        result = await prune()
+        if result is not None:
+            await adispatch_custom_event(PRUNED_EVENT, run.event(result), config=config)
+        return write(result)
+
+    written: T = await RunnableLambda(work, name=run.name).ainvoke(run.inputs)
+    return written

@@ -1,0 +1,116 @@
+"""The fields of the middleware that prunes the results of an agent's tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.integrations.omissions import RECALL_MARKER, Omissions, check_marker
+from provence_plugins.integrations.queries import Query
+from provence_plugins.integrations.versions import needs_framework
+
+with needs_framework("agents"):
+    from langchain_core.messages import HumanMessage
+    from pydantic import Field, field_validator, model_validator
+
+from provence_plugins.integrations.fields import OnError, PruningFields
+from provence_plugins.integrations.langchain_recall import result_id
+from provence_plugins.integrations.langchain_results import messages_of
+
+if TYPE_CHECKING:
+    # A name for the signatures alone: LangChain 1.0.0 had the request in another module.
+    from langgraph.prebuilt.tool_node import ToolCallRequest
+
+# The usual names of a search tool's argument; "__arg1" is what LangChain calls the only argument of a simple tool.
+QUERY_ARGS = ("query", "queries", "question", "questions", "search_query", "search", "q", "__arg1")
+
+# Enough to leave numbers, dates and short messages of other tools alone.
+MIN_TOKENS = 100
+
+FindQuery = Callable[[Any], Query]
+"""Returns the query, or several, of a `ToolCallRequest`."""
+
+
+class ToolPruningFields(PruningFields):
+    """What can be set in `ContextPruningMiddleware`, beside `PruningFields`.
+
+    Attributes:
+        tools: Names of tools whose results are pruned whatever they look like; results of others are kept. None prunes
+            the results of all tools that carry documents, records or prose, as described in `tool_choice`.
+        exclude_tools: Names of tools whose results are kept.
+        policies: Policies of single tools by their name: a `PruningPolicy`, or a dictionary of the fields that differ.
+        min_tokens: Results that are estimated to be shorter are kept; a token is taken as four bytes.
+        query: A function from a tool call request to its query, or list of queries; None reads the arguments.
+        query_args: Names of a tool's arguments that may hold the query; the first that holds text is taken. Without
+            one, the query is the last message of a person.
+        history: How many earlier messages of a person are read together with the last one.
+        keep_original: Keep the content as it was in the artifact, if the tool leaves none of its own.
+        omission_marker: Text in the place of omitted sentences, with their number as `{sentences}`; None marks nothing.
+        recall: Give the agent a tool `recall` that returns the whole result, and name it in the markers.
+    """
+
+    tools: tuple[str, ...] | None = None
+    exclude_tools: tuple[str, ...] = ()
+    policies: Mapping[str, PruningPolicy | dict[str, Any]] = Field(default_factory=dict)
+    min_tokens: int = Field(default=MIN_TOKENS, ge=0)
+    query: FindQuery | None = None
+    query_args: tuple[str, ...] = QUERY_ARGS
+    history: int = Field(default=0, ge=0)
+    keep_original: bool = True
+    omission_marker: str | None = None
+    recall: bool = False
+    on_error: OnError = "keep"
+
+    @field_validator("omission_marker")
+    @classmethod
+    def _check_marker(cls, marker: str | None) -> str | None:
+        return None if marker is None else check_marker(marker)
+
+    @model_validator(mode="after")
+    def _check_policies(self) -> Self:
+        for tool in self.policies:
+            self.policy_of(tool)
+        return self
+
+    # Any: values of fields of the policy.
+    def policy_of(self, tool: str, changes: Mapping[str, Any] | None = None) -> PruningPolicy:
+        """Return the policy for a tool's result, with the changes that the call was configured with."""
+        given = self.policies.get(tool, {})
+        if not isinstance(given, PruningPolicy):
+            return self.policy_with({**given, **(changes or {})})
+        return replace(given, **(changes or {}))
+
+    def query_of(self, request: ToolCallRequest) -> Query:
+        """Return the query that a tool was called for; empty if there is none."""
+        if self.query is not None:
+            return self.query(request)
+        arguments = request.tool_call["args"]
+        given = (arguments.get(name) for name in self.query_args)
+        return next((value for value in given if _is_query(value)), None) or human_text(request.state, self.history)
+
+    def omissions(self, tool_call_id: str) -> Omissions | None:
+        """Return how omitted sentences of a result are marked; None if they are not."""
+        marker = self.omission_marker or (RECALL_MARKER if self.recall else None)
+        return None if marker is None else Omissions(marker, result_id(tool_call_id))
+
+
+# Any: an agent's arguments and state are whatever its author made them.
+def _is_query(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, list) and bool(value) and all(isinstance(each, str) and each.strip() for each in value)
+
+
+def human_text(state: Any, history: int = 0) -> str:
+    """Return the last message of a person in an agent's state, after so many earlier ones; empty if there is none.
+
+    Messages that the framework wrote in a person's name, such as the summary of a conversation, are left out.
+    """
+    texts = [
+        str(message.text)
+        for message in messages_of(state)
+        if isinstance(message, HumanMessage) and "lc_source" not in message.additional_kwargs
+    ]
+    return "\n".join(texts[-1 - history :])

@@ -1,0 +1,152 @@
+"""What a tool returned, as a container of texts: each is pruned by itself and put back in its place.
+
+A content is read as the first of these shapes that fits:
+
+* **documents**: the texts of documents that came with it are found in it, in order;
+* **values**: JSON, JSON lines or a printed Python value; its long strings are texts;
+* **records**: blocks of lines such as "Title: …", "URL: …", "Content: …"; what stands under a label is a text;
+* **prose**: the content is one text that consists of sentences;
+* **other**: one text that does not, such as a listing, code, a log or a table.
+
+A block (a document or record with the lines about it) is kept or dropped as a whole, so that no sentence ends up under
+the title, source or address of another block.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Literal, NamedTuple
+
+from provence_plugins.types import Passage
+
+Shape = Literal["documents", "values", "records", "prose", "other"]
+
+OMITTED = "[…]"
+"""What stands for a text that was dropped where the block around it has to stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a content: fixed, or a text to prune.
+
+    Attributes:
+        text: The characters of the content.
+        passage: The text to prune, which these characters write; None for a fixed part.
+        write: Writes a pruned text as the content does, for instance as a JSON string.
+        if_dropped: What is written when the text is dropped and its block stays.
+    """
+
+    text: str
+    passage: Passage | None = None
+    write: Callable[[str], str] = str
+    if_dropped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Parts that are kept or dropped together: a block whose texts are all dropped is dropped.
+
+    Attributes:
+        parts: The parts in order.
+        separator: What stands between this block and the one before it; not written in front of the first block.
+        stays: Keep the block even if all its texts are dropped.
+        under: Number of an earlier block that stays whenever this one does; None for a block that stands alone.
+    """
+
+    parts: tuple[Part, ...]
+    separator: str = ""
+    stays: bool = False
+    under: int | None = None
+
+    @property
+    def passages(self) -> list[Passage]:
+        """The texts to prune."""
+        return [part.passage for part in self.parts if part.passage is not None]
+
+
+class Origin(NamedTuple):
+    """Which document a text is, and where in the document it begins."""
+
+    number: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultText:
+    """A content that was taken apart.
+
+    Attributes:
+        shape: What it was read as.
+        blocks: Its blocks in order.
+        head: What stands in front of the first block.
+        tail: What stands after the last one.
+        can_reorder: Whether its blocks may change places, as `order="relevance"` wants.
+        origins: For each text the document that it is; empty if there are no documents.
+    """
+
+    shape: Shape
+    blocks: tuple[Block, ...]
+    head: str = ""
+    tail: str = ""
+    can_reorder: bool = False
+    origins: tuple[Origin, ...] = ()
+
+    @property
+    def passages(self) -> list[Passage]:
+        """The texts to prune, in order."""
+        return [passage for block in self.blocks for passage in block.passages]
+
+    def written(self, kept: Sequence[str | None], order: Sequence[int] = ()) -> str | None:
+        """Return the content with what is kept of its texts.
+
+        Args:
+            kept: For each text what is kept of it; None if it is dropped.
+            order: Numbers of texts, the most relevant first; those not named keep their place after them.
+
+        Returns:
+            The content, or None if nothing of it is kept.
+        """
+        bounds = pairwise(accumulate((len(block.passages) for block in self.blocks), initial=0))
+        numbers = [range(first, last) for first, last in bounds]
+        texts = [[kept[number] for number in own] for own in numbers]
+        staying = {row for row, block in enumerate(self.blocks) if _stays(block, texts[row])}
+        staying |= {under for row in staying if (under := self.blocks[row].under) is not None}
+        if not staying:
+            return None
+        rows = sorted(staying)
+        if order and self.can_reorder:
+            rank = {number: position for position, number in enumerate(order)}
+            rows.sort(key=lambda row: min((rank.get(number, len(rank)) for number in numbers[row]), default=0))
+        written = self.head
+        for place, row in enumerate(rows):
+            written += self._separator(row) if place else ""
+            written += _written_block(self.blocks[row], texts[row])
+        return written + self.tail
+
+    def _separator(self, number: int) -> str:
+        # The first block has none of its own and takes that of the second when it comes later.
+        return self.blocks[max(number, 1)].separator
+
+
+def one_text(shape: Shape, text: str, title: str | None = None) -> ResultText:
+    """Return a content that is one text."""
+    return ResultText(shape, (Block((Part(text, Passage(text, title)),)),))
+
+
+def _stays(block: Block, kept: Sequence[str | None]) -> bool:
+    return block.stays or not kept or any(text is not None for text in kept)
+
+
+def _written_block(block: Block, kept: Sequence[str | None]) -> str:
+    texts = iter(kept)
+    written = []
+    for part in block.parts:
+        if part.passage is None:
+            written.append(part.text)
+            continue
+        text = next(texts)
+        if text is None:
+            written.append(part.write(part.if_dropped))
+        else:
+            written.append(part.text if text == part.passage.text else part.write(text))
+    return "".join(written)
