@@ -1,6 +1,7 @@
 """Guards: who may import whom, what the public door shows, and how little an import loads."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -190,3 +191,14 @@ def test_pruning_with_the_shipped_model_loads_no_torch() -> None:
         "import sys; print([name for name in ['torch', 'transformers', 'nltk', 'pandas'] if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_picture_of_the_rooms_is_that_of_the_layers() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.split("| room, from the top |")[1].split("\n\n")[0]
+    drawn = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in table.splitlines()[2:]]
+    rooms = {room: layer for room, layer in LAYERS.items() if not room.startswith("__")}
+    layers = [
+        sorted(room for room in rooms if rooms[room] == layer) for layer in sorted({*rooms.values()}, reverse=True)
+    ]
+    assert drawn == layers
