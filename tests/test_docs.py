@@ -19,7 +19,7 @@ from provence_plugins.cli.app import app
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
-# A block marked "py" instead of "python" is not run: it needs something that a test machine does not have, such as a GPU,
+# A block marked "py" instead of "python" is not run: it needs something that a test machine lacks, such as a GPU,
 # the hub or a folder of the reader's. A text block right after a Python block shows what that block prints.
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 PAGES_WITH_CODE = [page for page in PAGES if PYTHON_BLOCK.search(page.read_text(encoding="utf-8"))]
