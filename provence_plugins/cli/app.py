@@ -260,6 +260,7 @@ def _stats(result: "PruneResult", seconds: float, model: str) -> str:
 def _facts(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
     rows = [(name, version or "not installed") for name, version in diagnosis.versions.items()]
     rows += [("processors", str(diagnosis.processors)), ("devices", ", ".join(diagnosis.devices))]
+    rows += [("telemetry", "on, see the page on security" if diagnosis.telemetry else "off")]
     if model := diagnosis.model:
         rows += [("model", model.name), ("folder", model.folder)]
         rows += [("", f"{name}  {size:,} bytes") for name, size in model.files.items()]

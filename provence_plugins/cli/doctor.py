@@ -12,7 +12,9 @@ from provence_plugins import __version__
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import ProvenceError
 from provence_plugins.installation import count_processors, installed_version
+from provence_plugins.model.backends import BACKENDS, BackendRow
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
+from provence_plugins.model.onnx_backend import telemetry_is_off
 
 _PACKAGES = (
     "numpy",
@@ -25,9 +27,6 @@ _PACKAGES = (
     "langchain-core",
     "llama-index-core",
 )
-
-# What each backend needs beside the model's own files.
-_BACKEND_PACKAGES = {"onnx": ("onnxruntime",), "torch": ("torch", "transformers")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,8 @@ class Diagnosis:
         versions: Of Python, this package and those that it works with; None for one that is not installed.
         processors: How many this process may use.
         devices: Where a model can run.
+        telemetry: Whether ONNX Runtime may send telemetry. This package switches it off, unless the environment says
+            otherwise or another package loaded ONNX Runtime first.
         model: The model folder; None when it cannot be opened.
         problem: What keeps the model from pruning a passage without a network; None when it did.
     """
@@ -70,6 +71,7 @@ class Diagnosis:
     versions: Mapping[str, str | None]
     processors: int
     devices: list[str]
+    telemetry: bool
     model: ModelFacts | None
     problem: str | None
 
@@ -94,12 +96,12 @@ def diagnose(model: str | None = None) -> Diagnosis:
     facts, problem = None, None
     with _offline():
         try:
-            facts = _model_facts(open_checkpoint(model), versions)
+            facts = _model_facts(open_checkpoint(model))
             with Pruner(model) as pruner:
                 pruner.prune("Is it ready?", ["It is ready. Nothing else is known."])
         except ProvenceError as error:
             problem = str(error)
-    return Diagnosis(versions, count_processors(), _devices(versions), facts, problem)
+    return Diagnosis(versions, count_processors(), _devices(), not telemetry_is_off(), facts, problem)
 
 
 def _versions() -> dict[str, str | None]:
@@ -107,16 +109,16 @@ def _versions() -> dict[str, str | None]:
     return {**own, **{package: installed_version(package) for package in _PACKAGES}}
 
 
-def _devices(versions: Mapping[str, str | None]) -> list[str]:
-    if not _installed("torch", versions):
+def _devices() -> list[str]:
+    if not _installed(BACKENDS["torch"]):
         return ["cpu"]
     from provence_plugins.model.torch_backend import devices
 
     return devices()
 
 
-def _model_facts(checkpoint: Checkpoint, versions: Mapping[str, str | None]) -> ModelFacts:
-    files_for = {"onnx": bool(checkpoint.onnx_files), "torch": bool(checkpoint.tensors)}
+def _model_facts(checkpoint: Checkpoint) -> ModelFacts:
+    usable: list[str] = [name for name, row in BACKENDS.items() if _installed(row) and row.finds_weights(checkpoint)]
     return ModelFacts(
         name=checkpoint.name,
         folder=str(checkpoint.folder.resolve()),
@@ -125,12 +127,12 @@ def _model_facts(checkpoint: Checkpoint, versions: Mapping[str, str | None]) -> 
         format_version=checkpoint.format.version,
         threshold=checkpoint.default_threshold,
         max_tokens=checkpoint.max_tokens,
-        backends=[name for name, there in files_for.items() if there and _installed(name, versions)],
+        backends=usable,
     )
 
 
-def _installed(backend: str, versions: Mapping[str, str | None]) -> bool:
-    return all(versions[package] for package in _BACKEND_PACKAGES[backend])
+def _installed(backend: BackendRow) -> bool:
+    return all(installed_version(package) for package in backend.packages)
 
 
 @contextmanager

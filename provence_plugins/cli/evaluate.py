@@ -12,6 +12,7 @@ import typer
 
 from provence_plugins.cli.options import spread
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.model.backends import BackendName
 
 if TYPE_CHECKING:
     from provence_plugins.data.examples import Example
@@ -85,7 +86,7 @@ class DataOptions:
 class RunOptions:
     """How models of ours are run; the fields are options of `Pruner`, but for the last."""
 
-    backend: Annotated[Literal["onnx", "torch"] | None, typer.Option(help="Runtime; left out, what suits.")] = None
+    backend: Annotated[BackendName | None, typer.Option(help="Runtime; left out, what suits.")] = None
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; left out, the best there is.")] = None
     dtype: Annotated[str | None, typer.Option(help="int8, float32, bfloat16 or float16.")] = None
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime.")] = None

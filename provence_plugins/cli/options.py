@@ -4,11 +4,12 @@ import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
+from provence_plugins.model.backends import BackendName
 from provence_plugins.text.sentences import SplitterName
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class ModelOptions:
 
     model: Annotated[str | None, typer.Option(help="Model folder or hub id; left out, the bundled model.")] = None
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")] = None
-    backend: Annotated[Literal["onnx", "torch"] | None, typer.Option(help="Runtime; left out, what suits.")] = None
+    backend: Annotated[BackendName | None, typer.Option(help="Runtime; left out, what suits.")] = None
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; left out, the best there is.")] = None
     dtype: Annotated[str | None, typer.Option(help="int8, float32, bfloat16 or float16.")] = None
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime.")] = None

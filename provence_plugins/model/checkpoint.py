@@ -13,10 +13,10 @@ from provence_plugins.model.folder import CONFIG, ONNX_FILES, locate, read_json,
 from provence_plugins.model.formats import FORMATS, NATIVE, Format, format_by_config
 from provence_plugins.model.hub import download
 from provence_plugins.model.licence import warn_of_licence
-from provence_plugins.model.tokenizer_file import is_failure_of_rust, read_tokenizer, special_names
+from provence_plugins.model.tokenizer_file import read_tokenizer, special_names
 from provence_plugins.model.weights import StoredTensor, read_headers
 from provence_plugins.text.sentences import SplitterName
-from provence_plugins.tokens.encoding import EncoderOptions, TextEncoder
+from provence_plugins.tokens.encoding import EncoderOptions, TextEncoder, is_failure_of_rust
 
 BUNDLED = Path(__file__).parent / "bundled"
 

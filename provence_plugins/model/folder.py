@@ -21,7 +21,7 @@ ONNX_FILES: Mapping[str, str] = MappingProxyType({"int8": "model_int8.onnx", "fl
 
 # Everything that is ever read from a hub repository; pickles and code are not on the list.
 FILES_READ = (CONFIG, TOKENIZER, TOKENIZER_CONFIG, SPECIAL_TOKENS, CARD, WEIGHTS_INDEX, "*.safetensors", "*.onnx")
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
 # The largest tokenizer.json in use, with 260,000 tokens, has 33 MB. Parsed JSON takes about ten times its size.
 _MAX_JSON_BYTES = 64_000_000
@@ -83,21 +83,31 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         CheckpointNotFoundError: There is no such file.
         CheckpointError: It is too large, or does not hold a JSON object.
     """
+    values = read_any_json(folder, name)
+    if not isinstance(values, dict):
+        raise CheckpointError(
+            f"{folder / name} holds a {type(values).__name__} instead of an object. Download or export the model again."
+        )
+    return values
+
+
+def read_any_json(folder: Path, name: str) -> Any:
+    """Read JSON from a file of the folder, whatever its type.
+
+    Raises:
+        CheckpointNotFoundError: There is no such file.
+        CheckpointError: It is too large, or does not hold JSON.
+    """
     path = require_file(folder, name)
     try:
         size = path.stat().st_size
         if size > _MAX_JSON_BYTES:
             raise CheckpointError(f"{path} has {size:,} bytes; at most {_MAX_JSON_BYTES:,} are read.")
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # a ValueError is also what wrong encodings and JSON raise
         raise CheckpointError(
             f"{path} is not readable JSON ({show_error(error)}). Download or export the model again."
         ) from error
-    if not isinstance(values, dict):
-        raise CheckpointError(
-            f"{path} holds a {type(values).__name__} instead of an object. Download or export the model again."
-        )
-    return values
 
 
 def require_weights(folder: Path) -> None:
@@ -109,7 +119,7 @@ def require_weights(folder: Path) -> None:
     """
     if any(locate(folder, name) for name in (WEIGHTS, WEIGHTS_INDEX, *ONNX_FILES.values())):
         return
-    pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     if pickles:
         raise UnsafeCheckpointError(
             f"{folder} has no safetensors, only {show_on_one_line(', '.join(pickles))}. Pickled weights can run code "

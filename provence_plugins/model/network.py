@@ -33,6 +33,14 @@ _SIMILARITY_OFFSET = -3.0
 
 # Implementations of attention that are part of torch or Transformers.
 _PLAIN_ATTENTION = (None, "eager", "sdpa", "flex_attention")
+_PRECISIONS = (None, "auto", "float32", "bfloat16", "float16")
+
+# Keys that every configuration of Transformers has, and that change nothing but labels and outputs.
+_COMMON_KEYS = frozenset(
+    {"architectures", "chunk_size_feed_forward", "id2label", "is_encoder_decoder", "label2id", "name_or_path"}
+    | {"num_labels", "output_attentions", "output_hidden_states", "problem_type", "return_dict"}
+    | {"transformers_version"}
+)
 
 
 class ProvenceConfig(PretrainedConfig):
@@ -46,7 +54,7 @@ class ProvenceConfig(PretrainedConfig):
         max_tokens: Longest window, query and special tokens included.
         calibration: Metrics measured on held-out data, one row per threshold.
         format_version: Version of the folder format.
-        kwargs: Passed on to `PretrainedConfig`, except an attention kernel that would be downloaded.
+        kwargs: Passed on to `PretrainedConfig`, if they are on the list of common keys.
     """
 
     model_type = NATIVE_TYPE
@@ -75,11 +83,16 @@ class ProvenceConfig(PretrainedConfig):
         self.calibration = calibration or []
         self.format_version = format_version
         kwargs.setdefault("num_labels", 1)
-        # Transformers passes on what a folder says. A kernel of the hub would be downloaded and run.
-        for name in ("attn_implementation", "_attn_implementation", "_attn_implementation_internal"):
-            if kwargs.get(name) not in _PLAIN_ATTENTION:
-                kwargs.pop(name, None)
-        super().__init__(**kwargs)
+        super().__init__(**{name: value for name, value in kwargs.items() if _is_harmless(name, value)})
+
+
+def _is_harmless(name: str, value: Any) -> bool:
+    """Tell whether Transformers may see a value of `config.json`, where it could look for code or a kernel."""
+    if name.endswith("attn_implementation"):
+        return value in _PLAIN_ATTENTION
+    if name.endswith("dtype"):
+        return isinstance(value, torch.dtype) or value in _PRECISIONS
+    return name in _COMMON_KEYS
 
 
 @dataclass

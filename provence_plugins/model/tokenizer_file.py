@@ -12,7 +12,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from provence_plugins.errors import CheckpointError, ProvenceError
+from provence_plugins.errors import CheckpointError
 from provence_plugins.model.folder import (
     SPECIAL_TOKENS,
     TOKENIZER,
@@ -23,6 +23,7 @@ from provence_plugins.model.folder import (
     show_error,
     show_value,
 )
+from provence_plugins.tokens.encoding import is_failure_of_rust
 
 # Parts of a tokenizer that are made of steps. Tokenizers in use nest two deep, and have up to ten steps.
 _PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
@@ -60,12 +61,6 @@ def read_tokenizer(folder: Path) -> Tokenizer:
         raise CheckpointError(
             f"{path} is not a readable tokenizer ({show_error(error)}). Download or export the model again."
         ) from error
-
-
-def is_failure_of_rust(error: BaseException) -> bool:
-    """Tell whether an exception is one that the tokenizers library raises; a panic of it is not an `Exception`."""
-    is_panic = type(error).__name__ == "PanicException"
-    return is_panic or (isinstance(error, Exception) and not isinstance(error, ProvenceError))
 
 
 def special_names(folder: Path) -> dict[str, str]:

@@ -16,6 +16,10 @@ _LIST_ITEM = re.compile(r"\s*(?:[-*•]+|\d{1,4}[:.)]|[A-Za-z][:.)])\s+")
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u31f0-\u31ff\uff71-\uff9d]")
 _CHARACTERS_PER_KANA = 500
 
+# Half a surrogate pair is not a character, and fast-bunkai refuses it. One replacement for each keeps all positions.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+
 Range = tuple[int, int]
 
 
@@ -91,7 +95,7 @@ def _pieces(text: str, start: int, end: int) -> Iterator[Range]:
 
 def japanese_spans(text: str) -> Iterator[Range]:
     """Sentences by fast-bunkai."""
-    return pairwise([0, *ends_by_pieces(text, _load_bunkai())])
+    return pairwise([0, *ends_by_pieces(_LONE_SURROGATE.sub(_REPLACEMENT, text), _load_bunkai())])
 
 
 @lru_cache(maxsize=1)

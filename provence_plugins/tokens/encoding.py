@@ -1,12 +1,12 @@
 """Texts to token ids, and the special tokens that a tokenizer puts around a pair."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tokenizers import AddedToken, Encoding, Tokenizer
 
-from provence_plugins.errors import CheckpointError
+from provence_plugins.errors import BackendError, CheckpointError, ProvenceError
 from provence_plugins.types import Span
 
 TokenIds = list[int]
@@ -91,18 +91,42 @@ class TextEncoder:
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
     def encode(self, texts: Sequence[str]) -> list[TokenIds]:
-        """The ids of each text on its own, without special tokens; an empty text has none."""
-        encodings = self._tokenizer.encode_batch_fast(list(map(_without_surrogates, texts)), add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+        """Return the ids of each text on its own, without special tokens; an empty text has none.
+
+        Raises:
+            BackendError: The tokenizer failed on a text.
+        """
+        return [encoding.ids for encoding in self._run(self._tokenizer.encode_batch_fast, texts)]
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
-        """The characters of its text that each token of `encode` stands for."""
-        encodings = self._tokenizer.encode_batch(list(map(_without_surrogates, texts)), add_special_tokens=False)
+        """Return the characters of its text that each token of `encode` stands for.
+
+        Raises:
+            BackendError: The tokenizer failed on a text.
+        """
+        encodings = self._run(self._tokenizer.encode_batch, texts)
         return [[Span(start, end) for start, end in encoding.offsets] for encoding in encodings]
 
     def spells(self, ids: TokenIds) -> bool:
         """Whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
         return bool(self._tokenizer.decode(ids, skip_special_tokens=True))
+
+    def _run(self, encode: Callable[..., list[Encoding]], texts: Sequence[str]) -> list[Encoding]:
+        try:
+            return encode(list(map(_without_surrogates, texts)), add_special_tokens=False)
+        except BaseException as error:
+            if not is_failure_of_rust(error):
+                raise
+            raise BackendError(
+                f"The tokenizer failed on one of {len(texts)} texts ({error}). Its tokenizer.json asks for more than "
+                f"the library tokenizers can do; download the model again from a source that you trust."
+            ) from error
+
+
+def is_failure_of_rust(error: BaseException) -> bool:
+    """Tell whether an exception is one of the library tokenizers, whose panics are not of the class `Exception`."""
+    is_panic = type(error).__name__ == "PanicException"
+    return is_panic or (isinstance(error, Exception) and not isinstance(error, ProvenceError))
 
 
 def _without_surrogates(text: str) -> str:

@@ -63,6 +63,11 @@ def test_japanese_is_cut_by_its_own_splitter() -> None:
     assert sentences("これはペンです。それは本です。") == ["これはペンです。", "それは本です。"]
 
 
+def test_japanese_with_half_a_surrogate_pair_is_cut_like_any_other() -> None:
+    pytest.importorskip("fast_bunkai")
+    assert list(open_provence_spans("これはペン\ud800です。あれもです。")) == [(0, 9), (9, 15)]
+
+
 def test_what_the_model_reads_leaves_blank_lines_out_and_the_tiling_keeps_them() -> None:
     text = "Title\n\nItem one\n"
     found = split_sentences(text, "open-provence")

@@ -1,9 +1,9 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 
-from provence_plugins.errors import CheckpointError
+from provence_plugins.errors import BackendError, CheckpointError
 from provence_plugins.tokens.encoding import PairTemplate, TextEncoder, learn_template
 
 
@@ -85,3 +85,12 @@ def test_token_spans_say_which_characters_a_token_stands_for(tokenizer: Tokenize
     assert [len(row) for row in spans] == [len(ids) for ids in encoder.encode(texts)]
     assert [texts[0][span.start : span.end] for span in spans[0]] == ["Paris", "is", "the", "city", "."]
     assert [texts[2][span.start : span.end] for span in spans[2]] == ["the", "river"]
+
+
+def test_a_tokenizer_that_panics_on_a_text_is_an_error_of_ours(tokenizer: Tokenizer) -> None:
+    # Matching takes more steps than the library's regular expressions allow, and its panic is not an `Exception`.
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(a+)+$"), "isolated")
+    encoder = TextEncoder(tokenizer)
+    with pytest.raises(BackendError, match="tokenizer failed"):
+        encoder.encode(["fine", "a" * 40 + "b"])
+    assert encoder.encode(["fine"])

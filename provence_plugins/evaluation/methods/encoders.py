@@ -10,6 +10,7 @@ import numpy.typing as npt
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, from_sentence_scores, one_by_one
+from provence_plugins.model.foreign_folder import require_no_code
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -28,6 +29,7 @@ def embeddings(folder: str | Path) -> Method:
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
         InvalidInputError: The folder holds no encoder.
+        UnsafeCheckpointError: A file of the folder names code to run.
     """
     encoder = load_encoder(folder)
 
@@ -52,6 +54,7 @@ def late_chunking(folder: str | Path) -> Method:
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
         InvalidInputError: The folder holds no encoder.
+        UnsafeCheckpointError: A file of the folder names code to run.
     """
     encoder = load_encoder(folder)
 
@@ -72,9 +75,11 @@ def cross_encoder(folder: str | Path) -> Method:
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
         InvalidInputError: The folder holds no such model.
+        UnsafeCheckpointError: A file of the folder names code to run.
     """
     with needs_extra("train"):
         from sentence_transformers import CrossEncoder
+    _check_folder(folder, "cross-encoder")
     try:
         model = CrossEncoder(str(folder), device="cpu")
     except (OSError, ValueError) as error:
@@ -98,9 +103,11 @@ def load_encoder(folder: str | Path) -> "SentenceTransformer":
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
         InvalidInputError: The folder holds no encoder.
+        UnsafeCheckpointError: A file of the folder names code to run.
     """
     with needs_extra("train"):
         from sentence_transformers import SentenceTransformer
+    _check_folder(folder, "sentence encoder")
     try:
         return SentenceTransformer(str(folder), device="cpu")
     except (OSError, ValueError) as error:
@@ -148,6 +155,12 @@ def _offsets(encoder: "SentenceTransformer", text: str) -> npt.NDArray[np.int64]
     """Where each token begins and ends, special tokens included, of shape (tokens, 2)."""
     encoded = encoder.tokenizer(text, return_offsets_mapping=True, verbose=False)
     return np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
+
+
+def _check_folder(folder: str | Path, kind: str) -> None:
+    if not Path(folder).is_dir():
+        raise _unusable(folder, kind, FileNotFoundError("there is no such folder"))
+    require_no_code(Path(folder))
 
 
 def _unusable(folder: str | Path, kind: str, error: Exception) -> InvalidInputError:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, one_by_one
+from provence_plugins.model.foreign_folder import require_no_code
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -54,6 +55,9 @@ def _load(folder: str | Path) -> _LanguageModel:
     with needs_extra("torch"):
         from transformers import AutoModelForCausalLM, AutoTokenizer
     try:
+        if not Path(folder).is_dir():
+            raise FileNotFoundError("there is no such folder")
+        require_no_code(Path(folder))
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
         network = AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32").train(False)
     except (OSError, ValueError) as error:

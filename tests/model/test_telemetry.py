@@ -1,0 +1,86 @@
+"""What this package does without being asked: no look-up, no connection, no file."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_PRUNE = "from provence_plugins import Pruner; Pruner(model, backend={!r}).prune('Where?', ['In France. Cheese.'])"
+_TASKS = {
+    "prune": _PRUNE.format("onnx"),
+    "prune with torch": _PRUNE.format("torch"),
+    "doctor": "from provence_plugins.cli.doctor import diagnose; assert diagnose(model).ready",
+}
+
+# The kernel ends a process that makes a socket of the internet, in whichever language and thread: a filter of system
+# calls, as sandboxes use it. Each row is an instruction: code, two jumps, value.
+_GUARD = """
+import ctypes, platform, struct, sys
+
+def forbid_internet():
+    machine = platform.machine()
+    architecture, call = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}[machine]
+    program = [
+        (0x20, 0, 0, 4), (0x15, 0, 5, architecture),   # another architecture: allow
+        (0x20, 0, 0, 0), (0x15, 0, 3, call),           # another call than socket(): allow
+        (0x20, 0, 0, 16), (0x15, 2, 0, 2), (0x15, 1, 0, 10),  # AF_INET and AF_INET6: end the process
+        (0x06, 0, 0, 0x7FFF0000), (0x06, 0, 0, 0x80000000),
+    ]
+    code = b"".join(struct.pack("HBBI", *row) for row in program)
+    buffer = ctypes.create_string_buffer(code)
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("rows", ctypes.c_void_p)]
+    libc, number = ctypes.CDLL(None), ctypes.c_ulong
+    assert libc.prctl(38, number(1), number(0), number(0), number(0)) == 0
+    assert libc.prctl(22, number(2), ctypes.byref(Program(len(program), ctypes.addressof(buffer)))) == 0
+
+if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64"):
+    forbid_internet()
+"""
+needs_guard = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"),
+    reason="only Linux filters system calls this way",
+)
+
+
+def run(code: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a new interpreter, whose home, caches and temporary files all lie in one folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "HF_"))}
+    places = {name: str(home) for name in ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "LOCALAPPDATA", "TMPDIR")}
+    settings = kept | places | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"} | environment
+    return subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("task", ["prune", pytest.param("prune with torch", marks=pytest.mark.slow), "doctor"])
+def test_no_file_is_written_and_no_socket_of_the_internet_is_made(task: str, tiny_folder: Path, tmp_path: Path) -> None:
+    done = run(_GUARD + f"model = {str(tiny_folder)!r}; {_TASKS[task]}", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.rglob("*")) == []
+
+
+@needs_guard
+@pytest.mark.parametrize(
+    "code", ["import socket; socket.socket()", "import socket; socket.getaddrinfo('example.org', 80)"]
+)
+def test_the_guard_of_these_tests_ends_a_process_that_asks_for_the_internet(code: str, tmp_path: Path) -> None:
+    assert run(_GUARD + code, tmp_path).returncode < 0
+
+
+def test_the_users_own_choice_on_telemetry_stays(tmp_path: Path) -> None:
+    code = (
+        "import os; from provence_plugins.model.onnx_backend import telemetry_is_off; "
+        "print(telemetry_is_off(), os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    assert run(code, tmp_path, ORT_DISABLE_TELEMETRY="0").stdout.split() == ["False", "0"]
+    assert run(code, tmp_path).stdout.split() == ["True", "1"]
+
+
+def test_a_library_that_was_loaded_before_is_reported(tmp_path: Path) -> None:
+    code = (
+        "import onnxruntime; from provence_plugins.model.onnx_backend import telemetry_is_off; "
+        "print(telemetry_is_off())"
+    )
+    assert run(code, tmp_path).stdout.split() == ["False"]
