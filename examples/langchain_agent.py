@@ -96,7 +96,7 @@ def main() -> None:
     agent = create_agent(
         init_chat_model(options.model) if options.model else StandIn(),
         [search],
-        middleware=[ContextPruningMiddleware(only=["search"])],
+        middleware=[ContextPruningMiddleware(tools=["search"])],
     )
     state = agent.invoke({"messages": [HumanMessage(options.question)]})
     print(f"--- answer ---\n{state['messages'][-1].text}\n")

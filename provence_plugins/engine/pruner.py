@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, Unpack
+from typing import Any, NamedTuple, Self, Unpack
 
 from provence_plugins.data.examples import Example
 from provence_plugins.deprecation import warn_renamed
@@ -269,6 +269,14 @@ class Pruner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __copy__(self) -> Self:
+        return self
+
+    # Any: the copy module's own bookkeeping.
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the pruner itself: like a connection, it is a handle to things that have no copy."""
+        return self
 
     def __repr__(self) -> str:
         threshold = self.policy.threshold_or(self.default_threshold)

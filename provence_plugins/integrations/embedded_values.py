@@ -174,7 +174,7 @@ def _is_json(content: str) -> bool:
         return False
     if _can_load(content):
         return True
-    lines = [line for line in content.splitlines() if line.strip()]
+    lines = [line for line in content.split("\n") if line.strip()]
     return len(lines) > 1 and all(line.lstrip()[:1] in ("{", "[") and _can_load(line) for line in lines)
 
 

@@ -1,6 +1,7 @@
 """Pruning and reranking for LangChain: a document compressor, a retriever around it, and a cross-encoder."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
 from provence_plugins.engine.passages import PrunedPassage
@@ -171,20 +172,49 @@ class ProvenceRetriever(BaseRetriever):
     retriever: BaseRetriever
     compressor: ProvenceCompressor = Field(default_factory=ProvenceCompressor)
 
-    # Any: what a caller hands on to the retriever.
+    # Any, here and below: what a caller hands on to the retriever, and values of fields of the policy.
+    def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
+        """Find and prune documents.
+
+        Args:
+            input: The question.
+            config: LangChain's own; `configurable["provence"]` changes fields of the policy for this call.
+            kwargs: Further arguments of the retriever.
+        """
+        return super().invoke(input, config, policy=changes_of_call(config), **kwargs)
+
+    async def ainvoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
+        """Do the same as `invoke` in asyncio."""
+        return await super().ainvoke(input, config, policy=changes_of_call(config), **kwargs)
+
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        policy: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> list[Document]:
         callbacks = run_manager.get_child()
         documents = self.retriever.invoke(query, {"callbacks": callbacks}, **kwargs)
-        return self.compressor.compress_documents(documents, query, callbacks)
+        return self._compressor_of(policy).compress_documents(documents, query, callbacks)
 
     async def _aget_relevant_documents(
-        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **kwargs: Any
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        policy: Mapping[str, Any] | None = None,
+        **kwargs: Any,
     ) -> list[Document]:
         callbacks = run_manager.get_child()
         documents = await self.retriever.ainvoke(query, {"callbacks": callbacks}, **kwargs)
-        return await self.compressor.acompress_documents(documents, query, callbacks)
+        return await self._compressor_of(policy).acompress_documents(documents, query, callbacks)
+
+    def _compressor_of(self, policy: Mapping[str, Any] | None) -> ProvenceCompressor:
+        if policy is None:
+            return self.compressor
+        return self.compressor.model_copy(update=asdict(self.compressor.policy_with(policy)))
 
     def as_node(self, documents_key: str = "documents", query_key: str | None = None) -> Runnable[Any, dict[str, Any]]:
         """Return the retriever as a node of a LangGraph graph.

@@ -23,7 +23,7 @@ from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.queries import Query, is_blank
 from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, reason_to_keep
 from provence_plugins.integrations.versions import needs_framework
-from provence_plugins.model.backend import BackendName
+from provence_plugins.model.backends import BackendName
 from provence_plugins.types import Passage
 
 with needs_framework("agents"):

@@ -1,9 +1,12 @@
-"""Reranking for LangChain: a cross-encoder over the model that prunes."""
+"""Reranking for LangChain: a cross-encoder with the model that prunes.
+
+langchain-core and langchain-classic agree on its interface since 1.2.19 and 1.0.3.
+"""
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.integrations.versions import needs_framework
 
-with needs_framework("langchain", oldest="1.0"):
+with needs_framework("langchain-reranker"):
     from langchain_core.cross_encoders import BaseCrossEncoder
 
 from provence_plugins.integrations.fields import EngineFields
@@ -12,15 +15,15 @@ _KEEP_EVERYTHING = PruningPolicy(threshold=0.0)
 
 
 class ProvenceCrossEncoder(EngineFields, BaseCrossEncoder):
-    """Scores pairs of a question and a text, with the model that prunes; for LangChain's `CrossEncoderReranker`.
+    """Scores pairs of a question and a text with the model that prunes; for LangChain's `CrossEncoderReranker`.
 
-    Equal fields share one loaded model, also with a `ProvenceCompressor`.
+    Adapters with equal fields, among them `ProvenceCompressor`, share one loaded model.
     """
 
     def score(self, text_pairs: list[tuple[str, str]]) -> list[float]:
-        """How well each text answers its question, from 0 to 1; 0 where either of them is blank.
+        """Return how well each text answers its question, from 0 to 1; 0 if either of them is blank.
 
-        All pairs of a question go through the model together, and so do the questions.
+        All pairs share batches of the model.
         """
         numbers: dict[str, list[int]] = {}
         for number, (query, _) in enumerate(text_pairs):

@@ -58,13 +58,13 @@ def is_traced(callbacks: Callbacks | None = None) -> bool:
 
 
 # Any: checked where the values are used.
-def changes_of_call() -> Mapping[str, Any]:
-    """Return the policy fields that the run around this call was configured with.
+def changes_of_call(config: RunnableConfig | None = None) -> Mapping[str, Any]:
+    """Return the policy fields that a call was configured with, by itself or by the run around it.
 
     Raises:
         InvalidInputError: The configured value is not a dictionary.
     """
-    changes = ensure_config().get("configurable", {}).get(CONFIG_KEY, {})
+    changes = ensure_config(config).get("configurable", {}).get(CONFIG_KEY, {})
     if not isinstance(changes, Mapping):
         raise InvalidInputError(
             f'config["configurable"]["{CONFIG_KEY}"] must be a dictionary of policy fields such as '

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.shared_scorer import SharedScorer
-from provence_plugins.model.backend import BackendName
+from provence_plugins.model.backends import BackendName
 
 __all__ = ["PrunerKey", "SharedPruners", "loaded_pruners", "release_pruners", "shared_pruners"]
 

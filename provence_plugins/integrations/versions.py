@@ -1,4 +1,4 @@
-"""Which releases of the frameworks the adapters work with, and the check that one of them is installed."""
+"""The releases of the frameworks that the adapters work with, and the check that one of them is installed."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from provence_plugins.installation import installed_version
 
 
 class Framework(NamedTuple):
-    """The releases of a framework that an extra admits.
+    """The releases of a framework that an extra allows.
 
     Attributes:
         extra: The extra that installs it.
         distribution: Its name in package registries.
-        oldest: First release that is admitted.
+        oldest: First release that is allowed.
         too_new: First release that is not.
     """
 
@@ -26,11 +26,11 @@ class Framework(NamedTuple):
 
     @property
     def requirement(self) -> str:
-        """The range as pip writes it."""
+        """The range in pip's notation."""
         return f"{self.distribution}>={self.oldest},<{self.too_new}"
 
     def admits(self, version: str) -> bool:
-        """Whether a release lies in the range; a pre-release counts as the release that it leads to."""
+        """Return whether a release lies in the range; a pre-release counts as the release that it leads to."""
         return _numbers(self.oldest) <= _numbers(version) < _numbers(self.too_new)
 
 
@@ -39,6 +39,7 @@ FRAMEWORKS = {
     framework.extra: framework
     for framework in (
         Framework("langchain", "langchain-core", "0.3.15", "2"),
+        Framework("langchain-reranker", "langchain-core", "1.2.19", "2"),
         Framework("agents", "langchain", "1.0", "2"),
         Framework("llama-index", "llama-index-core", "0.13", "0.15"),
     )
@@ -46,27 +47,25 @@ FRAMEWORKS = {
 
 
 @contextmanager
-def needs_framework(extra: str, oldest: str | None = None) -> Iterator[None]:
-    """Translate the absence of a framework, or a release of it that is not supported, into an error about the extra.
+def needs_framework(extra: str) -> Iterator[None]:
+    """Raise an error that names the extra if a framework is absent or its release is not supported.
 
     An adapter imports its framework inside the block and the fields that all adapters share after it, so that this
     error comes before any other.
 
     Args:
         extra: Name of the extra, as in `pip install "provence-plugins[extra]"`.
-        oldest: First release that will do, where an adapter needs a later one than the extra admits.
 
     Raises:
-        MissingExtraError: The framework is absent, too old or too new. An import error of our own modules stays what
-            it is.
+        MissingExtraError: The framework is absent, too old or too new. An import error of our own modules is raised
+            unchanged.
     """
     framework = FRAMEWORKS[extra]
-    framework = framework._replace(oldest=oldest or framework.oldest)
     installed = installed_version(framework.distribution)
     if installed is not None and not framework.admits(installed):
         raise MissingExtraError(
-            f"this needs {framework.requirement}, and {installed} is installed. "
-            f'Install it with: pip install "provence-plugins[{extra}]" "{framework.requirement}"',
+            f"this needs {framework.requirement}, but {installed} is installed. "
+            f'Install it with: pip install "provence-plugins[{extra}]"',
             name=framework.distribution.replace("-", "_"),
         )
     with needs_extra(extra):
@@ -74,7 +73,7 @@ def needs_framework(extra: str, oldest: str | None = None) -> Iterator[None]:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """The release as numbers without closing zeros, so that 1.0 and 1.0.0 are the same."""
+    """Return the release as numbers without closing zeros, so that 1.0 and 1.0.0 are the same."""
     release = re.match(r"\d+(?:\.\d+)*", version)
     numbers = [int(number) for number in release[0].split(".")] if release else []
     while numbers and numbers[-1] == 0:

@@ -1,4 +1,5 @@
 import asyncio
+import copy
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from provence_plugins.errors import (
 )
 from provence_plugins.model.backend import BatchScores, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
+from provence_plugins.testing import WordBackend
 from provence_plugins.tokens.batches import TokenBatch
 
 QUERY = "what is the capital of france"
@@ -381,3 +383,9 @@ def test_requests_without_text_are_answered_as_they_come(pruner: Pruner) -> None
 def test_an_unknown_splitter_is_refused_at_once(tiny_folder: Path) -> None:
     with pytest.raises(InvalidInputError, match="'sentencex', 'regex'"):
         Pruner(tiny_folder, splitter="moses")  # type: ignore[typeddict-item]
+
+
+def test_a_copy_is_the_pruner_itself() -> None:
+    with Pruner(backend=WordBackend()) as pruner:
+        assert copy.copy(pruner) is pruner
+        assert copy.deepcopy({"pruner": pruner})["pruner"] is pruner

@@ -1,17 +1,22 @@
+import copy
+import inspect
 import json
 import pickle
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from langchain_classic.retrievers.document_compressors import CrossEncoderReranker
 from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from langgraph.graph import END, START, StateGraph
 
 from provence_plugins import Passage, Pruner
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.integrations.langchain import ProvenceCompressor, ProvenceCrossEncoder
-from provence_plugins.integrations.metadata import METADATA_KEY, RELEVANCE_KEY
+from provence_plugins.integrations.langchain import ProvenceCompressor, ProvenceCrossEncoder, ProvenceRetriever
+from provence_plugins.integrations.metadata import METADATA_KEY, RELEVANCE_KEY, RETRIEVAL_KEY
 from provence_plugins.testing import AdapterContract, Item, WordBackend
 
 QUESTION = "How long is a year on Mercury?"
@@ -129,3 +134,137 @@ def test_langchains_own_reranker_takes_the_cross_encoder() -> None:
     reranked = CrossEncoderReranker(model=encoder, top_n=1).compress_documents(documents, QUESTION)
     assert [document.page_content for document in reranked] == [MERCURY]
     assert encoder.pruner is ProvenceCompressor().pruner
+
+
+def test_its_repr_shows_what_was_set() -> None:
+    assert repr(ProvenceCompressor(threshold=0.3)) == "ProvenceCompressor(threshold=0.3)"
+    assert "threshold" in inspect.signature(ProvenceCompressor).parameters
+
+
+def test_where_nothing_passes_the_best_sentence_of_the_best_document_is_kept(words: Pruner) -> None:
+    documents = [Document("Rain falls. Snow falls."), Document("Sheep graze. The castle is old.")]
+    compressor = ProvenceCompressor(model=words, threshold=1.0)
+    assert [document.page_content for document in compressor.compress_documents(documents, "castle")] == [
+        "The castle is old."
+    ]
+    assert (
+        ProvenceCompressor(model=words, threshold=1.0, when_empty="drop").compress_documents(documents, "castle") == []
+    )
+
+
+def test_documents_below_min_relevance_are_dropped(words: Pruner) -> None:
+    documents = [Document("The castle has towers."), Document("A castle.")]
+    compressor = ProvenceCompressor(model=words, threshold=0.1, min_relevance=0.8)
+    assert len(compressor.compress_documents(documents, "castle towers")) == 1
+
+
+def test_the_score_of_an_earlier_reranker_is_kept(words: Pruner) -> None:
+    document = Document("The castle is old.", metadata={RELEVANCE_KEY: 0.123})
+    compressor = ProvenceCompressor(model=words)
+    [once] = compressor.compress_documents([document], "castle")
+    [twice] = compressor.compress_documents([once], "castle")
+    assert once.metadata[RETRIEVAL_KEY] == twice.metadata[RETRIEVAL_KEY] == 0.123
+    assert twice.metadata[RELEVANCE_KEY] == 1.0
+
+
+def test_nested_metadata_is_not_shared(words: Pruner) -> None:
+    document = Document("The castle is old.", metadata={"tags": [{"topic": "castle"}]})
+    for query in ("castle", " "):
+        [pruned] = ProvenceCompressor(model=words).compress_documents([document], query)
+        pruned.metadata["tags"][0]["topic"] = "sheep"
+    assert document.metadata == {"tags": [{"topic": "castle"}]}
+
+
+def test_metadata_can_be_flat(words: Pruner) -> None:
+    compressor = ProvenceCompressor(model=words, flat_metadata=True)
+    [pruned] = compressor.compress_documents([Document("The castle is old. Sheep graze.")], "castle")
+    assert all(isinstance(value, str | int | float) for value in pruned.metadata.values())
+    assert json.loads(pruned.metadata["provence_kept"]) == [[0, 19]]
+    assert pruned.metadata["provence_relevance"] == 1.0
+
+
+class Stateful(Document):
+    """As LangChain's filters for redundant documents make them."""
+
+    state: dict[str, Any]
+
+
+def test_a_cached_vector_of_the_whole_text_does_not_survive(words: Pruner) -> None:
+    document = Stateful(page_content="The castle is old. Sheep graze.", state={"embedded_doc": [0.5], "seen": True})
+    [pruned] = ProvenceCompressor(model=words).compress_documents([document], "castle")
+    assert isinstance(pruned, Stateful)
+    assert pruned.state == {"seen": True}
+    assert "embedded_doc" in document.state
+
+
+def test_several_queries_are_united(words: Pruner) -> None:
+    document = Document("The castle is old. Sheep graze. Rain falls.")
+    compressor = ProvenceCompressor(model=words)
+    [pruned] = compressor.compress_documents([document], ["castle", "rain"])
+    assert pruned.page_content == "The castle is old. Rain falls."
+
+
+def test_adapters_around_a_pruner_are_copied_with_the_same_pruner(words: Pruner) -> None:
+    compressor = ProvenceCompressor(model=words, top_n=2)
+    for copied in (copy.copy(compressor), copy.deepcopy(compressor), compressor.model_copy(deep=True)):
+        assert copied.pruner is words
+        assert copied.top_n == 2
+
+
+class Shelf(BaseRetriever):
+    """Finds two documents."""
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
+        return [Document("The castle is old. Sheep graze."), Document("Rain falls.")]
+
+
+class State(TypedDict, total=False):
+    question: str
+    documents: list[Document]
+
+
+@dataclass
+class Notes:
+    text: str
+    found: list[Document]
+
+
+async def test_a_retriever_prunes_what_another_one_finds(words: Pruner) -> None:
+    retriever = ProvenceRetriever(retriever=Shelf(), compressor=ProvenceCompressor(model=words))
+    for found in (retriever.invoke("castle"), await retriever.ainvoke("castle")):
+        assert [document.page_content for document in found] == ["The castle is old. "]
+    assert ProvenceRetriever(retriever=Shelf()).compressor == ProvenceCompressor()
+
+
+async def test_retriever_and_compressor_are_nodes_of_a_graph(words: Pruner) -> None:
+    compressor = ProvenceCompressor(model=words)
+    graph = StateGraph(State)
+    graph.add_node("search", ProvenceRetriever(retriever=Shelf(), compressor=compressor).as_node())
+    graph.add_node("again", compressor.as_node())
+    graph.add_edge(START, "search")
+    graph.add_edge("search", "again")
+    graph.add_edge("again", END)
+    app = graph.compile()
+    for state in (app.invoke({"question": "castle"}), await app.ainvoke({"question": "castle"})):
+        assert [document.page_content for document in state["documents"]] == ["The castle is old. "]
+
+
+def test_a_node_reads_any_state_and_says_what_it_misses(words: Pruner) -> None:
+    compressor = ProvenceCompressor(model=words)
+    notes = Notes("castle", [Document("The castle is old. Sheep graze.")])
+    update = compressor.as_node("found", "text").invoke(notes)
+    assert [document.page_content for document in update["found"]] == ["The castle is old. "]
+    with pytest.raises(InvalidInputError, match="Pass documents_key"):
+        compressor.as_node().invoke(notes)
+    with pytest.raises(InvalidInputError, match="Pass query_key"):
+        compressor.as_node("found").invoke(notes)
+
+
+def test_one_call_can_change_the_policy(words: Pruner) -> None:
+    retriever = ProvenceRetriever(retriever=Shelf(), compressor=ProvenceCompressor(model=words))
+    changed = retriever.invoke("castle", {"configurable": {"provence": {"threshold": 0.0}}})
+    assert [document.page_content for document in changed] == ["The castle is old. Sheep graze.", "Rain falls."]
+    with pytest.raises(InvalidInputError, match="treshold"):
+        retriever.invoke("castle", {"configurable": {"provence": {"treshold": 0.0}}})
+    with pytest.raises(InvalidInputError, match="must be a dictionary of policy fields"):
+        retriever.invoke("castle", {"configurable": {"provence": 3}})

@@ -1,0 +1,353 @@
+"""Contents of many forms: whatever is dropped, what is kept stands under its own source."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provence_plugins.integrations.reading import read_result
+from provence_plugins.integrations.tool_results import OMITTED, ResultText
+from provence_plugins.types import Passage
+
+# Short strings of a JSON document are not pruned.
+MORE = "Nobody who was asked about it could remember anything else of it."
+
+_NOUNS = ["castle", "tower", "meadow", "river", "sheep", "baker", "planet", "winter", "market", "harbour"]
+_VERBS = ["guards", "follows", "crosses", "feeds", "watches", "builds"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record with a source that no other one has and sentences that no other one has."""
+
+    number: int
+    sentences: tuple[str, ...]
+    note: str
+
+    @property
+    def source(self) -> str:
+        return f"https://example.org/{self.number}"
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.sentences)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> list[Record]:
+    drawn = []
+    for number in range(draw(st.integers(1, 6))):
+        size = draw(st.integers(1, 4))
+        sentences = []
+        for place in range(size):
+            one, verb, other = (draw(st.sampled_from(words)) for words in (_NOUNS, _VERBS, _NOUNS))
+            sentences.append(f"The {one} number {number} of row {place} {verb} the old {other}.")
+        note = draw(st.sampled_from(["", "plain", "with\ntwo lines", "Title: inside", "{'a': 'b: c'}"]))
+        drawn.append(Record(number, tuple(sentences), note))
+    return drawn
+
+
+def _tutorial(found: list[Record]) -> str:
+    metadata = [{"source": record.source, "note": record.note} for record in found]
+    return "\n\n".join(f"Source: {about}\nContent: {r.text}" for about, r in zip(metadata, found, strict=True))
+
+
+def _introduced(found: list[Record]) -> str:
+    return f"Found {len(found)} results:\n\n" + "\n".join(f"[{r.number}] {r.source}\n{r.text}\n" for r in found)
+
+
+def _tagged(found: list[Record]) -> str:
+    return "\n".join(f'<doc id="{r.number}">\n<source>{r.source}</source>\n{r.text}\n</doc>' for r in found)
+
+
+def _cited_below(found: list[Record]) -> str:
+    return "\n\n".join(f"{r.text}\n(Source: {r.source})" for r in found)
+
+
+def _cited_on_both_sides(found: list[Record]) -> str:
+    return "\n---\n".join(f"Number {r.number}\n{r.text}\nRead more: {r.source}" for r in found)
+
+
+def _in_running_text(found: list[Record]) -> str:
+    return "I looked it up. " + " ".join(f"In {r.source} it says: {r.text}" for r in found) + " That is all."
+
+
+def _headings(found: list[Record]) -> str:
+    return "\n\n".join(f"## {r.source}\n\n{r.text}" for r in found)
+
+
+WITH_DOCUMENTS: dict[str, Callable[[list[Record]], str]] = {
+    "the tutorial": _tutorial,
+    "numbers after an introduction": _introduced,
+    "tags": _tagged,
+    "sources below": _cited_below,
+    "both sides": _cited_on_both_sides,
+    "running text": _in_running_text,
+    "headings": _headings,
+}
+"""Ways of writing documents that come with the content."""
+
+
+def _titled(found: list[Record]) -> str:
+    return "\n\n".join(f"Title: Page {r.number}\nURL: {r.source}\nText: {r.text}" for r in found)
+
+
+def _titled_without_empty_lines(found: list[Record]) -> str:
+    return "\n".join(f"Title: Page {r.number}\nURL: {r.source}\nText: {r.text}" for r in found)
+
+
+def _ruled(found: list[Record]) -> str:
+    return "\n-----\n".join(f"**Source:** {r.source}\n**Content:** {r.text}" for r in found)
+
+
+def _numbered(found: list[Record]) -> str:
+    return "Search results\n\n" + "\n\n".join(
+        f"{r.number + 1}. Title: Page {r.number}\n   Snippet: {r.text}\n   Link: {r.source}" for r in found
+    )
+
+
+def _with_labels_inside(found: list[Record]) -> str:
+    return "\n\n".join(
+        f"Title: Page {r.number}\nURL: {r.source}\nText: A page.\n\nTitle: A heading inside\n\n{r.text}" for r in found
+    )
+
+
+def _without_text_label(found: list[Record]) -> str:
+    return "\n\n".join(f"Source: {r.source}\n{r.text}" for r in found)
+
+
+WITHOUT_DOCUMENTS: dict[str, Callable[[list[Record]], str]] = {
+    "the tutorial": _tutorial,
+    "title, address, text": _titled,
+    "without empty lines": _titled_without_empty_lines,
+    "rules between": _ruled,
+    "numbers": _numbered,
+    "labels inside a text": _with_labels_inside,
+    "no label for the text": _without_text_label,
+    "JSON": lambda found: json.dumps([{"url": r.source, "content": f"{r.text} {MORE}"} for r in found]),
+    "JSON inside a text block": lambda found: json.dumps([{"type": "text", "text": _titled(found)}]),
+}
+"""Ways of writing records when nothing else comes with the content."""
+
+# Forms in which a source stands behind its text.
+SOURCE_BELOW = {"sources below", "both sides", "numbers"}
+
+
+def keep(read: ResultText, kept: set[str]) -> str | None:
+    """Return the content when of its texts these sentences are kept."""
+    texts = []
+    for passage in read.passages:
+        sentences = [sentence for sentence in kept if sentence in passage.text]
+        texts.append(" ".join(sorted(sentences, key=passage.text.index)) or None)
+    return read.written(texts)
+
+
+def source_of(content: str, sentence: str, sources: list[str], *, below: bool) -> str | None:
+    """Return the source that a reader of the content takes a sentence from: the nearest on its side."""
+    place = content.index(sentence)
+    marks = [(content.index(source), source) for source in sources if source in content]
+    if below:
+        return min((mark for mark in marks if mark[0] > place), default=(0, None))[1]
+    return max((mark for mark in marks if mark[0] < place), default=(0, None))[1]
+
+
+def check_links(content: str | None, found: list[Record], kept: set[str], form: str) -> None:
+    assert content is not None
+    sources = [record.source for record in found]
+    for record in found:
+        for sentence in record.sentences:
+            assert (sentence in content) == (sentence in kept)
+            if sentence in kept:
+                assert source_of(content, sentence, sources, below=form in SOURCE_BELOW) == record.source
+
+
+@st.composite
+def records_and_choice(draw: st.DrawFn) -> tuple[list[Record], set[str]]:
+    found = draw(records())
+    sentences = [sentence for record in found for sentence in record.sentences]
+    return found, draw(st.sets(st.sampled_from(sentences), min_size=1))
+
+
+@pytest.mark.parametrize("form", WITH_DOCUMENTS)
+@settings(max_examples=40)
+@given(drawn=records_and_choice())
+def test_no_sentence_of_a_document_stands_under_the_source_of_another(
+    form: str, drawn: tuple[list[Record], set[str]]
+) -> None:
+    found, kept = drawn
+    content = WITH_DOCUMENTS[form](found)
+    read = read_result(content, [Passage(record.text) for record in found])
+    assert read.shape == "documents"
+    assert [passage.text for passage in read.passages] == [record.text for record in found]
+    check_links(keep(read, kept), found, kept, form)
+
+
+@pytest.mark.parametrize("form", WITHOUT_DOCUMENTS)
+@settings(max_examples=40)
+@given(drawn=records_and_choice())
+def test_no_sentence_of_a_record_stands_under_the_source_of_another(
+    form: str, drawn: tuple[list[Record], set[str]]
+) -> None:
+    found, kept = drawn
+    content = WITHOUT_DOCUMENTS[form](found)
+    read = read_result(content)
+    assert read.shape in ("records", "values")
+    check_links(keep(read, kept), found, kept, form)
+
+
+@pytest.mark.parametrize("form", [*WITH_DOCUMENTS, *WITHOUT_DOCUMENTS])
+@settings(max_examples=20)
+@given(found=records(), with_documents=st.booleans())
+def test_when_everything_is_kept_the_content_is_the_same_to_the_character(
+    form: str, found: list[Record], with_documents: bool
+) -> None:
+    content = {**WITH_DOCUMENTS, **WITHOUT_DOCUMENTS}[form](found)
+    read = read_result(content, [Passage(record.text) for record in found] if with_documents else [])
+    assert read.written([passage.text for passage in read.passages]) == content
+
+
+@pytest.mark.parametrize("form", ["the tutorial", "tags", "title, address, text"])
+@settings(max_examples=20)
+@given(found=records())
+def test_a_block_of_which_nothing_is_kept_goes_with_all_that_is_said_about_it(form: str, found: list[Record]) -> None:
+    content = {**WITH_DOCUMENTS, **WITHOUT_DOCUMENTS}[form](found)
+    documents = [Passage(record.text) for record in found] if form in WITH_DOCUMENTS else []
+    written = keep(read_result(content, documents), set(found[-1].sentences))
+    assert written is not None
+    assert not any(record.source in written for record in found[:-1])
+
+
+def test_what_stands_around_documents_stays_where_it_cannot_be_told_whose_it_is() -> None:
+    content = "Old castles (A) and white sheep (B) and no more."
+    read = read_result(content, [Passage("Old castles"), Passage("white sheep")])
+    assert read.written([None, "sheep"]) == f"{OMITTED} (A) and sheep (B) and no more."
+
+
+def test_documents_in_more_than_one_place_are_not_taken_for_found() -> None:
+    content = "Summary: sheep.\n\nsheep"
+    assert read_result(content, [Passage("sheep")]).shape != "documents"
+
+
+def test_a_document_that_is_not_in_the_content_is_not_taken_for_found() -> None:
+    assert read_result("A castle.", [Passage("A castle."), Passage("A tower.")]).shape != "documents"
+
+
+@pytest.mark.parametrize("separator", ["\n\n", " ", "\n---\n", ""])
+@given(texts=st.lists(st.text("ab \n.", max_size=12), min_size=1, max_size=5))
+def test_joined_documents_are_given_back_and_blank_ones_stay(separator: str, texts: list[str]) -> None:
+    read = read_result(separator.join(texts), [Passage(text) for text in texts])
+    if read.shape == "documents":
+        assert read.written([passage.text for passage in read.passages]) == separator.join(texts)
+
+
+def test_documents_can_change_places() -> None:
+    read = read_result("one\n\ntwo\n\nthree", [Passage("one"), Passage("two"), Passage("three")])
+    assert read.written(["one", None, "three"], order=[2, 0]) == "three\n\none"
+
+
+def test_a_document_that_a_tool_stripped_is_found() -> None:
+    read = read_result("Source: a\nA castle.\n\nSource: b\nA tower.", [Passage("\n A castle.\n"), Passage("A tower.")])
+    assert [origin.offset for origin in read.origins] == [2, 0]
+    assert read.written(["A castle.", None]) == "Source: a\nA castle."
+
+
+def random_value(random: Random, depth: int = 0) -> object:
+    """Return a JSON value of any shape, with prose among its strings."""
+    kinds = ["prose", "prose", "text", "number", "constant"] + ["list", "object", "object"] * (depth < 4)
+    match random.choice(kinds):
+        case "prose":
+            return " ".join(
+                random.choices(["The castle has nine towers.", "Größe 😀 zählt hier.", 'Say "no\\n".'], k=5)
+            )
+        case "text":
+            return "".join(random.choices('ab:{}[]",\\\n\u2028é😀', k=random.randrange(8)))
+        case "number":
+            return random.choice([0, -1, 10**30, 0.5, 1e-9, random.random()])
+        case "constant":
+            return random.choice([None, True, False])
+        case "list":
+            return [random_value(random, depth + 1) for _ in range(random.randrange(4))]
+    names = ["title", "url", "content", "x:y", 'a"b', ""]
+    return {name: random_value(random, depth + 1) for name in random.sample(names, k=random.randrange(5))}
+
+
+def leaves(value: object) -> list[object]:
+    """Return keys and leaves in order."""
+    if isinstance(value, dict):
+        return [leaf for key, inner in value.items() for leaf in [key, *leaves(inner)]]
+    return [leaf for inner in value for leaf in leaves(inner)] if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_json_stays_json_and_only_long_strings_change(indent: int | None, ascii_only: bool) -> None:
+    random = Random(7)
+    for _ in range(250):
+        document = [random_value(random)]
+        content = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
+        read = read_result(content)
+        texts = [passage.text for passage in read.passages]
+        kept = [random.choice([text, text[: len(text) // 2], None]) for text in texts]
+        written = read.written(kept)
+        assert read.written(texts) == content
+        assert written is not None
+        new = dict(zip(texts, kept, strict=True)) if len(set(texts)) == len(texts) else None
+        for before, after in zip(leaves(document), leaves(json.loads(written)), strict=True):
+            if before not in texts:
+                assert after == before
+            elif new is not None:
+                assert after == (new[str(before)] or "")
+
+
+PROSE = "The castle has nine towers and a gate of iron. Sheep graze on the meadow around it all day."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"url": "https://example.org/" + "a" * 200, "score": 0.5, "text": PROSE}),
+        "\n".join(json.dumps({"id": number, "text": PROSE}) for number in range(3)),
+        str([{"id": 1, "text": PROSE, "raw": b"it's", "quote": "it's"}]),
+        json.dumps(PROSE),
+        json.dumps([{"type": "text", "text": json.dumps({"results": [{"content": PROSE}]})}]),
+    ],
+    ids=["long address", "JSON lines", "printed Python", "one string", "JSON inside JSON"],
+)
+def test_values_of_every_notation_are_read(content: str) -> None:
+    read = read_result(content)
+    assert read.shape == "values"
+    assert {passage.text for passage in read.passages} == {PROSE}
+    written = read.written(['It\'s "kept".' for _ in read.passages])
+    assert written is not None
+    assert read_result(written).shape == "values"
+    assert len(written) < len(content)
+
+
+def test_the_title_beside_a_text_is_read_with_it() -> None:
+    [one, other] = read_result(json.dumps([{"content": PROSE, "title": "Castles"}, {"content": PROSE}])).passages
+    assert (one.title, other.title) == ("Castles", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "shape"),
+    [
+        (PROSE, "prose"),
+        (f"# A heading\n\n{PROSE}\n\n{PROSE}\n", "prose"),
+        ("城は丘の上に立っている。羊は牧草地で草を食べている。" * 3, "prose"),
+        ("/src/module_1/file_1.py\n/src/module_2/file_2.py\n", "other"),
+        ("src/a.py:12:    timeout = 3\nsrc/b.py:40:    timeout = 5\n", "other"),
+        ("def f(x):\n    return x + 1\n\n\nclass A(B):\n    pass\n", "other"),
+        ("2024-01-01 12:00:00 INFO Started server on port 8080\n" * 5, "other"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n", "other"),
+        ("".join(f"{n:6d}\t{PROSE}\n" for n in range(5)), "other"),
+        ("name,age,city\nAnna,31,Oslo\nBert,40,Rome\n", "other"),
+        ("42", "other"),
+        ("{not json", "other"),
+    ],
+)
+def test_prose_is_told_from_what_must_stay_complete(content: str, shape: str) -> None:
+    assert read_result(content).shape == shape
