@@ -118,6 +118,15 @@ class Pruner:
         """The sentence splitter for passages without sentences of their own."""
         return self._planner.splitter
 
+    @property
+    def window_tokens(self) -> int:
+        """The longest window, query and special tokens included."""
+        return self._planner.max_tokens
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has for the model, without special tokens."""
+        return [len(ids) for ids in self._planner.encoder.encode(texts)]
+
     def prune(self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None) -> PruneResult:
         """Prune the passages of one query.
 

@@ -209,7 +209,7 @@ class PruningFields(EngineFields):
             return None
 
     def _questions(self, pruner: Pruner, query: Query, passages: Sequence[Passage]) -> list[str]:
-        return read_questions(query, passages, pruner.planner, split=self.split_questions)
+        return read_questions(query, passages, pruner, split=self.split_questions)
 
     def _raise_or_log(self, error: Exception) -> None:
         if self.on_error == "raise":

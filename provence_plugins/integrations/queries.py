@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from provence_plugins.engine.passages import PrunedPassage
-from provence_plugins.engine.planning import Planner
+from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.notices import warn_once
@@ -49,13 +49,13 @@ def is_blank(query: Query) -> bool:
     return isinstance(query, Sequence) and all(isinstance(each, str) and not each.strip() for each in query)
 
 
-def read_questions(query: Query, passages: Sequence[Passage], planner: Planner, *, split: bool) -> list[str]:
+def read_questions(query: Query, passages: Sequence[Passage], pruner: Pruner, *, split: bool) -> list[str]:
     """Return the questions to ask, each of which leaves most of a window to the text.
 
     Args:
         query: One query or several.
         passages: The texts that are asked.
-        planner: The planner of the model, which counts tokens.
+        pruner: The pruner that is asked; it counts tokens.
         split: Ask the parts of a query with several questions too, and not only the query as a whole.
 
     Raises:
@@ -64,13 +64,13 @@ def read_questions(query: Query, passages: Sequence[Passage], planner: Planner, 
     queries = [query] if isinstance(query, str) else query
     if not isinstance(queries, Sequence) or not all(isinstance(each, str) for each in queries):
         raise InvalidInputError(f"query must be a string or a list of strings, got {type(query).__name__}.")
-    limit = int(planner.max_tokens * _QUERY_SHARE)
+    limit = int(pruner.window_tokens * _QUERY_SHARE)
     questions: list[str] = []
     for each in queries:
         if not each.strip():
             continue
-        if _is_long(each, planner, limit):
-            questions += _shortened(each, passages, planner, limit)
+        if _is_long(each, pruner, limit):
+            questions += _shortened(each, passages, pruner, limit)
         else:
             questions += [each, *_parts(each)] if split else [each]
     return list(dict.fromkeys(questions))[: max(_MAX_QUESTIONS, len(queries))]
@@ -111,7 +111,7 @@ def _parts(query: str) -> list[str]:
     return parts if len(parts) > 1 and query.rstrip().endswith(_QUESTION_MARKS) else []
 
 
-def _shortened(query: str, passages: Sequence[Passage], planner: Planner, limit: int) -> list[str]:
+def _shortened(query: str, passages: Sequence[Passage], pruner: Pruner, limit: int) -> list[str]:
     """Return the last questions of a long query or, where it has none, its sentences that are most like the texts."""
     warn_once(
         f"A query is longer than a third of the model's window ({limit} tokens). Adapters ask only its sentences that "
@@ -119,7 +119,7 @@ def _shortened(query: str, passages: Sequence[Passage], planner: Planner, limit:
         f"query to choose yourself."
     )
     sentences = _sentences(query)
-    lengths = _count_tokens(sentences, planner)
+    lengths = pruner.count_tokens(sentences)
     questions = [
         sentence
         for sentence, length in zip(sentences, lengths, strict=True)
@@ -145,15 +145,11 @@ def _words(text: str) -> set[str]:
     return set(_WORD.findall(text.lower()))
 
 
-def _is_long(query: str, planner: Planner, limit: int) -> bool:
+def _is_long(query: str, pruner: Pruner, limit: int) -> bool:
     # No tokenizer makes more tokens than there are bytes.
     if len(query.encode("utf-8", "surrogatepass")) <= limit:
         return False
-    return _count_tokens([query], planner)[0] > limit
-
-
-def _count_tokens(texts: Sequence[str], planner: Planner) -> list[int]:
-    return [len(ids) for ids in planner.encoder.encode(list(texts))]
+    return pruner.count_tokens([query])[0] > limit
 
 
 def _sentences(query: str) -> list[str]:

@@ -389,3 +389,9 @@ def test_a_copy_is_the_pruner_itself() -> None:
     with Pruner(backend=WordBackend()) as pruner:
         assert copy.copy(pruner) is pruner
         assert copy.deepcopy({"pruner": pruner})["pruner"] is pruner
+
+
+def test_it_says_how_long_texts_and_windows_are() -> None:
+    with Pruner(backend=WordBackend()) as pruner:
+        assert pruner.count_tokens(["", "castle", "castle castle"]) == [0, 1, 2]
+        assert pruner.window_tokens == open_checkpoint(None).max_tokens

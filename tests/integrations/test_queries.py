@@ -21,7 +21,7 @@ def _forget_warnings() -> Iterator[None]:
 
 
 def questions(words: Pruner, query: Any, **options: Any) -> list[str]:
-    return read_questions(query, PASSAGES, words.planner, **{"split": True, **options})
+    return read_questions(query, PASSAGES, words, **{"split": True, **options})
 
 
 @pytest.mark.parametrize(
