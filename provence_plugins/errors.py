@@ -97,6 +97,12 @@ def needs_extra(extra: str) -> Iterator[None]:
         ) from error
 
 
+def is_panic(error: BaseException) -> bool:
+    """Tell whether an exception is a panic of a Rust extension."""
+    # Every extension has a class of its own by this name, and none can be imported.
+    return type(error).__name__ == "PanicException"
+
+
 @contextmanager
 def translate_panics(error_type: type[ProvenceError], doing: str) -> Iterator[None]:
     """Translate a panic of a Rust extension, which is not an `Exception`, into an error of this package.
@@ -113,7 +119,6 @@ def translate_panics(error_type: type[ProvenceError], doing: str) -> Iterator[No
     try:
         yield
     except BaseException as error:
-        # Every extension has a class of its own by this name, and none can be imported.
-        if type(error).__name__ != "PanicException":
+        if not is_panic(error):
             raise
         raise error_type(f"A Rust extension panicked while {doing}: {error}") from error

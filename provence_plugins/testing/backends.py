@@ -16,7 +16,31 @@ _BATCH_TOKENS = 4096
 _PATIENCE_SECONDS = 10.0
 
 
-class WordBackend:
+class Gated:
+    """A backend whose forward passes can be held up at a gate.
+
+    Attributes:
+        gate: While it is cleared, forward passes wait.
+        waiting: Set once a forward pass has come to the gate.
+    """
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.waiting = threading.Event()
+
+    def pass_gate(self) -> None:
+        """Wait until the gate is open.
+
+        Raises:
+            BackendError: Nobody opens it, for instance because the thread that should do so is the one that waits.
+        """
+        self.waiting.set()
+        if not self.gate.wait(_PATIENCE_SECONDS):
+            raise BackendError(f"The gate of this backend stayed closed for {_PATIENCE_SECONDS} seconds.")
+
+
+class WordBackend(Gated):
     """Keeps the words of the query: a token's probability is 1.0 when the query has it too, and 0.0 otherwise.
 
     A sentence's probability is thus the share of its tokens that occur in the query, and a text's relevance the share
@@ -30,10 +54,12 @@ class WordBackend:
     max_batch_tokens = _BATCH_TOKENS
 
     def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
         self._seconds = seconds
 
     def forward(self, batch: TokenBatch) -> BatchScores:
         """Score every row by the words that its query and its text have in common."""
+        self.pass_gate()
         time.sleep(self._seconds)
         relevance = np.zeros(len(batch.ids), dtype=np.float32)
         keep = np.zeros(batch.ids.shape, dtype=np.float32)
@@ -58,21 +84,19 @@ class FailingBackend:
         raise BackendError(f"This backend always fails; it was given {len(batch.ids)} rows.")
 
 
-class NumberBackend:
+class NumberBackend(Gated):
     """Scores that follow from each token id alone, so that neither padding nor company can change them.
 
     Attributes:
         batches: The batches so far, in order.
-        gate: While it is cleared, forward passes wait.
     """
 
     description = "whole numbers, no model"
     max_batch_tokens = _BATCH_TOKENS
 
     def __init__(self) -> None:
+        super().__init__()
         self.batches: list[TokenBatch] = []
-        self.gate = threading.Event()
-        self.gate.set()
 
     @property
     def rows(self) -> int:
@@ -82,6 +106,6 @@ class NumberBackend:
     def forward(self, batch: TokenBatch) -> BatchScores:
         """Note the batch, wait for the gate, and score every token by its id."""
         self.batches.append(batch)
-        self.gate.wait(_PATIENCE_SECONDS)
+        self.pass_gate()
         relevance = (batch.ids[:, 0] % 10 / 10).astype(np.float32)
         return BatchScores(relevance, (batch.ids % 100 / 100).astype(np.float32))

@@ -4,7 +4,6 @@ import asyncio
 import copy
 import json
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
@@ -14,7 +13,7 @@ import pytest
 
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.shared_scorer import SharedScorer
-from provence_plugins.errors import BackendError
+from provence_plugins.errors import BackendError, ClosedError
 from provence_plugins.integrations.metadata import METADATA_KEY
 from provence_plugins.testing.backends import FailingBackend, WordBackend
 
@@ -26,9 +25,6 @@ RELEVANT = "The castle has nine towers. Sheep graze on the meadow."
 RELEVANT_PRUNED = "The castle has nine towers. "
 IRRELEVANT = "Sheep graze on the meadow. They are white."
 THRESHOLD = 0.2
-
-# An adapter that scores in the event loop blocks it as long as this. Shorter pauses may come from a busy machine.
-_FORWARD_SECONDS = 1.0
 
 
 class Item(NamedTuple):
@@ -206,34 +202,69 @@ class AdapterContract(ABC, Generic[AdapterT, ThingT]):
         assert [self._read_all(result) for result in asyncio.run(together())] == alone
 
     def test_the_event_loop_is_never_blocked(self) -> None:
-        with Pruner(backend=WordBackend(_FORWARD_SECONDS), scorer=SharedScorer) as pruner:
+        backend = WordBackend()
+        with Pruner(backend=backend, scorer=SharedScorer) as pruner:
             adapter = self._make(model=pruner)
+            backend.gate.clear()
 
-            async def longest_block() -> float:
+            async def open_the_gate() -> list[ThingT]:
                 call = asyncio.create_task(self.aprune(adapter, QUERY, self.wrap(_items(RELEVANT))))
-                longest, last = 0.0, time.monotonic()
-                while not call.done():
-                    await asyncio.sleep(0.01)
-                    longest, last = max(longest, time.monotonic() - last), time.monotonic()
-                assert self._read_all(await call)[0].text == RELEVANT_PRUNED
-                return longest
+                await _until_a_pass_waits(backend)
+                assert not call.done()
+                # An adapter that scores in the event loop holds it up, so that nobody could come here.
+                backend.gate.set()
+                return await call
 
-            assert asyncio.run(longest_block()) < _FORWARD_SECONDS
+            assert self._read_all(asyncio.run(open_the_gate()))[0].text == RELEVANT_PRUNED
 
     @pytest.mark.parametrize("on_error", ["raise", "keep"])
     def test_a_call_can_be_cancelled_and_the_next_one_works(self, on_error: str) -> None:
-        with Pruner(backend=WordBackend(_FORWARD_SECONDS), scorer=SharedScorer) as pruner:
+        backend = WordBackend()
+        with Pruner(backend=backend, scorer=SharedScorer) as pruner:
             adapter = self._make(model=pruner, on_error=on_error)
+            backend.gate.clear()
 
             async def cancel_one() -> list[ThingT]:
                 call = asyncio.create_task(self.aprune(adapter, QUERY, self.wrap(_items(RELEVANT))))
-                await asyncio.sleep(_FORWARD_SECONDS / 10)
+                await _until_a_pass_waits(backend)
                 call.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await call
+                backend.gate.set()
                 return await self.aprune(adapter, QUERY, self.wrap(_items(RELEVANT)))
 
             assert self._read_all(asyncio.run(cancel_one()))[0].text == RELEVANT_PRUNED
+
+    def test_closing_the_pruner_fails_calls_and_cancels_none(self) -> None:
+        backend = WordBackend()
+        pruner = Pruner(backend=backend, scorer=SharedScorer)
+        adapter = self._make(model=pruner)
+        backend.gate.clear()
+
+        async def close_meanwhile() -> list[list[ThingT] | BaseException]:
+            things = self.wrap(_items(RELEVANT))
+            calls = [asyncio.create_task(self.aprune(adapter, QUERY, things)) for _ in range(20)]
+            await _until_a_pass_waits(backend)
+            closing = asyncio.create_task(asyncio.to_thread(pruner.close))
+            await asyncio.sleep(0.01)
+            backend.gate.set()
+            await closing
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+        errors = [result for result in asyncio.run(close_meanwhile()) if isinstance(result, BaseException)]
+        assert {type(error) for error in errors} <= {ClosedError}
+
+    def test_a_deep_copy_works_and_shares_the_pruner(self) -> None:
+        given = _items(RELEVANT, IRRELEVANT)
+        adapter = self._make()
+        copied = copy.deepcopy(adapter)
+        assert self._run(copied, QUERY, given) == self._run(adapter, QUERY, given)
+        assert _word_pruner() is copy.deepcopy(_word_pruner())
+
+    def test_a_query_of_any_length_loses_no_text_unseen(self) -> None:
+        given = _items(RELEVANT, IRRELEVANT)
+        result = self._run(self._make(on_error="keep"), f"{QUERY} " * 20_000, given)
+        assert RELEVANT_PRUNED in [item.text[: len(RELEVANT_PRUNED)] for item in result]
 
     def test_a_failure_comes_out(self) -> None:
         with Pruner(backend=FailingBackend()) as pruner:
@@ -275,3 +306,8 @@ def _items(*texts: str) -> list[Item]:
         Item(str(number), text, {"source": f"{number}.txt", "page": {"number": number, "tags": ["a", "ü"]}})
         for number, text in enumerate(texts)
     ]
+
+
+async def _until_a_pass_waits(backend: WordBackend) -> None:
+    while not backend.waiting.is_set():
+        await asyncio.sleep(0.001)

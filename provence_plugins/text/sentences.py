@@ -10,7 +10,7 @@ from typing import Literal
 import sentencex
 
 from provence_plugins.deprecation import warn_renamed
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.errors import InvalidInputError, SplitterError, translate_panics
 from provence_plugins.text.blocks import Block, split_blocks
 from provence_plugins.text.open_provence import open_provence_spans
 from provence_plugins.text.pieces import ends_by_pieces
@@ -79,11 +79,16 @@ def split_sentences(
         warn_renamed("split_sentences(text, spans)", "Sentence.tile(text, spans)")
         return Sentence.tile(text, splitter)
     chosen = choose_splitter(splitter)
-    if chosen.blocks_first:
-        return _split_by_blocks(text, chosen.find)
-    if chosen.model_reads_gaps:
-        return Sentence.tile(text, chosen.find(text))
-    spans = check_spans(text, chosen.find(text))
+    with translate_panics(SplitterError, f"splitting a text of {len(text)} characters"):
+        return _split(text, chosen)
+
+
+def _split(text: str, splitter: Splitter) -> list[Sentence]:
+    if splitter.blocks_first:
+        return _split_by_blocks(text, splitter.find)
+    if splitter.model_reads_gaps:
+        return Sentence.tile(text, splitter.find(text))
+    spans = check_spans(text, splitter.find(text))
     tiles = Sentence.tile(text, spans)
     return [replace(sentence, model_span=span) for sentence, span in zip(tiles, spans, strict=True)]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from tokenizers import AddedToken, Encoding, Tokenizer
 
-from provence_plugins.errors import BackendError, CheckpointError, ProvenceError
+from provence_plugins.errors import BackendError, CheckpointError, ProvenceError, is_panic, translate_panics
 from provence_plugins.types import Span
 
 TokenIds = list[int]
@@ -107,6 +107,7 @@ class TextEncoder:
         encodings = self._run(self._tokenizer.encode_batch, texts)
         return [[Span(start, end) for start, end in encoding.offsets] for encoding in encodings]
 
+    @translate_panics(BackendError, "decoding tokens")
     def spells(self, ids: TokenIds) -> bool:
         """Whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
         return bool(self._tokenizer.decode(ids, skip_special_tokens=True))
@@ -125,8 +126,7 @@ class TextEncoder:
 
 def is_failure_of_rust(error: BaseException) -> bool:
     """Tell whether an exception is one of the library tokenizers, whose panics are not of the class `Exception`."""
-    is_panic = type(error).__name__ == "PanicException"
-    return is_panic or (isinstance(error, Exception) and not isinstance(error, ProvenceError))
+    return is_panic(error) or (isinstance(error, Exception) and not isinstance(error, ProvenceError))
 
 
 def _without_surrogates(text: str) -> str:
