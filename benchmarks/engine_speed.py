@@ -1,4 +1,4 @@
-"""How the engine's time grows: with passages, their length, threads, callers; and which stage takes it."""
+"""Measure how the engine's time grows with passages, their length, threads and callers, and which stage takes it."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ _CALLER_PASSAGES = 5
 
 
 def passages(setting: Setting) -> Table:
-    """One query over more and more passages."""
+    """Measure one query over more and more passages."""
     requests = {k: Request(QUERIES[0], setting.source.passages(setting.scaled(k), WORDS)) for k in _PASSAGE_COUNTS}
     with setting.pruner() as pruner:
         runs = {k: partial(pruner.prune, *request) for k, request in requests.items()}
@@ -50,7 +50,7 @@ def passages(setting: Setting) -> Table:
 
 
 def lengths(setting: Setting) -> Table:
-    """As many passages of one query, longer and longer."""
+    """Measure a fixed number of passages of growing length."""
     requests = {
         words: Request(QUERIES[0], setting.source.passages(setting.scaled(PASSAGES), words)) for words in _PASSAGE_WORDS
     }
@@ -67,7 +67,7 @@ def lengths(setting: Setting) -> Table:
 
 
 def documents(setting: Setting) -> Table:
-    """One document, longer and longer."""
+    """Measure one document of growing length."""
     rows = []
     with setting.pruner() as pruner:
         pruner.prune(QUERIES[0], setting.source.passages(1, WORDS))
@@ -81,7 +81,7 @@ def documents(setting: Setting) -> Table:
 
 
 def stages(setting: Setting) -> Table:
-    """What the engine adds to the model's own time, stage by stage."""
+    """Measure what the engine adds to the time of the model, stage by stage."""
     request = Request(QUERIES[0], setting.source.passages(setting.scaled(PASSAGES), _STAGE_WORDS))
     times = _time_stages(setting, request)
     forward = times["forward pass"]
@@ -129,7 +129,7 @@ def _time_stages(setting: Setting, request: Request) -> dict[str, list[float]]:
 
 
 def preparation(setting: Setting) -> Table:
-    """How much text is split and tokenised in a second of one processor."""
+    """Measure how much text is split and tokenised in a second of one processor."""
     document = setting.source.document(setting.scaled(2_000_000))
     splitter = setting.checkpoint.splitter
     pieces = [s.of(document.text) for s in split_sentences(document.text, splitter)]
@@ -151,7 +151,7 @@ def preparation(setting: Setting) -> Table:
 
 
 def threads(setting: Setting) -> Table:
-    """The same call with more and more threads."""
+    """Measure the same call with more and more threads."""
     counts = sorted({1, *(2**n for n in range(1, 7) if 2**n < (os.cpu_count() or 1)), os.cpu_count() or 1})
     many = Request(QUERIES[0], setting.source.passages(setting.scaled(PASSAGES), WORDS))
     one = Request(QUERIES[0], many.passages[:1])
@@ -166,7 +166,7 @@ def threads(setting: Setting) -> Table:
 
 
 def callers(setting: Setting) -> Table:
-    """Many asyncio tasks at once over one pruner."""
+    """Measure many asyncio tasks at once over one pruner."""
     rows = []
     for count in _CALLERS:
         workload = setting.source.mixed(setting.scaled(count), _CALLER_PASSAGES, seed=count)
@@ -197,7 +197,7 @@ def _wave(setting: Setting, scorer: ScorerFactory, workload: Sequence[Request]) 
 
 
 def cache(setting: Setting) -> Table:
-    """What is not scored twice: passages that repeat in a call, and calls that come again."""
+    """Measure what is not scored twice: passages repeated in a call, and repeated calls."""
     query, texts = QUERIES[0], setting.source.passages(setting.scaled(PASSAGES), WORDS)
     with (
         setting.pruner() as plain,

@@ -1,4 +1,4 @@
-"""How much memory pruning takes, at its peak.
+"""Measure the peak of the memory that pruning takes.
 
     python benchmarks/memory.py --output benchmarks/results/memory.json
 
@@ -33,17 +33,17 @@ Case = Callable[[argparse.Namespace, Source], None]
 
 
 def nothing(options: argparse.Namespace, source: Source) -> None:
-    """The interpreter with all that the package imports."""
+    """Measure the interpreter with everything that the package imports."""
 
 
 def opened(options: argparse.Namespace, source: Source) -> None:
-    """A pruner that has pruned one passage."""
+    """Measure a pruner that has pruned one passage."""
     with _open(options) as pruner:
         pruner.prune(QUERIES[0], source.passages(1, WORDS))
 
 
 def one_call(words: int) -> Case:
-    """A call of twenty passages."""
+    """Measure a call of twenty passages."""
 
     def run(options: argparse.Namespace, source: Source) -> None:
         with _open(options) as pruner:
@@ -53,7 +53,7 @@ def one_call(words: int) -> Case:
 
 
 def document(characters: int) -> Case:
-    """One long document."""
+    """Measure one long document."""
 
     def run(options: argparse.Namespace, source: Source) -> None:
         with _open(options) as pruner:
@@ -63,7 +63,7 @@ def document(characters: int) -> Case:
 
 
 def streamed(passages: int) -> Case:
-    """Ever more passages through `prune_many`, five a query."""
+    """Measure a stream of passages through `prune_many`, five a query."""
 
     def run(options: argparse.Namespace, source: Source) -> None:
         def requests() -> Iterator[Request]:

@@ -1,4 +1,4 @@
-"""OpenProvence's own `process` over requests from standard input, for `speed.py --open-provence-python`.
+"""Run OpenProvence's own `process` over requests from standard input, for `speed.py --open-provence-python`.
 
     python benchmarks/open_provence_worker.py MODEL_FOLDER [THREADS]
 

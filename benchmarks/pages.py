@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def render(results: Path, texts: Path) -> str:
-    """The page: a beginning, each result file with its text, an end."""
+    """Return the page: a beginning, each result file with its text, an end."""
     parts = [_text(texts, "beginning")]
     for path in in_order(list(results.glob("*.json"))):
         parts.append(read_result(path).to_markdown(level=2, text=_text(texts, path.stem), figures="figures/"))
@@ -32,7 +32,7 @@ def render(results: Path, texts: Path) -> str:
 
 
 def in_order(files: Sequence[Path]) -> list[Path]:
-    """The result files as they follow one another on the page."""
+    """Return the result files in the order of the page."""
     places = {name: place for place, name in enumerate(_ORDER)}
     return sorted(files, key=lambda path: (places.get(path.stem, len(places)), path.stem))
 

@@ -1,4 +1,4 @@
-"""The same work done otherwise: other runtimes, plain use of the same weights, other packages."""
+"""Measure the same work in other backends, with plain use of the same weights, and in other packages."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ class OpenProvence:
 
 
 def runtimes(setting: Setting) -> Table:
-    """The same model in every runtime and precision."""
+    """Measure the same model in every backend and precision."""
     request = Request(QUERIES[0], setting.source.passages(setting.scaled(PASSAGES), WORDS))
     with _complete(setting.checkpoint) as checkpoint:
         pruners = {}
@@ -70,7 +70,7 @@ def runtimes(setting: Setting) -> Table:
 
 
 def naive(setting: Setting) -> Table:
-    """A mixed workload through the engine and in padded batches in the order of the texts."""
+    """Measure a mixed workload through the engine, and in padded batches in the order of the texts."""
     workload = setting.source.mixed(setting.scaled(_MIXED_QUERIES), setting.scaled(PASSAGES))
     windows = setting.windows(workload)
     with _complete(setting.checkpoint) as checkpoint, setting.pruner() as pruner:
@@ -95,7 +95,7 @@ def naive(setting: Setting) -> Table:
 
 
 def peers(setting: Setting, open_provence: OpenProvence | None = None) -> Table:
-    """Other packages on the same passages."""
+    """Measure other packages on the same passages."""
     request = Request(QUERIES[0], setting.source.passages(setting.scaled(PASSAGES), WORDS))
     with setting.pruner() as pruner, _worker(open_provence, setting.options.threads) as worker:
         runs: dict[str, Callable[[], object]] = {
@@ -112,7 +112,7 @@ def peers(setting: Setting, open_provence: OpenProvence | None = None) -> Table:
 
 
 def same_model(setting: Setting, open_provence: OpenProvence) -> Table:
-    """A mixed workload through OpenProvence's own code, and the same weights through the engine in every runtime."""
+    """Measure a mixed workload through OpenProvence's code, and the same weights in every backend of the engine."""
     workload = setting.source.mixed(setting.scaled(_MIXED_QUERIES), setting.scaled(PASSAGES))
 
     def through(prune: Callable[[Request], object]) -> Callable[[], object]:
@@ -139,7 +139,7 @@ def same_model(setting: Setting, open_provence: OpenProvence) -> Table:
 
 @contextmanager
 def _complete(checkpoint: Checkpoint) -> Iterator[Checkpoint]:
-    """A copy of the model folder with both ONNX files; those that were there stay what they are."""
+    """Return a copy of the model folder with both ONNX files; existing ones are not changed."""
     if set(checkpoint.onnx_files) == set(ONNX_FILES):
         yield checkpoint
         return
@@ -184,7 +184,7 @@ def _cross_encoder(setting: Setting, request: Request) -> Callable[[], object]:
 
 @contextmanager
 def _worker(found: OpenProvence | None, threads: int | None) -> Iterator[Callable[[Request], object] | None]:
-    """A function that has OpenProvence prune a request in its own interpreter, or None when there is none."""
+    """Return a function that lets OpenProvence prune a request in its own interpreter; None when there is none."""
     if found is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""How a benchmark tells what it found: as Markdown for the reader, as a result file for the documentation."""
+"""Publish the result of a benchmark: Markdown for the reader, a result file for the documentation."""
 
 import shlex
 import sys
@@ -18,7 +18,7 @@ def publish(
     output: Path | None,
     figures: Sequence[Figure] = (),
 ) -> None:
-    """Print tables as Markdown, and write them with command, machine and raw figures to a file, if one is named."""
+    """Print tables as Markdown, and write them with command, machine and raw numbers to a file, if one is given."""
     command = f"python {shlex.join(sys.argv)}"
     result = ResultFile(title, command, describe_machine(), describe_commit(), tables, figures, data)
     print(result.to_markdown(level=2))

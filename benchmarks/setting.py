@@ -1,4 +1,4 @@
-"""What every measurement is given: the model, its texts and how often to repeat."""
+"""The setting of every measurement: the model, its texts and the number of repetitions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ PASSAGES, WORDS = 20, 150
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One model in one runtime, and the texts that it prunes.
+    """One model in one backend, and the texts that it prunes.
 
     Attributes:
         checkpoint: The model.
         backend: The loaded model.
-        backend_name: As the command named it.
-        options: Precision and threads, as the command named them.
+        backend_name: The name of the backend, as given to the command.
+        options: Precision and threads, as given to the command.
         source: The texts.
-        rounds: How often everything is repeated.
+        rounds: Number of repetitions.
         scale: Share of the full amount of work; below 1.0 for a quick look.
     """
 
@@ -41,31 +41,31 @@ class Setting:
 
     @property
     def planner(self) -> Planner:
-        """What turns the texts into windows of this model."""
+        """The planner, which turns texts into windows of this model."""
         return Planner.of(self.checkpoint)
 
     def pruner(self, backend: Backend | None = None) -> Pruner:
-        """A pruner on a backend that is already loaded, this setting's own unless another is given."""
+        """Return a pruner on a loaded backend [default: the one of this setting]."""
         return Pruner(self.checkpoint.folder, backend=backend or self.backend)
 
     def load(self, options: BackendOptions, name: BackendName | None = None) -> Backend:
-        """The same model loaded otherwise."""
+        """Load the same model with other options."""
         return load_backend(self.checkpoint, name or self.backend_name, options)
 
     def windows(self, workload: Sequence[Request]) -> list[Window]:
-        """The windows of a workload in the order of its texts."""
+        """Return the windows of a workload in the order of its texts."""
         planner = self.planner
         plans = [plan for query, passages in workload for plan in planner.plan(query, passages)]
         return [window for plan in plans for window in plan.windows]
 
     def scaled(self, amount: int) -> int:
-        """An amount of work at this setting's scale, at least 1."""
+        """Return an amount of work at this setting's scale, at least 1."""
         return max(1, round(amount * self.scale))
 
 
 @dataclass(slots=True)
 class TimedBackend:
-    """A backend that adds up the time of its forward passes."""
+    """A backend that sums the time of its forward passes."""
 
     inner: Backend
     seconds: float = 0.0
@@ -86,5 +86,5 @@ class TimedBackend:
 
 
 def tokens_of(windows: Sequence[Window]) -> int:
-    """How many tokens the model reads, special tokens and queries included."""
+    """Return how many tokens the model reads, special tokens and queries included."""
     return sum(len(window.ids) for window in windows)

@@ -1,4 +1,4 @@
-"""How fast passages are pruned, and against what.
+"""Measure how fast passages are pruned, and compare with other ways and packages.
 
     python benchmarks/speed.py --data "data/dev/[!m]*.jsonl.gz" --output benchmarks/results/speed.json
     python benchmarks/speed.py --only passages stages --rounds 5

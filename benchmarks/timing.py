@@ -1,4 +1,4 @@
-"""Times of things that are to be compared, taken in turns, and how they are told."""
+"""Measure times in turns, so that they can be compared, and show them."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from math import ceil
@@ -15,9 +15,9 @@ SPREAD_COLUMNS = ("median ms", "least", "most")
 
 
 def time_in_turns(runs: Mapping[Name, Callable[[], object]], rounds: int) -> dict[Name, list[float]]:
-    """Seconds of every run in each round, after one that does not count.
+    """Return the seconds of every run in each round, after a round that does not count.
 
-    What comes first changes from round to round, so that a slow moment of the machine hits all alike.
+    Another run comes first in each round, so that a slow moment of the machine affects all of them.
     """
     names = list(runs)
     for name in names:
@@ -31,29 +31,29 @@ def time_in_turns(runs: Mapping[Name, Callable[[], object]], rounds: int) -> dic
 
 
 def seconds_of(run: Callable[[], object]) -> float:
-    """How long one run takes."""
+    """Return the seconds of one run."""
     began = perf_counter()
     run()
     return perf_counter() - began
 
 
 def percentile(times: Times, share: float) -> float:
-    """The least of the times that this share of all does not pass."""
+    """Return the smallest time that this share of all times does not exceed."""
     return sorted(times)[max(0, ceil(share * len(times)) - 1)]
 
 
 def spread(times: Times) -> list[str]:
-    """Median, least and most in milliseconds, as cells."""
+    """Return median, minimum and maximum in milliseconds, as cells."""
     return [milliseconds(value) for value in (median(times), min(times), max(times))]
 
 
 def milliseconds(seconds: float) -> str:
-    """Seconds as milliseconds with three digits that count."""
+    """Return seconds as milliseconds with three significant digits."""
     value = 1000 * seconds
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def ratio(times: Times, others: Times) -> str:
-    """How many times longer the first takes: the median over rounds, with least and most."""
+    """Return how many times longer the first takes: the median over rounds, with minimum and maximum."""
     ratios = [one / other for one, other in zip(times, others, strict=True)]
     return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"

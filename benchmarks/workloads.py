@@ -34,18 +34,18 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A long text, and where its words lie; whatever is cut from it is the same in every run."""
+    """A long text with the places of its words; the passages cut from it are the same in every run."""
 
     text: str
     words: Sequence[tuple[int, int]]
 
     def passages(self, count: int, words: int, seed: int = 13) -> list[Passage]:
-        """Different passages of a fixed number of words, from random places."""
+        """Return different passages of a fixed number of words, from random places."""
         random = Random(seed)
         return [self._cut(random.randrange(len(self.words) - words), words) for _ in range(count)]
 
     def mixed(self, queries: int, passages: int, seed: int = 13) -> list[Request]:
-        """Requests whose passages have 20 to 900 words, as many of 20 to 40 as of 400 to 800."""
+        """Return requests whose passages have 20 to 900 words, as many of 20 to 40 as of 400 to 800."""
         random = Random(seed)
 
         def cut() -> Passage:
@@ -55,7 +55,7 @@ class Source:
         return [Request(QUERIES[n % len(QUERIES)], [cut() for _ in range(passages)]) for n in range(queries)]
 
     def document(self, characters: int) -> Passage:
-        """One document of so many characters; a text that is shorter comes again from its start."""
+        """Return one document of so many characters; a shorter text is repeated from its start."""
         again = self.text + "\n\n"
         return Passage((again * (characters // len(again) + 1))[:characters])
 
@@ -64,7 +64,7 @@ class Source:
 
 
 def open_source(patterns: Sequence[str] | None) -> Source:
-    """The passages of labelled JSON lines one after another, or the topics of Python's own help."""
+    """Return the passages of labelled JSON lines as one text, or the topics of Python's own help."""
     if patterns:
         parts = [example.passage.text for path in find_files(patterns) for example in read_examples(path)]
     else:

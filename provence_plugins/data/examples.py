@@ -43,7 +43,7 @@ class Example:
 
     @property
     def has_sentence_labels(self) -> bool:
-        """Whether it tells which sentences are relevant; a positive without evidence only tells that some are."""
+        """Whether the relevant sentences are known; a positive without evidence only tells that there are some."""
         return bool(self.evidence) or not self.positive
 
     @property

@@ -14,6 +14,7 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.judging import judge
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
 from provence_plugins.evaluation.methods.method import SplitPassage, score_all, split
+from provence_plugins.evaluation.methods.predictions import FixedOutput
 from provence_plugins.evaluation.metrics.answers import threshold_at_removal
 from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT
 from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples, WordOverlap, require_examples
@@ -114,7 +115,7 @@ def prepare(
 
 
 def gather(examples: Sequence[Example], splitter: SplitterName, *, most: int, seed: int = 0) -> Dataset:
-    """Call `prepare`, which is the present name of this function."""
+    """Prepare a data set under the former name of `prepare`."""
     warnings.warn("gather is now called prepare, and `most` is `needles`.", DeprecationWarning, stacklevel=2)
     return prepare(examples, splitter, needles=most, seed=seed)
 
@@ -158,19 +159,21 @@ def measure(name: str, method: LoadedMethod, dataset: Dataset, progress: Progres
 def _words(
     method: LoadedMethod, passages: Sequence[SplitPassage], scores: Sequence[PassageScores], threshold: float
 ) -> list[WordOverlap]:
-    """Compare the kept words of each passage with the annotated ones; a passage of unknown evidence is left out."""
-    overlaps: list[WordOverlap] = []
+    """Compare the kept words of each question with the annotated ones; passages of unknown evidence are left out."""
+    overlaps: dict[tuple[str, str], WordOverlap] = {}
     for passage, passage_scores in zip(passages, scores, strict=True):
         if not passage.example.has_sentence_labels:
             continue
         if method.output is not None:
             output = method.output(passage)
-            overlaps.append(count_words(passage.example, output.spans, foreign=output.foreign_words))
         else:
             is_kept = passage_scores.probabilities >= threshold
-            kept = [passage.sentences[place] for place in np.flatnonzero(is_kept).tolist()]
-            overlaps.append(count_words(passage.example, kept))
-    return overlaps
+            output = FixedOutput([passage.sentences[place] for place in np.flatnonzero(is_kept).tolist()])
+        overlap = count_words(passage.example, output.spans, foreign=output.foreign_words)
+        # The bootstrap draws questions, so the passages of a question have to stay together.
+        key = overlap.source, overlap.question
+        overlaps[key] = overlaps[key].plus(overlap) if key in overlaps else overlap
+    return list(overlaps.values())
 
 
 def _matching(sources: Sequence[str], patterns: Sequence[str], group: str) -> frozenset[str]:

@@ -145,7 +145,7 @@ def summarise(
 def compare_methods(
     first: Measurement, second: Measurement, *, rounds: int = ROUNDS, seed: int = 0
 ) -> list[NamedComparison]:
-    """Test for a difference between two methods in every metric that is marked for it.
+    """Test for a difference between two methods in every metric that is compared.
 
     Raises:
         InvalidInputError: They did not judge the same questions.

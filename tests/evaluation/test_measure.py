@@ -114,7 +114,8 @@ def test_words_are_counted_at_the_threshold_in_passages_whose_evidence_is_known(
         make_example("Without any evidence.", "Scores 0.9 here.", id="b"),
     ]
     found = measure("m", LoadedMethod(written, 0.5), prepare(examples, "sentencex", needles=0))
-    assert list(found.judged.words) == [WordOverlap("s", "Who?", 9, 3, 6, 3), WordOverlap("s", "Who?", 4, 0, 3, 0)]
+    # Nine words of the positive and four of its negative; the third passage does not tell where its answer is.
+    assert list(found.judged.words) == [WordOverlap("s", "Who?", words=13, annotated=3, kept=9, both=3)]
 
 
 def test_a_method_with_fixed_outputs_is_not_asked_about_probes(examples: list[Example]) -> None:
@@ -129,7 +130,7 @@ def test_a_method_with_fixed_outputs_is_not_asked_about_probes(examples: list[Ex
     found = measure("m", LoadedMethod(score, 0.5, output=output), dataset)
     assert found.judged.fixed
     assert (found.unrelated, found.needles, found.lengths) == ([], [], [])
-    assert [(passage.kept, passage.both) for passage in found.judged.words] == [(3, 1), (3, 0), (3, 0)]
+    assert [(words.source, words.kept, words.both) for words in found.judged.words] == [("s", 6, 1), ("t", 3, 0)]
 
 
 def test_groups_hold_the_sources_that_match(examples: list[Example]) -> None:

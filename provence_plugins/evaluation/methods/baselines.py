@@ -1,4 +1,4 @@
-"""Methods that need no model, to see what a model is worth."""
+"""Methods that need no model, as a lower bound for what a model must reach."""
 
 import re
 import zlib
@@ -11,7 +11,7 @@ from provence_plugins.evaluation.methods.method import Method, SplitPassage, one
 
 _WORD = re.compile(r"\w+")
 
-# Without them every variant of BM25 keeps more answers; the idf of one passage cannot tell what is common.
+# Every variant of BM25 keeps more answers without these words: the idf of one passage does not show what is common.
 _STOP_WORDS = frozenset(
     _WORD.findall(
         "a an and are as at be been by can could did do does for from had has have how in is it its not of on or "
@@ -21,7 +21,7 @@ _STOP_WORDS = frozenset(
 
 
 def lead() -> Method:
-    """The earlier, the better; says nothing about relevance."""
+    """Return the method that prefers earlier sentences; every passage has relevance 0."""
 
     def score(passage: SplitPassage) -> PassageScores:
         places = np.array([sentence.start for sentence in passage.sentences])
@@ -31,19 +31,20 @@ def lead() -> Method:
 
 
 def chance(seed: int = 0) -> Method:
-    """Random scores, the same for the same passage and seed whatever else is judged."""
+    """Return the method with random scores; a passage and a seed always get the same ones."""
 
     def score(passage: SplitPassage) -> PassageScores:
         example = passage.example
-        own = zlib.crc32("\0".join((example.source, example.question, example.passage.text)).encode())
-        drawn = np.random.default_rng((seed, own)).random(len(passage.sentences) + 1, dtype=np.float32)
-        return PassageScores(float(drawn[-1]), drawn[:-1])
+        passage_seed = zlib.crc32("\0".join((example.source, example.question, example.passage.text)).encode())
+        random = np.random.default_rng((seed, passage_seed))
+        values = random.random(len(passage.sentences) + 1, dtype=np.float32)
+        return PassageScores(float(values[-1]), values[:-1])
 
     return one_by_one(score)
 
 
 def bm25() -> Method:
-    """BM25 of the question over the sentences of one passage; the best sentence gives the relevance.
+    """Return BM25 of the question over the sentences of one passage; the best sentence gives the relevance.
 
     The idf is log((sentences + 1) / sentences with the word), as in BM25+ but without its constant for words that are
     missing. Okapi's idf is negative for words in more than half of the sentences, which in a passage are often what the
@@ -62,7 +63,7 @@ def bm25() -> Method:
         if not question or not any(words):
             return PassageScores(0.0, np.zeros(len(words), dtype=np.float32))
         scores = BM25Plus(words, delta=0).get_scores(question)
-        # A threshold that passages share asks for scores that do not grow with the question.
+        # Passages share a threshold, so scores must not grow with the length of the question.
         return PassageScores(float(scores.max()), (scores / len(question)).astype(np.float32))
 
     return one_by_one(score)

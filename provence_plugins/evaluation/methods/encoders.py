@@ -19,16 +19,16 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def embeddings(folder: str | Path) -> Method:
-    """Cosine of a sentence encoder's vectors of question and sentence; the best sentence gives the relevance.
+    """Return the cosine of a sentence encoder's vectors of question and sentence; the best one is the relevance.
 
-    That is the shape of RECOMP's extractive compressor (arXiv 2310.04408), with any encoder.
+    This is RECOMP's extractive compressor (arXiv 2310.04408) with any encoder.
 
     Args:
         folder: What `SentenceTransformer` can open; a bare encoder's token states are averaged.
 
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
-        InvalidInputError: The folder holds no encoder.
+        InvalidInputError: There is no encoder in the folder.
         UnsafeCheckpointError: A file of the folder names code to run.
     """
     encoder = load_encoder(folder)
@@ -43,17 +43,17 @@ def embeddings(folder: str | Path) -> Method:
 
 
 def late_chunking(folder: str | Path) -> Method:
-    """Cosine of the question and of each sentence's token states, averaged after one pass over the whole passage.
+    """Return the cosine of the question and of the mean of each sentence's token states in one pass over the passage.
 
-    So a sentence's vector knows what stands around it (arXiv 2409.04701). A passage longer than the encoder's limit is
-    read in parts.
+    A sentence's vector then knows its context (arXiv 2409.04701). A passage longer than the encoder's limit is read in
+    parts.
 
     Args:
         folder: As for `embeddings`; the encoder must average its token states and have a fast tokenizer.
 
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
-        InvalidInputError: The folder holds no encoder.
+        InvalidInputError: There is no encoder in the folder.
         UnsafeCheckpointError: A file of the folder names code to run.
     """
     encoder = load_encoder(folder)
@@ -67,14 +67,14 @@ def late_chunking(folder: str | Path) -> Method:
 
 
 def cross_encoder(folder: str | Path) -> Method:
-    """A cross-encoder's score of each sentence alone with the question, as DSLR does it (arXiv 2407.03627).
+    """Return a cross-encoder's score of each sentence alone with the question, as DSLR (arXiv 2407.03627).
 
     Args:
         folder: What `CrossEncoder` can open, with one score for a pair.
 
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
-        InvalidInputError: The folder holds no such model.
+        InvalidInputError: There is no such model in the folder.
         UnsafeCheckpointError: A file of the folder names code to run.
     """
     with needs_extra("train"):
@@ -86,7 +86,7 @@ def cross_encoder(folder: str | Path) -> Method:
         raise _unusable(folder, "cross-encoder", error) from error
     if model.num_labels != 1:
         raise InvalidInputError(
-            f"The cross-encoder {folder} gives {model.num_labels} scores for a pair, and a reranker gives one."
+            f"The cross-encoder {folder} gives {model.num_labels} scores for a pair. Name a reranker, which gives one."
         )
 
     def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
@@ -98,11 +98,11 @@ def cross_encoder(folder: str | Path) -> Method:
 
 
 def load_encoder(folder: str | Path) -> "SentenceTransformer":
-    """The sentence encoder of a folder, on the CPU.
+    """Load the sentence encoder of a folder, on the CPU.
 
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
-        InvalidInputError: The folder holds no encoder.
+        InvalidInputError: There is no encoder in the folder.
         UnsafeCheckpointError: A file of the folder names code to run.
     """
     with needs_extra("train"):
@@ -115,14 +115,14 @@ def load_encoder(folder: str | Path) -> "SentenceTransformer":
 
 
 def encode(encoder: "SentenceTransformer", texts: Sequence[str]) -> FloatArray:
-    """Vectors of length 1, of shape (texts, width)."""
+    """Return vectors of length 1, of shape (texts, width)."""
     if not texts:
         return np.zeros((0, 1), dtype=np.float32)
     return np.asarray(encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False), dtype=np.float32)
 
 
 def _vectors_in_context(encoder: "SentenceTransformer", passage: SplitPassage, *, width: int) -> FloatArray:
-    """One vector of length 1 for each sentence, of shape (sentences, width); zeros for one without tokens."""
+    """Return one vector of length 1 for each sentence, of shape (sentences, width); zeros for one without tokens."""
     ends = np.array([sentence.end for sentence in passage.sentences])
     sums = np.zeros((len(ends), width), dtype=np.float32)
     for first, last in _parts(encoder, passage):
@@ -139,7 +139,7 @@ def _vectors_in_context(encoder: "SentenceTransformer", passage: SplitPassage, *
 
 
 def _parts(encoder: "SentenceTransformer", passage: SplitPassage) -> Iterator[tuple[int, int]]:
-    """Runs of whole sentences that the encoder reads at once; one that is too long alone is cut off by the encoder."""
+    """Yield runs of whole sentences that the encoder reads at once; it cuts off a sentence that is too long alone."""
     sizes = [len(_offsets(encoder, text)) for text in passage.texts]
     first, tokens = 0, 0
     for number, size in enumerate(sizes):
@@ -152,7 +152,7 @@ def _parts(encoder: "SentenceTransformer", passage: SplitPassage) -> Iterator[tu
 
 
 def _offsets(encoder: "SentenceTransformer", text: str) -> npt.NDArray[np.int64]:
-    """Where each token begins and ends, special tokens included, of shape (tokens, 2)."""
+    """Return start and end of each token, special tokens included, of shape (tokens, 2)."""
     encoded = encoder.tokenizer(text, return_offsets_mapping=True, verbose=False)
     return np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
 
@@ -164,4 +164,4 @@ def _check_folder(folder: str | Path, kind: str) -> None:
 
 
 def _unusable(folder: str | Path, kind: str, error: Exception) -> InvalidInputError:
-    return InvalidInputError(f"{folder} cannot be opened as a {kind}: {error}. Name a folder that holds one.")
+    return InvalidInputError(f"Cannot open {folder} as a {kind}: {error}. Name a folder that holds one.")

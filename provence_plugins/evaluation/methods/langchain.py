@@ -1,4 +1,4 @@
-"""LangChain's own filter by embeddings, run as it is."""
+"""LangChain's filter by embeddings, run unchanged."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -18,8 +18,8 @@ with needs_extra("eval-langchain"):
     from langchain_core.documents import Document
     from langchain_core.embeddings import Embeddings
 
-# Below any cosine, so that the filter lets everything pass and says how similar it is.
-_NOTHING_GOES = -2.0
+# Below any cosine, so that the filter keeps everything and tells how similar it is.
+_KEEP_ALL = -2.0
 
 
 class _Encoder(Embeddings):
@@ -35,26 +35,26 @@ class _Encoder(Embeddings):
 
 
 def embeddings_filter(folder: str | Path) -> Method:
-    """LangChain's `EmbeddingsFilter`: a passage stays or goes as a whole, by its similarity to the question.
+    """Return LangChain's `EmbeddingsFilter`, which keeps or drops whole passages by their similarity to the question.
 
-    The filter writes that similarity into what it lets pass, and compares it with `similarity_threshold`. So the score
-    of every sentence of a passage is the threshold up to which the passage stays.
+    The filter compares that similarity with `similarity_threshold` and writes it into the documents that it keeps. It
+    is the score of every sentence of the passage: the highest threshold at which the passage is kept.
 
     Args:
         folder: What `SentenceTransformer` can open.
 
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
-        InvalidInputError: The folder holds no encoder.
+        InvalidInputError: There is no encoder in the folder.
     """
-    compressor = EmbeddingsFilter(embeddings=_Encoder(folder), k=None, similarity_threshold=_NOTHING_GOES)
+    compressor = EmbeddingsFilter(embeddings=_Encoder(folder), k=None, similarity_threshold=_KEEP_ALL)
 
     def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
         scores = []
         for question, group in groupby(passages, lambda passage: passage.example.question):
-            own = list(group)
-            documents = [Document(page_content=passage.example.passage.text) for passage in own]
-            for passage, document in zip(own, compressor.compress_documents(documents, question), strict=True):
+            of_question = list(group)
+            documents = [Document(page_content=passage.example.passage.text) for passage in of_question]
+            for passage, document in zip(of_question, compressor.compress_documents(documents, question), strict=True):
                 similarity = float(vars(document)["state"]["query_similarity_score"])
                 scores.append(PassageScores(similarity, np.full(len(passage.sentences), similarity, dtype=np.float32)))
         return scores

@@ -1,4 +1,4 @@
-"""Selective Context: what a language model finds surprising stays, whatever the question."""
+"""Selective Context: keep what a language model finds surprising, whatever the question."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,16 +26,16 @@ class _LanguageModel(NamedTuple):
 
 
 def selective_context(folder: str | Path) -> Method:
-    """Mean self-information of a sentence's tokens under a causal language model (arXiv 2310.06201), in nats.
+    """Return the mean self-information, in nats, of a sentence's tokens under a language model (arXiv 2310.06201).
 
-    The question is not read, and every passage has relevance 0. What is longer than the model's limit is read in parts.
+    The question is not read, and every passage has relevance 0. Texts longer than the model's limit are read in parts.
 
     Args:
         folder: A causal language model with a fast tokenizer, in the layout of Transformers.
 
     Raises:
         MissingExtraError: The packages torch and transformers are not installed.
-        InvalidInputError: The folder holds no such model.
+        InvalidInputError: There is no such model in the folder.
     """
     model = _load(folder)
 
@@ -62,19 +62,21 @@ def _load(folder: str | Path) -> _LanguageModel:
         network = AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32").train(False)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"{folder} cannot be opened as a causal language model: {error}. Name a folder that holds one."
+            f"Cannot open {folder} as a causal language model: {error}. Name a folder that holds one."
         ) from error
     if not tokenizer.is_fast:
-        raise InvalidInputError(f"The tokenizer of {folder} does not say where its tokens lie. A tokenizer.json does.")
+        raise InvalidInputError(
+            f"The tokenizer of {folder} is not a fast one, which tells the offsets of its tokens. Add a tokenizer.json."
+        )
     return _LanguageModel(
         tokenizer, network, min(getattr(network.config, "max_position_embeddings", _LONGEST), _LONGEST)
     )
 
 
 def _self_information(model: _LanguageModel, text: str) -> Iterator[tuple[int, float]]:
-    """For each token the place of its last character and how little it was expected.
+    """Yield the place of each token's last character, and the token's self-information.
 
-    The first token of a text is expected after the token that begins texts; where there is none it has no figure.
+    The first token of a text is predicted from the token that begins texts; without such a token it has no value.
     """
     import torch
 

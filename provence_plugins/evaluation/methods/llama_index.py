@@ -1,4 +1,4 @@
-"""LlamaIndex's own optimizer by sentence embeddings, run as it is."""
+"""LlamaIndex's optimizer by sentence embeddings, run unchanged."""
 
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ with needs_extra("llama-index"):
     from llama_index.core.postprocessor import SentenceEmbeddingOptimizer
     from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-# Cosines at which the optimizer is asked; a finer sweep changes no figure much and takes longer.
+# Cosines at which the optimizer is run; a finer sweep takes longer and hardly changes a metric.
 _CUTOFFS = np.arange(-0.1, 1.0, 0.02)
 
 
 class _Encoder(BaseEmbedding):
-    """The encoder, with the vectors of the passage at hand: the optimizer asks for them at every cutoff anew."""
+    """The encoder with the vectors of one passage, since the optimizer asks for them again at every cutoff."""
 
     _encoder: Any = PrivateAttr()
     _known: dict[str, list[float]] = PrivateAttr(default_factory=dict)
@@ -41,18 +41,18 @@ class _Encoder(BaseEmbedding):
 
 
 def sentence_optimizer(folder: str | Path) -> Method:
-    """LlamaIndex's `SentenceEmbeddingOptimizer`: sentences likest to the question, with one neighbour on either side.
+    """Return LlamaIndex's `SentenceEmbeddingOptimizer`: the most similar sentences, with one neighbour on either side.
 
-    The score of a sentence is the highest of some cutoffs (`threshold_cutoff`) at which its text is in what comes out.
-    The neighbours are the optimizer's default; it is given our sentences in place of its own splitter's. That it
-    repeats a sentence which is a neighbour twice is not held against it.
+    The score of a sentence is the highest of some cutoffs (`threshold_cutoff`) at which its text is in the output. The
+    neighbours are the optimizer's default; it gets our sentences instead of those of its own splitter. It repeats a
+    sentence that is a neighbour twice, which is not counted.
 
     Args:
         folder: What `SentenceTransformer` can open.
 
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
-        InvalidInputError: The folder holds no encoder.
+        InvalidInputError: There is no encoder in the folder.
     """
     encoder = _Encoder()
     encoder._encoder = load_encoder(folder)
@@ -72,15 +72,15 @@ def sentence_optimizer(folder: str | Path) -> Method:
 
 
 def _optimized(encoder: _Encoder, question: str, texts: list[str], cutoff: float) -> str:
-    """What the optimizer leaves of a passage; nothing when no sentence is like enough, which it calls an error."""
+    """Return the optimizer's output; "" when no sentence is similar enough, for which it raises an error."""
     optimizer = SentenceEmbeddingOptimizer(
         embed_model=encoder, threshold_cutoff=cutoff, tokenizer_fn=lambda text: texts
     )
     node = NodeWithScore(node=TextNode(text=" ".join(texts)))
     try:
-        [left] = optimizer.postprocess_nodes([node], QueryBundle(question))
+        [kept] = optimizer.postprocess_nodes([node], QueryBundle(question))
     except ValueError as error:
         if "zero sentences" in str(error):
             return ""
         raise
-    return left.get_content()
+    return kept.get_content()

@@ -86,11 +86,13 @@ def pruner_method(pruner: Pruner) -> Method:
 
     def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
         results = pruner.prune_many(map(pruning_request, passages), everything)
-        return [
-            PassageScores(row.relevance, np.array([sentence.probability for sentence in row.sentences], np.float32))
-            for result in results
-            for row in (*result.passages, *result.dropped)
-        ]
+        scores: list[PassageScores] = []
+        for result in results:
+            # Each request has one passage, which is either kept or dropped.
+            [pruned] = (*result.passages, *result.dropped)
+            probabilities = np.array([sentence.probability for sentence in pruned.sentences], np.float32)
+            scores.append(PassageScores(pruned.relevance, probabilities))
+        return scores
 
     return score
 
@@ -102,14 +104,12 @@ def sentence_by_sentence(method: Method) -> Method:
     """
 
     def score(passages: Sequence[SplitPassage]) -> list[PassageScores]:
-        alone = [
-            SplitPassage(
-                replace(passage.example, passage=Passage(text, passage.example.passage.title), evidence=()),
-                [Sentence(0, len(text))],
-            )
-            for passage in passages
-            for text in passage.texts
-        ]
+        alone: list[SplitPassage] = []
+        for passage in passages:
+            title = passage.example.passage.title
+            for text in passage.texts:
+                example = replace(passage.example, passage=Passage(text, title), evidence=())
+                alone.append(SplitPassage(example, [Sentence(0, len(text))]))
         return from_sentence_scores(passages, [scores.relevance for scores in method(alone)])
 
     return score

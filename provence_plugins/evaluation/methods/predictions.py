@@ -57,9 +57,12 @@ class Prediction:
                     f"The prediction for {self.key[-1]!r} has a span from {span.start} to {span.end}, but the passage "
                     f"has {len(text)} characters. Give the spans as code points of the very passage in the data."
                 )
-        found = [find_text(kept, text) for kept in self.texts]
-        spans = [span for output in found for span in output.spans]
-        return FixedOutput([*self.spans, *spans], sum(output.foreign_words for output in found))
+        spans, foreign_words = list(self.spans), 0
+        for kept in self.texts:
+            found = find_text(kept, text)
+            spans += found.spans
+            foreign_words += found.foreign_words
+        return FixedOutput(spans, foreign_words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,14 @@ def find_text(kept: str, text: str) -> FixedOutput:
     kept_words = [kept[start:end] for start, end in find_words(kept).tolist()]
     # Without the heuristic for popular elements, which would pass over frequent words.
     matcher = SequenceMatcher(None, words, kept_words, autojunk=False)
-    runs = [run for run in matcher.get_matching_blocks() if run.size]
-    spans = [Span(bounds[run.a][0], bounds[run.a + run.size - 1][1]) for run in runs]
-    return FixedOutput(spans, len(kept_words) - sum(run.size for run in runs))
+    spans: list[Span] = []
+    foreign_words = len(kept_words)
+    for run in matcher.get_matching_blocks():
+        # The last block is always empty.
+        if run.size:
+            spans.append(Span(bounds[run.a][0], bounds[run.a + run.size - 1][1]))
+            foreign_words -= run.size
+    return FixedOutput(spans, foreign_words)
 
 
 # Any: whatever JSON holds.

@@ -10,30 +10,31 @@ from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, one_by_one
 
-# What OpenProvence's `process` takes when none is given.
+# The default threshold of OpenProvence's `process`.
 OPEN_PROVENCE_THRESHOLD = 0.1
 
 FloatArray = npt.NDArray[np.float64]
 
-# Shares of words that LLMLingua-2 is asked to keep, one after another.
+# Shares of words that LLMLingua-2 is asked to keep, one run for each.
 _RATES = tuple(rate / 10 for rate in range(1, 10))
 
-# Characters after a word within which the next one stands.
+# The next word begins within so many characters.
 _NEARBY = 20
 
-# What parts words and labels in its answer; characters that no text holds.
+# Separators of words and labels in its output; characters that no text holds.
 _WORD_END, _LABEL_START = "\x1e", "\x1f"
 
 
 def llmlingua2(folder: str | Path) -> Method:
-    """LLMLingua-2 (arXiv 2403.12968) through the package llmlingua, on the CPU; it does not read the question.
+    """Return LLMLingua-2 (arXiv 2403.12968) of the package llmlingua, on the CPU; it does not read the question.
 
-    It deletes words at a given rate. A word's score is the share of the rates from 10 to 90 % at which it stays, a
-    sentence's the mean over its words; what a sentence without some of its words is still worth is not asked.
+    It deletes words at a given rate. A word's score is the share of the rates from 10 to 90 % at which it is kept, a
+    sentence's score the mean over its words. Whether a sentence without some of its words is still useful is not
+    measured.
 
     Args:
-        folder: A token classifier in the layout of Transformers. The package tells its tokenizers apart by name: the
-            folder's must hold "xlm-roberta-large" or "bert-base-multilingual-cased".
+        folder: A token classifier in the layout of Transformers. The package chooses the tokenizer by the
+            folder's name, which must hold "xlm-roberta-large" or "bert-base-multilingual-cased".
 
     Raises:
         MissingExtraError: The package llmlingua is not installed.
@@ -46,7 +47,9 @@ def llmlingua2(folder: str | Path) -> Method:
             str(folder), device_map="cpu", use_llmlingua2=True, model_config={"trust_remote_code": False}
         )
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{folder} cannot be opened by LLMLingua-2: {error}.") from error
+        raise InvalidInputError(
+            f"LLMLingua-2 cannot open {folder}: {error}. Name the folder of its token classifier."
+        ) from error
 
     def kept_words(text: str, rate: float) -> list[tuple[str, bool]]:
         answer = compressor.compress_prompt_llmlingua2(
@@ -66,11 +69,11 @@ def llmlingua2(folder: str | Path) -> Method:
 
 
 def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
-    """OpenProvence's own `process`, from the Python module in its folder, with our sentences.
+    """Return OpenProvence's `process`, run from the Python module in its folder, with our sentences.
 
     Args:
         folder: A model folder with its code.
-        trust_remote_code: Whether that code may run in this process; nothing works without.
+        trust_remote_code: Whether that code may run in this process; it must be True.
 
     Raises:
         MissingExtraError: The packages torch and transformers are not installed.
@@ -78,21 +81,21 @@ def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
     """
     if not trust_remote_code:
         raise InvalidInputError(
-            f"{folder} would run Python code that lies in it. Read it, then say --trust-remote-code; or use "
-            f"model:{folder}, which runs none."
+            f"The method open-provence runs Python code from {folder}. Read that code, then set trust_remote_code=True "
+            f"(--trust-remote-code on the command line), or use model:{folder}, which runs none."
         )
     with needs_extra("torch"):
         from transformers import AutoModel
     try:
         model = AutoModel.from_pretrained(str(folder), trust_remote_code=True).train(False)
-    except Exception as error:  # what code of others raises is anybody's guess
+    except Exception as error:  # third-party code may raise anything
         raise InvalidInputError(
-            f"{folder} cannot be opened with its own code: {type(error).__name__}: {error}. It may need another "
+            f"Cannot open {folder} with its own code: {type(error).__name__}: {error}. It may need another "
             "version of transformers, such as one before 5."
         ) from error
 
     def score(passage: SplitPassage) -> PassageScores:
-        # It leaves out blank sentences.
+        # Its code skips blank sentences.
         read = [bool(text.strip()) for text in passage.texts]
         probabilities = np.zeros(len(read), dtype=np.float32)
         if not any(read):
@@ -106,7 +109,7 @@ def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
             show_progress=False,
             return_sentence_metrics=True,
         )
-        # Those of the title come first.
+        # The sentences of the title come first.
         probabilities[read] = result["sentence_probabilities"][0][-sum(read) :]
         return PassageScores(float(result["reranking_score"][0] or 0.0), probabilities)
 
@@ -114,27 +117,27 @@ def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
 
 
 def _share_of_words(passage: SplitPassage, words: Sequence[tuple[str, bool]]) -> FloatArray:
-    """Share of the words of each sentence that stay; 0 for one without words."""
+    """Return the share of the words of each sentence that are kept; 0 for a sentence without words."""
     ends = [sentence.end for sentence in passage.sentences]
     kept, total = np.zeros(len(ends)), np.zeros(len(ends))
-    for place, stays in _find_words(passage.example.passage.text.lower(), words):
+    for place, is_kept in _find_words(passage.example.passage.text.lower(), words):
         owner = min(int(np.searchsorted(ends, place, side="right")), len(ends) - 1)
         total[owner] += 1
-        kept[owner] += stays
+        kept[owner] += is_kept
     return kept / np.maximum(total, 1)
 
 
 def _find_words(text: str, words: Sequence[tuple[str, bool]]) -> Iterator[tuple[int, bool]]:
-    """The place of each word in a text in lower case, and whether it stays.
+    """Yield the place of each word in a text in lower case, and whether it is kept.
 
-    A tokenizer writes some words otherwise than the text, and they are passed over; the next one is looked for nearby
-    only, or a frequent word would be found where it stands next.
+    Words that the tokenizer spells differently from the text are skipped. The next word is searched nearby only,
+    because a frequent word would otherwise be found at a later place.
     """
     read = missed = 0
-    for word, stays in words:
+    for word, is_kept in words:
         place = text.find(word.lower(), read, read + len(word) + _NEARBY * (1 + missed))
         if place < 0:
             missed += 1
         else:
-            yield place, stays
+            yield place, is_kept
             read, missed = place + len(word), 0

@@ -126,14 +126,14 @@ class GradedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class WordOverlap:
-    """How the kept words of a passage agree with the annotated ones.
+    """How the kept words of a question's passages agree with the annotated ones.
 
     Attributes:
-        source: Name of the data set that the passage comes from.
+        source: Name of the data set that the question comes from.
         question: The question.
-        words: Words of the passage.
+        words: Words of the passages.
         annotated: Words that overlap an annotated span.
-        kept: Words that were kept, words that the passage does not hold included.
+        kept: Words that were kept, words that the passages do not hold included.
         both: Words that are annotated and kept.
     """
 
@@ -149,6 +149,17 @@ class WordOverlap:
         """Source, question and numbers of words."""
         return self.source, self.question, self.words, self.annotated
 
+    def plus(self, other: "WordOverlap") -> "WordOverlap":
+        """Add the words of another passage of the same question."""
+        return WordOverlap(
+            self.source,
+            self.question,
+            self.words + other.words,
+            self.annotated + other.annotated,
+            self.kept + other.kept,
+            self.both + other.both,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedExamples:
@@ -158,7 +169,7 @@ class JudgedExamples:
         scored: Questions with annotated sentences.
         ranked: Questions with negatives.
         graded: Questions with graded passages.
-        words: Passages, with the words that are kept at one threshold; empty before a threshold is chosen.
+        words: Questions with the words that are kept at one threshold; empty before a threshold is chosen.
         probabilities: Whether the scores claim to be probabilities.
         fixed: Whether the method gives one output and no scores, so that no threshold can be varied.
     """

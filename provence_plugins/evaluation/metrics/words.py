@@ -56,31 +56,31 @@ def count_words(example: Example, kept: Iterable[Span], *, foreign: int = 0) -> 
     )
 
 
-def word_precision(passages: Sequence[WordOverlap]) -> Evaluator:
+def word_precision(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the share of the kept words that are annotated; 0 when no word is kept."""
-    return _ratio([passage.both for passage in passages], [passage.kept for passage in passages])
+    return _ratio([question.both for question in questions], [question.kept for question in questions])
 
 
-def word_recall(passages: Sequence[WordOverlap]) -> Evaluator:
+def word_recall(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the share of the annotated words that are kept; 0 when no word is annotated."""
-    return _ratio([passage.both for passage in passages], [passage.annotated for passage in passages])
+    return _ratio([question.both for question in questions], [question.annotated for question in questions])
 
 
-def word_f1(passages: Sequence[WordOverlap]) -> Evaluator:
+def word_f1(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the harmonic mean of word precision and word recall."""
     # 2 hits / (kept + annotated) is the same, without a case for zero precision.
     return _ratio(
-        [2 * passage.both for passage in passages], [passage.kept + passage.annotated for passage in passages]
+        [2 * question.both for question in questions], [question.kept + question.annotated for question in questions]
     )
 
 
-def words_kept(passages: Sequence[WordOverlap]) -> Evaluator:
+def words_kept(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the number of kept words as a share of all words."""
-    return _ratio([passage.kept for passage in passages], [passage.words for passage in passages])
+    return _ratio([question.kept for question in questions], [question.words for question in questions])
 
 
 def _ratio(above: Sequence[int], below: Sequence[int]) -> Evaluator:
-    """Return the ratio of two sums over passages; 0 where the lower one is 0."""
+    """Return the ratio of two sums over questions; 0 where the lower one is 0."""
     numerators, denominators = np.array(above), np.array(below)
 
     def evaluate(counts: IntArray) -> FloatArray:

@@ -126,5 +126,5 @@ def test_a_classifier_of_several_labels_is_no_cross_encoder(cross_folder: Path, 
 
 @pytest.mark.parametrize("make", [embeddings, late_chunking, cross_encoder])
 def test_a_folder_that_holds_no_model_is_named(make: Callable[[Path], Method], tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"nothing-here cannot be opened"):
+    with pytest.raises(InvalidInputError, match=r"Cannot open .*nothing-here as a"):
         make(tmp_path / "nothing-here")
