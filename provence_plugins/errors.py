@@ -1,18 +1,18 @@
 """Every exception that this package raises on purpose.
 
 ProvenceError
-├── InvalidInputError (ValueError)   an argument that no call can accept
+├── InvalidInputError (ValueError)   an argument has the wrong type or an invalid value
 │   └── QueryTooLongError            the query leaves no room for text in a window
-├── SplitterError                    a sentence splitter gave spans that cannot be used
+├── SplitterError                    a sentence splitter returned invalid spans, or its data is missing
 ├── MissingExtraError (ImportError)  an optional package is not installed
-├── CheckpointError                  a model folder cannot be used
-│   ├── CheckpointNotFoundError      there is no such folder, file or hub id
-│   └── UnsafeCheckpointError        only pickled weights, which could run code
-├── BackendError                     the model could not be run
-├── ExportError                      an exported model disagrees with the one it was made from
+├── CheckpointError                  a model folder is damaged, incomplete or of an unknown layout
+│   ├── CheckpointNotFoundError      the folder, the file or the hub repository does not exist
+│   └── UnsafeCheckpointError        the folder holds something that could run code
+├── BackendError                     the model failed, or its device is not available
+├── ExportError                      an exported model disagrees with its source
 ├── OverloadedError                  the shared scorer's queue is full
 ├── ClosedError                      the pruner was closed
-└── DataError                        a line of labelled data cannot be read
+└── DataError                        labelled data cannot be read
 """
 
 from collections.abc import Iterator
@@ -24,39 +24,39 @@ class ProvenceError(Exception):
 
 
 class InvalidInputError(ProvenceError, ValueError):
-    """An argument has the wrong type or a value that no call can accept."""
+    """An argument has the wrong type or an invalid value; the message names it and says what is allowed."""
 
 
 class QueryTooLongError(InvalidInputError):
-    """The query alone fills a window, so that no text could be read with it."""
+    """The query fills a window, so that no room is left for text."""
 
 
 class SplitterError(ProvenceError):
-    """A sentence splitter returned spans out of order, overlapping or outside the text, or lacks its data."""
+    """A splitter returned spans that are out of order, overlap or lie outside the text, or its data is missing."""
 
 
 class MissingExtraError(ProvenceError, ImportError):
-    """An optional package is needed and not installed; the message names the extra that brings it."""
+    """An optional package is not installed; the message names the extra to install."""
 
 
 class CheckpointError(ProvenceError):
-    """A model folder is damaged, incomplete, of another format version or of an unknown layout."""
+    """A model folder is damaged, incomplete, of an unknown layout or of another format version."""
 
 
 class CheckpointNotFoundError(CheckpointError):
-    """There is no such model folder, no such file in it, or no such repository on the hub."""
+    """The model folder, a file in it, or the repository on the hub does not exist."""
 
 
 class UnsafeCheckpointError(CheckpointError):
-    """A model folder holds only pickled weights, which can run code when they are read."""
+    """A model folder holds something that could run code: pickled weights, or operators of foreign libraries."""
 
 
 class BackendError(ProvenceError):
-    """The model could not be run: an unknown backend, a missing device, a failure inside the runtime."""
+    """The model could not be run: its device is not available, or the backend failed."""
 
 
 class ExportError(ProvenceError):
-    """An exported model gives other probabilities than the one it was made from; nothing was written."""
+    """An exported model gives other probabilities than its source; nothing was written."""
 
 
 class OverloadedError(ProvenceError):
@@ -73,7 +73,7 @@ class ClosedError(ProvenceError):
 
 
 class DataError(ProvenceError):
-    """A line of labelled data is malformed; the message names the file, the line and what is wrong."""
+    """Labelled data cannot be read; the message names the file, the line and what is wrong."""
 
 
 @contextmanager
@@ -84,8 +84,8 @@ def needs_extra(extra: str) -> Iterator[None]:
         extra: Name of the extra, as in `pip install "provence-plugins[extra]"`.
 
     Raises:
-        MissingExtraError: A package imported inside the block is not installed. An import error of our own modules
-            stays what it is.
+        MissingExtraError: A package imported inside the block is not installed. An import error of this package's own
+            modules is raised unchanged.
     """
     try:
         yield
@@ -93,7 +93,8 @@ def needs_extra(extra: str) -> Iterator[None]:
         if error.name is None or error.name.partition(".")[0] == __package__:
             raise
         raise MissingExtraError(
-            f'this needs {error.name}. Install it with: pip install "provence-plugins[{extra}]"', name=error.name
+            f'this needs {error.name}. Install it with: pip install "provence-plugins[{extra}]"',
+            name=error.name,
         ) from error
 
 

@@ -1,12 +1,24 @@
+"""One tree of exceptions, drawn at the top of its module, for every failure that is foreseen."""
+
 import asyncio
+import re
+import sys
 from collections.abc import Iterator
 
 import pytest
 import sentencex
 
-from provence_plugins import DirectScorer, Pruner, SharedScorer
+from provence_plugins import DirectScorer, Pruner, SharedScorer, errors
 from provence_plugins.engine.scoring import ScorerFactory
-from provence_plugins.errors import BackendError, ClosedError, SplitterError, translate_panics
+from provence_plugins.errors import (
+    BackendError,
+    ClosedError,
+    MissingExtraError,
+    ProvenceError,
+    SplitterError,
+    needs_extra,
+    translate_panics,
+)
 from provence_plugins.integrations.langchain import ProvenceCompressor
 from provence_plugins.model.backend import BatchScores
 from provence_plugins.testing import WordBackend
@@ -61,3 +73,47 @@ def test_a_panic_anywhere_is_an_engine_failure_that_adapters_can_keep(scorer: Sc
 
 def test_there_is_one_closed_error() -> None:
     assert "was closed" in str(ClosedError())
+
+
+def exceptions() -> set[type[ProvenceError]]:
+    found: set[type[ProvenceError]] = set()
+    waiting: list[type[ProvenceError]] = [ProvenceError]
+    while waiting:
+        waiting += waiting.pop().__subclasses__()
+        found |= set(waiting)
+    return found | {ProvenceError}
+
+
+def test_all_exceptions_are_one_tree_in_one_module() -> None:
+    defined = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)}
+    assert defined == {error for error in exceptions() if error.__module__ == errors.__name__}
+
+
+def test_the_drawing_shows_every_exception_under_its_parent() -> None:
+    parents: list[str] = []
+    drawn = {}
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"([│├└─ ]*)(\w+Error)\b", line)
+        if match:
+            depth = len(match[1]) // 4
+            parents[depth:] = [match[2]]
+            drawn[match[2]] = parents[depth - 1] if depth else "Exception"
+    defined = {error for error in exceptions() if error.__module__ == errors.__name__}
+    assert drawn == {error.__name__: error.__bases__[0].__name__ for error in defined}
+
+
+def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with (
+        pytest.raises(
+            MissingExtraError, match=r'this needs pandas\. Install it with: pip install "provence-plugins\[x\]"'
+        ),
+        needs_extra("x"),
+    ):
+        import pandas  # noqa: F401
+
+
+def test_an_import_error_of_our_own_is_not_translated() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_module") as caught, needs_extra("x"):
+        import provence_plugins.no_such_module  # type: ignore[import-not-found]  # noqa: F401
+    assert not isinstance(caught.value, MissingExtraError)

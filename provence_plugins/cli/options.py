@@ -60,6 +60,13 @@ class PolicyOptions:
     keep_headings: Annotated[
         bool, typer.Option("--headings/--no-headings", help="Keep the heading that a kept sentence stands under.")
     ] = True
+    keep_neighbors: Annotated[
+        tuple[int, int], typer.Option(help="Keep so many sentences before and after each chosen sentence.")
+    ] = (0, 0)
+    pins: Annotated[str | None, typer.Option(help="Always keep sentences that match this regular expression.")] = None
+    omission: Annotated[
+        str | None, typer.Option(help='Mark where sentences are left out, such as "…" or "[{count} left out]".')
+    ] = None
 
     def build(self) -> PruningPolicy:
         """The policy itself."""

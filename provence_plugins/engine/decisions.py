@@ -2,7 +2,8 @@
 
 import heapq
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
@@ -26,21 +27,38 @@ def decide(
         two. A passage that keeps no token is dropped, unless it has no tokens at all.
     """
     passages = sorted(passages, key=lambda passage: passage.index)
-    threshold = policy.threshold_or(default_threshold)
-    chosen = [_choose_sentences(passage, threshold, policy) for passage in passages]
-    if policy.when_empty == "keep_one":
-        chosen = _choose_in_one(passages, chosen, policy)
-    chosen = _drop_irrelevant(passages, chosen, policy)
     kept: list[PrunedPassage] = []
     dropped: list[PrunedPassage] = []
-    for passage, numbers in zip(passages, _fit_budget(passages, chosen, policy), strict=True):
+    for passage, numbers in zip(passages, _kept_sentences(passages, policy, default_threshold), strict=True):
         if not passage.tokens or any(passage.token_counts[number] for number in numbers):
-            kept.append(passage.keep(numbers))
+            kept.append(passage.keep(numbers, omission=policy.omission))
         else:
             dropped.append(passage.keep(()))
     if policy.order == "relevance":
         kept.sort(key=lambda passage: passage.relevance, reverse=True)
     return tuple(kept), tuple(dropped)
+
+
+def _kept_sentences(
+    passages: Sequence[ScoredPassage], policy: PruningPolicy, default_threshold: float
+) -> list[set[int]]:
+    """Return the numbers of the kept sentences of each passage."""
+    threshold = policy.threshold_or(default_threshold)
+    chosen = [_choose_sentences(passage, threshold, policy) for passage in passages]
+    if policy.when_empty == "keep_one":
+        chosen = _choose_in_one(passages, chosen, policy)
+    chosen = _drop_irrelevant(passages, chosen, policy)
+    pinned = _pinned_sentences(passages, policy.pin_test())
+    budget = _Budget(passages, policy)
+    budget.spend(pinned)
+    budget.spend(chosen)
+    # Headings and titles have come along; only what was pinned or chosen for its own sake has neighbors.
+    anchors = [
+        kept.intersection({*own, *others}) for kept, own, others in zip(budget.kept, pinned, chosen, strict=True)
+    ]
+    for neighbors in _neighbors(passages, anchors, policy.keep_neighbors):
+        budget.spend(neighbors)
+    return budget.kept
 
 
 def _choose_sentences(passage: ScoredPassage, threshold: float, policy: PruningPolicy) -> Collection[int]:
@@ -86,39 +104,84 @@ def _drop_irrelevant(
     return [() if row in losing else numbers for row, numbers in enumerate(chosen)]
 
 
-def _fit_budget(
-    passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]], policy: PruningPolicy
-) -> list[set[int]]:
-    """Return the numbers of the kept sentences of each passage: the most probable first, while there is room."""
-    room = math.inf if policy.max_tokens is None else policy.max_tokens
-    kept: list[set[int]] = [set() for _ in passages]
-    for row, number in _most_probable_first(passages, chosen):
-        passage = passages[row]
-        group = _missing_group(passage, number, kept[row], room) if policy.keep_headings else {number} - kept[row]
-        title = {0} - kept[row] - group if policy.keep_title else set()
-        for addition in (group, title):
-            cost = sum(passage.token_counts[member] for member in addition)
-            if cost > room:
-                break
-            kept[row] |= addition
-            room -= cost
-    return kept
+def _pinned_sentences(
+    passages: Sequence[ScoredPassage], is_pinned: Callable[[str], bool] | None
+) -> list[Collection[int]]:
+    if is_pinned is None:
+        return [() for _ in passages]
+    pinned: list[Collection[int]] = []
+    for passage in passages:
+        text = passage.passage.text
+        pinned.append([number for number, sentence in enumerate(passage.sentences) if is_pinned(sentence.of(text))])
+    return pinned
 
 
-def _most_probable_first(passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]]) -> list[tuple[int, int]]:
+def _neighbors(
+    passages: Sequence[ScoredPassage], anchors: Sequence[Collection[int]], reach: tuple[int, int]
+) -> Iterator[list[set[int]]]:
+    """Yield the numbers of the sentences around the anchors of each passage, the nearest first."""
+    before, after = reach
+    longest = max((len(passage.sentences) for passage in passages), default=0)
+    for distance in range(1, min(max(before, after), longest) + 1):
+        steps = []
+        if distance <= before:
+            steps.append(-distance)
+        if distance <= after:
+            steps.append(distance)
+        ring: list[set[int]] = []
+        for passage, numbers in zip(passages, anchors, strict=True):
+            around = {number + step for number in numbers for step in steps}
+            ring.append(around.intersection(range(len(passage.sentences))))
+        yield ring
+
+
+@dataclass(slots=True)
+class _Budget:
+    """The room that is left, and the numbers of the sentences of each passage that have got some of it."""
+
+    passages: Sequence[ScoredPassage]
+    policy: PruningPolicy
+    room: float = field(init=False)
+    kept: list[set[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.room = math.inf if self.policy.max_tokens is None else self.policy.max_tokens
+        self.kept = [set() for _ in self.passages]
+
+    def spend(self, wanted: Sequence[Collection[int]]) -> None:
+        """Keep sentences, the most probable first, each with its headings; those that do not fit are skipped."""
+        for row, number in _most_probable_first(self.passages, wanted):
+            group = self._missing_group(row, number)
+            title = {0} - self.kept[row] - group if self.policy.keep_title else set()
+            if self._keep(row, group):
+                self._keep(row, title)
+
+    def _keep(self, row: int, numbers: set[int]) -> bool:
+        cost = sum(self.passages[row].token_counts[number] for number in numbers)
+        if cost > self.room:
+            return False
+        self.kept[row] |= numbers
+        self.room -= cost
+        return True
+
+    def _missing_group(self, row: int, number: int) -> set[int]:
+        """Return the sentence and those headings above it that are not kept yet, until they exceed the room."""
+        passage, kept = self.passages[row], self.kept[row]
+        if not self.policy.keep_headings:
+            return {number} - kept
+        group: set[int] = set()
+        room = self.room
+        above: int | None = number
+        # A kept heading has brought all headings above it along.
+        while above is not None and above not in kept and room >= 0:
+            group.add(above)
+            room -= passage.token_counts[above]
+            above = passage.sentences[above].heading
+        return group
+
+
+def _most_probable_first(passages: Sequence[ScoredPassage], wanted: Sequence[Collection[int]]) -> list[tuple[int, int]]:
     """Return the row of the passage and the number of the sentence for all choices; ties stay in reading order."""
-    places = [(row, number) for row, numbers in enumerate(chosen) for number in sorted(numbers)]
+    places = [(row, number) for row, numbers in enumerate(wanted) for number in sorted(numbers)]
     places.sort(key=lambda place: passages[place[0]].probabilities[place[1]], reverse=True)
     return places
-
-
-def _missing_group(passage: ScoredPassage, number: int, kept: Collection[int], room: float) -> set[int]:
-    """Return the sentence and those headings above it that are not kept yet, until they exceed the room."""
-    group: set[int] = set()
-    above: int | None = number
-    # A kept heading has brought all headings above it along.
-    while above is not None and above not in kept and room >= 0:
-        group.add(above)
-        room -= passage.token_counts[above]
-        above = passage.sentences[above].heading
-    return group

@@ -56,8 +56,13 @@ class ScoredPassage:
         """Number of tokens of all sentences."""
         return sum(self.token_counts)
 
-    def keep(self, numbers: Collection[int]) -> "PrunedPassage":
-        """Return the passage with the sentences of these numbers kept and all others removed."""
+    def keep(self, numbers: Collection[int], *, omission: str | None = None) -> "PrunedPassage":
+        """Return the passage with the sentences of these numbers kept and all others removed.
+
+        Args:
+            numbers: Numbers of the kept sentences.
+            omission: See `PruningPolicy`.
+        """
         rows = zip(self.sentences, self.probabilities, self.token_counts, strict=True)
         sentences = tuple(
             ScoredSentence(
@@ -71,7 +76,7 @@ class ScoredPassage:
             )
             for number, (sentence, probability, tokens) in enumerate(rows)
         )
-        return PrunedPassage(self.index, self.passage, self.relevance, sentences)
+        return PrunedPassage(self.index, self.passage, self.relevance, sentences, omission)
 
 
 @dataclass(frozen=True, repr=False)  # without slots, because cached_property needs a __dict__
@@ -84,12 +89,14 @@ class PrunedPassage:
         relevance: How well it answers the query. A model that overflows gives infinity, which JSON cannot hold; the
             largest finite number stands for it.
         sentences: Its sentences in reading order; together they cover the text.
+        omission: Text that marks in `text` where sentences are left out; see `PruningPolicy`.
     """
 
     index: int
     passage: Passage
     relevance: float
     sentences: tuple[ScoredSentence, ...]
+    omission: str | None = None
 
     def __post_init__(self) -> None:
         if math.isinf(self.relevance):
@@ -97,8 +104,16 @@ class PrunedPassage:
 
     @cached_property
     def text(self) -> str:
-        """The kept text: the kept parts of the original text one after another, character for character."""
-        return "".join(span.of(self.passage.text) for span in self.kept_spans)
+        """The kept text: the kept parts of the original text one after another, character for character.
+
+        If the policy has an `omission`, it stands wherever sentences are left out.
+        """
+        parts = [span.of(self.passage.text) for span in self.kept_spans]
+        if self.omission is None or not parts:
+            return "".join(parts)
+        marks = [self.omission.format(count=count) if count else "" for count in self._left_out()]
+        removed = self.passage.text[: self.kept_spans[0].start]
+        return _join_with_marks(parts, marks, first_space=removed[len(removed.rstrip()) :])
 
     @cached_property
     def kept_spans(self) -> tuple[Span, ...]:
@@ -120,6 +135,17 @@ class PrunedPassage:
                 start = spans.pop().start
             spans.append(Span(start, sentence.end))
         return tuple(spans)
+
+    def _left_out(self) -> list[int]:
+        """Return how many sentences with text are left out before each kept span, and after the last one."""
+        counts = [0] * (len(self.kept_spans) + 1)
+        row = 0
+        for sentence in self.sentences:
+            while row < len(self.kept_spans) and self.kept_spans[row].end <= sentence.start:
+                row += 1
+            if not sentence.kept and sentence.of(self.passage.text).strip():
+                counts[row] += 1
+        return counts
 
     @property
     def scored(self) -> ScoredPassage:
@@ -182,6 +208,30 @@ class RankedPassage:
         title = f" title={shorten(self.passage.title)}" if self.passage.title else ""
         text = shorten(self.passage.text)
         return f"<RankedPassage {self.index}{title} relevance={self.relevance:.3g}: {text}>"
+
+
+def _join_with_marks(parts: Sequence[str], marks: Sequence[str], *, first_space: str) -> str:
+    """Join kept parts, with a mark before each of them and after the last one; an empty mark is no mark.
+
+    A mark is separated from its surroundings by the white space of the text, or by a blank where there is none.
+
+    Args:
+        parts: The kept parts.
+        marks: One more than parts.
+        first_space: White space in front of the first part in the original text.
+    """
+    pieces: list[str] = []
+    for part, mark in zip((*parts, ""), marks, strict=True):
+        if mark:
+            before = pieces[-1][len(pieces[-1].rstrip()) :] if pieces else first_space
+            if pieces and not before:
+                pieces.append(" ")
+            pieces.append(mark)
+            if part and not part[0].isspace():
+                pieces.append(before or " ")
+        if part:
+            pieces.append(part)
+    return "".join(pieces)
 
 
 def _missing_break(text: str, kept: Span, start: int) -> int:

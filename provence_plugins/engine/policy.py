@@ -1,5 +1,7 @@
-"""Every knob of deciding what stays, in one value."""
+"""All settings of deciding what is kept, in one value."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -8,32 +10,44 @@ from provence_plugins.errors import InvalidInputError
 WhenEmpty = Literal["drop", "keep_one", "keep_best", "keep_all"]
 Order = Literal["input", "relevance"]
 
+Pins = str | Callable[[str], bool]
+"""A regular expression, or a function from the text of a sentence to whether it is pinned."""
+
 _CHOICES = {"when_empty": get_args(WhenEmpty), "order": get_args(Order)}
 _SWITCHES = ("keep_title", "keep_headings")
 
 
 @dataclass(frozen=True, slots=True)
 class PruningPolicy:
-    """What stays of the passages of a query, given the probabilities.
+    """Controls which sentences of a query's passages are kept, given their probabilities.
 
     Attributes:
-        threshold: A sentence passes when its probability is at least this; 0 keeps everything. None takes the
-            checkpoint's own.
-        top_n: Of the passages that keep something, only this many of the most relevant stay; they are chosen before
-            the budget is spent. Blank passages neither count nor leave. None lets all stay.
-        max_tokens: Budget over all passages of a query, never exceeded whatever else is asked. The most probable
-            sentences go first, each with the headings it pulls in; one that does not fit is skipped, and smaller ones
-            may still fit. None sets no limit.
-        keep_title: The first sentence of a passage stays whenever another one does; published Provence models expect
-            the title of the page there. Left out where the budget has room for the other sentence alone.
-        keep_headings: A sentence pulls in the one it stands under (the heading of a section, the header of a table),
-            and that one the next, up to the top.
-        min_sentences: A passage that keeps anything keeps at least this many of its most probable sentences.
-        when_empty: What to do with a passage when none of its sentences reaches the threshold. "drop" drops it;
+        threshold: A sentence passes the threshold when its probability is at least this; 0 keeps everything. None for
+            the model's own threshold.
+        top_n: Maximum number of passages that are kept, the most relevant ones; they are chosen before the budget is
+            spent. Blank passages are kept in any case and do not count. None for no limit.
+        max_tokens: Maximum number of tokens that are kept over all passages of a query; never exceeded, whatever else
+            is set. Sentences are added in order of probability, each with its headings. One that does not fit is
+            skipped, and shorter ones may still fit. None for no limit.
+        keep_title: Keep the first sentence of a passage whenever another one is kept; published Provence models expect
+            the title of the page there. It is left out if the budget has room for the other sentence alone.
+        keep_headings: Keep the heading of the section and the header of the table that a kept sentence stands under,
+            and the headings above these.
+        min_sentences: A passage that keeps a sentence keeps at least this many of its most probable ones.
+        when_empty: What to do with a passage when none of its sentences passes the threshold. "drop" drops it;
             "keep_best" keeps its `min_sentences` best sentences; "keep_all" keeps all of it. "keep_one" drops it too,
-            but where that would leave nothing at all, the most relevant passage keeps its `min_sentences` best.
-        order: Order of the passages that remain: as they were given, or the most relevant first.
-        min_relevance: A passage below this relevance is dropped, whatever its sentences. None drops none.
+            but if that leaves nothing at all, the most relevant passage keeps its `min_sentences` best sentences.
+        order: Order of the kept passages: "input", as they were given, or "relevance", the most relevant first.
+        min_relevance: Minimum relevance of a kept passage, whatever its sentences. None for no minimum.
+        keep_neighbors: How many sentences before and after each chosen sentence are kept with it, such as (1, 1). With
+            a budget they get only the room that is left over.
+        pins: Sentences that are always kept, whatever the threshold, `top_n` and `min_relevance`: a regular expression
+            that is searched in each sentence ("^" and "$" match at line breaks), or a function from a sentence's text
+            to True or False. With a budget they are added first. A passage that keeps nothing else is not filled up to
+            `min_sentences`.
+        omission: Text that marks every place of a kept passage where sentences are left out, such as "…";
+            "[{count} sentences left out]" tells how many. The mark is part of the passage's `text`, but not of
+            `kept_spans`, and the budget does not count it. None for no mark.
     """
 
     threshold: float | None = None
@@ -45,12 +59,15 @@ class PruningPolicy:
     when_empty: WhenEmpty = "drop"
     order: Order = "input"
     min_relevance: float | None = None
+    keep_neighbors: tuple[int, int] = (0, 0)
+    pins: Pins | None = None
+    omission: str | None = None
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
-            _check_share("threshold", self.threshold, otherwise=", or None for the checkpoint's own")
+            _check_share("threshold", self.threshold, otherwise=", or None for the model's own")
         if self.min_relevance is not None:
-            _check_share("min_relevance", self.min_relevance, otherwise=", or None to drop none")
+            _check_share("min_relevance", self.min_relevance, otherwise=", or None for no minimum")
         check_top_n(self.top_n)
         if self.max_tokens is not None:
             _check_count("max_tokens", self.max_tokens, least=0, otherwise=", or None for no limit")
@@ -59,24 +76,38 @@ class PruningPolicy:
             _check_switch(name, getattr(self, name))
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
+        _check_neighbors(self.keep_neighbors)
+        _check_pins(self.pins)
+        _check_omission(self.omission)
 
     def threshold_or(self, default: float) -> float:
-        """The policy's threshold, or the checkpoint's own where the policy names none."""
+        """Return the policy's threshold, or the model's own if the policy has none."""
         return default if self.threshold is None else self.threshold
+
+    def pin_test(self) -> Callable[[str], bool] | None:
+        """Return a function that tells whether a sentence of some text is pinned; None if none is."""
+        if isinstance(self.pins, str):
+            search = re.compile(self.pins, re.MULTILINE).search
+            return lambda text: search(text) is not None
+        return self.pins
+
+    def omission_mark(self, count: int) -> str | None:
+        """Return the mark for a number of sentences that are left out; None for no mark."""
+        return None if self.omission is None else self.omission.format(count=count)
 
 
 def check_top_n(value: object) -> None:
-    """Check a number of passages.
+    """Check a maximum number of passages.
 
     Raises:
         InvalidInputError: It is neither None nor a positive integer.
     """
     if value is not None:
-        _check_count("top_n", value, least=1, otherwise=", or None for all passages")
+        _check_count("top_n", value, least=1, otherwise=", or None for no limit")
 
 
 def check_policy(policy: PruningPolicy) -> PruningPolicy:
-    """Return a policy once it is known to be one.
+    """Return a policy after checking that it is one.
 
     Raises:
         InvalidInputError: It is something else.
@@ -95,7 +126,7 @@ def _check_share(name: str, value: object, *, otherwise: str = "") -> None:
 
 def _check_count(name: str, value: object, *, least: int, otherwise: str = "") -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InvalidInputError(f"{name} must be a whole number of at least {least}{otherwise}; got {_shown(value)}.")
+        raise InvalidInputError(f"{name} must be an integer of at least {least}{otherwise}; got {_shown(value)}.")
 
 
 def _check_switch(name: str, value: object) -> None:
@@ -107,6 +138,39 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         listed = ", ".join(map(repr, choices))
         raise InvalidInputError(f"{name} must be one of {listed}; got {_shown(value)}.")
+
+
+def _check_neighbors(value: object) -> None:
+    numbers = value if isinstance(value, tuple) else ()
+    if len(numbers) != 2 or not all(type(number) is int and number >= 0 for number in numbers):
+        raise InvalidInputError(
+            f"keep_neighbors must be a pair of integers of at least 0, how many sentences before and after, such as "
+            f"(1, 1); got {_shown(value)}."
+        )
+
+
+def _check_pins(value: object) -> None:
+    if value is None or callable(value):
+        return
+    if not isinstance(value, str):
+        raise InvalidInputError(f"pins must be a regular expression, a function or None; got {_shown(value)}.")
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise InvalidInputError(f"pins must be a valid regular expression; got {value!r}: {error}.") from error
+
+
+def _check_omission(value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise InvalidInputError(f"omission must be a text or None; got {_shown(value)}.")
+    try:
+        value.format(count=1)
+    except (LookupError, ValueError, AttributeError) as error:
+        raise InvalidInputError(
+            f"omission must be a text whose only placeholder is {{count}}; got {value!r}. Write {{{{ for a brace."
+        ) from error
 
 
 def _shown(value: object) -> str:

@@ -115,11 +115,12 @@ class EngineFields(BaseModel):
 class PruningFields(EngineFields):
     """What can be set in every adapter that prunes, beside `EngineFields`.
 
-    `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`, `when_empty`, `order` and
-    `min_relevance` are those of `PruningPolicy`. One default differs: `when_empty="keep_one"`, because most
-    applications mistake an empty context for a failure.
+    `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`, `when_empty`, `order`,
+    `min_relevance`, `keep_neighbors`, `pins` and `omission` are those of `PruningPolicy`. One default differs:
+    `when_empty="keep_one"`, because most applications mistake an empty context for a failure.
 
     Attributes:
+        pins: A regular expression, as in `PruningPolicy`; a function cannot be serialized.
         split_questions: Ask the parts of a query with several questions too, each in a pass of its own.
         title_key: Metadata key of a text's title, which the model reads as context; None shows it none.
         metadata_key: Key of the entry about kept spans and token counts; None writes none.
@@ -135,6 +136,9 @@ class PruningFields(EngineFields):
     when_empty: WhenEmpty = "keep_one"
     order: Order = "input"
     min_relevance: float | None = None
+    keep_neighbors: tuple[int, int] = (0, 0)
+    pins: str | None = None
+    omission: str | None = None
     split_questions: bool = True
     title_key: str | None = "title"
     metadata_key: str | None = Field(default=METADATA_KEY, min_length=1)

@@ -217,6 +217,77 @@ class TestMinRelevance:
         assert remaining(scored(0.0, relevance=0.0, tokens=0), min_relevance=1.0) == {0: [0]}
 
 
+class TestNeighbors:
+    page = scored(0.1, 0.1, 0.1, 0.9, 0.1, 0.1)
+
+    @pytest.mark.parametrize(
+        ("reach", "expected"),
+        [((0, 0), [3]), ((1, 0), [2, 3]), ((0, 1), [3, 4]), ((2, 1), [1, 2, 3, 4]), ((9, 9), [0, 1, 2, 3, 4, 5])],
+    )
+    def test_the_sentences_around_a_chosen_one_are_kept(self, reach: tuple[int, int], expected: list[int]) -> None:
+        assert remaining(self.page, keep_neighbors=reach) == {0: expected}
+
+    def test_they_get_only_the_room_that_is_left_over_and_the_nearest_come_first(self) -> None:
+        page = scored(0.4, 0.1, 0.9, 0.1, 0.4, 0.1, 0.8)
+        assert remaining(page, keep_neighbors=(2, 2), max_tokens=20) == {0: [2, 6]}
+        assert remaining(page, keep_neighbors=(2, 2), max_tokens=50) == {0: [1, 2, 3, 5, 6]}
+
+    def test_a_choice_without_room_has_no_neighbors(self) -> None:
+        page = scored(0.9, 0.1, 0.1, 0.8, tokens=[5, 9, 4, 20])
+        assert remaining(page, keep_neighbors=(1, 1), max_tokens=10) == {0: [0]}
+
+    def test_headings_that_come_along_have_no_neighbors(self) -> None:
+        page = scored(0.1, 0.1, 0.1, 0.1, 0.9, headings={1: 0, 4: 0})
+        assert remaining(page, keep_neighbors=(0, 1)) == {0: [0, 4]}
+
+    def test_a_dropped_passage_has_none(self) -> None:
+        assert remaining(scored(0.1, 0.2), keep_neighbors=(1, 1)) == {}
+
+
+class TestPins:
+    texts = ("ok 1 ", "ERR 2", "ok 3 ", "ERR 4")
+
+    def log(self, *probabilities: float, index: int = 0, relevance: float = 0.5) -> ScoredPassage:
+        page = scored(*probabilities, index=index, relevance=relevance)
+        return replace(page, passage=Passage("".join(self.texts[: len(probabilities)])))
+
+    @pytest.mark.parametrize("pins", ["^ERR", lambda text: "ERR" in text], ids=["expression", "function"])
+    def test_they_are_kept_whatever_their_probability(self, pins: Any) -> None:
+        assert remaining(self.log(0.9, 0.1, 0.1, 0.2), pins=pins) == {0: [0, 1, 3]}
+
+    def test_they_are_kept_in_a_passage_that_is_dropped_otherwise(self) -> None:
+        log = self.log(0.9, 0.1, 0.9, 0.1, relevance=0.1)
+        others = [self.log(0.9, index=1, relevance=0.9)]
+        assert remaining(self.log(0.1, 0.1), pins="ERR") == {0: [1]}
+        assert remaining(log, *others, pins="ERR", top_n=1) == {0: [1, 3], 1: [0]}
+        assert remaining(log, *others, pins="ERR", min_relevance=0.5) == {0: [1, 3], 1: [0]}
+
+    def test_with_a_budget_they_are_added_first(self) -> None:
+        assert remaining(self.log(0.9, 0.1, 0.8, 0.2), pins="ERR", max_tokens=30) == {0: [0, 1, 3]}
+        assert remaining(self.log(0.9, 0.1, 0.8, 0.2), pins="ERR", max_tokens=10) == {0: [3]}
+
+
+class TestOmission:
+    def texts(self, *probabilities: float, **policy: Any) -> list[str]:
+        kept, _ = decide([scored(*probabilities)], PruningPolicy(**policy), DEFAULT_THRESHOLD)
+        return [passage.text for passage in kept]
+
+    def test_it_stands_wherever_sentences_are_left_out(self) -> None:
+        assert self.texts(0.1, 0.9, 0.1, 0.1, 0.9, 0.1, omission="…") == ["… 0123 … 0123 …"]
+        assert self.texts(0.1, 0.9, 0.1, 0.1, omission="[{count} sentences left out]") == [
+            "[1 sentences left out] 0123 [2 sentences left out]"
+        ]
+
+    def test_a_whole_passage_has_none(self) -> None:
+        assert self.texts(0.9, 0.9, omission="…") == ["0123 0123 "]
+
+    def test_it_is_decided_anew_with_the_policy(self) -> None:
+        page = scored(0.1, 0.9)
+        [kept], _ = decide([page], PruningPolicy(omission="…"), DEFAULT_THRESHOLD)
+        [again], _ = decide([kept.scored], PruningPolicy(), DEFAULT_THRESHOLD)
+        assert (kept.text, again.text) == ("… 0123 ", "0123 ")
+
+
 class TestBlankPassages:
     blank = scored(0.0, index=7, relevance=-1.0, tokens=0)
     empty = ScoredPassage(8, Passage(""), 0.0, [], [], [])
@@ -276,6 +347,8 @@ policies = st.builds(
     when_empty=st.sampled_from(["drop", "keep_one", "keep_best", "keep_all"]),
     order=st.sampled_from(["input", "relevance"]),
     min_relevance=st.none() | probabilities,
+    keep_neighbors=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    pins=st.none() | st.just("0"),
 )
 
 
@@ -367,7 +440,7 @@ def test_the_title_stays_with_any_other_sentence_when_there_is_no_budget(
 def test_a_passage_keeps_its_most_probable_sentences_when_there_is_no_budget(
     passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
-    kept, _ = decide(passages, replace(policy, max_tokens=None), DEFAULT_THRESHOLD)
+    kept, _ = decide(passages, replace(policy, max_tokens=None, pins=None), DEFAULT_THRESHOLD)
     for passage in kept:
         best = sorted(passage.sentences, key=lambda sentence: sentence.probability, reverse=True)
         assert all(sentence.kept for sentence in best[: policy.min_sentences])
@@ -377,5 +450,5 @@ def test_a_passage_keeps_its_most_probable_sentences_when_there_is_no_budget(
 def test_no_more_than_top_n_passages_with_text_remain(
     passages: list[ScoredPassage], policy: PruningPolicy, top_n: int
 ) -> None:
-    kept, _ = decide(passages, replace(policy, top_n=top_n), DEFAULT_THRESHOLD)
+    kept, _ = decide(passages, replace(policy, top_n=top_n, pins=None), DEFAULT_THRESHOLD)
     assert sum(passage.tokens_before > 0 for passage in kept) <= top_n

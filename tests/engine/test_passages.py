@@ -1,3 +1,4 @@
+from dataclasses import replace
 from time import process_time
 
 import pytest
@@ -71,6 +72,27 @@ def test_kept_ratio_is_a_deprecated_name() -> None:
     with pytest.warns(DeprecationWarning, match="kept_ratio is deprecated.*kept_share") as warned:
         assert pruned(("a", True), ("b", False)).kept_ratio == 0.5
     assert warned[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ([("One. ", True), ("Two. ", False), ("Three. ", True), ("Four.", False)], "One. [1] Three. [1]"),
+        (
+            [("# A\n\n", False), ("Two.\n\n", False), ("# C\n\n", True), ("Four. ", False)],
+            "[2]\n\n# C\n\n[1]",
+        ),
+        ([("**One.**", True), ("Two", False), ("Three", True)], "**One.** [1] Three"),
+        ([("One. ", True), ("Two.\n\n", False), ("# Three\n", True)], "One. [1]\n\n# Three\n"),
+        ([("One.", True), (" \n", False), ("Two.", True)], "One. \nTwo."),
+        ([("One.", False)], ""),
+    ],
+    ids=["prose", "headings", "no white space", "a break that is kept", "nothing but white space", "nothing kept"],
+)
+def test_a_mark_stands_where_sentences_are_left_out(pieces: list[tuple[str, bool]], text: str) -> None:
+    passage = replace(pruned(*pieces), omission="[{count}]")
+    assert passage.text == text
+    assert passage.kept_spans == pruned(*pieces).kept_spans
 
 
 @given(st.lists(st.tuples(st.text(st.sampled_from("ab. \n"), min_size=1, max_size=5), st.booleans())))

@@ -21,6 +21,9 @@ def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_l
         "when_empty": "drop",
         "order": "input",
         "min_relevance": None,
+        "keep_neighbors": (0, 0),
+        "pins": None,
+        "omission": None,
     }
 
 
@@ -67,6 +70,18 @@ def test_a_policy_cannot_be_changed(field: str) -> None:
         {"when_empty": None},
         {"when_empty": ["drop"]},
         {"order": "score"},
+        {"keep_neighbors": 1},
+        {"keep_neighbors": (1,)},
+        {"keep_neighbors": (1, -1)},
+        {"keep_neighbors": (1, True)},
+        {"keep_neighbors": [1, 1]},
+        {"pins": 3},
+        {"pins": "("},
+        {"omission": 3},
+        {"omission": "{"},
+        {"omission": "{} left out"},
+        {"omission": "{number} left out"},
+        {"omission": "{count.real.x}"},
     ],
     ids=str,
 )
