@@ -88,7 +88,7 @@ class Pruner:
         checkpoint = open_model(model, revision, window_tokens)
         self.default_threshold = checkpoint.default_threshold
         self._longest_window = longest_window(checkpoint.backbone_config)
-        self.planner = Planner.of(checkpoint, splitter)
+        self._planner = Planner.of(checkpoint, splitter)
         backend_options = BackendOptions(
             device=device, dtype=dtype, threads=threads, attention=attention, compiled=bool(compiled)
         )
@@ -111,12 +111,12 @@ class Pruner:
     @property
     def layout(self) -> str:
         """Name of the model's checkpoint layout: "native", "provence", "xprovence" or "open-provence"."""
-        return self.planner.format.name
+        return self._planner.format.name
 
     @property
     def splitter(self) -> SplitterName | SentenceSplitter:
         """The sentence splitter for passages without sentences of their own."""
-        return self.planner.splitter
+        return self._planner.splitter
 
     @property
     def window_tokens(self) -> int:
@@ -248,7 +248,7 @@ class Pruner:
             ClosedError: The pruner was closed.
         """
         plans = [
-            plan_as_published(self.planner, request, scoring, longest=self._longest_window) for request in requests
+            plan_as_published(self._planner, request, scoring, longest=self._longest_window) for request in requests
         ]
         scores = score_plans(self._scorer, [plan for of_request in plans for plan in of_request])
         return [list(of_request) for of_request in regroup(scores, map(len, plans))]
@@ -296,7 +296,7 @@ class Pruner:
             raise ClosedError
         chosen = self.policy if policy is None else check_policy(policy)
         check_query(query)
-        plans = self.planner.plan(query, passages)
+        plans = self._planner.plan(query, passages)
         return _Call(query, plans, distinct_windows(plans), chosen)
 
     def _decide(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
