@@ -4,13 +4,40 @@ import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import InitVar, dataclass
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError, SplitterError
 
-Kind = Literal["sentence", "heading", "code", "table_header", "table_row", "list_item", "quote"]
-"""The role of a sentence in the structure of its text; running prose is "sentence"."""
+Kind = Literal["sentence", "heading", "code", "table_header", "table_row", "list_item", "record", "quote", "structure"]
+"""The role of a sentence in the structure of its text.
+
+Running prose is "sentence"; "record" is a line of a log, a turn, a field or a value; "structure" is a bracket or comma
+of JSON, which is kept with what it encloses or separates and never by itself.
+"""
+
+MeaningTie = Literal["label", "parent", "question", "announced", "title"]
+"""Ties that keep the meaning of a sentence, each of which a policy can switch off.
+
+"label" brings the line that names the speaker or the field, "parent" the list item that this one is nested in,
+"question" the question of an answer and its answer, "announced" the line that announces a list or a command and the
+command that a paragraph announces, "title" the line that names the product a sheet of fields is about.
+"""
+
+TieKind = MeaningTie | Literal["inside", "closing", "separator"]
+"""Why a kept sentence brings another one along; the last three keep JSON well-formed and are always followed."""
+
+
+class Tie(NamedTuple):
+    """A bond from one sentence to another, which is kept along with it.
+
+    Attributes:
+        kind: Why.
+        to: Number of the other sentence.
+    """
+
+    kind: TieKind
+    to: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +79,13 @@ class Sentence(Span):
             heading above. None if there is none. Always smaller than the sentence's own number.
         model_span: The part of the sentence that the model reads, if it does not read all of it: some published models
             do not see the blank lines around a sentence. None for the whole sentence.
+        ties: The sentences, besides the heading, that are kept along with this one.
     """
 
     kind: Kind = "sentence"
     heading: int | None = None
     model_span: Span | None = None
+    ties: tuple[Tie, ...] = ()
 
     def __post_init__(self) -> None:
         Span.__post_init__(self)  # super() without arguments does not work in a dataclass with slots

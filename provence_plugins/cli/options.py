@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
+from provence_plugins.engine.policy import ALL_TIES, Order, PruningPolicy, WhenEmpty
 from provence_plugins.model.backends import BackendName
 from provence_plugins.text.sentences import SplitterName
 
@@ -67,10 +67,15 @@ class PolicyOptions:
     omission: Annotated[
         str | None, typer.Option(help='Mark where sentences are left out, such as "…" or "[{count} left out]".')
     ] = None
+    ties: Annotated[
+        str,
+        typer.Option(help=f"What else a kept sentence brings along: some of {','.join(ALL_TIES)}, or none."),
+    ] = ",".join(ALL_TIES)
 
     def build(self) -> PruningPolicy:
-        """The policy itself."""
-        return PruningPolicy(**asdict(self))
+        """Return the policy itself."""
+        names = tuple(name.strip() for name in self.ties.split(",") if name.strip() not in ("", "none"))
+        return PruningPolicy(**asdict(self) | {"ties": names})
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:

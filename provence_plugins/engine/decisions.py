@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.ties import brought_by, loose_separators
 
 
 def decide(
@@ -58,14 +59,16 @@ def _kept_sentences(
     ]
     for neighbors in _neighbors(passages, anchors, policy.keep_neighbors):
         budget.spend(neighbors)
+    for passage, kept in zip(passages, budget.kept, strict=True):
+        kept -= loose_separators(passage.sentences, kept)
     return budget.kept
 
 
 def _choose_sentences(passage: ScoredPassage, threshold: float, policy: PruningPolicy) -> Collection[int]:
     """Return the numbers of the sentences that are worth keeping, whether there is room for them or not."""
-    numbers = range(len(passage.sentences))
     if not passage.tokens:
-        return numbers
+        return range(len(passage.sentences))
+    numbers = _units(passage)
     passing = {number for number in numbers if passage.probabilities[number] >= threshold}
     if passing or policy.when_empty == "keep_best":
         return passing.union(_best_sentences(passage, policy))
@@ -74,7 +77,12 @@ def _choose_sentences(passage: ScoredPassage, threshold: float, policy: PruningP
 
 def _best_sentences(passage: ScoredPassage, policy: PruningPolicy) -> list[int]:
     """Return the numbers of the `min_sentences` most probable sentences."""
-    return heapq.nlargest(policy.min_sentences, range(len(passage.sentences)), key=passage.probabilities.__getitem__)
+    return heapq.nlargest(policy.min_sentences, _units(passage), key=passage.probabilities.__getitem__)
+
+
+def _units(passage: ScoredPassage) -> list[int]:
+    """Return the numbers of the sentences that can be kept for their own sake, unlike a bracket."""
+    return [number for number, sentence in enumerate(passage.sentences) if sentence.kind != "structure"]
 
 
 def _choose_in_one(
@@ -112,7 +120,7 @@ def _pinned_sentences(
     pinned: list[Collection[int]] = []
     for passage in passages:
         text = passage.passage.text
-        pinned.append([number for number, sentence in enumerate(passage.sentences) if is_pinned(sentence.of(text))])
+        pinned.append([number for number in _units(passage) if is_pinned(passage.sentences[number].of(text))])
     return pinned
 
 
@@ -131,7 +139,7 @@ def _neighbors(
         ring: list[set[int]] = []
         for passage, numbers in zip(passages, anchors, strict=True):
             around = {number + step for number in numbers for step in steps}
-            ring.append(around.intersection(range(len(passage.sentences))))
+            ring.append(around.intersection(_units(passage)))
         yield ring
 
 
@@ -149,7 +157,7 @@ class _Budget:
         self.kept = [set() for _ in self.passages]
 
     def spend(self, wanted: Sequence[Collection[int]]) -> None:
-        """Keep sentences, the most probable first, each with its headings; those that do not fit are skipped."""
+        """Keep sentences, the most probable first, each with all that it brings; those that do not fit are skipped."""
         for row, number in _most_probable_first(self.passages, wanted):
             group = self._missing_group(row, number)
             title = {0} - self.kept[row] - group if self.policy.keep_title else set()
@@ -165,18 +173,19 @@ class _Budget:
         return True
 
     def _missing_group(self, row: int, number: int) -> set[int]:
-        """Return the sentence and those headings above it that are not kept yet, until they exceed the room."""
+        """Return the sentence and all it brings along that is not kept yet, until they exceed the room."""
         passage, kept = self.passages[row], self.kept[row]
-        if not self.policy.keep_headings:
-            return {number} - kept
         group: set[int] = set()
         room = self.room
-        above: int | None = number
-        # A kept heading has brought all headings above it along.
-        while above is not None and above not in kept and room >= 0:
-            group.add(above)
-            room -= passage.token_counts[above]
-            above = passage.sentences[above].heading
+        waiting = [number]
+        while waiting and room >= 0:
+            member = waiting.pop()
+            # Whatever is kept has brought everything along.
+            if member in kept or member in group:
+                continue
+            group.add(member)
+            room -= passage.token_counts[member]
+            waiting += brought_by(passage.sentences[member], self.policy)
         return group
 
 

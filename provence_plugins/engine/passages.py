@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from provence_plugins.deprecation import warn_renamed
-from provence_plugins.types import Kind, Passage, Sentence, Span, shorten
+from provence_plugins.types import Kind, Passage, Sentence, Span, Tie, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class ScoredSentence(Span):
         kind: Its role in the structure of the text.
         tokens: Its length in tokens of the model.
         heading: Number of the sentence that this one stands under, always smaller than its own; None if there is none.
+        ties: The sentences, besides the heading, that are kept along with this one.
     """
 
     probability: float
@@ -29,6 +30,7 @@ class ScoredSentence(Span):
     kind: Kind
     tokens: int
     heading: int | None = None
+    ties: tuple[Tie, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class ScoredPassage:
                 kind=sentence.kind,
                 tokens=tokens,
                 heading=sentence.heading,
+                ties=sentence.ties,
             )
             for number, (sentence, probability, tokens) in enumerate(rows)
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.types import MeaningTie
 
 WhenEmpty = Literal["drop", "keep_one", "keep_best", "keep_all"]
 Order = Literal["input", "relevance"]
@@ -14,6 +15,7 @@ Pins = str | Callable[[str], bool]
 """A regular expression, or a function from the text of a sentence to whether it is pinned."""
 
 _CHOICES = {"when_empty": get_args(WhenEmpty), "order": get_args(Order)}
+ALL_TIES: tuple[MeaningTie, ...] = get_args(MeaningTie)
 _SWITCHES = ("keep_title", "keep_headings")
 
 
@@ -48,6 +50,11 @@ class PruningPolicy:
         omission: Text that marks every place of a kept passage where sentences are left out, such as "…";
             "[{count} sentences left out]" tells how many. The mark is part of the passage's `text`, but not of
             `kept_spans`, and the budget does not count it. None for no mark.
+        ties: What a kept sentence brings along besides its headings, so that it still says who and what it is about:
+            "label" (the line that names the speaker or the field), "parent" (the list item that it is nested in),
+            "question" (the question of an answer, and the answer of a question), "announced" (the line that announces
+            a list or a command, and the command), "title" (the line that names the product of a sheet). All by default;
+            an empty tuple switches them off.
     """
 
     threshold: float | None = None
@@ -62,6 +69,7 @@ class PruningPolicy:
     keep_neighbors: tuple[int, int] = (0, 0)
     pins: Pins | None = None
     omission: str | None = None
+    ties: tuple[MeaningTie, ...] = ALL_TIES
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
@@ -74,6 +82,7 @@ class PruningPolicy:
         _check_count("min_sentences", self.min_sentences, least=1)
         for name in _SWITCHES:
             _check_switch(name, getattr(self, name))
+        _check_ties(self.ties)
         for name, choices in _CHOICES.items():
             _check_choice(name, getattr(self, name), choices)
         _check_neighbors(self.keep_neighbors)
@@ -132,6 +141,12 @@ def _check_count(name: str, value: object, *, least: int, otherwise: str = "") -
 def _check_switch(name: str, value: object) -> None:
     if not isinstance(value, bool):
         raise InvalidInputError(f"{name} must be True or False; got {_shown(value)}.")
+
+
+def _check_ties(value: object) -> None:
+    if not isinstance(value, tuple) or not set(value).issubset(ALL_TIES):
+        listed = ", ".join(map(repr, ALL_TIES))
+        raise InvalidInputError(f"ties must be a tuple of names among {listed}; got {_shown(value)}.")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from provence_plugins.engine.passages import PrunedPassage
-from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
+from provence_plugins.engine.policy import ALL_TIES, Order, PruningPolicy, WhenEmpty
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError, needs_extra
@@ -18,7 +18,7 @@ from provence_plugins.integrations.metadata import METADATA_KEY, describe, descr
 from provence_plugins.integrations.queries import Query, is_blank, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.model.backends import BackendName
-from provence_plugins.types import Passage
+from provence_plugins.types import MeaningTie, Passage
 
 with needs_extra("langchain,llama-index"):
     from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
@@ -116,7 +116,7 @@ class PruningFields(EngineFields):
     """What can be set in every adapter that prunes, beside `EngineFields`.
 
     `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`, `when_empty`, `order`,
-    `min_relevance`, `keep_neighbors`, `pins` and `omission` are those of `PruningPolicy`. One default differs:
+    `min_relevance`, `keep_neighbors`, `pins`, `omission` and `ties` are those of `PruningPolicy`. One default differs:
     `when_empty="keep_one"`, because most applications mistake an empty context for a failure.
 
     Attributes:
@@ -139,6 +139,7 @@ class PruningFields(EngineFields):
     keep_neighbors: tuple[int, int] = (0, 0)
     pins: str | None = None
     omission: str | None = None
+    ties: tuple[MeaningTie, ...] = ALL_TIES
     split_questions: bool = True
     title_key: str | None = "title"
     metadata_key: str | None = Field(default=METADATA_KEY, min_length=1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
+from provence_plugins.engine.policy import ALL_TIES, Order, PruningPolicy, WhenEmpty
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
@@ -24,7 +24,7 @@ from provence_plugins.integrations.queries import Query, is_blank
 from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, reason_to_keep
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.model.backends import BackendName
-from provence_plugins.types import Passage
+from provence_plugins.types import MeaningTie, Passage
 
 with needs_framework("agents"):
     from langchain.agents.middleware import AgentMiddleware
@@ -96,6 +96,7 @@ class ContextPruningMiddleware(AgentMiddleware):
         keep_neighbors: tuple[int, int] = (0, 0),
         pins: str | None = None,
         omission: str | None = None,
+        ties: tuple[MeaningTie, ...] = ALL_TIES,
         split_questions: bool = True,
         title_key: str | None = "title",
         metadata_key: str | None = METADATA_KEY,

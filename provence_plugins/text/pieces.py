@@ -5,6 +5,7 @@ meanwhile. A short piece bounds both.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 PIECE_CHARACTERS = 2_000
 """Longest piece. The worst input known takes about a millisecond at this length, and few paragraphs are longer."""
@@ -25,6 +26,12 @@ def ends_by_pieces(text: str, find: Callable[[str], Iterable[str]], longest: int
         find: Cuts a text into sentences that together are the text.
         longest: Longest text for one call.
     """
+    if len(text) <= longest:
+        return accumulate(map(len, filter(None, find(text))))
+    return _ends_of_long_text(text, find, longest)
+
+
+def _ends_of_long_text(text: str, find: Callable[[str], Iterable[str]], longest: int) -> Iterator[int]:
     start = 0
     while start < len(text):
         end = _piece_end(text, start, longest)

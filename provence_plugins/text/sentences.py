@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Literal
-
-import sentencex
 
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError, SplitterError, translate_panics
 from provence_plugins.text.blocks import Block, split_blocks
+from provence_plugins.text.json_text import split_json
 from provence_plugins.text.open_provence import open_provence_spans
-from provence_plugins.text.pieces import ends_by_pieces
+from provence_plugins.text.outline import outline
+from provence_plugins.text.prose import read_language_of, sentencex_spans
 from provence_plugins.text.punkt import punkt_spans
 from provence_plugins.types import Sentence, Span, check_spans
 
@@ -21,10 +20,6 @@ SentenceSplitter = Callable[[str], Iterable[Span | tuple[int, int]]]
 """Finds the sentences of a text: ordered, not overlapping; what lies between two goes with the first."""
 
 SplitterName = Literal["sentencex", "nltk", "regex", "lines", "open-provence"]
-
-# What the Rust library cannot take: lone surrogates, and white space of several bytes, where it panics on an initial
-# such as "J." after it. Each is replaced by one character, so that positions stay true.
-_UNSAFE = re.compile(r"[\ud800-\udfff]|[^\S\x00-\x7f]")
 
 # Possessive, and entered at the first terminator of a run only: linear even on 200 000 dots.
 _SENTENCE_END = re.compile(
@@ -45,11 +40,14 @@ class Splitter:
         blocks_first: Whether headings, code, tables, list items and quotes are set apart first, so that `find` is
             given running prose only. Otherwise it is given the whole text.
         model_reads_gaps: Whether the model reads what lies between two spans.
+        prepare: Makes a `find` for one text from the whole of it, such as one in its language. None for a `find` that
+            serves every text.
     """
 
     find: SentenceSplitter
     blocks_first: bool = True
     model_reads_gaps: bool = True
+    prepare: Callable[[str], SentenceSplitter] | None = None
 
     def __call__(self, text: str) -> Iterable[Span | tuple[int, int]]:
         """The sentences that `find` sees in a text, blocks aside."""
@@ -85,25 +83,12 @@ def split_sentences(
 
 def _split(text: str, splitter: Splitter) -> list[Sentence]:
     if splitter.blocks_first:
-        return _split_by_blocks(text, splitter.find)
+        return _split_by_blocks(text, splitter.prepare(text) if splitter.prepare else splitter.find)
     if splitter.model_reads_gaps:
         return Sentence.tile(text, splitter.find(text))
     spans = check_spans(text, splitter.find(text))
     tiles = Sentence.tile(text, spans)
     return [replace(sentence, model_span=span) for sentence, span in zip(tiles, spans, strict=True)]
-
-
-def sentencex_spans(text: str, language: str = "en") -> Iterable[tuple[int, int]]:
-    """Sentences of prose by sentencex.
-
-    Args:
-        text: Running prose.
-        language: Whose abbreviations end no sentence: an ISO 639 code, one of about 300. Terminators of other
-            scripts are known in every language.
-    """
-    if not text.isascii():
-        text = _UNSAFE.sub(lambda match: " " if match[0].isspace() else "\ufffd", text)
-    return pairwise([0, *ends_by_pieces(text, partial(sentencex.segment, language))])
 
 
 def regex_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -122,7 +107,7 @@ def line_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 SPLITTERS: dict[SplitterName, Splitter] = {
-    "sentencex": Splitter(sentencex_spans),
+    "sentencex": Splitter(sentencex_spans, prepare=read_language_of),
     "regex": Splitter(regex_spans),
     "lines": Splitter(line_spans, blocks_first=False),
     # Provence was trained on sentences that Punkt cut from the bare text.
@@ -151,25 +136,32 @@ def choose_splitter(splitter: object) -> Splitter:
 
 
 def _split_by_blocks(text: str, find: SentenceSplitter) -> list[Sentence]:
-    outline = _Outline()
-    sentences: list[Sentence] = []
-    for block in split_blocks(text):
-        heading = outline.place(block, len(sentences))
-        cuts = _cuts(text, block, find)
-        sentences.extend(
-            Sentence(start, end, block.kind, heading) for start, end in pairwise([block.start, *cuts, block.end])
-        )
-    return sentences
+    units = split_json(text, lambda prose: _starts(prose, find))
+    return outline(text, split_blocks(text), lambda block: _cuts(text, block, find)) if units is None else units
+
+
+def _starts(prose: str, find: SentenceSplitter) -> list[int]:
+    """Return where the sentences of some prose start, the first at 0."""
+    starts: list[int] = []
+    spans = list(find(prose))
+    before = 0
+    for span in spans:
+        if type(span) is not tuple or not before <= span[0] <= (before := span[1]) <= len(prose):
+            starts = [checked.start for checked in check_spans(prose, spans)]
+            break
+        if not prose[span[0] : before].isspace() and span[0] < before:
+            starts.append(span[0])
+    return [0, *starts[1:]]
 
 
 def _cuts(text: str, block: Block, find: SentenceSplitter) -> list[int]:
-    """Where a block is cut into sentences."""
+    """Return where a block is cut into sentences."""
     if block.prose is None:
         return []
     prose = block.prose.of(text)
     if block.kind == "quote":
         prose = _QUOTE_MARKS.sub(lambda match: " " * len(match[0]), prose)
-    starts = [sentence.start for sentence in Sentence.tile(prose, find(prose))]
+    starts = _starts(prose, find)
     if block.kind == "quote":
         starts = [_before_mark(prose, before, start) for before, start in pairwise([0, *starts])]
     return [block.prose.start + start for start in starts[1:]]
@@ -179,25 +171,3 @@ def _before_mark(quote: str, before: int, start: int) -> int:
     """The start of the line, for a sentence that begins with it; its mark, blanked by now, is then its own."""
     line = quote.rfind("\n", before, start) + 1
     return start if line == 0 or quote[line:start].strip() else line
-
-
-@dataclass(slots=True)
-class _Outline:
-    """The headings, and the table header, that are open at this point of a text."""
-
-    headings: list[tuple[int, int]] = field(default_factory=list)  # level and sentence number, outermost first
-    table: int | None = None
-
-    def place(self, block: Block, number: int) -> int | None:
-        """Take in a block whose first sentence has this number; gives the number of what it stands under."""
-        while block.level and self.headings and self.headings[-1][0] >= block.level:
-            self.headings.pop()
-        heading = self.headings[-1][1] if self.headings else None
-        if block.level:
-            self.headings.append((block.level, number))
-        if block.kind == "table_header":
-            self.table = number
-            return heading
-        if block.kind != "table_row":
-            self.table = None
-        return heading if self.table is None else self.table

@@ -24,6 +24,7 @@ def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_l
         "keep_neighbors": (0, 0),
         "pins": None,
         "omission": None,
+        "ties": ("label", "parent", "question", "announced", "title"),
     }
 
 

@@ -53,7 +53,7 @@ def test_headings_in_both_styles_carry_their_level() -> None:
 
 def test_tildes_as_long_as_the_line_above_underline_it_and_shorter_ones_open_a_fence() -> None:
     text = "Sub title\n~~~~~~~~~\n\nText.\n\nSay:\n~~~\ncode\n~~~\nMore.\n"
-    assert kinds(text) == ["heading", "sentence", "sentence", "code", "sentence"]
+    assert kinds(text) == ["heading", "sentence", "heading", "code", "sentence"]
     assert next(iter(split_blocks(text))).level == 3
     assert kinds("\n~~~~~\ncode\n~~~~~\n")[-1] == "code"
 
@@ -108,7 +108,7 @@ def test_indented_prose_is_not_code(text: str) -> None:
 
 def test_a_table_has_a_header_and_rows() -> None:
     assert pieces("Intro:\n| A | B |\n|---|:-:|\n| One. Two. | x |\n| y | z |\n\nEnd.") == [
-        ("sentence", "Intro:\n"),
+        ("heading", "Intro:\n"),
         ("table_header", "| A | B |\n|---|:-:|\n"),
         ("table_row", "| One. Two. | x |\n"),
         ("table_row", "| y | z |\n\n"),
@@ -159,7 +159,8 @@ def test_a_number_at_the_start_of_a_wrapped_line_begins_no_list(line: str) -> No
 
 @pytest.mark.parametrize("line", ["- one", "* one", "1. one", "1) one", "a) one"])
 def test_a_list_may_follow_a_paragraph_without_a_blank_line(line: str) -> None:
-    assert kinds(f"There are the following kinds of it:\n{line}\n") == ["sentence", "list_item"]
+    assert kinds(f"There are the following kinds of it:\n{line}\n") == ["heading", "list_item"]
+    assert kinds(f"There are the following kinds of it, as was said before.\n{line}\n") == ["sentence", "list_item"]
 
 
 def test_a_quote_ends_where_its_marks_end() -> None:

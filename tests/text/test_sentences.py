@@ -147,7 +147,7 @@ def test_lone_surrogates_are_kept_where_they_are() -> None:
 def test_blank_lines_inside_long_prose_do_not_shift_positions() -> None:
     text = "The quick brown fox jumped over it. It was not easy.\n\n" * 2_000
     found = [text[start:end] for start, end in sentencex_spans(text)]
-    assert found == ["The quick brown fox jumped over it. ", "It was not easy.", "\n\n"] * 2_000
+    assert found == ["The quick brown fox jumped over it. ", "It was not easy.\n\n"] * 2_000
 
 
 def test_each_block_keeps_its_kind_and_only_prose_is_split() -> None:

@@ -1,0 +1,163 @@
+"""JSON to units: each value with its key, long strings by sentence, and brackets and commas that go with them.
+
+Whatever is kept of a document is JSON again: a value brings the brackets around it, and a comma stays only between two
+values that do.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from provence_plugins.text.lines import LONGEST_WHOLE_ITEM
+from provence_plugins.types import Kind, Sentence, Tie, TieKind
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_CLOSING = {"{": "}", "[": "]"}
+
+FindStarts = Callable[[str], Sequence[int]]
+
+
+def split_json(text: str, find_starts: FindStarts) -> list[Sentence] | None:
+    """Split a JSON document, or one on each line, into units; None for any other text.
+
+    Args:
+        text: The text.
+        find_starts: Returns where the sentences of a text start, the first at 0.
+    """
+    bare = text.strip("\ufeff \t\r\n")
+    if bare[:1] not in _CLOSING:
+        return None
+    if bare[-1:] == _CLOSING[bare[0]] and _is_json(bare):
+        units = _Units(text, find_starts)
+        units.add_document(text.index(bare[0]), text.index(bare[0]) + len(bare), is_whole=False)
+        return units.sentences()
+    lines = text.splitlines(keepends=True)
+    documents = [line.strip() for line in lines if line.strip()]
+    if len(documents) < 2 or not all(line[0] in _CLOSING and _is_json(line) for line in documents):
+        return None
+    units = _Units(text, find_starts)
+    start = 0
+    for line in lines:
+        if document := line.strip():
+            begin = start + line.index(document[0])
+            units.add_document(begin, begin + len(document), is_whole=len(document) <= LONGEST_WHOLE_ITEM)
+        start += len(line)
+    return units.sentences()
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class _Unit:
+    start: int
+    kind: Kind
+    ties: list[Tie] = field(default_factory=list)
+
+
+class _Units:
+    """The units of a text of JSON, in the order in which they are added."""
+
+    def __init__(self, text: str, find_starts: FindStarts) -> None:
+        self._text = text
+        self._find_starts = find_starts
+        self._units: list[_Unit] = []
+
+    def sentences(self) -> list[Sentence]:
+        """Return the units as sentences that tile the text."""
+        starts = [0, *(unit.start for unit in self._units[1:]), len(self._text)]
+        return [
+            Sentence(start, end, unit.kind, None, None, tuple(unit.ties))
+            for unit, start, end in zip(self._units, starts, starts[1:], strict=False)
+        ]
+
+    def add_document(self, start: int, end: int, *, is_whole: bool) -> None:
+        """Add the units of one document, or the document as a single one."""
+        tokens = list(_TOKEN.finditer(self._text, start, end))
+        if is_whole or len(tokens) <= 2:
+            self._add(start, "record")
+            return
+        closings = _match_brackets(tokens)
+        openers: list[int] = []  # units of the brackets that are open, outermost first
+        at = 0
+        while at < len(tokens):
+            at = self._add_token(tokens, at, closings, openers)
+
+    def _add_token(self, tokens: Sequence[re.Match[str]], at: int, closings: dict[int, int], openers: list[int]) -> int:
+        """Add what begins at a token; returns the number of the first token behind it."""
+        token = tokens[at]
+        if token[0] in "]}":
+            opener = openers.pop()
+            self._tie(opener, "closing", self._add(token.start(), "structure"))
+            return self._add_comma(tokens, at + 1, opener, openers)
+        value = at + 2 if tokens[min(at + 1, len(tokens) - 1)][0] == ":" else at
+        if value not in closings:
+            return self._add_comma(tokens, value + 1, self._add_scalar(token, tokens[value], openers), openers)
+        closing = closings[value]
+        is_small = closing == value + 1 or tokens[closing].end() - token.start() <= LONGEST_WHOLE_ITEM
+        if is_small and openers:
+            return self._add_comma(tokens, closing + 1, self._add_inside(token.start(), "record", openers), openers)
+        openers.append(self._add_inside(token.start(), "structure", openers))
+        return value + 1
+
+    def _add_scalar(self, first: re.Match[str], value: re.Match[str], openers: Sequence[int]) -> int:
+        """Add a value with its key, a long string as its quotes and the sentences between them."""
+        starts = self._sentences_of(value[0][1:-1]) if len(value[0]) > LONGEST_WHOLE_ITEM else ()
+        if len(starts) < 2:
+            return self._add_inside(first.start(), "record", openers)
+        opener = self._add_inside(first.start(), "structure", openers)
+        for start in starts:
+            self._tie(self._add(value.start() + 1 + start, "sentence"), "inside", opener)
+        self._tie(opener, "closing", self._add(value.end() - 1, "structure"))
+        return opener
+
+    def _sentences_of(self, string: str) -> Sequence[int]:
+        """Return where the sentences of a string start, none of them inside an escape sequence."""
+        inside = {place for escape in _ESCAPE.finditer(string) for place in range(escape.start() + 1, escape.end())}
+        read = _ESCAPE.sub(lambda escape: _read_escape(escape[0]), string)
+        return [start for start in self._find_starts(read) if start not in inside]
+
+    def _add_comma(self, tokens: Sequence[re.Match[str]], at: int, owner: int, openers: Sequence[int]) -> int:
+        if at < len(tokens) and tokens[at][0] == ",":
+            self._tie(owner, "separator", self._add_inside(tokens[at].start(), "structure", openers))
+            return at + 1
+        return at
+
+    def _add_inside(self, start: int, kind: Kind, openers: Sequence[int]) -> int:
+        number = self._add(start, kind)
+        if openers:
+            self._tie(number, "inside", openers[-1])
+        return number
+
+    def _add(self, start: int, kind: Kind) -> int:
+        self._units.append(_Unit(start, kind))
+        return len(self._units) - 1
+
+    def _tie(self, number: int, kind: TieKind, to: int) -> None:
+        self._units[number].ties.append(Tie(kind, to))
+
+
+def _match_brackets(tokens: Iterable[re.Match[str]]) -> dict[int, int]:
+    """Return the number of the closing bracket for each opening one."""
+    closings: dict[int, int] = {}
+    openings: list[int] = []
+    for number, token in enumerate(tokens):
+        if token[0] in _CLOSING:
+            openings.append(number)
+        elif token[0] in "]}":
+            closings[openings.pop()] = number
+    return closings
+
+
+def _read_escape(escape: str) -> str:
+    """Return characters that stand for an escape sequence while sentences are looked for, as many as it has."""
+    if escape in (r"\n", r"\r", r"\t"):
+        return " \n"
+    return '""' if escape == r"\"" else "x" * len(escape)

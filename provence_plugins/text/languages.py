@@ -1,0 +1,90 @@
+"""What the languages of the splitter are told by, and the abbreviations that its library does not know."""
+
+import re
+from collections.abc import Mapping
+
+# Letters of these ranges are of one language, or of several that end sentences alike.
+_SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("ja", re.compile("[\u3041-\u30fa]")),
+    ("zh", re.compile("[\u4e00-\u9fff]")),
+    ("uk", re.compile("[іїєґІЇЄҐ]")),
+    ("ru", re.compile("[\u0400-\u04ff]")),
+    ("el", re.compile("[\u0370-\u03ff]")),
+    ("ar", re.compile("[\u0600-\u06ff]")),
+    ("hi", re.compile("[\u0900-\u097f]")),
+    ("bn", re.compile("[\u0980-\u09ff]")),
+    ("ta", re.compile("[\u0b80-\u0bff]")),
+    ("te", re.compile("[\u0c00-\u0c7f]")),
+    ("am", re.compile("[\u1200-\u137f]")),
+    ("hy", re.compile("[\u0530-\u058f]")),
+)
+# Short words that are frequent in one of these languages and rare in the others.
+_FREQUENT: Mapping[str, tuple[str, ...]] = {
+    "en": (" the ", " of ", " and ", " is ", " to "),
+    "de": (" der ", " und ", " die ", " ist ", " das ", " nicht "),
+    "fr": (" le ", " les ", " et ", " est ", " des ", " une "),
+    "es": (" el ", " los ", " y ", " una ", " por ", " las "),
+    "it": (" il ", " che ", " della ", " per ", " sono ", " gli "),
+    "pt": (" o ", " os ", " não ", " uma ", " dos ", " em "),
+    "nl": (" het ", " een ", " van ", " niet ", " zijn ", " voor "),
+    "pl": (" jest ", " nie ", " się ", " na ", " oraz ", " przez "),
+    "da": (" og ", " det ", " ikke ", " af ", " til "),
+    "fi": (" ja ", " on ", " ei ", " että ", " oli "),
+}
+_NOT_LATIN = re.compile("[\u0370-\u1fff\u3040-\ud7ff]")
+_LOOKED_AT = 2_000
+# So few letters of another script are a name or a symbol.
+_LETTERS_OF_A_NAME = 8
+
+# They end no sentence, whatever follows.
+ABBREVIATIONS = frozenset({
+    "approx", "acc", "incl", "excl", "resp", "esp", "abbr", "cf", "viz", "avg", "vs", "ca", "bzw", "inkl", "exkl",
+    "evtl", "ggf", "vgl", "sog", "zzgl", "bspw", "mind", "insb", "insbes", "gem", "geb", "env", "obs",
+})  # fmt: skip
+# They end no sentence if a number follows, or a small letter.
+NUMBERED = frozenset({
+    "max", "min", "tel", "ext", "qty", "ref", "refs", "para", "paras", "par", "eq", "eqs", "tab", "tabs", "vol", "vols",
+    "sec", "secs", "fig", "figs", "art", "arts", "cl", "pt", "pts", "ch", "chap", "ed", "eds", "nos", "nr", "pp", "p",
+    "abs", "abschn", "kap", "bd", "aufl", "al", "est", "temp", "dept", "col", "cols", "app", "ex", "exx", "st", "no",
+    "núm", "pág", "tél", "env", "abb", "anm", "lt", "rev", "ver", "cat", "op", "bk", "lib", "ln", "ll", "ss", "s", "z",
+})  # fmt: skip
+# Words that are no abbreviation in front of a small letter.
+ALSO_WORDS = frozenset({"no", "s", "z", "art", "tab", "min", "par", "ex", "app", "cat", "temp", "st", "al"})
+# Languages that write "3." for "third".
+ORDINALS = frozenset({"de", "da", "no", "nb", "nn", "fi", "cs", "sk", "pl", "hu", "sl", "hr", "lv", "et", "is", "tr"})
+# Words behind the number of a date or of an ordinal, whatever the language of the text is taken for.
+AFTER_ORDINALS = frozenset({
+    "januar", "jänner", "februar", "märz", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
+    "dezember", "jahrhundert", "jahrhunderts", "auflage", "marts", "maj", "december", "mars", "desember",
+})  # fmt: skip
+# Words that begin sentences and no name: what stands in front of them, if anything does, has ended.
+STARTERS = frozenset({
+    "A", "After", "All", "An", "And", "As", "At", "Because", "But", "By", "For", "From", "He", "Her", "His", "How", "I",
+    "If", "In", "It", "Its", "Many", "Most", "My", "No", "Not", "On", "One", "Our", "She", "Since", "So", "Some",
+    "That", "The", "Their", "Then", "There", "These", "They", "This", "Those", "To", "We", "What", "When", "Where",
+    "While", "Who", "Why", "With", "You", "Your", "Der", "Die", "Das", "Er", "Sie", "Es", "Ein", "Eine", "Dann", "Wir",
+    "Ich", "Im", "Und", "Aber", "Dies", "Diese", "Dieser", "Doch", "Bei", "Nach", "Wenn", "Mit", "Il", "Elle", "Le",
+    "La", "Les", "El", "Los",
+})  # fmt: skip
+
+
+def guess_language(text: str) -> str:
+    """Return the language that a text is most likely written in, by its script and its frequent words.
+
+    Args:
+        text: The text; its beginning is looked at.
+
+    Returns:
+        An ISO 639 code among those whose abbreviations the sentence library knows; "en" if nothing tells.
+    """
+    beginning = text[:_LOOKED_AT]
+    if " the " in beginning:
+        return "en"
+    if _NOT_LATIN.search(beginning):
+        for language, letters in _SCRIPTS:
+            if len(letters.findall(beginning)) > _LETTERS_OF_A_NAME:
+                return language
+    # One word more than English has is not enough: names and titles have words of other languages in them.
+    counts = {language: sum(map(beginning.count, words)) for language, words in _FREQUENT.items()}
+    language = max(counts, key=counts.__getitem__)
+    return language if counts[language] > counts["en"] + 1 else "en"

@@ -1,0 +1,180 @@
+"""Running prose to sentences by sentencex, with its mistakes mended: nothing torn at a name, nothing glued by a sign.
+
+The library is given a text in which what misleads it is replaced sign for sign, and where it cuts is looked at again.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import pairwise
+
+import sentencex
+
+from provence_plugins.text.languages import (
+    ABBREVIATIONS,
+    AFTER_ORDINALS,
+    ALSO_WORDS,
+    NUMBERED,
+    ORDINALS,
+    STARTERS,
+    guess_language,
+)
+from provence_plugins.text.pieces import ends_by_pieces
+
+# What the Rust library cannot take: lone surrogates, and white space of several bytes, where it panics on an initial
+# such as "J." after it.
+_WIDE_SPACES = (
+    "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_TO_SPACE = str.maketrans(dict.fromkeys(_WIDE_SPACES, " "))
+
+# Brackets and quotes keep the sentences inside together, as far as a short pair of them reaches. What has no partner
+# nearby would reach for a far one: a less-than sign, the mark of an inch, an opening quote whose end is elsewhere.
+# "(3)" and "(J, K)" would be taken for the marks of a list, and all behind them for its last item.
+_MISLEADING = re.compile(
+    r"""[(\[{<"'“„«‘](?:
+      (?P<mark>(?<=\()(?:[^()]{0,60}\s)?(?:[A-Za-z]|\d{1,3}|[ivxlc]{1,5})\.?\)(?=\s))
+    | (?<=\()(?![^()]{0,300}\))
+    | (?<=\[)(?![^\[\]]{0,300}\])
+    | (?<=\{)(?![^{}]{0,300}\})
+    | (?<=<)(?![A-Za-z/!][^<>]{0,300}>)
+    | (?<=[“„])(?![^“„”]{0,500}[”“])
+    | (?<=«)(?![^«»]{0,500}»)
+    | (?<=‘)(?![^‘’]{0,300}’)
+    | (?<=\d["'])
+    | (?P<pair>(?<=")(?<!\w")(?=\S)[^"]{1,500}(?<=\S)"(?!\w))
+    | (?<=")
+    | (?<=')(?=\d\ds?\b|tis\b|twas\b|em\b|til\b))""",
+    re.VERBOSE,
+)
+_IN_MARK = str.maketrans("().!?", "~~~~~")
+
+# What still belongs to a sentence that ended right in front of it.
+_CLOSING_MARKS = re.compile(r"""(?:[)\]}"'”’»*_~`]|</\w{1,10}>|\[\d{1,3}\])+\s*""")
+_LIST_NUMBER = re.compile(r"(?<![^\s(])(\d{1,2})[.)]\s*$")
+_NUMBER = re.compile(r"[\d§(]|[IVXLC]{1,5}\b|[A-Z]\d")
+_WORD = re.compile(r"\w+")
+_NAME = re.compile(r"[\w/.-]*$")
+# "Node.JS"
+_LONGEST_ENDING = 3
+_LONGEST_GAP = 100
+# Words in italics or bold that name what comes behind them: "_Order forms._ After the end ..."
+_LEAD = re.compile(r"\s*([*_]{1,3})[^*_\n]{1,60}\1\s*")
+_LONGEST_NAME = 100
+_GOES_ON = re.compile(r"[,`]|\)?\ (?:is|are|was|which|that|if|raises|returns|object|class)\b")
+
+
+def read_language_of(text: str) -> Callable[[str], Iterable[tuple[int, int]]]:
+    """Return a function that finds the sentences in any part of a text, in the language of the whole."""
+    return partial(sentencex_spans, language=guess_language(text))
+
+
+def sentencex_spans(text: str, language: str = "auto") -> Iterable[tuple[int, int]]:
+    """Find the sentences of prose by sentencex.
+
+    Args:
+        text: Running prose.
+        language: Whose abbreviations end no sentence: an ISO 639 code, one of about 300, or "auto" to tell it by script
+            and frequent words. Terminators of other scripts are known in every language.
+    """
+    if language == "auto":
+        language = guess_language(text)
+    read = _MISLEADING.sub(_replace, text)
+    if not text.isascii():
+        read = _make_safe(read)
+    ends = ends_by_pieces(read, partial(sentencex.segment, language))
+    return pairwise([0, *_mend(text, ends, language)])
+
+
+def _make_safe(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = _SURROGATES.sub("\ufffd", text)
+    # A look for each is far faster than a table for all characters.
+    return text.translate(_TO_SPACE) if any(space in text for space in _WIDE_SPACES) else text
+
+
+def _replace(match: re.Match[str]) -> str:
+    if match["mark"]:
+        return match[0].translate(_IN_MARK)
+    return match[0] if match["pair"] else "~"
+
+
+def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
+    """Leave out the ends that tear a sentence, and move those in front of closing marks or behind a list's number."""
+    last = 0
+    step = 0  # number of the last item of a list in running text
+    length = len(text)
+    for end in ends:
+        if end >= length:
+            break
+        if not text[end - 1].isspace():
+            marks = _CLOSING_MARKS.match(text, end)
+            if marks is None and text[end - 1].isascii() and _is_inside_name(text, end):
+                continue
+            end = marks.end() if marks else end
+            end += len(text[end : end + _LONGEST_GAP]) - len(text[end : end + _LONGEST_GAP].lstrip())
+            if marks and _LEAD.fullmatch(text, last, end):
+                continue
+        elif text[end - 2] == "." and text[end - 3].isdigit():
+            number = _LIST_NUMBER.search(text, max(last, end - 8), end)
+            if number and _opens_item(text, last, number, step):
+                step = int(number[1])
+                end = number.start(1)
+            elif number and _is_ordinal(text, end, language):
+                continue
+        elif text[end - 2] == "." and _is_abbreviation(text, end):
+            continue
+        if last < end < length:
+            yield end
+            last = end
+    if last < len(text):
+        yield len(text)
+
+
+def _is_inside_name(text: str, end: int) -> bool:
+    """Return whether a dot without a space behind it lies inside a name ("httpx.HTTPError") or an address.
+
+    In many texts the space between two sentences is missing, so two plain words are two sentences, unless what follows
+    goes on like a sentence about the second.
+    """
+    name, following = _NAME.search(text, max(0, end - _LONGEST_NAME), end), _WORD.match(text, end)
+    if name is None or following is None or text[end - 1] != ".":
+        return False
+    first, second = name[0].rstrip("."), following[0]
+    if first.isascii() and first and not (first.isdigit() or (first.isalpha() and len(first) > 1)):
+        return True
+    is_plain = second.istitle() or second.isupper() or not second.isascii()
+    if not is_plain or text[following.end() : following.end() + 1] in tuple("._(/`"):
+        return True
+    if second.isupper() and len(second) <= _LONGEST_ENDING and not first.isupper():
+        return True
+    return second not in STARTERS and first.islower() and bool(_GOES_ON.match(text, following.end()))
+
+
+def _opens_item(text: str, last: int, number: re.Match[str], step: int) -> bool:
+    """Return whether a number begins the next item of a list in running text, rather than ending a sentence."""
+    before = text[last : number.start(1)].rstrip()
+    return not before or (int(number[1]) == step + 1 and before[-1] in ":;.!?)—")
+
+
+def _is_ordinal(text: str, end: int, language: str) -> bool:
+    """Return whether "3." means "third": in front of a month, or in a language that writes it so."""
+    following = _WORD.match(text, end)
+    if following is None:
+        return False
+    is_noun = language in ORDINALS and following[0] not in STARTERS
+    return is_noun or following[0].lower() in AFTER_ORDINALS
+
+
+def _is_abbreviation(text: str, end: int) -> bool:
+    """Return whether the word in front of an end is an abbreviation, seen what follows."""
+    words = text[max(0, end - 10) : end - 2].rsplit(maxsplit=1)
+    word = words[-1].lstrip("([\"'").lower() if words else ""
+    if word in ABBREVIATIONS:
+        return True
+    if word not in NUMBERED:
+        return False
+    return bool(_NUMBER.match(text, end)) or (text[end].islower() and word not in ALSO_WORDS)

@@ -1,0 +1,127 @@
+"""Tables of every make: Markdown, grids, ruled columns, separated values and columns held apart by spaces."""
+
+import re
+from collections.abc import Iterator
+
+from provence_plugins.text.lines import Found, Line, Lines
+
+_TABLE_LINES = frozenset({"row", "delimiter", "prose"})
+_GRID_LINES = frozenset({"grid", "row"})
+# More lines of headings than this are rows of another table above.
+_MOST_HEADER_LINES = 3
+
+_QUOTED = re.compile(r'"[^"]*"')
+_COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)|\t+")
+_SEPARATORS = ("\t", " | ", ";", ",")
+# Prose has commas too: a comma parts values only where lines of three or more have the same number of them.
+_FEWEST = {"\t": (2, 1), " | ": (2, 1), ";": (3, 1), ",": (3, 1)}
+_LONGEST_NAME = 40
+
+
+def mark_table(lines: list[Line], delimiter: int) -> None:
+    """Give the lines around a delimiter row their shape: those above are the header, those below with a pipe rows."""
+    header = delimiter - 1
+    if header < 0 or not _is_table_line(lines[header]) or lines[delimiter].shape == "row":
+        return
+    while header > 0 and delimiter - header < _MOST_HEADER_LINES and lines[header - 1].shape == "row":
+        header -= 1
+    if header > 0 and lines[header - 1].shape == "row":  # the rows of a table that ends here
+        header = delimiter - 1
+    for number in range(header, delimiter):
+        lines[number] = lines[number]._replace(shape="header")
+    row = delimiter + 1
+    while row < len(lines) and _is_table_line(lines[row]):
+        lines[row] = lines[row]._replace(shape="row")
+        row += 1
+
+
+def _is_table_line(line: Line) -> bool:
+    return line.shape in _TABLE_LINES and "|" in line.text
+
+
+def read_header(lines: Lines, at: int) -> Iterator[Found]:
+    """Read the header of a table in Markdown, with the dashes below it."""
+    end = at
+    while lines[end].shape == "header":
+        end += 1
+    yield Found("table_header", end + 1)
+
+
+def read_row(lines: Lines, at: int) -> Iterator[Found]:
+    """Read one row."""
+    yield Found("table_row", at + 1)
+
+
+def read_grid(lines: Lines, at: int) -> Iterator[Found]:
+    """Read a table drawn with lines: the rows above the second line are its header.
+
+    Where lines part all rows, a row may run over several lines of text; otherwise each line is a row.
+    """
+    end = at
+    while end < len(lines) and lines[end].shape in _GRID_LINES:
+        end += 1
+    rules = [number for number in range(at, end) if lines[number].shape == "grid"]
+    has_header, is_ruled = len(rules) > 2, len(rules) > 3
+    begin = rules[1] + 1 if has_header else at
+    if has_header:
+        yield Found("table_header", begin)
+    for number in range(begin, end - 1):
+        closes = lines[number + 1].shape == "grid"
+        if lines[number].shape == "row" and not closes and not is_ruled:
+            yield Found("table_row", number + 1)
+        elif closes and number + 2 < end:
+            yield Found("table_row", number + 2)
+    if begin < end:
+        yield Found("table_row", end)
+
+
+def read_ruled_columns(lines: Lines, at: int) -> Iterator[Found]:
+    """Read a simple table of reStructuredText: columns under double lines, of which the third one ends it."""
+    rules = [number for number in range(at, min(len(lines), at + 500)) if lines[number].shape == "columns"][:3]
+    if len(rules) < 2 or any(lines[number].shape == "blank" for number in range(at, rules[1])):
+        yield Found("table_row", at + 1)
+        return
+    last = rules[2] if len(rules) > 2 else rules[1]
+    if len(rules) > 2:
+        yield Found("table_header", rules[1] + 1)
+    begin = rules[1] + 1 if len(rules) > 2 else at + 1
+    for number in range(begin, last):
+        if lines[number].shape != "blank":
+            yield Found("table_row", last + 1 if number + 1 == last else number + 1)
+
+
+def find_values(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize lines of values that a tab, semicolon, comma or pipe parts, all with the same number of them."""
+    texts = [_QUOTED.sub("", lines[number].bare) for number in range(at, end)]
+    for separator in _SEPARATORS:
+        least_lines, least_signs = _FEWEST[separator]
+        counts = {text.count(separator) for text in texts}
+        if len(texts) < least_lines or min(counts) < least_signs:
+            continue
+        if separator in "\t" or (len(counts) == 1 and not _is_prose(texts, separator)):
+            return _rows(lines, at, end, [cell.strip() for cell in lines[at].bare.split(separator)])
+    return None
+
+
+def _is_prose(texts: list[str], separator: str) -> bool:
+    """Return whether the parts between separators are clauses rather than values."""
+    if separator == " | ":
+        return False
+    cells = [cell for text in texts for cell in text.split(separator)]
+    clauses = sum(1 for cell in cells if cell.startswith(" ") or len(cell) > _LONGEST_NAME)
+    return 3 * clauses > len(cells) or any(text.endswith(".") for text in texts)
+
+
+def find_columns(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize lines whose columns are held apart by two spaces or more."""
+    gaps = [len(_COLUMN_GAP.findall(lines[number].bare)) for number in range(at, end)]
+    if len(gaps) < 3 or min(gaps) < 1 or 2 * max(gaps) > 5 * min(gaps):
+        return None
+    return _rows(lines, at, end, _COLUMN_GAP.split(lines[at].bare))
+
+
+def _rows(lines: Lines, at: int, end: int, first: list[str]) -> list[Found]:
+    """Give each line as a row; the first is the header if all of its cells are names."""
+    names = all(cell and len(cell) <= _LONGEST_NAME and not any(map(str.isdigit, cell)) for cell in first)
+    is_header = names and len(set(first)) == len(first) and end - at > 1
+    return [Found("table_header" if is_header and row == at else "table_row", row + 1) for row in range(at, end)]
