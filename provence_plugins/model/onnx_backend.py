@@ -224,7 +224,8 @@ def _open_session(path: Path, threads: int) -> ort.InferenceSession:
     # The file was checked as ONNX; it must not be read as anything else.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        # Its fallback would print on standard output and try the same once more.
+        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # its exceptions have no other class in common
         raise CheckpointError(
             f"{path} is not an ONNX file that can be run ({show_error(error)}). Export the model again."

@@ -17,13 +17,13 @@ from provence_plugins.model.folder import require_file, show_error, show_value
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("relevance", "keep")
 
-# What an encoder and its heads are made of. Control flow, random numbers, sequences, texts and the operators of other
-# domains are not on the list.
+# What an encoder and its heads are made of. Loops, random numbers, sequences, texts and the operators of other domains
+# are not on the list.
 _OPERATORS = frozenset(
     {"Abs", "Add", "And", "ArgMax", "ArgMin", "Attention", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant"}
     | {"ConstantOfShape", "Conv", "Cos", "CumSum", "DequantizeLinear", "Div", "Dropout", "DynamicQuantizeLinear"}
     | {"Einsum", "Elu", "Equal", "Erf", "Exp", "Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND"}
-    | {"Gelu", "Gemm", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "IsInf", "IsNaN"}
+    | {"Gelu", "Gemm", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "If", "IsInf", "IsNaN"}
     | {"LayerNormalization", "LeakyRelu", "Less", "LessOrEqual", "Log", "LogSoftmax", "MatMul", "MatMulInteger"}
     | {"Max", "Mean", "Min", "Mish", "Mod", "Mul", "Neg", "NonZero", "Not", "OneHot", "Or", "Pad", "Pow"}
     | {"QLinearMatMul", "QuantizeLinear", "RMSNormalization", "Range", "Reciprocal", "ReduceL1", "ReduceL2"}
@@ -33,6 +33,10 @@ _OPERATORS = frozenset(
     | {"Unsqueeze", "Where", "Xor"}
 )
 _DOMAINS = ("", "ai.onnx")
+
+# An exported DeBERTa chooses between two graphs, by shapes, where Transformers 4 was installed.
+_OPERATOR_WITH_GRAPHS = "If"
+_MAX_DEPTH = 4
 
 # Numbers of the fields that are read, from onnx.proto.
 _MODEL_GRAPH, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 20, 25
@@ -112,7 +116,7 @@ def require_plain_graph(path: Path) -> None:
 
     Raises:
         CheckpointError: The file is damaged.
-        UnsafeCheckpointError: It holds another operator, a graph inside a graph, a function, or data of a file that is
+        UnsafeCheckpointError: It holds another operator, a function, graphs nested deep, or data of a file that is
             not in the same folder.
     """
     try:
@@ -135,32 +139,34 @@ def _check_model(model: _Message, path: Path) -> None:
         raise ValueError("it holds no graph")
 
 
-def _check_graph(graph: _Message, path: Path) -> None:
+def _check_graph(graph: _Message, path: Path, depth: int = 0) -> None:
+    if depth > _MAX_DEPTH:
+        raise _refused(path, f"graphs nested more than {_MAX_DEPTH} deep")
     for number, value in graph.messages(_GRAPH_NODE, _GRAPH_TENSOR, _GRAPH_SPARSE_TENSOR):
         if number == _GRAPH_NODE:
-            _check_node(value, path)
+            _check_node(value, path, depth)
         elif number == _GRAPH_TENSOR:
             _check_tensor(value, path)
         else:
             _check_sparse_tensor(value, path)
 
 
-def _check_node(node: _Message, path: Path) -> None:
+def _check_node(node: _Message, path: Path, depth: int) -> None:
     names = {_NODE_OPERATOR: "", _NODE_DOMAIN: ""}
-    for number, value in node.messages(_NODE_OPERATOR, _NODE_DOMAIN, _NODE_ATTRIBUTE):
-        if number == _NODE_ATTRIBUTE:
-            _check_attribute(value, path)
-        else:
-            names[number] = value.text()
+    names |= {number: value.text() for number, value in node.messages(_NODE_OPERATOR, _NODE_DOMAIN)}
     operator, domain = names[_NODE_OPERATOR], names[_NODE_DOMAIN]
     if domain not in _DOMAINS or operator not in _OPERATORS:
         raise _refused(path, f"the operator {show_value(f'{domain}.{operator}'.lstrip('.'))}")
+    for _, attribute in node.messages(_NODE_ATTRIBUTE):
+        for _, graph in attribute.messages(*_ATTRIBUTE_GRAPHS):
+            if operator != _OPERATOR_WITH_GRAPHS:
+                raise _refused(path, f"a graph inside the operator {operator}")
+            _check_graph(graph, path, depth + 1)
+        _check_attribute(attribute, path)
 
 
 def _check_attribute(attribute: _Message, path: Path) -> None:
-    for number, value in attribute.messages(*_ATTRIBUTE_GRAPHS, *_ATTRIBUTE_TENSORS, *_ATTRIBUTE_SPARSE_TENSORS):
-        if number in _ATTRIBUTE_GRAPHS:
-            raise _refused(path, "a graph inside a graph")
+    for number, value in attribute.messages(*_ATTRIBUTE_TENSORS, *_ATTRIBUTE_SPARSE_TENSORS):
         if number in _ATTRIBUTE_TENSORS:
             _check_tensor(value, path)
         else:

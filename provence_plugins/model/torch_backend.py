@@ -210,6 +210,8 @@ def _set_attention(network: Network, name: str | None) -> None:
         )
     try:
         network.backbone.set_attn_implementation(name)
+        if network.backbone.config._attn_implementation != name:  # Transformers 4 only logs it
+            raise ValueError("this version of Transformers does not change it in a loaded model")
     except (ValueError, ImportError, RuntimeError, AttributeError) as error:
         raise InvalidInputError(
             f"attention={name!r} is not available here for the encoder {network.family.model_type!r}: {error}. Leave "

@@ -71,11 +71,12 @@ def test_the_cpu_can_be_asked_for_by_name(tiny_checkpoint: Checkpoint) -> None:
 
 
 @pytest.mark.parametrize("keep", [0, 1, 1000, -1], ids=["empty", "one byte", "cut early", "cut late"])
-def test_a_truncated_file_is_a_checkpoint_error(folder: Path, keep: int) -> None:
+def test_a_truncated_file_is_a_checkpoint_error(folder: Path, capfd: pytest.CaptureFixture[str], keep: int) -> None:
     path = folder / "model_int8.onnx"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(CheckpointError, match="model_int8"):
         load(open_checkpoint(folder), BackendOptions())
+    assert capfd.readouterr().out == ""
 
 
 def test_the_graph_of_another_model_is_refused(tmp_path: Path) -> None:
