@@ -9,6 +9,7 @@ import numpy.typing as npt
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, one_by_one
+from provence_plugins.model.foreign_folder import require_no_code
 
 # The default threshold of OpenProvence's `process`.
 OPEN_PROVENCE_THRESHOLD = 0.1
@@ -42,6 +43,7 @@ def llmlingua2(folder: str | Path) -> Method:
     """
     with needs_extra("eval-llmlingua"):
         from llmlingua import PromptCompressor
+    require_no_code(Path(folder))
     try:
         compressor = PromptCompressor(
             str(folder), device_map="cpu", use_llmlingua2=True, model_config={"trust_remote_code": False}
