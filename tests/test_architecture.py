@@ -87,6 +87,7 @@ HEAVY_HOMES = {
         "integrations/langchain_results.py",
         "integrations/langchain_tool_fields.py",
     },
+    "haystack": {"integrations/haystack.py"},
     "llama_index": {"evaluation/methods/llama_index.py", "integrations/llama_index.py"},
     "llmlingua": {"evaluation/methods/third_party.py"},
     "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},

@@ -20,8 +20,8 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.message_texts import NOTHING_LEFT, MessageTexts, PrunedTexts
 from provence_plugins.integrations.metadata import METADATA_KEY
 from provence_plugins.integrations.notices import warn_once
-from provence_plugins.integrations.queries import Query, is_blank
-from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, reason_to_keep
+from provence_plugins.integrations.queries import QUERY_ARGS, Query, is_blank
+from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, MIN_TOKENS, reason_to_keep
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.model.backends import BackendName
 from provence_plugins.types import MeaningTie, Passage
@@ -35,7 +35,7 @@ from provence_plugins.integrations.fields import OnError
 from provence_plugins.integrations.langchain_recall import recall_tool
 from provence_plugins.integrations.langchain_results import document_passages, replace_messages, tool_messages
 from provence_plugins.integrations.langchain_runs import Run, aprune_in_run, changes_of_call, prune_in_run
-from provence_plugins.integrations.langchain_tool_fields import MIN_TOKENS, QUERY_ARGS, FindQuery, ToolPruningFields
+from provence_plugins.integrations.langchain_tool_fields import FindQuery, ToolPruningFields
 
 if TYPE_CHECKING:
     # A name for the signatures alone: LangChain 1.0.0 had the request in another module.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.integrations.omissions import RECALL_MARKER, Omissions, check_marker
-from provence_plugins.integrations.queries import Query
+from provence_plugins.integrations.queries import QUERY_ARGS, Query, query_in
+from provence_plugins.integrations.tool_choice import MIN_TOKENS
 from provence_plugins.integrations.versions import needs_framework
 
 with needs_framework("agents"):
@@ -22,12 +23,6 @@ from provence_plugins.integrations.langchain_results import messages_of
 if TYPE_CHECKING:
     # A name for the signatures alone: LangChain 1.0.0 had the request in another module.
     from langgraph.prebuilt.tool_node import ToolCallRequest
-
-# The usual names of a search tool's argument; "__arg1" is what LangChain calls the only argument of a simple tool.
-QUERY_ARGS = ("query", "queries", "question", "questions", "search_query", "search", "q", "__arg1")
-
-# Enough to leave numbers, dates and short messages of other tools alone.
-MIN_TOKENS = 100
 
 FindQuery = Callable[[Any], Query]
 """Returns the query, or several, of a `ToolCallRequest`."""
@@ -86,9 +81,7 @@ class ToolPruningFields(PruningFields):
         """Return the query that a tool was called for; empty if there is none."""
         if self.query is not None:
             return self.query(request)
-        arguments = request.tool_call["args"]
-        given = (arguments.get(name) for name in self.query_args)
-        return next((value for value in given if _is_query(value)), None) or human_text(request.state, self.history)
+        return query_in(request.tool_call["args"], self.query_args) or human_text(request.state, self.history)
 
     def omissions(self, tool_call_id: str) -> Omissions | None:
         """Return how omitted sentences of a result are marked; None if they are not."""
@@ -96,13 +89,7 @@ class ToolPruningFields(PruningFields):
         return None if marker is None else Omissions(marker, result_id(tool_call_id))
 
 
-# Any: an agent's arguments and state are whatever its author made them.
-def _is_query(value: Any) -> bool:
-    if isinstance(value, str):
-        return bool(value.strip())
-    return isinstance(value, list) and bool(value) and all(isinstance(each, str) and each.strip() for each in value)
-
-
+# Any: an agent's state is whatever its author made it.
 def human_text(state: Any, history: int = 0) -> str:
     """Return the last message of a person in an agent's state, after so many earlier ones; empty if there is none.
 

@@ -11,8 +11,9 @@ last ones 84.7 %.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.pruner import Pruner
@@ -24,6 +25,10 @@ from provence_plugins.types import Passage
 
 Query = str | Sequence[str]
 """One query, or several whose results are united."""
+
+# "__arg1" is what LangChain calls the only argument of a simple tool.
+QUERY_ARGS = ("query", "queries", "question", "questions", "search_query", "search", "q", "__arg1")
+"""The usual names of a search tool's argument that holds the query."""
 
 # A query may take this share of a window; beyond it little text is left to read beside it.
 _QUERY_SHARE = 1 / 3
@@ -47,6 +52,19 @@ def is_blank(query: Query) -> bool:
     if isinstance(query, str):
         return not query.strip()
     return isinstance(query, Sequence) and all(isinstance(each, str) and not each.strip() for each in query)
+
+
+# Any: a model wrote the arguments.
+def query_in(arguments: Mapping[str, Any], names: Sequence[str] = QUERY_ARGS) -> Query | None:
+    """Return the first of some arguments of a tool that holds text or a list of texts; None if there is none."""
+    values = [arguments.get(name) for name in names]
+    return next((value for value in values if isinstance(value, str | list) and not _is_empty(value)), None)
+
+
+def _is_empty(value: str | list[Any]) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return not value or not all(isinstance(each, str) and each.strip() for each in value)
 
 
 def read_questions(query: Query, passages: Sequence[Passage], pruner: Pruner, *, split: bool) -> list[str]:

@@ -24,6 +24,9 @@ COMPLETE_TOOLS = frozenset(
 )  # fmt: skip
 """Names of tools whose results an agent works on to the character; their results are kept by default."""
 
+MIN_TOKENS = 100
+"""Default size from which results are pruned: numbers, dates and short messages are shorter."""
+
 # The usual estimate of four characters, in bytes: it also holds for scripts in which one character is a token.
 _BYTES_PER_TOKEN = 4
 

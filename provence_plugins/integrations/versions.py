@@ -41,6 +41,7 @@ FRAMEWORKS = {
         Framework("langchain", "langchain-core", "0.3.15", "2"),
         Framework("langchain-reranker", "langchain-core", "1.2.19", "2"),
         Framework("agents", "langchain", "1.0", "2"),
+        Framework("haystack", "haystack-ai", "3.0", "4"),
         Framework("llama-index", "llama-index-core", "0.13", "0.15"),
     )
 }

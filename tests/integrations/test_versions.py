@@ -15,6 +15,7 @@ ADAPTERS = {
     "langchain": ("provence_plugins.integrations.langchain", "langchain_core"),
     "langchain-reranker": ("provence_plugins.integrations.langchain_cross_encoder", "langchain_core"),
     "agents": ("provence_plugins.integrations.langchain_agents", "langchain"),
+    "haystack": ("provence_plugins.integrations.haystack", "haystack"),
     "llama-index": ("provence_plugins.integrations.llama_index", "llama_index"),
 }
 

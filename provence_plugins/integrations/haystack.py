@@ -1,0 +1,130 @@
+"""Pruning for Haystack: a component that goes between a retriever and a prompt builder."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from provence_plugins.engine.passages import PrunedPassage
+from provence_plugins.engine.policy import Order, WhenEmpty
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.results import PruneResult
+from provence_plugins.integrations.metadata import METADATA_KEY, RETRIEVAL_KEY, copy_metadata
+from provence_plugins.integrations.versions import needs_framework
+from provence_plugins.model.backends import BackendName
+from provence_plugins.types import Passage
+
+with needs_framework("haystack"):
+    from haystack import Document, component, default_from_dict, default_to_dict
+
+from provence_plugins.integrations.fields import DocumentFields, OnError
+
+__all__ = ["ProvenceDocumentPruner"]
+
+
+@component
+class ProvenceDocumentPruner:
+    """A component that keeps the sentences of documents that help to answer the query, and reranks documents.
+
+    Documents are copied with their ids. `score` is the relevance; the retriever's score moves to
+    `meta["retrieval_score"]`, and `meta["provence"]` tells what was kept. Documents without text come out unchanged and
+    in their place; so does everything when the query is blank.
+
+    Args: see `DocumentFields`, `PruningFields` and `EngineFields`.
+
+    Raises:
+        ValidationError: A field is unknown or has an invalid value.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | Path | Pruner | None = None,
+        backend: BackendName | None = None,
+        device: str | None = None,
+        threshold: float | None = None,
+        top_n: int | None = None,
+        max_tokens: int | None = None,
+        keep_title: bool = False,
+        keep_headings: bool = True,
+        min_sentences: int = 1,
+        when_empty: WhenEmpty = "keep_one",
+        order: Order = "input",
+        min_relevance: float | None = None,
+        split_questions: bool = True,
+        title_key: str | None = "title",
+        metadata_key: str | None = METADATA_KEY,
+        flat_metadata: bool = False,
+        on_error: OnError = "raise",
+    ) -> None:
+        given = locals()
+        self.fields = DocumentFields(**{name: given[name] for name in DocumentFields.model_fields})
+
+    def warm_up(self) -> None:
+        """Load the model."""
+        _ = self.fields.pruner
+
+    @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
+    def run(
+        self, query: str, documents: list[Document], policy: dict[str, Any] | None = None
+    ) -> dict[str, list[Document]]:
+        """Prune documents.
+
+        Args:
+            query: The question.
+            documents: The documents; they are not changed.
+            policy: Fields of `PruningPolicy` that differ for this call.
+
+        Returns:
+            `documents`: pruned copies of those that are kept, in the order of the policy.
+
+        Raises:
+            ProvenceError: Pruning failed, and `on_error` is "raise".
+        """
+        passages = self._passages(documents)
+        result = self.fields.prune_passages(query, passages, self.fields.policy_with(policy or {}))
+        return {"documents": self._rebuild(documents, result)}
+
+    @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
+    async def run_async(
+        self, query: str, documents: list[Document], policy: dict[str, Any] | None = None
+    ) -> dict[str, list[Document]]:
+        """Do the same as `run` without blocking the event loop."""
+        passages = self._passages(documents)
+        result = await self.fields.aprune_passages(query, passages, self.fields.policy_with(policy or {}))
+        return {"documents": self._rebuild(documents, result)}
+
+    # Any: plain values, as Haystack stores pipelines.
+    def to_dict(self) -> dict[str, Any]:
+        """Return the component as plain values.
+
+        Raises:
+            PydanticSerializationError: The model is a `Pruner` instance, which has no name to load it by.
+        """
+        return dict(default_to_dict(self, **self.fields.model_dump(mode="json")))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Return the component that `to_dict` described."""
+        made: Self = default_from_dict(cls, data)
+        return made
+
+    def _passages(self, documents: Sequence[Document]) -> list[Passage]:
+        return [Passage(document.content or "", self.fields.title_of(document.meta)) for document in documents]
+
+    def _rebuild(self, documents: Sequence[Document], result: PruneResult | None) -> list[Document]:
+        if result is None:
+            return [replace(document, meta=copy_metadata(document.meta)) for document in documents]
+        return [self._pruned(documents[passage.index], passage) for passage in result.passages]
+
+    def _pruned(self, document: Document, passage: PrunedPassage) -> Document:
+        meta = copy_metadata(document.meta)
+        if not passage.passage.text.strip():
+            return replace(document, meta=meta)
+        if document.score is not None:
+            meta.setdefault(RETRIEVAL_KEY, float(document.score))
+        is_shorter = passage.text != passage.passage.text
+        # The vector is that of the whole text.
+        vectors = {"embedding": None, "sparse_embedding": None} if is_shorter else {}
+        meta |= self.fields.entries_of(passage)
+        return replace(document, content=passage.text, meta=meta, score=passage.relevance, **vectors)

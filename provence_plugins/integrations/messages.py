@@ -1,0 +1,173 @@
+"""Pruning the tool results in a list of plain messages, for every framework that has no adapter of its own.
+
+Messages are dictionaries in the shapes of OpenAI (chat completions and responses) and Anthropic. A result is asked with
+the query of its own tool call, so that pruning a conversation again, a few messages later, changes nothing in what was
+sent before: a provider's prompt cache stays valid.
+"""
+
+import json
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.results import PruneResult
+from provence_plugins.integrations.content_blocks import find_texts
+from provence_plugins.integrations.message_texts import MessageTexts, PrunedTexts
+from provence_plugins.integrations.queries import Query, is_blank, query_in, read_questions, unite
+from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
+from provence_plugins.integrations.tool_choice import MIN_TOKENS, reason_to_keep
+
+__all__ = ["prune_messages"]
+
+logger = logging.getLogger(__name__)
+
+# Any, here and below: messages are dictionaries with whatever keys their provider defined.
+Message = Mapping[str, Any]
+
+_DEFAULT_POLICY = PruningPolicy(when_empty="keep_one")
+
+
+def prune_messages(
+    messages: Sequence[Message],
+    query: Query | None = None,
+    *,
+    pruner: Pruner | None = None,
+    policy: PruningPolicy | None = None,
+    tools: Collection[str] | None = None,
+    exclude_tools: Collection[str] = (),
+    min_tokens: int = MIN_TOKENS,
+) -> list[dict[str, Any]]:
+    """Return a conversation whose tool results are shortened to what answers their query.
+
+    Which results are pruned is told by `tool_choice`; what they hold is read as described in `tool_results`. If the
+    engine fails, the conversation is returned unchanged and the failure is logged.
+
+    Args:
+        messages: The conversation; it is not changed.
+        query: The question, or several; None takes each tool call's own or, where its arguments hold none, the last
+            message of the user in front of it.
+        pruner: None takes the bundled model, which is loaded once and shared with the adapters.
+        policy: What to keep; None takes the default threshold and keeps the best sentence where nothing else is kept.
+        tools: Names of tools whose results are pruned whatever they look like; None applies the rule to all tools.
+        exclude_tools: Names of tools whose results are kept.
+        min_tokens: Results that are estimated to be shorter are kept; a token is taken as four bytes.
+
+    Returns:
+        Copies of the messages, in the same order and number.
+    """
+    results = [
+        result
+        for result in _tool_results(messages, query)
+        if reason_to_keep(
+            result.tool, result.texts.results, tools=tools, exclude_tools=exclude_tools, min_tokens=min_tokens
+        )
+        is None
+    ]
+    copies = [dict(message) for message in messages]
+    try:
+        pruner = pruner or shared_pruners.get(PrunerKey())
+        for result in results:
+            texts = result.texts if tools is not None else result.texts.prunable()
+            pruned = _prune(pruner, result.query, texts, policy or _DEFAULT_POLICY)
+            if pruned is not None:
+                _write(copies, result.path, texts.written(PrunedTexts(pruned.passages, pruned.dropped)))
+    except Exception as error:
+        logger.warning("Pruning failed, all messages are kept: %s", error, exc_info=error)
+        return [dict(message) for message in messages]
+    return copies
+
+
+@dataclass(frozen=True, slots=True)
+class _ToolResult:
+    """The result of a tool in a conversation.
+
+    Attributes:
+        path: Numbers and keys that lead from the list of messages to its content.
+        tool: Name of the tool; empty if its call is not among the messages.
+        query: What it is asked.
+        texts: Its content, taken apart.
+    """
+
+    path: tuple[int | str, ...]
+    tool: str
+    query: Query
+    texts: MessageTexts
+
+
+def _tool_results(messages: Sequence[Message], query: Query | None) -> Iterator[_ToolResult]:
+    calls: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    asked = ""
+    for number, message in enumerate(messages):
+        calls.update(_calls(message))
+        for path, call_id, content in _contents(message):
+            tool, arguments = calls.get(call_id, ("", {}))
+            own = query if query is not None else query_in(arguments) or asked
+            yield _ToolResult((number, *path), tool, own, MessageTexts.of(content))
+        asked = _user_text(message) or asked
+
+
+def _calls(message: Message) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]]]]:
+    """Yield the tool calls of a message: their id, name and arguments."""
+    for call in message.get("tool_calls") or ():
+        function = call.get("function", {})
+        yield call.get("id", ""), (function.get("name", ""), _arguments(function.get("arguments")))
+    if message.get("type") == "function_call":
+        yield message.get("call_id", ""), (message.get("name", ""), _arguments(message.get("arguments")))
+    for block in _blocks(message):
+        if block.get("type") == "tool_use":
+            yield block.get("id", ""), (block.get("name", ""), _arguments(block.get("input")))
+
+
+def _contents(message: Message) -> Iterator[tuple[tuple[int | str, ...], str, Any]]:
+    """Yield the results of tools in a message: where they stand, the id of their call, and their content."""
+    if message.get("role") == "tool":
+        yield ("content",), message.get("tool_call_id", ""), message.get("content")
+    if message.get("type") == "function_call_output":
+        yield ("output",), message.get("call_id", ""), message.get("output")
+    for number, block in enumerate(message["content"] if isinstance(message.get("content"), list) else ()):
+        is_result = isinstance(block, Mapping) and block.get("type") == "tool_result"
+        if is_result and "content" in block and not block.get("is_error"):
+            yield ("content", number, "content"), block.get("tool_use_id", ""), block["content"]
+
+
+def _user_text(message: Message) -> str:
+    """Return what the user says in a message; results of tools are not words of the user."""
+    if message.get("role") != "user":
+        return ""
+    content = message.get("content")
+    if isinstance(content, list):
+        content = [block for block in content if not isinstance(block, Mapping) or block.get("type") != "tool_result"]
+    return "\n".join(leaf.text for leaf in find_texts(content))
+
+
+def _blocks(message: Message) -> list[Mapping[str, Any]]:
+    content = message.get("content")
+    return [block for block in content if isinstance(block, Mapping)] if isinstance(content, list) else []
+
+
+def _arguments(given: Any) -> Mapping[str, Any]:
+    try:
+        arguments = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        return {}
+    return arguments if isinstance(arguments, Mapping) else {}
+
+
+def _prune(pruner: Pruner, query: Query, texts: MessageTexts, policy: PruningPolicy) -> PruneResult | None:
+    if is_blank(query) or not texts.passages:
+        return None
+    questions = read_questions(query, texts.passages, pruner, split=True)
+    return unite(list(pruner.prune_many([(question, texts.passages) for question in questions], policy)))
+
+
+def _write(messages: list[dict[str, Any]], path: Sequence[int | str], content: Any) -> None:
+    """Put a content into copies of the dictionaries and lists that lead to it."""
+    # Any: the walk passes through lists and dictionaries.
+    place: Any = messages
+    for step in path[:-1]:
+        place[step] = dict(place[step]) if isinstance(place[step], Mapping) else list(place[step])
+        place = place[step]
+    place[path[-1]] = content

@@ -1,0 +1,145 @@
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from provence_plugins import Pruner, PruningPolicy
+from provence_plugins.integrations.messages import prune_messages
+from provence_plugins.testing import FailingBackend
+
+QUERY = "castle towers"
+TEXT = "The castle has nine towers. Sheep graze on the meadow."
+PRUNED = "The castle has nine towers. "
+POLICY = PruningPolicy(threshold=0.2, when_empty="keep_one")
+
+# Any, here and below: messages as their providers define them.
+Messages = list[dict[str, Any]]
+
+
+def chat_completions(content: Any, arguments: dict[str, Any], tool: str) -> Messages:
+    function = {"name": tool, "arguments": json.dumps(arguments)}
+    return [
+        {"role": "user", "content": "Where do the sheep graze?"},
+        {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": function}]},
+        {"role": "tool", "tool_call_id": "1", "content": content},
+    ]
+
+
+def responses(content: Any, arguments: dict[str, Any], tool: str) -> Messages:
+    return [
+        {"role": "user", "content": [{"type": "input_text", "text": "Where do the sheep graze?"}]},
+        {"type": "function_call", "call_id": "1", "name": tool, "arguments": json.dumps(arguments)},
+        {"type": "function_call_output", "call_id": "1", "output": content},
+    ]
+
+
+def anthropic(content: Any, arguments: dict[str, Any], tool: str) -> Messages:
+    result = {"type": "tool_result", "tool_use_id": "1", "content": content}
+    return [
+        {"role": "user", "content": "Where do the sheep graze?"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": tool, "input": arguments}]},
+        {"role": "user", "content": [result]},
+    ]
+
+
+@pytest.fixture(params=[chat_completions, responses, anthropic], ids=lambda shape: shape.__name__)
+def shape(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def result_of(messages: Messages) -> Any:
+    last = messages[-1]
+    if "output" in last:
+        return last["output"]
+    return last["content"][0]["content"] if last["role"] == "user" else last["content"]
+
+
+# Any: options of `prune_messages`.
+def prune(words: Pruner, messages: Messages, query: Any = None, **options: Any) -> Messages:
+    before = copy.deepcopy(messages)
+    pruned = prune_messages(messages, query, **{"pruner": words, "policy": POLICY, "min_tokens": 0, **options})
+    assert messages == before
+    assert pruned[:-1] == before[:-1]
+    return pruned
+
+
+def test_a_result_is_pruned_to_the_query_of_its_own_call(words: Pruner, shape: Any) -> None:
+    assert result_of(prune(words, shape(TEXT, {"query": QUERY}, "search"))) == PRUNED
+
+
+def test_blocks_of_a_result_are_pruned(words: Pruner, shape: Any) -> None:
+    image = {"type": "image", "source": {"type": "base64", "data": "AAAA"}}
+    pruned = prune(words, shape([{"type": "text", "text": TEXT}, image], {"query": QUERY}, "search"))
+    assert result_of(pruned) == [{"type": "text", "text": PRUNED}, image]
+
+
+def test_without_a_query_in_the_call_the_user_asks(words: Pruner, shape: Any) -> None:
+    assert result_of(prune(words, shape(TEXT, {"page": 3}, "search"))) == "Sheep graze on the meadow."
+
+
+def test_a_given_query_is_the_one_that_counts(words: Pruner, shape: Any) -> None:
+    messages = shape(TEXT, {"query": "sheep graze"}, "search")
+    assert result_of(prune(words, messages, QUERY)) == PRUNED
+    assert result_of(prune(words, messages, ["castle", "towers"])) == PRUNED
+
+
+@pytest.mark.parametrize(
+    ("tool", "options"),
+    [
+        ("read_file", {}),
+        ("search", {"exclude_tools": ["search"]}),
+        ("search", {"tools": ["browse"]}),
+        ("search", {"min_tokens": 100}),
+    ],
+    ids=["file", "excluded", "not named", "short"],
+)
+def test_what_must_stay_stays(words: Pruner, shape: Any, tool: str, options: dict[str, Any]) -> None:
+    messages = shape(TEXT, {"query": QUERY}, tool)
+    assert prune(words, messages, **options) == messages
+
+
+def test_pruning_a_longer_conversation_changes_nothing_that_was_sent(words: Pruner, shape: Any) -> None:
+    messages = shape(TEXT, {"query": QUERY}, "search")
+    longer = [*messages, {"role": "assistant", "content": "Nine."}, {"role": "user", "content": "And sheep?"}]
+    assert prune_messages(longer, pruner=words, policy=POLICY, min_tokens=0)[:3] == prune(words, messages)
+
+
+def test_json_results_stay_json(words: Pruner, shape: Any) -> None:
+    long = f"{TEXT} They are white and they are many, as anybody can see from the road."
+    pruned = prune(
+        words, shape(json.dumps({"url": "https://example.org", "content": long}), {"query": QUERY}, "search")
+    )
+    assert json.loads(result_of(pruned)) == {"url": "https://example.org", "content": PRUNED}
+
+
+def test_a_failure_of_the_engine_keeps_everything(shape: Any, caplog: pytest.LogCaptureFixture) -> None:
+    messages = shape(TEXT, {"query": QUERY}, "search")
+    with Pruner(backend=FailingBackend()) as pruner:
+        assert prune_messages(messages, pruner=pruner, min_tokens=0) == messages
+    assert "all messages are kept" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [{"role": "user", "content": TEXT}],
+        [{"role": "system", "content": TEXT}, {"role": "assistant", "content": None}],
+        [{"role": "tool", "content": None}],
+        [{"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "search", "arguments": "{not"}}]}],
+        [{"role": "user", "content": [{"type": "tool_result", "content": TEXT, "is_error": True}]}],
+    ],
+    ids=["none", "user", "no content", "empty result", "bad arguments", "error"],
+)
+def test_other_messages_stay(words: Pruner, messages: Messages) -> None:
+    assert prune_messages(messages, pruner=words, policy=POLICY, min_tokens=0) == messages
+
+
+def test_the_bundled_model_is_used_by_default() -> None:
+    text = (
+        "Mercury is the planet nearest to the Sun. A year on Mercury lasts 88 Earth days. " + "Knead the dough. " * 40
+    )
+    [message] = prune_messages([{"role": "tool", "content": text}], "How long is a year on Mercury?")
+    assert "88 Earth days" in message["content"]
+    assert len(message["content"]) < len(text) / 2
