@@ -1,3 +1,18 @@
-from provence_plugins.cli.app import main
+"""The entry point of the command line, which an interrupt reaches while modules are still being loaded too."""
 
-main()
+import sys
+
+
+def main() -> None:
+    """Run the command `provence`."""
+    try:
+        from provence_plugins.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("provence: Interrupted.\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,146 +1,49 @@
-"""Facts about this installation, and whether it prunes without a network."""
+"""The command that describes this installation."""
 
-import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-from huggingface_hub import constants
+import typer
 
-from provence_plugins import __version__
-from provence_plugins.engine.pruner import Pruner
-from provence_plugins.errors import ProvenceError
-from provence_plugins.installation import count_processors, installed_version
-from provence_plugins.model.backends import BACKENDS, BackendRow
-from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
-from provence_plugins.model.onnx_backend import telemetry_is_off
+from provence_plugins.cli import streams
+from provence_plugins.text.visible import show_on_one_line
 
-_PACKAGES = (
-    "numpy",
-    "onnxruntime",
-    "tokenizers",
-    "sentencex",
-    "torch",
-    "transformers",
-    "nltk",
-    "langchain-core",
-    "llama-index-core",
-)
+if TYPE_CHECKING:
+    from provence_plugins.cli.diagnosis import Diagnosis
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """What a model folder holds.
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help="Model folder or Hugging Face repo id.", show_default="the bundled model")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check this installation and print versions, devices and facts about a model.
 
-    Attributes:
-        name: What was asked for: "bundled", a folder or a hub id.
-        folder: Where it lies on disk.
-        files: Sizes of its files in bytes, by name.
-        format: Name of its layout.
-        format_version: Version of that layout; None for one that has none.
-        threshold: Keep threshold when a policy names none.
-        max_tokens: Longest window.
-        backends: Those that can run it here.
+    The exit code is 0 when the model opens and prunes a passage without a network, and 1 otherwise.
     """
+    from provence_plugins.cli.diagnosis import diagnose
 
-    name: str
-    folder: str
-    files: Mapping[str, int]
-    format: str
-    format_version: int | None
-    threshold: float
-    max_tokens: int
-    backends: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """The state of an installation.
-
-    Attributes:
-        versions: Of Python, this package and those that it works with; None for one that is not installed.
-        processors: How many this process may use.
-        devices: Where a model can run.
-        telemetry: Whether ONNX Runtime may send telemetry. This package switches it off, unless the environment says
-            otherwise or another package loaded ONNX Runtime first.
-        model: The model folder; None when it cannot be opened.
-        problem: What keeps the model from pruning a passage without a network; None when it did.
-    """
-
-    versions: Mapping[str, str | None]
-    processors: int
-    devices: list[str]
-    telemetry: bool
-    model: ModelFacts | None
-    problem: str | None
-
-    @property
-    def ready(self) -> bool:
-        """Whether the model was opened and pruned a passage, all without a network."""
-        return self.problem is None
-
-    # Any: nested plain values, ready for json.dumps.
-    def to_dict(self) -> dict[str, Any]:
-        """The facts as plain values that JSON can hold, `ready` among them."""
-        return {**asdict(self), "ready": self.ready}
+    diagnosis = diagnose(model)
+    if as_json:
+        streams.print_json(diagnosis.to_dict())
+    else:
+        rows = [(name, show_on_one_line(value)) for name, value in _rows(diagnosis)]
+        streams.print_text(streams.format_table(rows))
+    raise typer.Exit(0 if diagnosis.ready else 1)
 
 
-def diagnose(model: str | None = None) -> Diagnosis:
-    """Look at the installation, open a model and prune one passage with it, all without a network.
-
-    Args:
-        model: A folder or hub id; None takes the bundled model.
-    """
-    versions = _versions()
-    facts, problem = None, None
-    with _offline():
-        try:
-            facts = _model_facts(open_checkpoint(model))
-            with Pruner(model) as pruner:
-                pruner.prune("Is it ready?", ["It is ready. Nothing else is known."])
-        except ProvenceError as error:
-            problem = str(error)
-    return Diagnosis(versions, count_processors(), _devices(), not telemetry_is_off(), facts, problem)
-
-
-def _versions() -> dict[str, str | None]:
-    own = {"python": platform.python_version(), "provence-plugins": __version__}
-    return {**own, **{package: installed_version(package) for package in _PACKAGES}}
-
-
-def _devices() -> list[str]:
-    if not _installed(BACKENDS["torch"]):
-        return ["cpu"]
-    from provence_plugins.model.torch_backend import devices
-
-    return devices()
-
-
-def _model_facts(checkpoint: Checkpoint) -> ModelFacts:
-    usable: list[str] = [name for name, row in BACKENDS.items() if _installed(row) and row.finds_weights(checkpoint)]
-    return ModelFacts(
-        name=checkpoint.name,
-        folder=str(checkpoint.folder.resolve()),
-        files={path.name: path.stat().st_size for path in sorted(checkpoint.folder.iterdir()) if path.is_file()},
-        format=checkpoint.format.name,
-        format_version=checkpoint.format.version,
-        threshold=checkpoint.default_threshold,
-        max_tokens=checkpoint.max_tokens,
-        backends=usable,
-    )
-
-
-def _installed(backend: BackendRow) -> bool:
-    return all(installed_version(package) for package in backend.packages)
-
-
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Keep the hub's client, which alone can ask for a network, to what is on disk."""
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE = before
+def _rows(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
+    rows = [(name, version or "not installed") for name, version in diagnosis.versions.items()]
+    rows += [("processors", str(diagnosis.processors)), ("devices", ", ".join(diagnosis.devices))]
+    rows += [("telemetry", "on, see the page on security" if diagnosis.telemetry else "off")]
+    if model := diagnosis.model:
+        version = f", version {model.format_version}" if model.format_version else ""
+        rows += [("model", model.name), ("folder", model.folder)]
+        rows += [("", f"{name}: {size:,} bytes") for name, size in model.files.items()]
+        rows += [
+            ("format", model.format + version),
+            ("threshold", f"{model.threshold:g}"),
+            ("window tokens", str(model.window_tokens)),
+            ("backends", ", ".join(model.backends) or "none"),
+        ]
+    return [*rows, ("offline ready", "yes" if diagnosis.ready else f"no: {diagnosis.problem}")]

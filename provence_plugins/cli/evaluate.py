@@ -1,23 +1,24 @@
-"""The command that judges methods on labelled data."""
+"""The command that measures methods on labelled data."""
 
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast
 
 import typer
 
-from provence_plugins.cli.options import spread
+from provence_plugins.cli import streams
+from provence_plugins.cli.options import RunOptions
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.model.backends import BackendName
+from provence_plugins.text.sentences import SplitterName
 
 if TYPE_CHECKING:
     from provence_plugins.data.examples import Example
     from provence_plugins.evaluation.experiment import FigureOptions
-    from provence_plugins.evaluation.methods.catalogue import MethodOptions
+    from provence_plugins.evaluation.methods.catalogue import MethodOptions, MethodRow
 
 T = TypeVar("T")
 
@@ -26,29 +27,35 @@ _METHODS = ("lead", "bm25", "model")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataOptions:
-    """What methods are judged on."""
+    """The data that methods are measured on."""
 
     exclude: Annotated[
-        list[str] | None, typer.Option(help="Leave out files of this name, * and ? standing for anything; repeatable.")
+        list[str] | None,
+        typer.Option(
+            help="Skip files whose name matches this pattern with * and ?; may be repeated.", show_default="none"
+        ),
     ] = None
-    limit: Annotated[int | None, typer.Option(min=1, help="Most questions of each source; left out, all.")] = None
-    splitter: Annotated[
-        Literal["sentencex", "nltk", "regex", "lines"], typer.Option(help="How all methods' sentences are found.")
-    ] = "sentencex"
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of questions of each source.", show_default="all")
+    ] = None
+    splitter: Annotated[SplitterName, typer.Option(help="Sentence splitter of all methods.")] = "sentencex"
     needles: Annotated[
-        int, typer.Option(min=0, help="Needles of each size, and passages shown at several lengths; 0 for neither.")
+        int,
+        typer.Option(min=0, help="Number of needles of each size, and of passages shown at several lengths."),
     ] = 50
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0
     group: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=PATTERN[,PATTERN...]",
-            help="Report the sources that match by themselves too; * and ? stand for anything. Repeatable.",
+            help="Report the sources that match these patterns with * and ? in a table of their own too; may be "
+            "repeated.",
+            show_default="none",
         ),
     ] = None
 
     def read(self, patterns: Sequence[str]) -> "list[Example]":
-        """The examples of all files that are not excluded.
+        """Return the examples of all files that are not excluded.
 
         Raises:
             InvalidInputError: No file is left.
@@ -60,7 +67,7 @@ class DataOptions:
         files = find_files(patterns)
         left = [path for path in files if not any(fnmatch(path.name, pattern) for pattern in self.exclude or ())]
         if not left:
-            raise InvalidInputError(f"--exclude leaves none of {len(files)} files. Leave it out, or name others.")
+            raise InvalidInputError(f"--exclude skips all {len(files)} files. Remove this option, or name other files.")
         examples = [example for path in left for example in read_examples(path)]
         return examples if self.limit is None else first_questions(examples, self.limit)
 
@@ -83,41 +90,24 @@ class DataOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How models of ours are run; the fields are options of `Pruner`, but for the last."""
-
-    backend: Annotated[BackendName | None, typer.Option(help="Runtime; left out, what suits.")] = None
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; left out, the best there is.")] = None
-    dtype: Annotated[str | None, typer.Option(help="int8, float32, bfloat16 or float16.")] = None
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime.")] = None
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Let the code in the folder of open-provence run.")
-    ] = False
-
-    def build(self, seed: int) -> "MethodOptions":
-        """The options themselves."""
-        from provence_plugins.engine.options import PrunerOptions
-        from provence_plugins.evaluation.methods.catalogue import MethodOptions
-
-        pruner = PrunerOptions(backend=self.backend, device=self.device, dtype=self.dtype, threads=self.threads)
-        return MethodOptions(pruner, seed, self.trust_remote_code)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
     """Where results go beside standard output."""
 
-    output: Annotated[Path | None, typer.Option(help="Folder for the result file, JSON; left out, none.")] = None
-    figures: Annotated[Path | None, typer.Option(help="Folder for the pictures; left out, that of --output.")] = None
-    name: Annotated[str, typer.Option(help="How the names of the files begin.")] = "quality"
-    image: Annotated[Literal["svg", "png"], typer.Option(help="Kind of the pictures.")] = "svg"
+    output: Annotated[Path | None, typer.Option(help="Folder for the result file in JSON.", show_default="no file")] = (
+        None
+    )
+    figures: Annotated[
+        Path | None, typer.Option(help="Folder for the figures.", show_default="the folder of --output")
+    ] = None
+    name: Annotated[str, typer.Option(help="Beginning of the names of the files.")] = "quality"
+    image: Annotated[Literal["svg", "png"], typer.Option(help="Format of the figures.")] = "svg"
     title: Annotated[str, typer.Option(help="Heading of the result.")] = "Quality"
 
     def prepare(self) -> "FigureOptions | None":
-        """Make the folders, and say where pictures go, if anywhere.
+        """Make the folders, and return where figures go; None for nowhere.
 
         Raises:
-            MissingExtraError: There are to be pictures, and matplotlib is not installed.
+            MissingExtraError: Figures are wanted, and matplotlib is not installed.
         """
         from provence_plugins.evaluation.experiment import FigureOptions
         from provence_plugins.evaluation.reporting.plots import require_matplotlib
@@ -136,37 +126,51 @@ def _list_methods(asked: bool) -> None:
         from provence_plugins.evaluation.methods.catalogue import METHODS
 
         for name, row in METHODS.items():
-            folder = "" if row.folder is None else ":FOLDER" if row.needs_folder else "[:FOLDER]"
             extra = "" if row.extra is None else f" (extra: {row.extra})"
-            typer.echo(f"{name + folder:<30}{row.what}{extra}")
+            streams.print_text(f"{name + _folder_of(row):<30}{row.what}{extra}\n")
         raise typer.Exit
 
 
-@spread
+def _folder_of(row: "MethodRow") -> str:
+    if row.folder is None:
+        return ""
+    return ":FOLDER" if row.needs_folder else "[:FOLDER]"
+
+
 def evaluate(
-    data: Annotated[list[str], typer.Argument(metavar="DATA...", help="Labelled JSON lines; glob patterns too.")],
+    data: Annotated[
+        list[str], typer.Argument(metavar="DATA...", help="Files of labelled JSON lines, or glob patterns.")
+    ],
     examples: DataOptions,
     run: RunOptions,
     output: OutputOptions,
     method: Annotated[
         list[str] | None,
-        typer.Option(help="NAME or NAME:FOLDER, see --methods; repeatable; left out, lead, bm25 and model."),
+        typer.Option(
+            help="NAME or NAME:FOLDER of a method, see --methods; may be repeated.",
+            show_default="lead, bm25 and model",
+        ),
     ] = None,
     predictions: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[NAME=]FILE",
-            help="Judge the output of any system: JSON lines with the spans or texts that it kept. Repeatable.",
+            help="Measure the output of any system: JSON lines with the spans or texts that it kept; may be repeated.",
+            show_default="none",
         ),
     ] = None,
     against: Annotated[
-        str | None, typer.Option(help="The --method that the others are compared with; left out, the last.")
+        str | None,
+        typer.Option(help="Method that the others are compared with.", show_default="the last --method"),
     ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Allow the method open-provence to run code from its folder.")
+    ] = False,
     methods: Annotated[
-        bool, typer.Option("--methods", callback=_list_methods, is_eager=True, help="Print the methods and leave.")
+        bool, typer.Option("--methods", callback=_list_methods, is_eager=True, help="List the methods and exit.")
     ] = False,
 ) -> None:
-    """Judge how well methods keep answers while they remove text (extra: eval).
+    """Measure how many answers methods keep while they remove text (extra: eval).
 
     DATA are files of labelled JSON lines, as for training. The result is printed as Markdown.
     """
@@ -186,8 +190,8 @@ def evaluate(
         seed=examples.seed,
         groups=examples.read_groups(),
     )
-    chosen = run.build(examples.seed)
-    opened = {name: open_method(spec, chosen) for spec, name in names.items()}
+    options = _method_options(run, examples.seed, trust_remote_code)
+    opened = {name: open_method(spec, options) for spec, name in names.items()}
     for name, path in systems.items():
         if name in opened:
             raise InvalidInputError(f"--predictions {name} has the name of a method. Give another: NAME={path}.")
@@ -197,7 +201,14 @@ def evaluate(
     result = make_result(experiment, title=output.title, command=command, figures=figures)
     if output.output is not None:
         result.write(output.output / f"{output.name}.json")
-    typer.echo(result.to_markdown().encode("utf-8", "backslashreplace"), nl=False)
+    streams.print_text(result.to_markdown())
+
+
+def _method_options(run: RunOptions, seed: int, trust_remote_code: bool) -> "MethodOptions":
+    from provence_plugins.engine.options import PrunerOptions
+    from provence_plugins.evaluation.methods.catalogue import MethodOptions
+
+    return MethodOptions(cast(PrunerOptions, asdict(run)), seed, trust_remote_code)
 
 
 def _name_predictions(specs: Sequence[str]) -> dict[str, Path]:

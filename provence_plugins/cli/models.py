@@ -1,57 +1,76 @@
-"""The commands that make models: train, export, push."""
+"""The commands that make and publish models: train, export and push."""
 
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from provence_plugins.cli import streams
+
 if TYPE_CHECKING:
     from provence_plugins.model.checkpoint import Checkpoint
     from provence_plugins.model.loading import Network
 
+_Stock = Literal["sequence-classification", "token-classification"]
+
 
 def train(
     configs: Annotated[
-        list[Path], typer.Argument(metavar="CONFIG", help="Settings of a run, in TOML; several run one after another.")
+        list[Path],
+        typer.Argument(metavar="CONFIG...", help="Settings of a run, in TOML; several runs follow one another."),
     ],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the runs' checkpoints.")] = False,
-    output: Annotated[Path | None, typer.Option(help="Folder of the run, instead of the one in the settings.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the runs from their checkpoints.")] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the run.", show_default="the one in the settings")
+    ] = None,
 ) -> None:
     """Train a model (extra: train)."""
     from provence_plugins.training.settings import read_settings
 
     if output is not None and len(configs) > 1:
-        raise typer.BadParameter("--output is for one run; several write where their settings say.")
+        raise typer.BadParameter("--output is for a single run. The settings of several runs name their folders.")
     runs = [read_settings(config) for config in configs]
     from provence_plugins.training.loop import train as run
 
     logging.getLogger("provence_plugins").setLevel(logging.INFO)
     for settings in runs:
         chosen = settings if output is None else replace(settings, output=str(output))
-        folder = run(chosen, resume=resume, show_progress=sys.stderr.isatty())
-        typer.echo(folder)
-    typer.echo(f"To run it without torch: provence export {folder}", err=True)
+        try:
+            folder = run(chosen, resume=resume, show_progress=sys.stderr.isatty())
+        except KeyboardInterrupt as stop:
+            raise streams.InterruptedRunError(
+                f"Interrupted. Continue from the last checkpoint in {chosen.output} with --resume."
+            ) from stop
+        streams.print_text(f"{folder}\n")
+    streams.report(f"To run the model without torch: provence export {folder}")
 
 
 def export(
     folder: Annotated[Path, typer.Argument(help="Model folder with model.safetensors.")],
     precision: Annotated[
-        list[str] | None, typer.Option(help="float32 or int8; may be repeated; left out, both.")
+        list[str] | None,
+        typer.Option(
+            help="Precision of an ONNX file, float32 or int8; may be repeated.", show_default="float32 and int8"
+        ),
     ] = None,
     stock: Annotated[
-        Literal["sequence-classification", "token-classification"] | None,
-        typer.Option("--as", help="Write a stock model of Transformers instead, from a published pruner."),
+        _Stock | None,
+        typer.Option(
+            "--as", help="Write a stock model of Transformers from a published pruner.", show_default="ONNX files"
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for a copy, our weights in half precision; left out, FOLDER itself.")
+        Path | None,
+        typer.Option(help="Folder for a copy with its weights in half precision.", show_default="FOLDER itself"),
     ] = None,
 ) -> None:
-    """Write ONNX files into a model folder, or a stock model into another (extra: export).
+    """Write the ONNX files of a model, or a stock model of Transformers (extra: export).
 
-    ONNX files are compared with torch first; what differs too much is not written.
+    Each ONNX file is compared with torch first, and is not written if the scores differ too much.
     """
     from provence_plugins.model.checkpoint import open_checkpoint
 
@@ -67,36 +86,35 @@ def export(
 
 def push(
     folder: Annotated[Path, typer.Argument(help="Model folder with its card.")],
-    repository: Annotated[str, typer.Argument(help="Hub id, owner/name.")],
-    revision: Annotated[str | None, typer.Option(help="Branch to write to.")] = None,
-    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    repository: Annotated[str, typer.Argument(help="Hugging Face repo id, owner/name.")],
+    revision: Annotated[str | None, typer.Option(help="Branch to write to.", show_default="the main branch")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repo private.")] = False,
 ) -> None:
-    """Upload a model folder to the hub; only what a pruner reads goes up."""
+    """Upload a model folder to the Hugging Face Hub.
+
+    Only the files that a pruner reads are uploaded: configuration, tokenizer, weights, ONNX files and card.
+    """
     from provence_plugins.model.checkpoint import open_checkpoint
     from provence_plugins.model.hub import upload
 
     checkpoint = open_checkpoint(folder)  # so that nothing broken is uploaded
-    typer.echo(upload(checkpoint.folder, repository, revision=revision, private=private))
+    streams.print_text(upload(checkpoint.folder, repository, revision=revision, private=private) + "\n")
 
 
-def _export_onnx(network: "Network", folder: Path, output: Path | None, precisions: list[str]) -> None:
+def _export_onnx(network: "Network", folder: Path, output: Path | None, precisions: Sequence[str]) -> None:
     from provence_plugins.model.export import export_onnx
     from provence_plugins.model.saving import save_half_precision
 
     if output is not None:
         save_half_precision(network, folder, output)
     for file in export_onnx(network, output or folder, precisions=precisions):
-        typer.echo(f"{file.path}\tmean difference {file.mean_difference:.2g}, largest {file.max_difference:.2g}")
+        difference = f"mean difference {file.mean_difference:.2g}, maximum {file.max_difference:.2g}"
+        streams.print_text(f"{file.path}\t{difference}\n")
 
 
-def _export_stock(
-    network: "Network",
-    checkpoint: "Checkpoint",
-    output: Path | None,
-    stock: Literal["sequence-classification", "token-classification"],
-) -> None:
+def _export_stock(network: "Network", checkpoint: "Checkpoint", output: Path | None, stock: _Stock) -> None:
     from provence_plugins.model.stock import export_stock
 
     if output is None:
         raise typer.BadParameter("--as needs --output, the folder of the stock model.")
-    typer.echo(export_stock(network, checkpoint, output, stock))
+    streams.print_text(f"{export_stock(network, checkpoint, output, stock)}\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from provence_plugins.cli.streams import report
 from provence_plugins.engine.policy import ALL_TIES, Order, PruningPolicy, WhenEmpty
 from provence_plugins.model.backends import BackendName
 from provence_plugins.text.sentences import SplitterName
@@ -17,21 +18,53 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelOptions:
-    """Which model is used, and how it is run; the fields are options of `Pruner`."""
+class RunOptions:
+    """How a model is run; the fields are options of `Pruner`."""
 
-    model: Annotated[str | None, typer.Option(help="Model folder or hub id; left out, the bundled model.")] = None
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub id.")] = None
-    backend: Annotated[BackendName | None, typer.Option(help="Runtime; left out, what suits.")] = None
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; left out, the best there is.")] = None
-    dtype: Annotated[str | None, typer.Option(help="int8, float32, bfloat16 or float16.")] = None
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime.")] = None
-    attention: Annotated[str | None, typer.Option(help="How torch computes attention: eager, sdpa, ….")] = None
-    compiled: Annotated[bool, typer.Option("--compiled", help="Let torch compile the network.")] = False
-    window_tokens: Annotated[int | None, typer.Option(help="Longest window; left out, the model's own.")] = None
+    backend: Annotated[
+        BackendName | None,
+        typer.Option(help="Inference backend.", show_default="onnx if the model has an ONNX file, else torch"),
+    ] = None
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.", show_default="the best that the backend finds")
+    ] = None
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="Precision of the weights: int8, float32, bfloat16 or float16.", show_default="the backend's choice"
+        ),
+    ] = None
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of threads of the backend.", show_default="one for each processor"),
+    ] = None
+    attention: Annotated[
+        str | None,
+        typer.Option(
+            help="Attention implementation of torch: eager, sdpa or flash_attention_2.",
+            show_default="the encoder's choice",
+        ),
+    ] = None
+    compiled: Annotated[bool, typer.Option("--compiled", help="Compile the network with torch.")] = False
+    window_tokens: Annotated[
+        int | None,
+        typer.Option(help="Length of a window, the query included.", show_default="the model's own"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions(RunOptions):
+    """Which model is used, and how it is run; the fields are arguments of `Pruner`."""
+
+    model: Annotated[
+        str | None, typer.Option(help="Model folder or Hugging Face repo id.", show_default="the bundled model")
+    ] = None
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of the repo.", show_default="its main branch")
+    ] = None
     splitter: Annotated[
         SplitterName | None,
-        typer.Option(help="How sentences are found; left out, as the model was trained."),
+        typer.Option(help="Sentence splitter.", show_default="the one that the model was trained with"),
     ] = None
 
     def open(self) -> "Pruner":
@@ -43,59 +76,104 @@ class ModelOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyOptions:
-    """What stays; the fields are those of `PruningPolicy`."""
+    """What is kept; the fields are those of `PruningPolicy`, and old spellings of them."""
 
     threshold: Annotated[
-        float | None, typer.Option(help="Lowest probability that stays, 0 to 1; left out, the model's own.")
+        float | None,
+        typer.Option(help="Keep sentences with at least this probability, 0 to 1.", show_default="the model's own"),
     ] = None
-    max_tokens: Annotated[int | None, typer.Option(help="Budget of tokens over all passages of a question.")] = None
-    top_n: Annotated[int | None, typer.Option(help="How many of the most relevant passages stay.")] = None
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(help="Maximum number of tokens of all passages together.", show_default="no limit"),
+    ] = None
+    top_n: Annotated[
+        int | None,
+        typer.Option(help="Keep at most this many passages, the most relevant ones.", show_default="all"),
+    ] = None
     min_relevance: Annotated[
-        float | None, typer.Option(help="Drop passages whose relevance is below this, 0 to 1.")
+        float | None, typer.Option(help="Drop passages whose relevance is below this, 0 to 1.", show_default="none")
     ] = None
-    order: Annotated[Order, typer.Option(help="Order of the passages that stay.")] = "input"
-    when_empty: Annotated[WhenEmpty, typer.Option(help="What becomes of a passage of which nothing passes.")] = "drop"
-    min_sentences: Annotated[int, typer.Option(help="Fewest sentences of a passage that keeps any.")] = 1
-    keep_title: Annotated[bool, typer.Option("--keep-title", help="Keep the first sentence with any other.")] = False
+    order: Annotated[Order, typer.Option(help="Order of the passages in the output.")] = "input"
+    when_empty: Annotated[
+        WhenEmpty,
+        typer.Option(help="What to do with a passage when none of its sentences reaches the threshold."),
+    ] = "drop"
+    min_sentences: Annotated[
+        int, typer.Option(help="Keep at least this many sentences of each passage that is kept.")
+    ] = 1
+    keep_title: Annotated[
+        bool, typer.Option("--keep-title/--no-keep-title", help="Keep the first sentence of each passage that is kept.")
+    ] = False
     keep_headings: Annotated[
-        bool, typer.Option("--headings/--no-headings", help="Keep the heading that a kept sentence stands under.")
+        bool, typer.Option("--keep-headings/--no-keep-headings", help="Keep the headings above each kept sentence.")
     ] = True
     keep_neighbors: Annotated[
-        tuple[int, int], typer.Option(help="Keep so many sentences before and after each chosen sentence.")
+        tuple[int, int], typer.Option(help="Keep this many sentences before and after each chosen sentence.")
     ] = (0, 0)
-    pins: Annotated[str | None, typer.Option(help="Always keep sentences that match this regular expression.")] = None
+    pins: Annotated[
+        str | None,
+        typer.Option(help="Always keep sentences that match this regular expression.", show_default="none"),
+    ] = None
     omission: Annotated[
-        str | None, typer.Option(help='Mark where sentences are left out, such as "…" or "[{count} left out]".')
+        str | None,
+        typer.Option(
+            help='Mark where sentences are left out, for example "…" or "[{count} left out]".', show_default="no mark"
+        ),
     ] = None
     ties: Annotated[
         str,
-        typer.Option(help=f"What else a kept sentence brings along: some of {','.join(ALL_TIES)}, or none."),
+        typer.Option(help=f"What else is kept with a sentence: some of {','.join(ALL_TIES)}, or none."),
     ] = ",".join(ALL_TIES)
+    headings: Annotated[bool | None, typer.Option("--headings/--no-headings", hidden=True)] = None
 
     def build(self) -> PruningPolicy:
-        """Return the policy itself."""
-        names = tuple(name.strip() for name in self.ties.split(",") if name.strip() not in ("", "none"))
-        return PruningPolicy(**asdict(self) | {"ties": names})
+        """Return the policy itself.
+
+        Raises:
+            InvalidInputError: A value is out of its range.
+        """
+        values = asdict(self)
+        old = values.pop("headings")
+        if old is not None:
+            prefix = "" if old else "no-"
+            report(f"--{prefix}headings is deprecated. Use --{prefix}keep-headings.")
+            values["keep_headings"] = old
+        names = [name.strip() for name in self.ties.split(",")]
+        values["ties"] = tuple(name for name in names if name not in ("", "none"))
+        return PruningPolicy(**values)
 
 
-def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take a group of options as one value: each field of the group becomes an option of its own."""
+def flatten_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn a command that takes groups of options into one that takes each option by itself, as Typer expects it.
+
+    `def prune(query: Query, policy: PolicyOptions)` becomes a function with the parameters `query`, `threshold`,
+    `max_tokens`, …, one for each field of `PolicyOptions`. When it is called, it builds the groups from the values and
+    calls `prune`. A command without groups keeps its parameters.
+
+    Args:
+        command: A function; each parameter that is annotated with a dataclass is a group of options.
+    """
     hints = get_type_hints(command, include_extras=True)
     # Any: a class made by `dataclass`, of which mypy knows neither fields nor call.
     groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
     parameters: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(command).parameters.items():
-        group = inspect.signature(groups[name]).parameters.values() if name in groups else [parameter]
-        parameters += (each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in group)
+        if name in groups:
+            parameters += inspect.signature(groups[name]).parameters.values()
+        else:
+            parameters.append(parameter.replace(annotation=hints[name]))
+    # Options with and without defaults may stand in any order if all are given by name.
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
 
     @wraps(command)
     def flat(**values: Any) -> None:
-        own = {
-            name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
-            for name, kind in groups.items()
-        }
-        command(**values, **own)
+        built = {}
+        for name, kind in groups.items():
+            of_group = {field.name: values.pop(field.name) for field in fields(kind)}
+            built[name] = kind(**of_group)
+        command(**values, **built)
 
+    # Typer reads the parameters from these two.
     flat.__dict__["__signature__"] = inspect.Signature(parameters)
-    flat.__annotations__ = {each.name: each.annotation for each in parameters}
+    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return flat

@@ -1,6 +1,7 @@
 """Find data files by pattern, and model folders on disk or inside installed packages."""
 
 from collections.abc import Sequence
+from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,8 +18,7 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
     """
     found: set[Path] = set()
     for pattern in patterns:
-        path = Path(pattern)
-        matches = set(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+        matches = {Path(name) for name in glob(pattern, recursive=True)}
         if not matches:
             raise InvalidInputError(f"No file matches {pattern!r} (seen from {Path.cwd()}).")
         found |= matches

@@ -1,6 +1,7 @@
 """The result of pruning the passages of one query, what it saves, and the order of relevance."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,7 @@ from provence_plugins.engine.dataframes import make_dataframe
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.rendering import render_html, render_terminal
+from provence_plugins.engine.rendering import View, render_html, render_terminal
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.types import shorten
 
@@ -142,10 +143,11 @@ class PruneResult:
 
         Returns:
             `query`, `threshold`, `tokens_before`, `tokens_after`;
-            `passages`: for each kept passage `index`, `title`, `relevance`, `text`, `kept_spans` (pairs of start and
-            end in the original text), `tokens_before`, `tokens_after` and `sentences` (for each `start`, `end`,
-            `probability`, `kept`, `kind`, `tokens`, `heading`);
-            `dropped`: for each dropped passage `index`, `relevance` and `tokens_before`.
+            `passages`: for each kept passage `index`, `title`, `relevance`, `text` (what is kept of it), `kept_spans`
+            (pairs of start and end in the original text), `tokens_before`, `tokens_after` and `sentences` (for each
+            `start`, `end`, `probability`, `kept`, `kind`, `tokens`, `heading`);
+            `dropped`: for each dropped passage `index`, `title`, `relevance`, `text` (all of it), `tokens_before` and
+            `sentences`.
         """
         return {
             "query": self.query,
@@ -183,13 +185,26 @@ class PruneResult:
                 rows.append(about | {"sentence": number} | _sentence_dict(sentence) | {"text": text})
         return make_dataframe(rows, columns=_COLUMNS)
 
-    def to_html(self) -> str:
-        """Return an HTML fragment that shows what is kept and what is removed; it needs no other file."""
-        return render_html(self.query, self.passages, self.dropped)
+    def to_html(self, *, names: Sequence[str] = ()) -> str:
+        """Return an HTML fragment that shows what is kept and what is removed; it needs no other file.
 
-    def to_terminal(self, color: bool = True) -> str:
-        """Return a view for the terminal, with ANSI codes or, without colour, removed text in `[-…-]`."""
-        return render_terminal(self.query, self.passages, self.dropped, color=color)
+        Args:
+            names: Names of the passages in the order of the input, for instance file names; without them passages are
+                shown by number.
+        """
+        return render_html(self._view(names))
+
+    def to_terminal(self, color: bool = True, *, names: Sequence[str] = ()) -> str:
+        """Return a view for the terminal that shows what is kept and what is removed.
+
+        Args:
+            color: Whether removed text is marked by ANSI codes; otherwise it stands in `[-…-]`.
+            names: As for `to_html`.
+        """
+        return render_terminal(self._view(names), color=color)
+
+    def _view(self, names: Sequence[str]) -> View:
+        return View(self.query, self.passages, self.dropped, self.threshold, names)
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -251,7 +266,14 @@ def _kept_dict(passage: PrunedPassage) -> dict[str, Any]:
 
 
 def _dropped_dict(passage: PrunedPassage) -> dict[str, Any]:
-    return {"index": passage.index, "relevance": passage.relevance, "tokens_before": passage.tokens_before}
+    return {
+        "index": passage.index,
+        "title": passage.passage.title,
+        "relevance": passage.relevance,
+        "text": passage.passage.text,
+        "tokens_before": passage.tokens_before,
+        "sentences": [_sentence_dict(sentence) for sentence in passage.sentences],
+    }
 
 
 def _sentence_dict(sentence: ScoredSentence) -> dict[str, Any]:

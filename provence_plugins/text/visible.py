@@ -7,6 +7,8 @@ _VISIBLE_CONTROLS = (
     | dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}")
 )
 
+_VISIBLE_SPACING = {0x09: "\N{SYMBOL FOR HORIZONTAL TABULATION}", 0x0A: "\N{SYMBOL FOR LINE FEED}"}
+
 
 def show_controls(text: str) -> str:
     """Replace control characters by visible signs; line ends and tabs stay."""
@@ -16,3 +18,8 @@ def show_controls(text: str) -> str:
 def show_on_one_line(text: str) -> str:
     """Replace control characters by visible signs, and every run of white space by one space."""
     return show_controls(" ".join(text.split()))
+
+
+def show_name(name: str) -> str:
+    """Replace control characters by visible signs, line ends and tabs among them; spaces stay as they are."""
+    return name.translate(_VISIBLE_CONTROLS | _VISIBLE_SPACING)

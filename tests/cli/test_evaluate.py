@@ -126,7 +126,7 @@ def test_the_methods_are_listed() -> None:
     ("arguments", "complaint"),
     [
         (["nowhere-*.jsonl"], "No file matches"),
-        (["books.jsonl", "--exclude", "books*"], "--exclude leaves none of 1 files"),
+        (["books.jsonl", "--exclude", "books*"], "--exclude skips all 1 files"),
         (["books.jsonl", "--method", "bm52"], "Unknown method 'bm52'"),
         (["books.jsonl", "--method", "lead", "--against", "model", "--needles", "0"], "the methods lead; got 'model'"),
         (["books.jsonl", "--method", "open-provence:folder"], "--trust-remote-code"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
-from provence_plugins.engine.rendering import render_html, render_terminal
+from provence_plugins.engine.rendering import View, render_html, render_terminal
 from provence_plugins.types import Passage
 
 
@@ -20,8 +20,28 @@ def pruned(*pieces: tuple[str, bool], title: str | None = None) -> PrunedPassage
     return PrunedPassage(3, Passage("".join(text for text, _ in pieces), title), 0.5, tuple(sentences))
 
 
+def html(
+    query: str,
+    kept: list[PrunedPassage],
+    dropped: list[PrunedPassage],
+    threshold: float = 0.1,
+    names: list[str] | None = None,
+) -> str:
+    return render_html(View(query, kept, dropped, threshold, names or ()))
+
+
+def terminal(
+    query: str,
+    kept: list[PrunedPassage],
+    dropped: list[PrunedPassage],
+    names: list[str] | None = None,
+    color: bool = False,
+) -> str:
+    return render_terminal(View(query, kept, dropped, 0.1, names or ()), color=color)
+
+
 class Reader(HTMLParser):
-    """Collects the tags, the attributes and the text outside and inside of <del> of a fragment."""
+    """Collects the tags, the attributes and the sentences outside and inside of <del> of a fragment."""
 
     def __init__(self, fragment: str) -> None:
         super().__init__()
@@ -30,54 +50,96 @@ class Reader(HTMLParser):
         self.attributes: set[str] = set()
         self.kept: list[str] = []
         self.removed: list[str] = []
+        self._in_sentence = False
         self.feed(fragment)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes.update(name for name, _ in attrs)
-        if tag != "br":
+        self._in_sentence = "data-probability" in dict(attrs)
+        if tag != "input":
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+        self._in_sentence = False
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] == ["span"]:
-            self.kept.append(data)
-        if self.open[-1:] == ["del"]:
-            self.removed.append(data)
+        if self._in_sentence:
+            (self.removed if "del" in self.open else self.kept).append(data)
 
 
-KNOWN_TAGS = {"div", "p", "b", "bdi", "br", "details", "summary", "span", "del"}
-KNOWN_ATTRIBUTES = {"style", "title", "dir", "open"}
-HOSTILE = "<script>alert(1)</script>\"><img src=x onerror='alert(2)'>&amp;"
+KNOWN_TAGS = {
+    *("section", "style", "div", "p", "bdi", "details", "summary", "span", "del", "i", "label", "input"),
+}
+KNOWN_ATTRIBUTES = {
+    *("class", "style", "title", "dir", "open", "role", "aria-label", "aria-level", "type", "data-probability"),
+}
+HOSTILE = "<script>alert(1)</script>\"><img src=x onerror='alert(2)'>&amp;</style>"
 
 
 class TestHtml:
     def test_kept_text_is_plain_and_removed_text_struck_through(self) -> None:
-        fragment = render_html("q", [pruned(("Kept. ", True), ("Removed.", False))], [])
-        assert "Kept. </span>" in fragment
-        assert re.search(r"<del [^>]*>Removed\.</del>", fragment)
+        reader = Reader(html("q", [pruned(("Kept. ", True), ("Removed. ", False), ("Too.", False))], []))
+        assert (reader.kept, reader.removed) == (["Kept. "], ["Removed. ", "Too."])
 
-    def test_each_sentence_shows_its_probability_under_the_pointer(self) -> None:
-        assert render_html("q", [pruned(("A. ", True), ("B.", False))], []).count('title="0.250 ') == 2
+    def test_neighbors_that_are_removed_are_announced_once(self) -> None:
+        fragment = html("q", [pruned(("A. ", False), ("B. ", False), ("C. ", True), ("D.", False))], [])
+        assert fragment.partition("<details")[2].count("<del>") == 2
+
+    def test_each_sentence_has_its_probability_for_pointer_and_switch(self) -> None:
+        fragment = html("q", [pruned(("A. ", True), ("B.", False))], [])
+        assert fragment.count('title="probability 0.250 · sentence · 10 tokens"') == 2
+        assert fragment.count('data-probability="0.25"') == 2
+        assert "show probabilities</label>" in fragment
+
+    def test_the_shading_grows_with_the_probability_and_is_the_one_of_the_legend(self) -> None:
+        def shade(probability: float) -> float:
+            sentence = ScoredSentence(0, 1, probability, True, "sentence", 1)
+            fragment = html("q", [PrunedPassage(0, Passage("A"), 0.5, (sentence,))], [])
+            found = re.search(r'style="--shade: ([\d.]+)"', fragment)
+            assert found is not None
+            assert f"/ {found[1]}) {probability:.0%}" in fragment
+            return float(found[1])
+
+        shades = [shade(probability) for probability in (0.0, 0.02, 0.1, 0.5, 1.0)]
+        assert shades == sorted(set(shades))
+
+    @pytest.mark.parametrize("threshold", [0.0, 0.0195, 0.5, 1.0])
+    def test_the_legend_names_and_marks_the_threshold(self, threshold: float) -> None:
+        fragment = html("q", [], [], threshold)
+        assert f"line: threshold {threshold:g}" in fragment
+        assert f"The threshold is {threshold:g}." in fragment
+        assert f'<i style="left: {threshold:.1%}">' in fragment
+        assert "kept text" in fragment
+        assert "removed text" in fragment
 
     def test_the_header_of_a_passage_has_its_number_title_relevance_and_savings(self) -> None:
-        fragment = render_html("q", [pruned(("A. ", True), ("B.", False), title="Pies & cakes")], [])
-        assert "[3] Pies &amp; cakes · relevance 0.500 · 20 → 10 tokens · 50% removed" in fragment
+        fragment = html("q", [pruned(("A. ", True), ("B.", False), title="Pies & cakes")], [])
+        assert "[3] · Pies &amp; cakes · relevance 0.500 · 20 → 10 tokens · 50% removed" in fragment
+
+    def test_a_name_takes_the_place_of_the_number(self) -> None:
+        fragment = html("q", [pruned(("A.", True))], [], names=["a", "b", "c", "<pies>.md"])
+        assert "&lt;pies&gt;.md · relevance" in fragment
+        assert "[3]" not in fragment
 
     def test_dropped_passages_are_folded_and_the_others_open(self) -> None:
-        fragment = render_html("q", [pruned(("A.", True))], [pruned(("B.", False))])
+        fragment = html("q", [pruned(("A.", True))], [pruned(("B.", False))])
         assert re.findall(r"<details[^>]*>", fragment) == ["<details open>", "<details>"]
-        assert fragment.index("A.") < fragment.index("<details>") < fragment.index("B.")
+        assert fragment.index(">A.<") < fragment.index("<details>") < fragment.index(">B.<")
+        assert "100% removed · dropped, best probability 0.250" in fragment
 
     def test_the_summary_counts_passages_and_tokens(self) -> None:
-        fragment = render_html("q", [pruned(("A.", True))], [pruned(("B.", False))])
-        assert "1 of 2 passages · 20 → 10 tokens · 50% removed" in fragment
+        fragment = html("q", [pruned(("A.", True))], [pruned(("B.", False))])
+        assert "1 of 2 passages kept · 20 → 10 tokens · 50% removed · threshold 0.1" in fragment
+
+    def test_nothing_is_fetched_and_nothing_runs(self) -> None:
+        fragment = html("q", [pruned(("A.", True))], [])
+        assert not re.search(r"<script|<link|<img|https?:|@import|url\(", fragment)
 
     def test_white_space_is_shown_as_it_is(self) -> None:
-        fragment = render_html("q", [pruned(("a\n\n    b\t", True))], [])
+        fragment = html("q", [pruned(("a\n\n    b\t", True))], [])
         assert "white-space: pre-wrap" in fragment
         assert ">a\n\n    b\t<" in fragment
 
@@ -86,7 +148,7 @@ class TestHtml:
         def text(name: str) -> str:
             return HOSTILE if name == place else name
 
-        fragment = render_html(
+        fragment = html(
             text("query"),
             [pruned((text("kept"), True), (text("removed"), False), title=text("title"))],
             [pruned((text("dropped"), False))],
@@ -97,43 +159,45 @@ class TestHtml:
         assert HOSTILE in unescape(fragment)
 
     def test_nothing_to_show_is_still_a_fragment(self) -> None:
-        assert "0 of 0 passages · 0 → 0 tokens · 0% removed" in render_html("q", [], [])
+        assert "0 of 0 passages kept · 0 → 0 tokens · 0% removed" in html("q", [], [])
 
 
 class TestTerminal:
-    def test_removed_text_stands_in_brackets_without_colour(self) -> None:
-        view = render_terminal("q", [pruned(("Kept. ", True), ("Not. ", False), ("Nor. ", False))], [], color=False)
+    def test_removed_text_stands_in_brackets_without_color(self) -> None:
+        view = terminal("q", [pruned(("Kept. ", True), ("Not. ", False), ("Nor. ", False))], [])
         assert "Kept. [-Not. Nor. -]\n" in view
 
-    def test_removed_text_is_dim_and_struck_through_with_colour(self) -> None:
-        view = render_terminal("q", [pruned(("Kept. ", True), ("Not.", False))], [])
+    def test_removed_text_is_dim_and_struck_through_with_color(self) -> None:
+        view = terminal("q", [pruned(("Kept. ", True), ("Not.", False))], [], color=True)
         assert "Kept. \x1b[2;9mNot.\x1b[0m\n" in view
 
     def test_each_removed_line_is_marked_by_itself(self) -> None:
-        view = render_terminal("q", [pruned(("a\n\nb\n", False), ("c", True))], [], color=False)
+        view = terminal("q", [pruned(("a\n\nb\n", False), ("c", True))], [])
         assert "[-a-]\n\n[-b-]\nc\n" in view
 
     def test_the_header_has_the_numbers(self) -> None:
-        view = render_terminal("Why?", [pruned(("A. ", True), ("B.", False), title="Pies")], [], color=False)
-        assert view.startswith("Why?\n1 of 1 passages · 20 → 10 tokens · 50% removed\n")
-        assert "[3] Pies · relevance 0.500 · 20 → 10 tokens · 50% removed\n" in view
+        view = terminal("Why?", [pruned(("A. ", True), ("B.", False), title="Pies")], [])
+        assert view.startswith("Why?\n1 of 1 passages kept · 20 → 10 tokens · 50% removed · threshold 0.1\n")
+        assert "[3] · Pies · relevance 0.500 · 20 → 10 tokens · 50% removed\n" in view
 
-    def test_of_dropped_passages_only_the_header_is_shown(self) -> None:
-        view = render_terminal("q", [], [pruned(("Gone.", False))], color=False)
-        assert "[3] · relevance 0.500 · 10 → 0 tokens · 100% removed · dropped\n" in view
-        assert "Gone" not in view
+    def test_dropped_passages_are_shown_with_their_text_and_best_probability(self) -> None:
+        view = terminal("q", [], [pruned(("Gone. ", False), ("Too.", False))])
+        assert "100% removed · dropped, best probability 0.250\n[-Gone. Too.-]\n" in view
 
-    def test_titles_and_queries_stay_on_one_line(self) -> None:
-        view = render_terminal("Why\nnot?", [pruned(("A.", True), title="Two\r\nlines")], [], color=False)
+    def test_titles_names_and_queries_stay_on_one_line(self) -> None:
+        names = ["", "", "", "a\nb.md"]
+        view = terminal("Why\nnot?", [pruned(("A.", True), title="Two\r\nlines")], [], names=names)
         assert "Why not?\n" in view
-        assert "[3] Two lines ·" in view
+        assert "a b.md · Two lines ·" in view
 
     def test_control_characters_become_visible(self) -> None:
-        view = render_terminal("q", [pruned(("a\x1b[2Jb\x07c\rd\x7fe\x9b2Jf\x00g", True))], [], color=False)
-        assert "a␛[2Jb␇c␍d␡e\ufffd2Jf␀g" in view
+        hostile = "a\x1b[2Jb\x07c\rd\x7fe\x9b2Jf\x00g"
+        view = terminal(hostile, [pruned((hostile, True), title=hostile)], [pruned((hostile, False))], [hostile] * 4)
+        assert view.count("a␛[2Jb␇c␍d␡e\ufffd2Jf␀g") >= 2
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", view)
 
     def test_line_ends_tabs_right_to_left_text_and_emoji_stay(self) -> None:
-        view = render_terminal("q", [pruned(("a\r\n\tb שלום 👩‍👩‍👧", True))], [], color=False)
+        view = terminal("q", [pruned(("a\r\n\tb שלום 👩‍👩‍👧", True))], [])
         assert "a\n\tb שלום 👩‍👩‍👧\n" in view
 
 
@@ -152,7 +216,7 @@ passages = st.lists(
 def test_no_text_can_add_markup_and_all_of_it_is_shown(
     query: str, kept: list[PrunedPassage], dropped: list[PrunedPassage]
 ) -> None:
-    reader = Reader(render_html(query, kept, dropped))
+    reader = Reader(html(query, kept, dropped))
     assert reader.open == []
     assert reader.tags <= KNOWN_TAGS
     assert reader.attributes <= KNOWN_ATTRIBUTES

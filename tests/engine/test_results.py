@@ -93,7 +93,26 @@ def test_the_dict_holds_plain_values_for_json() -> None:
                 ],
             }
         ],
-        "dropped": [{"index": 3, "relevance": 0.25, "tokens_before": 2}],
+        "dropped": [
+            {
+                "index": 3,
+                "title": "Page 3",
+                "relevance": 0.25,
+                "text": "0123 ",
+                "tokens_before": 2,
+                "sentences": [
+                    {
+                        "start": 0,
+                        "end": 5,
+                        "probability": 0.1,
+                        "kept": False,
+                        "kind": "sentence",
+                        "tokens": 2,
+                        "heading": None,
+                    }
+                ],
+            }
+        ],
     }
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provence_plugins.text.visible import show_controls, show_on_one_line
+from provence_plugins.text.visible import show_controls, show_name, show_on_one_line
 
 
 @given(st.text())
@@ -14,3 +14,11 @@ def test_no_control_character_but_line_ends_and_tabs_is_left(text: str) -> None:
 def test_an_escape_sequence_is_shown_and_not_sent() -> None:
     assert show_controls("a\x1b[31mred\r\nnext\tcolumn\x9b") == "a␛[31mred\nnext\tcolumn\N{REPLACEMENT CHARACTER}"
     assert show_on_one_line("  MIT\n\x07licence ") == "MIT ␇licence"
+
+
+@given(st.text())
+def test_a_name_has_no_control_character_and_keeps_its_spaces(name: str) -> None:
+    shown = show_name(name)
+    assert not [char for char in shown if char < " " or "\x7f" <= char < "\xa0"]
+    assert [char for char in shown if char == " "] == [char for char in name if char == " "]
+    assert len(shown) == len(name)

@@ -1,0 +1,194 @@
+"""Prune requests in JSON lines: one result a line, in order."""
+
+import json
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.requests import PruneRequest, decode_json, read_request
+from provence_plugins.engine.results import PruneResult, PruneStats
+from provence_plugins.errors import InvalidInputError
+
+# Lines are pruned in groups whose bounds depend on the input alone. A resumed run prunes the group in which it was
+# stopped again from its beginning: the same batches give the same numbers to the last bit, which other batches
+# would not.
+_GROUP_LINES = 256
+_GROUP_BYTES = 4_000_000
+
+# Keys that a line of output has itself.
+_OWN_KEYS = {"line", "error", *PruneResult("", (), (), PruningPolicy(), 0.0).to_dict()}
+
+# Most passages are dropped; their texts lie in the input and would make the output as large.
+_DROPPED_KEYS = ("index", "relevance", "tokens_before")
+
+# Far below the depth at which Python stops to read or write JSON.
+_MAX_DEPTH = 100
+
+# The first bytes of a binary file tell it from text.
+_BYTES_TOLD_APART = 64
+
+
+@dataclass(frozen=True, slots=True)
+class BulkLine:
+    """The outcome of one line of input.
+
+    Attributes:
+        number: Number of the line, from 1.
+        error: Why the line could not be pruned; None when it was.
+        content: The values of its line of output.
+        stats: Tokens and passages before and after; zeros for an error.
+    """
+
+    number: int
+    error: str | None
+    # Any: whatever JSON the caller's own keys hold.
+    content: dict[str, Any]
+    stats: PruneStats = field(default_factory=PruneStats)
+
+    def to_json(self) -> str:
+        """Return the line of output, its line end included."""
+        return json.dumps(self.content, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def prune_lines(
+    lines: Iterable[bytes],
+    pruner: Pruner,
+    policy: PruningPolicy | None = None,
+    *,
+    done: int = 0,
+    check_group: Callable[[Sequence[bytes]], None] | None = None,
+) -> Iterator[BulkLine]:
+    """Prune the request of every line, in order, with batches that reach across lines.
+
+    A request is an object with `query` and `passages`, a list of strings and of objects with `text` and `title`. Its
+    other keys go into its line of output unchanged. A line without such a request gives an error, and the rest goes
+    on. Memory does not grow with the number of lines.
+
+    Args:
+        lines: The requests.
+        pruner: The pruner.
+        policy: What to keep; None takes the pruner's own policy.
+        done: Number of lines at the beginning that were pruned before and are skipped.
+        check_group: Called with each group of lines before any of them is pruned.
+
+    Raises:
+        InvalidInputError: There are fewer lines than `done`, or the lines are not text.
+    """
+    number = 0
+    for group in _groups(lines):
+        if number == 0:
+            _require_text(group[0])
+        if check_group is not None:
+            check_group(group)
+        begin, number = number, number + len(group)
+        if number > done:
+            yield from islice(_prune_group(group, begin + 1, pruner, policy), max(done - begin, 0), None)
+    if number < done:
+        raise InvalidInputError(
+            f"The input has {number} lines and the output has {done} already, so the input has changed. Resume with "
+            f"the same input, or begin anew with --overwrite."
+        )
+
+
+def _require_text(line: bytes) -> None:
+    """Refuse a binary file as a whole instead of reporting each of its "lines"."""
+    begin = line[:_BYTES_TOLD_APART].strip()
+    is_text = not any(byte < 0x20 and byte not in b"\t\r" for byte in begin)
+    try:
+        getincrementaldecoder("utf-8")().decode(begin)
+    except UnicodeDecodeError:
+        is_text = False
+    if not is_text:
+        raise InvalidInputError(
+            f"The input is a binary file: it begins with {begin[:8]!r}. Give JSON lines in UTF-8; the name of a file "
+            f"that is packed with gzip must end in .gz."
+        )
+
+
+def _groups(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for line in lines:
+        group.append(line)
+        size += len(line)
+        if len(group) == _GROUP_LINES or size >= _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that holds a request, and the keys that only its sender knows."""
+
+    request: PruneRequest
+    other: dict[str, Any]
+
+
+def _prune_group(
+    group: Iterable[bytes], first: int, pruner: Pruner, policy: PruningPolicy | None
+) -> Iterator[BulkLine]:
+    read = [_read_or_error(line) for line in group]
+    requests = (line.request for line in read if isinstance(line, _Line))
+    outcomes = _outcomes(requests, pruner, policy)
+    for number, line in enumerate(read, first):
+        outcome = next(outcomes) if isinstance(line, _Line) else line
+        if isinstance(line, _Line) and isinstance(outcome, PruneResult):
+            content = {"line": number, **line.other, **_compact(outcome)}
+            yield BulkLine(number, None, content, outcome.stats)
+        else:
+            yield BulkLine(number, str(outcome), {"line": number, "error": str(outcome)})
+
+
+def _compact(result: PruneResult) -> dict[str, Any]:
+    values = result.to_dict()
+    values["dropped"] = [{key: passage[key] for key in _DROPPED_KEYS} for passage in values["dropped"]]
+    return values
+
+
+def _outcomes(
+    requests: Iterator[PruneRequest], pruner: Pruner, policy: PruningPolicy | None
+) -> Iterator[PruneResult | InvalidInputError]:
+    while True:
+        try:
+            yield from pruner.prune_many(requests, policy)
+            return
+        except InvalidInputError as error:
+            # The results before it are out, and the requests behind it not yet taken.
+            yield error
+
+
+def _read_or_error(line: bytes) -> _Line | InvalidInputError:
+    try:
+        return _read(line)
+    except InvalidInputError as error:
+        return error
+
+
+def _read(line: bytes) -> _Line:
+    request, other = read_request(decode_json(line))
+    if taken := _OWN_KEYS & other.keys():
+        raise InvalidInputError(f"The output has a key {min(taken)!r} itself. Rename this key of the line.")
+    _require_shallow(other)
+    return _Line(request, other)
+
+
+# Any: a value that JSON can hold.
+def _require_shallow(value: Any) -> None:
+    """Refuse values that JSON reads and, wrapped in a line of output, cannot write."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        below: list[Any] = []
+        for parent in level:
+            if isinstance(parent, dict):
+                below += parent.values()
+            elif isinstance(parent, list):
+                below += parent
+        level = below
+    if level:
+        raise InvalidInputError(f"A key of the line is nested more than {_MAX_DEPTH} deep. Flatten it.")

@@ -1,0 +1,146 @@
+"""Collect facts about this installation, and find out whether it prunes without a network."""
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from huggingface_hub import constants
+
+from provence_plugins import __version__
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.errors import ProvenceError
+from provence_plugins.installation import count_processors, installed_version
+from provence_plugins.model.backends import BACKENDS, BackendRow
+from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
+from provence_plugins.model.onnx_backend import telemetry_is_off
+
+_PACKAGES = (
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "sentencex",
+    "torch",
+    "transformers",
+    "nltk",
+    "langchain-core",
+    "llama-index-core",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """Facts about a model folder.
+
+    Attributes:
+        name: Model as the caller named it: "bundled", a folder or a repo id.
+        folder: Path of the folder.
+        files: Sizes of its files in bytes, by name.
+        format: Name of its format.
+        format_version: Version of that format; None for a format without versions.
+        threshold: Threshold of policies that name none.
+        window_tokens: Length of a window.
+        backends: Those that can run it here.
+    """
+
+    name: str
+    folder: str
+    files: Mapping[str, int]
+    format: str
+    format_version: int | None
+    threshold: float
+    window_tokens: int
+    backends: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The state of an installation.
+
+    Attributes:
+        versions: Versions of Python, of this package and of those that it works with; None for a missing one.
+        processors: Number of processors that this process may use.
+        devices: Devices that a model can run on.
+        telemetry: Whether ONNX Runtime may send telemetry. This package switches it off, unless the environment says
+            otherwise or another package loaded ONNX Runtime first.
+        model: Facts about the model folder; None when it cannot be opened.
+        problem: Why the model did not prune a passage without a network; None when it did.
+    """
+
+    versions: Mapping[str, str | None]
+    processors: int
+    devices: list[str]
+    telemetry: bool
+    model: ModelFacts | None
+    problem: str | None
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether the model was opened and pruned a passage, all without a network."""
+        return self.problem is None
+
+    # Any: nested plain values, ready for json.dumps.
+    def to_dict(self) -> dict[str, Any]:
+        """Return the facts as plain values that JSON can hold, `ready` among them."""
+        return {**asdict(self), "ready": self.ready}
+
+
+def diagnose(model: str | None = None) -> Diagnosis:
+    """Examine the installation, open a model and prune one passage with it, all without a network.
+
+    Args:
+        model: A folder or repo id; None takes the bundled model.
+    """
+    versions = _versions()
+    facts, problem = None, None
+    with _offline():
+        try:
+            facts = _model_facts(open_checkpoint(model), versions)
+            with Pruner(model) as pruner:
+                pruner.prune("Is it ready?", ["It is ready. Nothing else is known."])
+        except ProvenceError as error:
+            problem = str(error)
+    return Diagnosis(versions, count_processors(), _devices(versions), not telemetry_is_off(), facts, problem)
+
+
+def _versions() -> dict[str, str | None]:
+    own = {"python": platform.python_version(), "provence-plugins": __version__}
+    return {**own, **{package: installed_version(package) for package in _PACKAGES}}
+
+
+def _devices(versions: Mapping[str, str | None]) -> list[str]:
+    if not _installed(BACKENDS["torch"], versions):
+        return ["cpu"]
+    from provence_plugins.model.torch_backend import devices
+
+    return devices()
+
+
+def _model_facts(checkpoint: Checkpoint, versions: Mapping[str, str | None]) -> ModelFacts:
+    backends = [name for name, row in BACKENDS.items() if row.finds_weights(checkpoint) and _installed(row, versions)]
+    return ModelFacts(
+        name=checkpoint.name,
+        folder=str(checkpoint.folder.resolve()),
+        files={path.name: path.stat().st_size for path in sorted(checkpoint.folder.iterdir()) if path.is_file()},
+        format=checkpoint.format.name,
+        format_version=checkpoint.format.version,
+        threshold=checkpoint.default_threshold,
+        window_tokens=checkpoint.max_tokens,
+        backends=backends,
+    )
+
+
+def _installed(backend: BackendRow, versions: Mapping[str, str | None]) -> bool:
+    return all(versions[package] for package in backend.packages)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Restrict the client of the hub, the only code that uses a network, to files on disk."""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
