@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from provence_plugins.engine.passages import PrunedPassage
-from provence_plugins.engine.policy import Order, WhenEmpty
+from provence_plugins.engine.policy import ALL_TIES, Order, WhenEmpty
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.integrations.metadata import METADATA_KEY, RETRIEVAL_KEY, copy_metadata
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.model.backends import BackendName
-from provence_plugins.types import Passage
+from provence_plugins.types import MeaningTie, Passage
 
 with needs_framework("haystack"):
     from haystack import Document, component, default_from_dict, default_to_dict
@@ -51,6 +51,10 @@ class ProvenceDocumentPruner:
         when_empty: WhenEmpty = "keep_one",
         order: Order = "input",
         min_relevance: float | None = None,
+        keep_neighbors: tuple[int, int] = (0, 0),
+        pins: str | None = None,
+        omission: str | None = None,
+        ties: tuple[MeaningTie, ...] = ALL_TIES,
         split_questions: bool = True,
         title_key: str | None = "title",
         metadata_key: str | None = METADATA_KEY,

@@ -79,7 +79,6 @@ class ContextPruningMiddleware(AgentMiddleware):
         query_args: Sequence[str] = QUERY_ARGS,
         history: int = 0,
         keep_original: bool = True,
-        omission_marker: str | None = None,
         recall: bool = False,
         model: str | Path | Pruner | None = None,
         backend: BackendName | None = None,
@@ -124,7 +123,7 @@ class ContextPruningMiddleware(AgentMiddleware):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
     ) -> ToolMessage | Command[Any]:
         """Run the tool and prune its result."""
-        policy = self.fields.policy_of(request.tool_call["name"], changes_of_call())
+        policy = self.fields.policy_of_call(request, changes_of_call())
         result = handler(request)
         plan = self._plan(request, result)
         if plan is None:
@@ -138,7 +137,7 @@ class ContextPruningMiddleware(AgentMiddleware):
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
     ) -> ToolMessage | Command[Any]:
         """Run the tool and prune its result without blocking the event loop."""
-        policy = self.fields.policy_of(request.tool_call["name"], changes_of_call())
+        policy = self.fields.policy_of_call(request, changes_of_call())
         result = await handler(request)
         plan = self._plan(request, result)
         if plan is None:
@@ -205,20 +204,21 @@ class _Plan:
             return self.result
         pruned = PrunedTexts(result.passages, result.dropped).split([len(each.passages) for each in self.contents])
         written = {
-            id(message): self._message(message, content, texts, result.query)
+            id(message): self._message(message, content, texts, result)
             for message, content, texts in zip(self.messages, self.contents, pruned, strict=True)
         }
         return replace_messages(self.result, written)
 
-    def _message(self, message: ToolMessage, content: MessageTexts, pruned: PrunedTexts, query: str) -> ToolMessage:
-        omissions = self.fields.omissions(message.tool_call_id)
-        update: dict[str, Any] = {"content": content.written(pruned, omissions)}  # fields are of many types
+    def _message(
+        self, message: ToolMessage, content: MessageTexts, pruned: PrunedTexts, result: PruneResult
+    ) -> ToolMessage:
+        update: dict[str, Any] = {"content": content.written(pruned, result.policy)}  # fields are of many types
         is_changed = update["content"] != message.content
         if is_changed and message.artifact is None and self.fields.keep_original:
             update["artifact"] = message.content
         if self.fields.metadata_key is not None:
             entry = {
-                "query": query,
+                "query": result.query,
                 "tokens_before": sum(each.tokens_before for each in (*pruned.kept, *pruned.dropped)),
                 "tokens_after": sum(each.tokens_after for each in pruned.kept),
                 "passages": content.describe(pruned.kept),

@@ -13,6 +13,9 @@ with needs_framework("agents"):
 
 _ID_CHARACTERS = 6
 
+RECALL_MARK = '[… {{count}} sentences omitted, recall("{id}") shows them]'
+"""Marks omitted sentences for an agent that can ask for the whole result."""
+
 _DESCRIPTION = (
     "Returns the full text of an earlier tool result from which sentences were omitted. "
     "The argument id is the one that the omission marker in the result names."

@@ -7,17 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.integrations.omissions import RECALL_MARKER, Omissions, check_marker
 from provence_plugins.integrations.queries import QUERY_ARGS, Query, query_in
 from provence_plugins.integrations.tool_choice import MIN_TOKENS
 from provence_plugins.integrations.versions import needs_framework
 
 with needs_framework("agents"):
     from langchain_core.messages import HumanMessage
-    from pydantic import Field, field_validator, model_validator
+    from pydantic import Field, model_validator
 
 from provence_plugins.integrations.fields import OnError, PruningFields
-from provence_plugins.integrations.langchain_recall import result_id
+from provence_plugins.integrations.langchain_recall import RECALL_MARK, result_id
 from provence_plugins.integrations.langchain_results import messages_of
 
 if TYPE_CHECKING:
@@ -42,8 +41,7 @@ class ToolPruningFields(PruningFields):
             one, the query is the last message of a person.
         history: How many earlier messages of a person are read together with the last one.
         keep_original: Keep the content as it was in the artifact, if the tool leaves none of its own.
-        omission_marker: Text in the place of omitted sentences, with their number as `{sentences}`; None marks nothing.
-        recall: Give the agent a tool `recall` that returns the whole result, and name it in the markers.
+        recall: Give the agent a tool `recall` that returns the whole result. Unless `omission` is set, marks name it.
     """
 
     tools: tuple[str, ...] | None = None
@@ -54,14 +52,8 @@ class ToolPruningFields(PruningFields):
     query_args: tuple[str, ...] = QUERY_ARGS
     history: int = Field(default=0, ge=0)
     keep_original: bool = True
-    omission_marker: str | None = None
     recall: bool = False
     on_error: OnError = "keep"
-
-    @field_validator("omission_marker")
-    @classmethod
-    def _check_marker(cls, marker: str | None) -> str | None:
-        return None if marker is None else check_marker(marker)
 
     @model_validator(mode="after")
     def _check_policies(self) -> Self:
@@ -77,16 +69,18 @@ class ToolPruningFields(PruningFields):
             return self.policy_with({**given, **(changes or {})})
         return replace(given, **(changes or {}))
 
+    def policy_of_call(self, request: ToolCallRequest, changes: Mapping[str, Any]) -> PruningPolicy:
+        """Return the policy for the result of one tool call; its marks name the id by which the result is recalled."""
+        policy = self.policy_of(request.tool_call["name"], changes)
+        if not self.recall or policy.omission is not None:
+            return policy
+        return replace(policy, omission=RECALL_MARK.format(id=result_id(request.tool_call["id"] or "")))
+
     def query_of(self, request: ToolCallRequest) -> Query:
         """Return the query that a tool was called for; empty if there is none."""
         if self.query is not None:
             return self.query(request)
         return query_in(request.tool_call["args"], self.query_args) or human_text(request.state, self.history)
-
-    def omissions(self, tool_call_id: str) -> Omissions | None:
-        """Return how omitted sentences of a result are marked; None if they are not."""
-        marker = self.omission_marker or (RECALL_MARKER if self.recall else None)
-        return None if marker is None else Omissions(marker, result_id(tool_call_id))
 
 
 # Any: an agent's state is whatever its author made it.

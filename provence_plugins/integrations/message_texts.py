@@ -8,9 +8,9 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from provence_plugins.engine.passages import PrunedPassage
+from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.integrations.content_blocks import Leaf, find_texts, replace_texts
 from provence_plugins.integrations.metadata import RELEVANCE_KEY, describe
-from provence_plugins.integrations.omissions import Omissions
 from provence_plugins.integrations.reading import read_result
 from provence_plugins.integrations.tool_results import ResultText
 from provence_plugins.types import Passage
@@ -82,12 +82,12 @@ class MessageTexts:
     def _is_pruned(self, result: ResultText) -> bool:
         return not (self.keeps_other and result.shape == "other")
 
-    def written(self, pruned: PrunedTexts, omissions: Omissions | None = None) -> Any:
+    def written(self, pruned: PrunedTexts, policy: PruningPolicy) -> Any:
         """Return the content with what is kept of its texts.
 
         Args:
             pruned: The texts after pruning.
-            omissions: How to mark what was left out; None leaves no trace.
+            policy: The policy that decided; its `omission` marks what was left out.
         """
         order = [passage.index for passage in pruned.kept]
         texts: dict[tuple[str | int, ...], str | None] = {}
@@ -98,7 +98,7 @@ class MessageTexts:
             numbers = range(first, first + len(result.passages))
             first = numbers.stop
             ranks = [number - numbers.start for number in order if number in numbers]
-            texts[leaf.path] = _written(result, pruned.part(numbers), ranks, omissions)
+            texts[leaf.path] = _written(result, pruned.part(numbers), ranks, policy)
         if not any(texts.values()) and len(texts) == len(self.leaves):
             texts[self.leaves[0].path] = NOTHING_LEFT
         return replace_texts(self.content, texts)
@@ -136,17 +136,18 @@ def _numbered(passages: Sequence[PrunedPassage], numbers: range) -> list[PrunedP
     return [replace(passage, index=passage.index - numbers.start) for passage in chosen]
 
 
-def _written(result: ResultText, pruned: PrunedTexts, order: Sequence[int], omissions: Omissions | None) -> str | None:
+def _written(result: ResultText, pruned: PrunedTexts, order: Sequence[int], policy: PruningPolicy) -> str | None:
     kept: list[str | None] = [None] * len(result.passages)
     for passage in pruned.kept:
-        kept[passage.index] = passage.text if omissions is None else omissions.mark(passage)
-    if omissions is None:
-        return result.written(kept, order)
+        kept[passage.index] = passage.text
     # A dropped text leaves its mark where its block stays, and all others share one at the end.
     stays = [block.stays for block in result.blocks for _ in block.passages]
+    gone = 0
     for passage in pruned.dropped:
         if stays[passage.index]:
-            kept[passage.index] = omissions.mark(passage)
-    gone = [passage for passage in pruned.dropped if not stays[passage.index]]
+            kept[passage.index] = policy.omission_mark(len(passage.sentences))
+        else:
+            gone += len(passage.sentences)
     written = result.written(kept, order)
-    return written if written is None or not gone else f"{written.rstrip()}\n\n{omissions.mark_all(gone)}"
+    mark = policy.omission_mark(gone) if gone else None
+    return written if written is None or mark is None else f"{written.rstrip()}\n\n{mark}"

@@ -73,7 +73,7 @@ def prune_messages(
             texts = result.texts if tools is not None else result.texts.prunable()
             pruned = _prune(pruner, result.query, texts, policy or _DEFAULT_POLICY)
             if pruned is not None:
-                _write(copies, result.path, texts.written(PrunedTexts(pruned.passages, pruned.dropped)))
+                _write(copies, result.path, texts.written(PrunedTexts(pruned.passages, pruned.dropped), pruned.policy))
     except Exception as error:
         logger.warning("Pruning failed, all messages are kept: %s", error, exc_info=error)
         return [dict(message) for message in messages]

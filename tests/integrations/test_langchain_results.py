@@ -151,7 +151,7 @@ def test_the_original_can_be_left_out(words: Pruner) -> None:
 
 
 def test_omitted_sentences_can_be_marked(words: Pruner) -> None:
-    pruned = run(words, message(), omission_marker="[{sentences} left out]")
+    pruned = run(words, message(), omission="[{count} left out]")
     assert pruned.content == f"{PRUNED}[1 left out]"
 
 
