@@ -23,6 +23,9 @@ _STAGE_WORDS = 300
 _DOCUMENT_CHARACTERS = (125_000, 250_000, 500_000, 1_000_000)
 _CALLERS = (1, 8, 32, 128)
 _CALLER_PASSAGES = 5
+_NEIGHBOURS = (0, 1, 8, 64)
+_NEIGHBOUR_CHARACTERS = 1_000_000
+_PAUSE_SECONDS = 0.05
 
 
 def passages(setting: Setting) -> Table:
@@ -180,6 +183,42 @@ def callers(setting: Setting) -> Table:
     columns = ("tasks at once", "scorer", "requests a second", "p50 ms", "p95 ms")
     note = f"Every task asks one query over {_CALLER_PASSAGES} passages of 20 to 900 words; all start together."
     return Table("Many callers", columns, rows, note)
+
+
+def neighbours(setting: Setting) -> Table:
+    """A short call beside ever more long ones."""
+    rows = []
+    for name, scorer in {"DirectScorer": DirectScorer, "SharedScorer": SharedScorer}.items():
+        times = asyncio.run(_beside_long_calls(setting, scorer))
+        alone = median(times[0])
+        for count, taken in times.items():
+            worst = max(taken)
+            rows.append((count, name, milliseconds(median(taken)), milliseconds(worst), f"{worst / alone:.1f}"))
+    columns = ("long calls", "scorer", "p50 ms", "worst ms", "worst, times the median alone")
+    words = f"{setting.scaled(_NEIGHBOUR_CHARACTERS):,}"
+    note = f"One passage of {WORDS} words at a time, while calls over documents of {words} characters are under way."
+    return Table("A short call beside long ones", columns, rows, note)
+
+
+async def _beside_long_calls(setting: Setting, scorer: ScorerFactory) -> dict[int, list[float]]:
+    short = Request(QUERIES[0], setting.source.passages(1, WORDS))
+    document = setting.source.document(setting.scaled(_NEIGHBOUR_CHARACTERS))
+    times = {}
+    with Pruner(setting.checkpoint.folder, backend=setting.backend, scorer=scorer) as pruner:
+        await pruner.aprune(*short)
+        for count in _NEIGHBOURS:
+            long = [asyncio.create_task(pruner.aprune(QUERIES[1], [document])) for _ in range(count)]
+            taken = []
+            for _ in range(setting.rounds):
+                await asyncio.sleep(_PAUSE_SECONDS)  # so that the calls meet batches at different points
+                began = perf_counter()
+                await pruner.aprune(*short)
+                taken.append(perf_counter() - began)
+            times[count] = taken
+            for task in long:
+                task.cancel()
+            await asyncio.gather(*long, return_exceptions=True)
+    return times
 
 
 def _wave(setting: Setting, scorer: ScorerFactory, workload: Sequence[Request]) -> list[float]:

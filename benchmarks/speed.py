@@ -34,6 +34,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "preparation": engine_speed.preparation,
     "threads": engine_speed.threads,
     "callers": engine_speed.callers,
+    "neighbours": engine_speed.neighbours,
     "cache": engine_speed.cache,
     "runtimes": runtimes,
     "naive": naive,

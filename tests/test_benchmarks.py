@@ -53,7 +53,7 @@ def measure(script: str, tmp_path: Path, *arguments: object) -> ResultFile:
 
 
 def test_the_engine_is_measured(tiny_folder: Path, tmp_path: Path) -> None:
-    names = ["passages", "lengths", "documents", "stages", "preparation", "threads", "callers", "cache"]
+    names = ["passages", "lengths", "documents", "stages", "preparation", "threads", "callers", "neighbours", "cache"]
     result = measure("speed.py", tmp_path, "--model", tiny_folder, "--rounds", 2, "--scale", 0.02, "--only", *names)
     assert list(result.data["measurements"]) == names
     assert len(result.tables) == len(names)
@@ -97,3 +97,15 @@ def test_splitting_is_measured(tmp_path: Path) -> None:
     result = measure("splitting.py", tmp_path, "--rounds", 1, "--characters", 500, "--splitters", "sentencex", "lines")
     [table] = result.tables
     assert {row[0] for row in table.rows} == {"sentencex", "lines"}
+
+
+def test_a_short_soak_breaks_nothing(tiny_folder: Path) -> None:
+    printed = run("soak.py", "--seconds", 2, "--callers", 10, "--reopen", 0.5, "--forks", 1, "--model", tiny_folder)
+    assert "longest gap of the event loop" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scorer", ["shared", "direct"])
+def test_a_soak_of_two_hundred_callers_breaks_nothing(scorer: str) -> None:
+    printed = run("soak.py", "--seconds", 30, "--scorer", scorer)
+    assert "by 200 callers" in printed

@@ -91,6 +91,7 @@ class AdapterContract(ABC, Generic[AdapterT, ThingT]):
                 assert type(new) is type(old)
                 assert new is not old
                 assert self.read(new).metadata is not self.read(old).metadata
+                assert self.read(new).metadata["page"] is not self.read(old).metadata["page"]
 
     def test_what_does_not_help_goes(self) -> None:
         result = self._run(self._make(), QUERY, _items(RELEVANT, IRRELEVANT, RELEVANT))
