@@ -1,17 +1,17 @@
-"""Passages to sentences to windows: all that happens before the model runs."""
+"""Plan passages: split them into sentences, tokenize these, and pack them into windows."""
 
 import logging
 import string
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from typing import Self
 
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.formats import Format, InputConventions, Scoring
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
-from provence_plugins.tokens.encoding import TextEncoder
-from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, Packing, Window, plan_head, plan_windows
+from provence_plugins.tokens.batches import regroup
+from provence_plugins.tokens.encoding import TextEncoder, TokenIds
+from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, Packing, Window, WindowHead, plan_head, plan_windows
 from provence_plugins.types import Passage, Sentence
 
 logger = logging.getLogger(__name__)
@@ -21,14 +21,14 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 @dataclass(frozen=True, slots=True)
 class PassagePlan:
-    """One passage, ready for the model.
+    """One passage that is ready for the model.
 
     Attributes:
         passage: The passage.
         sentences: Its sentences, which tile the text.
         token_counts: Number of tokens of each sentence.
-        windows: Model inputs that hold every token once; none when the passage has no tokens.
-        scoring: How what the model says of the windows becomes that of sentences and passage.
+        windows: Model inputs that together hold every token once; empty for a passage without tokens.
+        scoring: How the scores of the windows are combined into those of sentences and passage.
     """
 
     passage: Passage
@@ -40,15 +40,15 @@ class PassagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Splits and tokenises passages and cuts them into windows, the same way in training and in use.
+    """Splits and tokenizes passages and packs them into windows, in the same way in training and in use.
 
     Attributes:
         encoder: The checkpoint's tokenizer.
         format: Conventions of the checkpoint's layout.
-        splitter: How a passage that brings no sentences of its own is split.
-        max_tokens: Longest window, query and special tokens included.
-        piece_tokens: Longest piece of a sentence; None cuts only sentences that are longer than a window.
-        query_tokens: Of a query, at most this many tokens are read; None for all of it.
+        splitter: How passages without sentences of their own are split.
+        max_tokens: Maximum length of a window, query and special tokens included.
+        piece_tokens: Maximum length of a piece of a sentence; None to cut only sentences that are longer than a window.
+        query_tokens: Maximum number of tokens that are read of a query; None to read all of it.
     """
 
     encoder: TextEncoder
@@ -60,18 +60,22 @@ class Planner:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, splitter: SplitterName | SentenceSplitter | None = None) -> Self:
-        """The planner that a checkpoint asks for, with its own splitter unless another is given."""
+        """Return the planner of a checkpoint, with the checkpoint's splitter unless another is given."""
         chosen = choose_splitter(splitter or checkpoint.splitter)
         return cls(checkpoint.encoder, checkpoint.format, chosen, checkpoint.max_tokens, checkpoint.piece_tokens)
 
     def plan(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
-        """Plan all passages of one query together, so that they are tokenised in one call; equal ones are planned once.
+        """Plan all passages of one query. Equal passages share the plan, down to the same list of windows.
+
+        Args:
+            query: A string that is not blank; the caller has checked it.
+            passages: The passages.
 
         Raises:
             QueryTooLongError: The query leaves no room for text.
             SplitterError: The splitter returned invalid spans.
         """
-        keys = [_what_is_read(passage) for passage in passages]
+        keys = [_reading_key(passage) for passage in passages]
         distinct = dict(zip(keys, passages, strict=True))
         plans = dict(zip(distinct, self._plan_distinct(query, list(distinct.values())), strict=True))
         return [replace(plans[key], passage=passage) for key, passage in zip(keys, passages, strict=True)]
@@ -82,39 +86,43 @@ class Planner:
         return len(ids)
 
     def _plan_distinct(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
-        sentences = [
-            split_sentences(passage.text, self.splitter) if passage.sentences is None else passage.sentences
-            for passage in passages
-        ]
         inputs = self.format.inputs
+        sentences = [self._split(passage) for passage in passages]
         titles = [_title_text(passage, inputs) for passage in passages]
-        pieces = [
-            piece
-            for passage, own, title in zip(passages, sentences, titles, strict=True)
-            for piece in _texts_read(passage.text, own, inputs, follows=bool(title))
-        ]
-        query_ids, *ids = self.encoder.encode([_query_text(query, inputs), *titles, *pieces])
-        query_ids = query_ids[: self.query_tokens]
-        title_ids, piece_ids = ids[: len(titles)], ids[len(titles) :]
-        bounds = pairwise(accumulate(map(len, sentences), initial=0))
-        template = self.encoder.template
+        texts: list[str] = []
+        for passage, of_passage, title in zip(passages, sentences, titles, strict=True):
+            texts += _texts_read(passage.text, of_passage, inputs, follows=bool(title))
+        # All in one call, because the tokenizer encodes the texts of a call in parallel.
+        query_ids, *ids = self.encoder.encode([_query_text(query, inputs), *titles, *texts])
+        title_ids = ids[: len(titles)]
+        sentence_ids = regroup(ids[len(titles) :], map(len, sentences))
         plans = []
-        for passage, own, title, (first, last) in zip(passages, sentences, title_ids, bounds, strict=True):
-            head = plan_head(query_ids, title, template, max_tokens=self.max_tokens, least=_least_text(inputs))
-            if head.title_cut:
-                logger.warning(
-                    "Title %.60r is long; the model reads its first %d tokens.", passage.title, len(head.title)
-                )
-            own_ids = piece_ids[first:last]
-            if inputs.cut_off and any(len(ids) > head.room for ids in own_ids):
-                logger.warning(
-                    "The query leaves %d tokens for text; as in the published code, what of a sentence does not fit is "
-                    "not read.",
-                    head.room,
-                )
-            windows = plan_windows(head, own_ids, template, self._packing())
-            plans.append(PassagePlan(passage, own, list(map(len, own_ids)), windows, self.format.scoring))
+        for passage, of_passage, ids_of_title, tokens in zip(passages, sentences, title_ids, sentence_ids, strict=True):
+            head = self._head(passage, query_ids[: self.query_tokens], ids_of_title)
+            windows = self._pack(head, tokens)
+            plans.append(PassagePlan(passage, of_passage, list(map(len, tokens)), windows, self.format.scoring))
         return plans
+
+    def _split(self, passage: Passage) -> Sequence[Sentence]:
+        if passage.sentences is not None:
+            return passage.sentences
+        return split_sentences(passage.text, self.splitter)
+
+    def _head(self, passage: Passage, query: TokenIds, title: TokenIds) -> WindowHead:
+        """Return what every window of a passage begins with."""
+        least = _least_text(self.format.inputs)
+        head = plan_head(query, title, self.encoder.template, max_tokens=self.max_tokens, least=least)
+        if head.title_cut:
+            logger.warning("Title %.60r is long; the model reads its first %d tokens.", passage.title, len(head.title))
+        return head
+
+    def _pack(self, head: WindowHead, sentences: Sequence[TokenIds]) -> list[Window]:
+        if self.format.inputs.cut_off and any(len(ids) > head.room for ids in sentences):
+            logger.warning(
+                "The query leaves %d tokens for text; the rest of longer sentences is not read, as in the published code.",
+                head.room,
+            )
+        return plan_windows(head, sentences, self.encoder.template, self._packing())
 
     def _packing(self) -> Packing:
         inputs = self.format.inputs
@@ -140,7 +148,7 @@ def _title_text(passage: Passage, inputs: InputConventions) -> str:
 
 
 def _texts_read(text: str, sentences: Sequence[Sentence], inputs: InputConventions, *, follows: bool) -> list[str]:
-    """What the model reads of each sentence; `follows` tells whether a title stands in front of the first one."""
+    """Return what the model reads of each sentence; `follows` tells whether a title precedes the first one."""
     texts = [sentence.model_text(text) for sentence in sentences]
     if not inputs.spaced:
         return texts
@@ -149,5 +157,6 @@ def _texts_read(text: str, sentences: Sequence[Sentence], inputs: InputConventio
     return [*first, *(f" {part.strip()}" if part.strip() else "" for part in texts[len(first) :])]
 
 
-def _what_is_read(passage: Passage) -> Hashable:
+def _reading_key(passage: Passage) -> Hashable:
+    """Return everything about a passage that the model reads."""
     return passage.text, passage.title, passage.sentences
