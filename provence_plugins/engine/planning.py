@@ -119,7 +119,7 @@ class Planner:
     def _pack(self, head: WindowHead, sentences: Sequence[TokenIds]) -> list[Window]:
         if self.format.inputs.cut_off and any(len(ids) > head.room for ids in sentences):
             logger.warning(
-                "The query leaves %d tokens for text; the rest of longer sentences is not read, as in the published code.",
+                "The query leaves %d tokens for text; the rest of a longer sentence is not read (as published).",
                 head.room,
             )
         return plan_windows(head, sentences, self.encoder.template, self._packing())
