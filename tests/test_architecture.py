@@ -11,6 +11,7 @@ import pytest
 import provence_plugins
 
 PACKAGE = Path(provence_plugins.__file__).parent
+TESTS = Path(__file__).parent
 
 # A module imports its own layer or a lower one. Modules at the top of the package are layers of their own.
 LAYERS = {
@@ -203,3 +204,69 @@ def test_the_picture_of_the_rooms_is_that_of_the_layers() -> None:
         sorted(room for room in rooms if rooms[room] == layer) for layer in sorted({*rooms.values()}, reverse=True)
     ]
     assert drawn == layers
+
+
+# A module is tested by the file of its name: tests/tokens/test_windows.py tests tokens/windows.py. These are tested in
+# another file, because they have one reason to change with it.
+TESTED_ELSEWHERE = {
+    "cli/models.py": "cli/test_app.py",
+    "cli/options.py": "cli/test_app.py",
+    "compat/calls.py": "compat/test_process.py",
+    "compat/contexts.py": "compat/test_process.py",
+    "compat/interfaces.py": "compat/test_process.py",
+    "deprecation.py": "engine/test_pruner.py",
+    "engine/background.py": "engine/test_turns.py",
+    "engine/dataframes.py": "engine/test_results.py",
+    "engine/direct_scorer.py": "engine/test_scoring.py",
+    "engine/published_calls.py": "compat/test_process.py",
+    "engine/shared_scorer.py": "engine/test_scoring.py",
+    "errors.py": "integrations/test_versions.py",
+    "evaluation/reporting/plots.py": "evaluation/test_experiment.py",
+    "evaluation/reporting/tables.py": "evaluation/test_experiment.py",
+    "evaluation/summary.py": "evaluation/test_measure.py",
+    "integrations/embedded_documents.py": "integrations/test_reading.py",
+    "integrations/embedded_values.py": "integrations/test_reading.py",
+    "integrations/labelled_records.py": "integrations/test_reading.py",
+    "integrations/langchain_cross_encoder.py": "integrations/test_langchain.py",
+    "integrations/langchain_recall.py": "integrations/test_langchain_in_agents.py",
+    "integrations/langchain_runs.py": "integrations/test_langchain_in_chains.py",
+    "integrations/langchain_tool_fields.py": "integrations/test_langchain_agents.py",
+    "integrations/message_texts.py": "integrations/test_content_blocks.py",
+    "integrations/metadata.py": "integrations/test_langchain.py",
+    "integrations/notices.py": "integrations/test_omissions.py",
+    "integrations/prose.py": "integrations/test_reading.py",
+    "integrations/tool_results.py": "integrations/test_reading.py",
+    "model/backend.py": "model/test_backends.py",
+    "model/encoders.py": "model/test_families.py",
+    "model/foreign_folder.py": "published/test_configurations.py",
+    "model/formats.py": "published/test_checkpoints.py",
+    "model/loading.py": "published/test_checkpoints.py",
+    "model/published.py": "published/test_checkpoints.py",
+    "model/replicated_backend.py": "model/test_torch_backend.py",
+    "model/stock.py": "published/test_checkpoints.py",
+    "model/weights.py": "model/test_folder.py",
+    "testing/backends.py": "integrations/test_same_text.py",
+    "testing/contract.py": "integrations/test_langchain.py",
+    "text/punkt.py": "text/test_sentences.py",
+    "training/bases.py": "training/test_loop.py",
+    "training/objective.py": "training/test_losses.py",
+    "training/optimizer.py": "training/test_loop.py",
+}
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_has_a_test_where_one_looks_for_it(path: Path) -> None:
+    module = path.relative_to(PACKAGE)
+    mirror = module.parent / f"test_{module.name}"
+    if not module.name.startswith("__"):
+        place = TESTED_ELSEWHERE.get(str(module), str(mirror))
+        assert (TESTS / place).is_file(), f"write tests/{mirror}, or say in TESTED_ELSEWHERE which file tests it"
+
+
+def test_the_list_of_modules_that_are_tested_elsewhere_is_up_to_date() -> None:
+    needless = [
+        module
+        for module in TESTED_ELSEWHERE
+        if not (PACKAGE / module).is_file() or (TESTS / module).with_name(f"test_{Path(module).name}").is_file()
+    ]
+    assert needless == []

@@ -1,0 +1,29 @@
+"""Guards for the files around the package: CI that names what exists, extras that are explained."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_workflow_runs_tests_that_exist() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r"\btests/[\w/.]+", workflow))
+    assert named
+    assert all((ROOT / name).exists() for name in named)
+
+
+def test_the_workflow_covers_the_python_versions_that_are_promised() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    promised = [line.rpartition(" ")[2] for line in project["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    assert workflow["jobs"]["tests"]["strategy"]["matrix"]["python"] == promised
+
+
+def test_every_extra_of_users_is_on_the_page_about_installing() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert [extra for extra in extras if extra not in {"dev", "docs", "testing"} and f"`{extra}`" not in page] == []
