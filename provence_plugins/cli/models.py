@@ -50,7 +50,7 @@ def train(
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="Model folder with model.safetensors.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Model folder with model.safetensors.")],
     precision: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,8 +85,8 @@ def export(
 
 
 def push(
-    folder: Annotated[Path, typer.Argument(help="Model folder with its card.")],
-    repository: Annotated[str, typer.Argument(help="Hugging Face repo id, owner/name.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Model folder with its card.")],
+    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="Hugging Face repo id, owner/name.")],
     revision: Annotated[str | None, typer.Option(help="Branch to write to.", show_default="the main branch")] = None,
     private: Annotated[bool, typer.Option("--private", help="Make a new repo private.")] = False,
 ) -> None:

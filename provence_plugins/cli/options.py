@@ -26,7 +26,8 @@ class RunOptions:
         typer.Option(help="Inference backend.", show_default="onnx if the model has an ONNX file, else torch"),
     ] = None
     device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps.", show_default="the best that the backend finds")
+        str | None,
+        typer.Option(help="Device, such as cpu, cuda, cuda:1 or mps.", show_default="the best that the backend finds"),
     ] = None
     dtype: Annotated[
         str | None,

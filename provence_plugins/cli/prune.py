@@ -27,7 +27,7 @@ Files = Annotated[
     list[Path] | None,
     typer.Argument(metavar="FILE", help="Files of UTF-8 text, one passage each.", show_default="-, standard input"),
 ]
-Title = Annotated[str | None, typer.Option(help="Title of the page that the passages come from.")]
+Title = Annotated[str | None, typer.Option(help="Title of the page that the passages come from.", show_default="none")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
