@@ -223,6 +223,11 @@ def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence,
             raise InvalidInputError(
                 f"The heading of sentence {number} must be the number of a sentence before it, got {sentence.heading}."
             )
+        if not all(0 <= tie.to < len(sentences) for tie in sentence.ties):
+            raise InvalidInputError(
+                f"The ties of sentence {number} must name sentences by number, 0 to {len(sentences) - 1}; got "
+                f"{sentence.ties}."
+            )
         end = sentence.end
     if end != len(text):
         raise InvalidInputError(

@@ -93,6 +93,7 @@ HEAVY_HOMES = {
     "llmlingua": {"evaluation/methods/third_party.py"},
     "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},
     "pandas": {"engine/dataframes.py"},
+    "tiktoken": {"engine/budgets.py"},
     "pytest": {"testing/__init__.py", "testing/contract.py"},
 }
 

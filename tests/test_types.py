@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from provence_plugins.engine.passages import ScoredSentence
 from provence_plugins.errors import InvalidInputError, SplitterError
-from provence_plugins.types import Passage, Sentence, Span
+from provence_plugins.types import Passage, Sentence, Span, Tie
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,9 @@ def test_spans_out_of_order_are_refused() -> None:
         ([Sentence(0, 3, heading=0)], "heading of sentence 0"),
         ([Sentence(0, 1), Sentence(1, 3, heading=2)], "heading of sentence 1"),
         ([Sentence(0, 1), Sentence(1, 3, heading=-1)], "heading of sentence 1"),
+        ([Sentence(0, 3, ties=(Tie("label", 1),))], "ties of sentence 0"),
     ],
-    ids=["late", "gap", "short", "long", "none", "spans", "own heading", "later heading", "negative heading"],
+    ids=["late", "gap", "short", "long", "none", "spans", "own heading", "later heading", "negative heading", "tie"],
 )
 def test_sentences_that_do_not_cover_the_text_are_refused(sentences: list[Sentence], named: str) -> None:
     with pytest.raises(InvalidInputError, match=named):

@@ -125,6 +125,13 @@ class PolicyOptions:
         str,
         typer.Option(help=f"What else is kept with a sentence: some of {','.join(ALL_TIES)}, or none."),
     ] = ",".join(ALL_TIES)
+    token_counter: Annotated[
+        str | None,
+        typer.Option(
+            help="What --max-tokens counts: characters, words, an encoding of tiktoken, or a tokenizer.json.",
+            show_default="tokens of the pruning model",
+        ),
+    ] = None
     headings: Annotated[bool | None, typer.Option("--headings/--no-headings", hidden=True)] = None
 
     def build(self) -> PruningPolicy:

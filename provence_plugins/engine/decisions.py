@@ -5,13 +5,17 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
+from provence_plugins.engine.budgets import CountTokens, cut_to_fit, find_counter
+from provence_plugins.engine.passages import PrunedPassage, ScoredPassage, SentencePart
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.ties import brought_by, loose_separators
 
 
 def decide(
-    passages: Sequence[ScoredPassage], policy: PruningPolicy, default_threshold: float
+    passages: Sequence[ScoredPassage],
+    policy: PruningPolicy,
+    default_threshold: float,
+    count_tokens: CountTokens | None = None,
 ) -> tuple[tuple[PrunedPassage, ...], tuple[PrunedPassage, ...]]:
     """Decide which sentences of a query's passages are kept.
 
@@ -22,6 +26,7 @@ def decide(
         passages: All scored passages of one query, in any order.
         policy: What to keep.
         default_threshold: The model's own threshold, for a policy that has none.
+        count_tokens: Counts tokens of the model; None if nothing can be counted, so that no sentence is ever cut.
 
     Returns:
         The kept passages, in the policy's order, and the dropped ones, in input order. Every passage is in one of the
@@ -30,9 +35,10 @@ def decide(
     passages = sorted(passages, key=lambda passage: passage.index)
     kept: list[PrunedPassage] = []
     dropped: list[PrunedPassage] = []
-    for passage, numbers in zip(passages, _kept_sentences(passages, policy, default_threshold), strict=True):
+    budget = _spend_budget(passages, policy, default_threshold, count_tokens)
+    for passage, numbers, parts in zip(passages, budget.kept, budget.parts, strict=True):
         if not passage.tokens or any(passage.token_counts[number] for number in numbers):
-            kept.append(passage.keep(numbers, omission=policy.omission))
+            kept.append(passage.keep(numbers, omission=policy.omission, parts=parts))
         else:
             dropped.append(passage.keep(()))
     if policy.order == "relevance":
@@ -40,17 +46,20 @@ def decide(
     return tuple(kept), tuple(dropped)
 
 
-def _kept_sentences(
-    passages: Sequence[ScoredPassage], policy: PruningPolicy, default_threshold: float
-) -> list[set[int]]:
-    """Return the numbers of the kept sentences of each passage."""
+def _spend_budget(
+    passages: Sequence[ScoredPassage],
+    policy: PruningPolicy,
+    default_threshold: float,
+    count_tokens: CountTokens | None,
+) -> "_Budget":
+    """Choose sentences, and spend the budget on them."""
     threshold = policy.threshold_or(default_threshold)
     chosen = [_choose_sentences(passage, threshold, policy) for passage in passages]
     if policy.when_empty == "keep_one":
         chosen = _choose_in_one(passages, chosen, policy)
     chosen = _drop_irrelevant(passages, chosen, policy)
     pinned = _pinned_sentences(passages, policy.pin_test())
-    budget = _Budget(passages, policy)
+    budget = _Budget(passages, policy, count_tokens)
     budget.spend(pinned)
     budget.spend(chosen)
     # Headings and titles have come along; only what was pinned or chosen for its own sake has neighbors.
@@ -59,9 +68,12 @@ def _kept_sentences(
     ]
     for neighbors in _neighbors(passages, anchors, policy.keep_neighbors):
         budget.spend(neighbors)
+    for wanted in (pinned, chosen):
+        if not budget.has_content:
+            budget.cut_best(wanted)
     for passage, kept in zip(passages, budget.kept, strict=True):
         kept -= loose_separators(passage.sentences, kept)
-    return budget.kept
+    return budget
 
 
 def _choose_sentences(passage: ScoredPassage, threshold: float, policy: PruningPolicy) -> Collection[int]:
@@ -145,16 +157,37 @@ def _neighbors(
 
 @dataclass(slots=True)
 class _Budget:
-    """The room that is left, and the numbers of the sentences of each passage that have got some of it."""
+    """The room that is left, and the sentences of each passage that have got some of it.
+
+    Attributes:
+        passages: The passages.
+        policy: What to keep.
+        count_tokens: Counts tokens of the model, if they can be counted.
+        room: What is left of `max_tokens`.
+        costs: What each sentence of each passage takes of it.
+        kept: Numbers of the kept sentences of each passage.
+        parts: Kept parts of the sentences that are cut, by number.
+    """
 
     passages: Sequence[ScoredPassage]
     policy: PruningPolicy
+    count_tokens: CountTokens | None
     room: float = field(init=False)
+    costs: list[Sequence[int]] = field(init=False)
     kept: list[set[int]] = field(init=False)
+    parts: list[dict[int, SentencePart]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.room = math.inf if self.policy.max_tokens is None else self.policy.max_tokens
+        self.costs = [self._costs(passage) for passage in self.passages]
         self.kept = [set() for _ in self.passages]
+        self.parts = [{} for _ in self.passages]
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything is kept that says more than a heading."""
+        rows = zip(self.passages, self.kept, strict=True)
+        return any(_is_content(passage, number) for passage, kept in rows for number in kept)
 
     def spend(self, wanted: Sequence[Collection[int]]) -> None:
         """Keep sentences, the most probable first, each with all that it brings; those that do not fit are skipped."""
@@ -163,9 +196,50 @@ class _Budget:
             title = {0} - self.kept[row] - group if self.policy.keep_title else set()
             if self._keep(row, group):
                 self._keep(row, title)
+            elif self.passages[row].sentences[number].kind == "table_row":
+                self._keep(row, {number})
+
+    def cut_best(self, wanted: Sequence[Collection[int]]) -> None:
+        """Keep the beginning of the most probable sentence, with its headings if they leave room for it."""
+        if self.count_tokens is None or self.room <= 0:
+            return
+        places = _most_probable_first(self.passages, wanted)
+        for row, number in [place for place in places if _is_content(self.passages[place[0]], place[1])][:1]:
+            headings = self._missing_group(row, number) - {number}
+            cost = sum(self.costs[row][heading] for heading in headings)
+            if self._keep_part(row, number, self.room - cost):
+                self._keep(row, headings)
+            else:
+                self._keep_part(row, number, self.room)
+
+    def _keep_part(self, row: int, number: int, room: float) -> bool:
+        if room <= 0 or self.count_tokens is None:
+            return False
+        passage = self.passages[row]
+        sentence = passage.sentences[number]
+        count = self._count or self.count_tokens
+        beginning = cut_to_fit(sentence.of(passage.passage.text), room, count)
+        if not beginning:
+            return False
+        tokens = self.count_tokens(beginning)
+        self.parts[row][number] = SentencePart(sentence.start, sentence.start + len(beginning), tokens)
+        self.kept[row].add(number)
+        self.room -= count(beginning)
+        return True
+
+    @property
+    def _count(self) -> CountTokens | None:
+        """The policy's own counter."""
+        return None if self.policy.token_counter is None else find_counter(self.policy.token_counter)
+
+    def _costs(self, passage: ScoredPassage) -> Sequence[int]:
+        count = self._count
+        if count is None or self.policy.max_tokens is None:
+            return passage.token_counts
+        return [count(sentence.of(passage.passage.text)) for sentence in passage.sentences]
 
     def _keep(self, row: int, numbers: set[int]) -> bool:
-        cost = sum(self.passages[row].token_counts[number] for number in numbers)
+        cost = sum(self.costs[row][number] for number in numbers)
         if cost > self.room:
             return False
         self.kept[row] |= numbers
@@ -184,9 +258,14 @@ class _Budget:
             if member in kept or member in group:
                 continue
             group.add(member)
-            room -= passage.token_counts[member]
+            room -= self.costs[row][member]
             waiting += brought_by(passage.sentences[member], self.policy)
         return group
+
+
+def _is_content(passage: ScoredPassage, number: int) -> bool:
+    is_frame = passage.sentences[number].kind in ("heading", "table_header", "structure")
+    return passage.token_counts[number] > 0 and not is_frame
 
 
 def _most_probable_first(passages: Sequence[ScoredPassage], wanted: Sequence[Collection[int]]) -> list[tuple[int, int]]:

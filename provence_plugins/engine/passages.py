@@ -2,12 +2,25 @@
 
 import math
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.types import Kind, Passage, Sentence, Span, Tie, shorten
+
+
+@dataclass(frozen=True, slots=True)
+class SentencePart(Span):
+    """The kept part of a sentence that was cut to fit a budget.
+
+    Attributes:
+        start: First character in the passage.
+        end: One past the last character.
+        tokens: Its length in tokens of the model.
+    """
+
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +33,11 @@ class ScoredSentence(Span):
         probability: Probability that the sentence helps to answer the query.
         kept: Whether it is kept.
         kind: Its role in the structure of the text.
-        tokens: Its length in tokens of the model.
+        tokens: Its length in tokens of the model. Padding and dashes of a table's header do not count; characters that
+            the model's vocabulary does not know count one by one.
         heading: Number of the sentence that this one stands under, always smaller than its own; None if there is none.
         ties: The sentences, besides the heading, that are kept along with this one.
+        part: The part that is kept, if the sentence was cut to fit a budget; None for all of it.
     """
 
     probability: float
@@ -31,6 +46,14 @@ class ScoredSentence(Span):
     tokens: int
     heading: int | None = None
     ties: tuple[Tie, ...] = ()
+    part: SentencePart | None = None
+
+    @property
+    def tokens_kept(self) -> int:
+        """Number of tokens that are kept: all, none, or those of the kept part."""
+        if not self.kept:
+            return 0
+        return self.tokens if self.part is None else self.part.tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +81,21 @@ class ScoredPassage:
         """Number of tokens of all sentences."""
         return sum(self.token_counts)
 
-    def keep(self, numbers: Collection[int], *, omission: str | None = None) -> "PrunedPassage":
+    def keep(
+        self,
+        numbers: Collection[int],
+        *,
+        omission: str | None = None,
+        parts: Mapping[int, SentencePart] | None = None,
+    ) -> "PrunedPassage":
         """Return the passage with the sentences of these numbers kept and all others removed.
 
         Args:
             numbers: Numbers of the kept sentences.
             omission: See `PruningPolicy`.
+            parts: The kept parts of sentences that are cut, by number.
         """
+        cut = parts or {}
         rows = zip(self.sentences, self.probabilities, self.token_counts, strict=True)
         sentences = tuple(
             ScoredSentence(
@@ -76,6 +107,7 @@ class ScoredPassage:
                 tokens=tokens,
                 heading=sentence.heading,
                 ties=sentence.ties,
+                part=cut.get(number),
             )
             for number, (sentence, probability, tokens) in enumerate(rows)
         )
@@ -131,16 +163,20 @@ class PrunedPassage:
         for sentence in self.sentences:
             if not sentence.kept:
                 continue
-            start = sentence.start
+            kept = sentence.part or sentence
+            start = kept.start
             if spans:
                 start -= _missing_break(text, spans[-1], start)
             if spans and spans[-1].end == start:
                 start = spans.pop().start
-            spans.append(Span(start, sentence.end))
+            spans.append(Span(start, kept.end))
         return tuple(spans)
 
     def _left_out(self) -> list[int]:
-        """Return how many sentences with text are left out before each kept span, and after the last one."""
+        """Return how many sentences with text are left out before each kept span, and after the last one.
+
+        A sentence that is cut counts as one behind its kept part.
+        """
         counts = [0] * (len(self.kept_spans) + 1)
         row = 0
         for sentence in self.sentences:
@@ -148,6 +184,8 @@ class PrunedPassage:
                 row += 1
             if not sentence.kept and sentence.of(self.passage.text).strip():
                 counts[row] += 1
+            elif sentence.kept and sentence.part is not None:
+                counts[row + 1] += 1
         return counts
 
     @property
@@ -170,7 +208,7 @@ class PrunedPassage:
     @property
     def tokens_after(self) -> int:
         """Number of tokens of the kept sentences."""
-        return sum(sentence.tokens for sentence in self.sentences if sentence.kept)
+        return sum(sentence.tokens_kept for sentence in self.sentences)
 
     @property
     def kept_share(self) -> float:

@@ -30,7 +30,8 @@ class PruningPolicy:
             spent. Blank passages are kept in any case and do not count. None for no limit.
         max_tokens: Maximum number of tokens that are kept over all passages of a query; never exceeded, whatever else
             is set. Sentences are added in order of probability, each with its headings. One that does not fit is
-            skipped, and shorter ones may still fit. None for no limit.
+            skipped, and shorter ones may still fit; if none fits, the most probable one is cut at a line, a clause or a
+            word. None for no limit.
         keep_title: Keep the first sentence of a passage whenever another one is kept; published Provence models expect
             the title of the page there. It is left out if the budget has room for the other sentence alone.
         keep_headings: Keep the heading of the section and the header of the table that a kept sentence stands under,
@@ -55,6 +56,9 @@ class PruningPolicy:
             "question" (the question of an answer, and the answer of a question), "announced" (the line that announces
             a list or a command, and the command), "title" (the line that names the product of a sheet). All by default;
             an empty tuple switches them off.
+        token_counter: What `max_tokens` counts: "characters", "words", the name of an encoding of tiktoken such as
+            "o200k_base", the path of a tokenizer.json, or a function from a text to its length. None for tokens of the
+            pruning model, in which `tokens_before` and `tokens_after` are given in any case.
     """
 
     threshold: float | None = None
@@ -70,6 +74,7 @@ class PruningPolicy:
     pins: Pins | None = None
     omission: str | None = None
     ties: tuple[MeaningTie, ...] = ALL_TIES
+    token_counter: str | Callable[[str], int] | None = None
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
@@ -88,6 +93,7 @@ class PruningPolicy:
         _check_neighbors(self.keep_neighbors)
         _check_pins(self.pins)
         _check_omission(self.omission)
+        _check_counter(self.token_counter)
 
     def threshold_or(self, default: float) -> float:
         """Return the policy's threshold, or the model's own if the policy has none."""
@@ -186,6 +192,14 @@ def _check_omission(value: object) -> None:
         raise InvalidInputError(
             f"omission must be a text whose only placeholder is {{count}}; got {value!r}. Write {{{{ for a brace."
         ) from error
+
+
+def _check_counter(value: object) -> None:
+    if value is not None and not isinstance(value, str) and not callable(value):
+        raise InvalidInputError(
+            f"token_counter must be 'characters', 'words', the name of an encoding, the path of a tokenizer.json, a "
+            f"function or None; got {_shown(value)}."
+        )
 
 
 def _shown(value: object) -> str:

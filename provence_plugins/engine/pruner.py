@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, Unpack
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple, Self, Unpack
 from provence_plugins.data.examples import Example
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.engine.background import Background
+from provence_plugins.engine.budgets import count_sentences, count_text
 from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
 from provence_plugins.engine.calibration import (
     AnnotatedSentences,
@@ -99,6 +101,8 @@ class Pruner:
         self._scorer: Scorer = make_scorer(batched)
         if cache_tokens:
             self._scorer = CachingScorer(self._scorer, cache_tokens)
+        # Not a method: a result keeps it, and must not keep the pruner and its threads alive.
+        self._count_text = partial(count_text, encoder=checkpoint.encoder)
         self._background = Background()
         self._closed = False
 
@@ -301,9 +305,19 @@ class Pruner:
 
     def _decide(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
         combined = zip(call.plans, combine_all(call.plans, scores), strict=True)
-        scored = [_scored(index, plan, of_passage) for index, (plan, of_passage) in enumerate(combined)]
-        passages, dropped = decide(scored, call.policy, self.default_threshold)
-        return PruneResult(call.query, passages, dropped, call.policy, self.default_threshold)
+        scored = [self._scored(index, plan, of_passage) for index, (plan, of_passage) in enumerate(combined)]
+        passages, dropped = decide(scored, call.policy, self.default_threshold, self._count_text)
+        return PruneResult(call.query, passages, dropped, call.policy, self.default_threshold, self._count_text)
+
+    def _scored(self, index: int, plan: PassagePlan, scores: PassageScores) -> ScoredPassage:
+        return ScoredPassage(
+            index=index,
+            passage=plan.passage,
+            relevance=scores.relevance,
+            sentences=plan.sentences,
+            probabilities=scores.probabilities.tolist(),
+            token_counts=count_sentences(plan, self._planner.encoder),
+        )
 
     def _decide_with_texts(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
         result = self._decide(call, scores)
@@ -325,14 +339,3 @@ class _Call(NamedTuple):
     plans: Sequence[PassagePlan]
     windows: Sequence[Window]
     policy: PruningPolicy
-
-
-def _scored(index: int, plan: PassagePlan, scores: PassageScores) -> ScoredPassage:
-    return ScoredPassage(
-        index=index,
-        passage=plan.passage,
-        relevance=scores.relevance,
-        sentences=plan.sentences,
-        probabilities=scores.probabilities.tolist(),
-        token_counts=plan.token_counts,
-    )

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from provence_plugins.engine.budgets import CountTokens
 from provence_plugins.engine.dataframes import make_dataframe
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
@@ -97,6 +98,8 @@ class PruneResult:
         dropped: The dropped passages, in input order; none of their sentences is kept.
         policy: The policy that decided, as it was given.
         default_threshold: The model's own threshold.
+        count_tokens: Counts tokens of the model, for policies that cut a sentence to fit a budget; None, as after
+            unpickling, if nothing can be counted.
     """
 
     query: str
@@ -104,6 +107,12 @@ class PruneResult:
     dropped: tuple[PrunedPassage, ...]
     policy: PruningPolicy
     default_threshold: float
+    count_tokens: CountTokens | None = field(default=None, compare=False)
+
+    # Any: the state is a dict of all attributes.
+    def __getstate__(self) -> dict[str, Any]:
+        # The counter holds a whole tokenizer.
+        return self.__dict__ | {"count_tokens": None}
 
     @cached_property
     def text(self) -> str:
@@ -134,8 +143,8 @@ class PruneResult:
     def with_policy(self, policy: PruningPolicy) -> "PruneResult":
         """Return the result that another policy gives for the same scores, without running the model."""
         scored = [passage.scored for passage in (*self.passages, *self.dropped)]
-        passages, dropped = decide(scored, policy, self.default_threshold)
-        return PruneResult(self.query, passages, dropped, policy, self.default_threshold)
+        passages, dropped = decide(scored, policy, self.default_threshold, self.count_tokens)
+        return replace(self, passages=passages, dropped=dropped, policy=policy)
 
     # Any: nested plain values, ready for json.dumps.
     def to_dict(self) -> dict[str, Any]:

@@ -116,11 +116,12 @@ class PruningFields(EngineFields):
     """What can be set in every adapter that prunes, beside `EngineFields`.
 
     `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`, `when_empty`, `order`,
-    `min_relevance`, `keep_neighbors`, `pins`, `omission` and `ties` are those of `PruningPolicy`. One default differs:
-    `when_empty="keep_one"`, because most applications mistake an empty context for a failure.
+    `min_relevance`, `keep_neighbors`, `pins`, `omission`, `ties` and `token_counter` are those of `PruningPolicy`. One
+    default differs: `when_empty="keep_one"`, because most applications mistake an empty context for a failure.
 
     Attributes:
         pins: A regular expression, as in `PruningPolicy`; a function cannot be serialized.
+        token_counter: A name, as in `PruningPolicy`; a function cannot be serialized.
         split_questions: Ask the parts of a query with several questions too, each in a pass of its own.
         title_key: Metadata key of a text's title, which the model reads as context; None shows it none.
         metadata_key: Key of the entry about kept spans and token counts; None writes none.
@@ -140,6 +141,7 @@ class PruningFields(EngineFields):
     pins: str | None = None
     omission: str | None = None
     ties: tuple[MeaningTie, ...] = ALL_TIES
+    token_counter: str | None = None
     split_questions: bool = True
     title_key: str | None = "title"
     metadata_key: str | None = Field(default=METADATA_KEY, min_length=1)

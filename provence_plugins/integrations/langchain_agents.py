@@ -96,6 +96,7 @@ class ContextPruningMiddleware(AgentMiddleware):
         pins: str | None = None,
         omission: str | None = None,
         ties: tuple[MeaningTie, ...] = ALL_TIES,
+        token_counter: str | None = None,
         split_questions: bool = True,
         title_key: str | None = "title",
         metadata_key: str | None = METADATA_KEY,

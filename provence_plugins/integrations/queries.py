@@ -105,7 +105,7 @@ def unite(results: Sequence[PruneResult]) -> PruneResult:
         return first
     by_question = [_in_order(result) for result in results]
     united = tuple(_best(versions) for versions in zip(*by_question, strict=True))
-    whole = PruneResult(first.query, united, (), first.policy, first.default_threshold)
+    whole = replace(first, passages=united, dropped=())
     return whole.with_policy(first.policy)
 
 

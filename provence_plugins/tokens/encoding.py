@@ -83,6 +83,7 @@ class TextEncoder:
             template, between=template.between[:separators], pad_id=_pad_id(tokenizer, options.names)
         )
         tokenizer.encode_special_tokens = not options.special_tokens
+        self.unknown_id = _unknown_id(tokenizer, options.names)
         self._tokenizer = tokenizer
 
     @property
@@ -174,6 +175,12 @@ def _template_of_names(tokenizer: Tokenizer, names: Mapping[str, str]) -> PairTe
 
 def _sides(probe: Encoding) -> list[int | None]:
     return list(probe.sequence_ids)
+
+
+def _unknown_id(tokenizer: Tokenizer, names: Mapping[str, str]) -> int | None:
+    """Return the id of what is not in the vocabulary; None for a tokenizer that can spell everything."""
+    ids = (tokenizer.token_to_id(token) for token in (names.get("unk_token", "[UNK]"), "[UNK]", "<unk>"))
+    return next((number for number in ids if number is not None), None)
 
 
 def _pad_id(tokenizer: Tokenizer, names: Mapping[str, str]) -> int:

@@ -25,6 +25,7 @@ def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_l
         "pins": None,
         "omission": None,
         "ties": ("label", "parent", "question", "announced", "title"),
+        "token_counter": None,
     }
 
 
@@ -79,6 +80,7 @@ def test_a_policy_cannot_be_changed(field: str) -> None:
         {"pins": 3},
         {"pins": "("},
         {"omission": 3},
+        {"token_counter": 3},
         {"omission": "{"},
         {"omission": "{} left out"},
         {"omission": "{number} left out"},

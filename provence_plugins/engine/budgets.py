@@ -1,0 +1,131 @@
+"""Count what a budget counts, and cut a text so that it fits a budget."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from provence_plugins.engine.planning import PassagePlan
+from provence_plugins.errors import InvalidInputError, needs_extra
+from provence_plugins.tokens.encoding import TextEncoder
+
+CountTokens = Callable[[str], int]
+"""Returns the length of a text, in whatever a budget is measured in."""
+
+_PLAIN_COUNTERS: dict[str, CountTokens] = {"characters": len, "words": lambda text: len(text.split())}
+
+# A table's header is padded with blanks and underlined with dashes, each of which many tokenizers make a token.
+_PADDING = re.compile(r"([ \t=:-])[ \t=:-]+")
+
+# Places where a text may be cut, the best first: lines, clauses, words, characters.
+_CUTS = tuple(
+    re.compile(pattern)
+    for pattern in (r"\n+", r"[.,;:!?…)\]]+[ \t]+|[،。，；：！？、]+[ \t]*|[ \t]+[–—-][ \t]+", r"\s+", r"")
+)
+
+# No token counter gives less than one token for so many characters of text, but white space may be shorter.
+_CHARACTERS_PER_TOKEN = 100
+
+
+def count_sentences(plan: PassagePlan, encoder: TextEncoder) -> list[int]:
+    """Return what each sentence of a passage counts in a budget.
+
+    That is its number of tokens, except that padding and dashes of a table's header do not count, and characters that
+    the model's vocabulary does not know count one by one.
+    """
+    counts = list(plan.token_counts)
+    text = plan.passage.text
+    for number, sentence in enumerate(plan.sentences):
+        if sentence.kind == "table_header":
+            counts[number] = count_text(_PADDING.sub(r"\1", sentence.of(text)), encoder)
+    for number in _with_unknown_tokens(plan, encoder.unknown_id):
+        counts[number] = count_text(plan.sentences[number].model_text(text), encoder)
+    return counts
+
+
+def count_text(text: str, encoder: TextEncoder) -> int:
+    """Return the number of tokens of a text, with one for each character of an unknown token."""
+    [ids] = encoder.encode([text])
+    if encoder.unknown_id is None or encoder.unknown_id not in ids:
+        return len(ids)
+    [spans] = encoder.token_spans([text])
+    total = 0
+    for token, span in zip(ids, spans, strict=True):
+        total += max(1, span.end - span.start) if token == encoder.unknown_id else 1
+    return total
+
+
+def find_counter(counter: str | CountTokens) -> CountTokens:
+    """Return the function that a policy's `token_counter` stands for.
+
+    Raises:
+        InvalidInputError: There is no counter of that name.
+        MissingExtraError: The name is that of an encoding, and tiktoken is not installed.
+    """
+    return _named_counter(counter) if isinstance(counter, str) else counter
+
+
+def cut_to_fit(text: str, room: float, count: CountTokens) -> str:
+    """Return a beginning of a text that fits the room, cut behind a line, else a clause, else a word, else a character.
+
+    Returns:
+        "" if not even the first character fits.
+    """
+    # Whatever lies further behind cannot fit, and counting it would take time.
+    text = text[: int((room + 1) * _CHARACTERS_PER_TOKEN)]
+    for cut in _CUTS:
+        ends = [match.end() for match in cut.finditer(text) if match.end()]
+        beginning = text[: _last_that_fits(text, ends, room, count)]
+        if beginning.strip():
+            return beginning
+    return ""
+
+
+def _last_that_fits(text: str, ends: Sequence[int], room: float, count: CountTokens) -> int:
+    """Return the last end whose beginning fits, by bisection; 0 if none does."""
+    low, high = 0, len(ends)
+    while low < high:
+        middle = (low + high) // 2
+        if count(text[: ends[middle]]) <= room:
+            low = middle + 1
+        else:
+            high = middle
+    return ends[low - 1] if low else 0
+
+
+def _with_unknown_tokens(plan: PassagePlan, unknown: int | None) -> set[int]:
+    found = set()
+    for window in plan.windows:
+        if unknown is None or unknown not in window.ids:
+            continue
+        for piece in window.sentences:
+            if unknown in window.ids[piece.start : piece.end]:
+                found.add(piece.sentence)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _named_counter(name: str) -> CountTokens:
+    if name in _PLAIN_COUNTERS:
+        return _PLAIN_COUNTERS[name]
+    if name.endswith(".json") and Path(name).is_file():
+        return _tokenizer_counter(Path(name))
+    with needs_extra("tiktoken"):
+        import tiktoken
+    try:
+        encoding = tiktoken.get_encoding(name)
+    except (ValueError, OSError) as error:
+        raise InvalidInputError(
+            f"token_counter must be 'characters', 'words', an encoding of tiktoken such as 'o200k_base', the path of a "
+            f"tokenizer.json, or a function; got {name!r} ({error})."
+        ) from error
+    return lambda text: len(encoding.encode(text, disallowed_special=()))
+
+
+def _tokenizer_counter(path: Path) -> CountTokens:
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
