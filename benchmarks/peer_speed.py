@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from shutil import copyfile
 
-import onnxruntime as ort
 from setting import PASSAGES, WORDS, Setting, tokens_of
 from timing import SPREAD_COLUMNS, ratio, spread, time_in_turns
 from workloads import QUERIES, Request
@@ -155,6 +154,8 @@ def _complete(checkpoint: Checkpoint) -> Iterator[Checkpoint]:
 
 
 def _plain_session(path: Path) -> Callable[[TokenBatch], object]:
+    import onnxruntime as ort  # not before this package, which switches telemetry off
+
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     names = [node.name for node in session.get_inputs()]
 

@@ -7,7 +7,7 @@ ProvenceError
 ├── MissingExtraError (ImportError)  an optional package is not installed
 ├── CheckpointError                  a model folder is damaged, incomplete or of an unknown layout
 │   ├── CheckpointNotFoundError      the folder, the file or the hub repository does not exist
-│   └── UnsafeCheckpointError        the folder holds something that could run code
+│   └── UnsafeCheckpointError        the folder could run code or reach other files
 ├── BackendError                     the model failed, or its device is not available
 ├── ExportError                      an exported model disagrees with its source
 ├── OverloadedError                  the shared scorer's queue is full
@@ -48,7 +48,7 @@ class CheckpointNotFoundError(CheckpointError):
 
 
 class UnsafeCheckpointError(CheckpointError):
-    """A model folder holds something that could run code: pickled weights, or operators of foreign libraries."""
+    """A model folder could run code or reach other files: pickles, foreign operators, names that lead out of it."""
 
 
 class BackendError(ProvenceError):

@@ -189,6 +189,12 @@ def longest_window(encoder_config: Mapping[str, Any]) -> int:
         CheckpointError: The configuration gives no such number, or the encoder's family has no row.
     """
     family = family_of(encoder_config)
+    padding = encoder_config.get("pad_token_id")
+    if family.position_offset and padding not in (None, *range(family.position_offset)):
+        raise CheckpointError(
+            f"The encoder's configuration gives pad_token_id={show_value(padding)}; {family.model_type} counts "
+            f"positions from it, so it must be less than {family.position_offset}."
+        )
     positions = encoder_config.get("max_position_embeddings", 512)
     longest = positions - family.position_offset if type(positions) is int else 0
     if not 1 <= longest <= _MAX_WINDOW:

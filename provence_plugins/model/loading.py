@@ -12,7 +12,7 @@ from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.encoder_config import known_config, require_sizes
 from provence_plugins.model.encoders import build_encoder, encoder_config
 from provence_plugins.model.families import Family, family_of
-from provence_plugins.model.folder import CONFIG, WEIGHTS, read_json, require_weights, show_error
+from provence_plugins.model.folder import CONFIG, WEIGHTS, read_json, require_weights, show_error, show_value
 from provence_plugins.model.network import ProvenceConfig, ProvenceModel
 from provence_plugins.model.published import (
     PublishedConfig,
@@ -162,6 +162,8 @@ def _build(checkpoint: Checkpoint, stored: Mapping[str, StoredTensor]) -> tuple[
         with torch.random.fork_rng(devices=[]):
             if checkpoint.format.is_native:
                 facts = {key: checkpoint.config[key] for key in _NATIVE_KEYS if key in checkpoint.config}
+                if type(facts.get("separator_id", 0)) is not int:
+                    raise ValueError(f"separator_id is {show_value(facts['separator_id'])} instead of a number")
                 network = ProvenceModel(ProvenceConfig(backbone_config=dict(checkpoint.backbone_config), **facts))
                 return network, {name: name for name in network.state_dict()}
             config = PublishedConfig(

@@ -34,7 +34,8 @@ import onnxruntime as ort  # noqa: E402 - only now, because it reads the switch 
 # of a batch, when some threads have nothing left to do.
 _BATCH_TOKENS_PER_THREAD = 2048
 
-_ERRORS_ONLY = 3
+# Errors are raised as exceptions. Printed, they would show names from a model file as they are.
+_FATAL_ONLY = 4
 
 _Outputs = tuple[FloatArray, FloatArray]  # relevance and keep of one window, as the graph gives them
 
@@ -217,7 +218,7 @@ def _find_file(checkpoint: Checkpoint, dtype: str | None) -> Path:
 
 def _open_session(path: Path, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = threads
     # Threads that wait for work would otherwise spin and take the processor from the application around us.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -76,8 +76,9 @@ class TorchBackend:
         """Score every row; a batch that is too large for the GPU's memory is halved until it fits.
 
         Raises:
-            BackendError: Torch failed, a single row is too large for the memory.
+            BackendError: Torch failed, a single row is too large for the memory, or an id is outside the vocabulary.
         """
+        self._require_known_ids(batch)
         device = self._network.device
         with self._turn, _without_gradients(self._network), _evaluating(self._network):
             try:
@@ -87,6 +88,20 @@ class TorchBackend:
                 rows, length = batch.ids.shape
                 raise BackendError(f"torch could not score {rows} rows of {length} tokens: {error}") from error
         return BatchScores(relevance.cpu().numpy(), keep.cpu().numpy())
+
+    def _require_known_ids(self, batch: TokenBatch) -> None:
+        # On a GPU an index outside a table ends every later use of the device in this process.
+        config = self._network.config.backbone_config
+        sizes = [("token", batch.ids, config.vocab_size)]
+        if self._network.family.takes_type_ids:
+            sizes.append(("token type", batch.type_ids, config.type_vocab_size))
+        for name, ids, size in sizes:
+            if ids.size and not 0 <= ids.min() <= ids.max() < size:
+                rows, length = ids.shape
+                raise BackendError(
+                    f"torch could not score {rows} rows of {length} tokens: there is a {name} {ids.max()}, and the "
+                    f"model knows {size}. The tokenizer belongs to another model; download the folder again."
+                )
 
 
 def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:

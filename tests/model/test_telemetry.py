@@ -13,7 +13,7 @@ _PRUNE = "from provence_plugins import Pruner; Pruner(model, backend={!r}).prune
 _TASKS = {
     "prune": _PRUNE.format("onnx"),
     "prune with torch": _PRUNE.format("torch"),
-    "doctor": "from provence_plugins.cli.doctor import diagnose; assert diagnose(model).ready",
+    "doctor": "from provence_plugins.cli.diagnosis import diagnose; assert diagnose(model).ready",
 }
 
 # The kernel ends a process that connects or sends anything, in whichever language and thread: a filter of system calls,
