@@ -10,6 +10,9 @@ _GRID_LINES = frozenset({"grid", "row"})
 # More lines of headings than this are rows of another table above.
 _MOST_HEADER_LINES = 3
 
+# Lines that are searched for the end of a table of ruled columns.
+_LONGEST_TABLE = 200
+
 _QUOTED = re.compile(r'"[^"]*"')
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)|\t+")
 _SEPARATORS = ("\t", " | ", ";", ",")
@@ -77,17 +80,18 @@ def read_grid(lines: Lines, at: int) -> Iterator[Found]:
 
 def read_ruled_columns(lines: Lines, at: int) -> Iterator[Found]:
     """Read a simple table of reStructuredText: columns under double lines, of which the third one ends it."""
-    rules = [number for number in range(at, min(len(lines), at + 500)) if lines[number].shape == "columns"][:3]
+    rules = [number for number in range(at, min(len(lines), at + _LONGEST_TABLE)) if lines[number].shape == "columns"]
     if len(rules) < 2 or any(lines[number].shape == "blank" for number in range(at, rules[1])):
         yield Found("table_row", at + 1)
         return
-    last = rules[2] if len(rules) > 2 else rules[1]
-    if len(rules) > 2:
-        yield Found("table_header", rules[1] + 1)
-    begin = rules[1] + 1 if len(rules) > 2 else at + 1
-    for number in range(begin, last):
+    has_header = len(rules) > 2
+    begin, last = (rules[1] + 1, rules[2]) if has_header else (at + 1, rules[1])
+    if has_header:
+        yield Found("table_header", begin)
+    for number in range(begin, last - 1):
         if lines[number].shape != "blank":
-            yield Found("table_row", last + 1 if number + 1 == last else number + 1)
+            yield Found("table_row", number + 1)
+    yield Found("table_row", last + 1)
 
 
 def find_values(lines: Lines, at: int, end: int) -> list[Found] | None:

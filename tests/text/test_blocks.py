@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 from provence_plugins.text.blocks import split_blocks
 
 LINES = [
-    "", " ", "# Title", "## Part ##", "#tag", "Title", "====", "----", "--", "***", "```", "```py", "~~~~", "    code",
-    "\tcode", "- item", "  - nested", "* item", "• item", "1. one", "2) two", "a) letter", "1.", "-", "  indented",
-    "| a | b |", "|---|:-:|", "a | b", "---|---", "> quote", ">", "Prose that goes on. And on.", "Short",
-    "2019. It was", "Name: Bob", "x" * 130, "    " + "x" * 130, "。东京", "\u2028", "é",
+    "", " ", "# Title", "## Part ##", "#tag", "Title", "====", "----", "--", "***", "```", "```py", "~~~~",
+    "    code", "\tcode", "- item", "  - nested", "* item", "• item", "1. one", "2) two", "a) letter", "1.", "-",
+    "  indented", "| a | b |", "|---|:-:|", "a | b", "---|---", "> quote", ">", "Prose that goes on. And on.",
+    "Short", "2019. It was", "Name: Bob", "== ==", "== =", "+--+--+", "+==+", "│ a │", "┌──┐", "@@ -1,2 +1,2 @@",
+    "--- a/x", "+++ b/x", "diff --git a/x b/x", "-- ", "10:02 job", "[x] y", "<ann> hi", "Q: a?", "a,b,c", "a;b;c",
+    "a\tb", "a  b  c", "<p>x</p>", "<tr><th>a</th></tr>", "00:01.000 --> 00:02.000", "12", "key = value",
+    "-a, --all", "        deeper words of prose here", "CAPS", "(3) clause", "4.2 clause", "Title:", "f(x) = {",
+    "\ufeff# A", "    Some words that are prose.", "{", "]", "x" * 130, "    " + "x" * 130, "。东京", "\u2028", "é",
 ]  # fmt: skip
 MARKDOWN = st.builds(
     lambda lines, ends: "".join(line + end for line, end in zip(lines, ends, strict=False)),

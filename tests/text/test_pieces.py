@@ -16,7 +16,8 @@ from provence_plugins.text.sentences import split_sentences
 SHAPES = [
     "“", "«", "`", "''", '"', "这是一个普通的中文句子，没有空格。", "これは「本。」です。", "か。", "字", "(", "[",
     "<a ", "a", ".", "A. ", "a@", "(J, K) = ", "no end ", "\n", "a\n", "One. Two! ", "«a. ", "1. x ", "ไทย", "J.R.",
-    "\u2028", "\ud800",
+    "\u2028", "\ud800", "Ann: I see. So.\n", "10:02 It. Is.\n", "<p>A. B.</p>", "(1) A. ", "Q: A. B?\nA: C.\n",
+    "- A. B.\nC:\n",
 ]  # fmt: skip
 
 
