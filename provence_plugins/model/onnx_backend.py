@@ -1,6 +1,6 @@
 """The model in ONNX Runtime on the CPU: the backend that needs nothing but the package itself.
 
-ONNX Runtime from version 1.29 or so sends telemetry unless an environment variable says otherwise before it is first
+ONNX Runtime from version 1.29 on sends telemetry unless an environment variable says otherwise before it is first
 imported. Importing this module switches it off; a value that the user has set is left alone.
 """
 
