@@ -358,6 +358,35 @@ def test_a_closed_pruner_refuses_and_has_no_threads(tiny_folder: Path, scorer: S
         asyncio.run(pruner.aprune(QUERY, TEXTS))
 
 
+@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
+async def test_closing_ends_no_handler_of_a_task_group_unheard(scorer: ScorerFactory) -> None:
+    backend = WordBackend()
+    pruner = Pruner(backend=backend, scorer=scorer)
+    texts = {"short": ["Castle towers. Sheep graze."], "long": ["Castle towers. Sheep graze. " * 2000]}
+    outcomes: list[str] = []
+
+    async def handle(kind: str) -> None:
+        try:
+            await pruner.aprune("castle towers", texts[kind])
+            outcomes.append("pruned")
+        except ClosedError:
+            outcomes.append("closed")
+
+    backend.gate.clear()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(30):
+            group.create_task(handle("short"))
+            group.create_task(handle("long"))
+        while not backend.waiting.is_set():
+            await asyncio.sleep(0.001)
+        closing = group.create_task(asyncio.to_thread(pruner.close))
+        await asyncio.sleep(0.02)
+        backend.gate.set()
+    assert closing.done()
+    assert len(outcomes) == 60  # none was cancelled and vanished
+    assert "closed" in outcomes
+
+
 async def test_an_overloaded_pruner_says_so(tiny_folder: Path) -> None:
     scorer = partial(SharedScorer, gather_seconds=0.2, max_pending_tokens=64)
     with open_pruner(tiny_folder, scorer) as pruner:
