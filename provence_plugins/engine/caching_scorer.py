@@ -10,7 +10,7 @@ from weakref import ref
 
 from provence_plugins.engine.scoring import Scorer, WindowScores
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.threads import renew_in_child
+from provence_plugins.threads import renew_in_child, settle
 from provence_plugins.tokens.windows import Window
 
 # Everything that the model reads of a window: where the text begins, the token types of both sides, and the ids.
@@ -119,12 +119,10 @@ class _Request:
         """Pass the outcome of the missing windows on: their scores, an error, or a cancellation."""
         if source.cancelled():
             future.cancel()
-        elif not future.done() and future.set_running_or_notify_cancel():
-            error = source.exception()
-            if error is None:
-                future.set_result(self.complete(source.result()))
-            else:
-                future.set_exception(error)
+        elif (error := source.exception()) is not None:
+            settle(future, error=error)
+        else:
+            settle(future, self.complete(source.result()))
 
 
 class _Memory:

@@ -1,4 +1,4 @@
-"""What every adapter promises, as tests to inherit."""
+"""The promises that every adapter keeps, as tests to inherit."""
 
 import asyncio
 import copy
@@ -28,13 +28,13 @@ THRESHOLD = 0.2
 
 
 class Item(NamedTuple):
-    """What an adapter works on, without the framework around it.
+    """A text that an adapter works on, without the framework around it.
 
     Attributes:
         id: The framework's own id of it.
-        text: What the adapter prunes.
-        metadata: Whatever belongs to it.
-        relevance: The score in the place where the framework's users look for it; None when there is none.
+        text: The text that the adapter prunes.
+        metadata: Its metadata.
+        relevance: The score, from the place where the framework's users look for it; None if there is none.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Item(NamedTuple):
 
 
 class AdapterContract(ABC, Generic[AdapterT, ThingT]):
-    """Inherit, fill the five hooks, and pytest runs the tests; the subclass's name begins with "Test".
+    """Tests of an adapter: inherit, implement the five hooks, and give the subclass a name that begins with "Test".
 
     "Things" are what the framework passes around: documents, nodes.
     """
@@ -52,15 +52,15 @@ class AdapterContract(ABC, Generic[AdapterT, ThingT]):
     # Any: an adapter's fields are of many types, and each test knows its own.
     @abstractmethod
     def make(self, **fields: Any) -> AdapterT:
-        """An adapter with these fields of `PruningFields`; `model` is an open `Pruner`."""
+        """Return an adapter with these fields of `PruningFields`; `model` is an open `Pruner`."""
 
     @abstractmethod
     def wrap(self, items: Sequence[Item]) -> list[ThingT]:
-        """The framework's things with these ids, texts and metadata."""
+        """Return the framework's things with these ids, texts and metadata."""
 
     @abstractmethod
     def read(self, thing: ThingT) -> Item:
-        """The reverse of `wrap`."""
+        """Return the id, text and metadata of a thing: the reverse of `wrap`."""
 
     @abstractmethod
     def prune(self, adapter: AdapterT, query: str, things: Sequence[ThingT]) -> list[ThingT]:
@@ -287,7 +287,7 @@ class AdapterContract(ABC, Generic[AdapterT, ThingT]):
         return self.make(**{"model": _word_pruner(), "threshold": THRESHOLD, **fields})
 
     def _run(self, adapter: AdapterT, query: str, items: Sequence[Item]) -> list[Item]:
-        """What comes out, once both ways of calling have given the same."""
+        """Return the result, after checking that both ways of calling give the same."""
         result = self._read_all(self.prune(adapter, query, self.wrap(items)))
         assert self._read_all(asyncio.run(self.aprune(adapter, query, self.wrap(items)))) == result
         return result
@@ -298,7 +298,7 @@ class AdapterContract(ABC, Generic[AdapterT, ThingT]):
 
 @cache
 def _word_pruner() -> Pruner:
-    """One for all tests, like a program has; its threads end with the process."""
+    """Return one pruner for all tests, as a program would have; its threads end with the process."""
     return Pruner(backend=WordBackend(), scorer=SharedScorer)
 
 

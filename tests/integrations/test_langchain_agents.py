@@ -102,7 +102,7 @@ class TestContextPruningMiddleware(AdapterContract[ContextPruningMiddleware, Doc
 
     def _document(self, text: str, artifact: Sequence[Document], entry: dict[str, Any], key: str | None) -> Document:
         original = artifact[entry["index"]]
-        metadata = {**original.metadata}
+        metadata = copy.deepcopy(original.metadata)  # a message holds text; the documents are made here
         if key is not None and RELEVANCE_KEY in entry:
             metadata[key] = entry
         return original.model_copy(update={"page_content": text, "metadata": metadata})
