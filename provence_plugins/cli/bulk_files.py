@@ -144,7 +144,7 @@ def open_output(
         source: The opened input, which must be another file.
         settings: The settings of this run.
         resume: Continue behind the last complete line; an incomplete one is cut off.
-        overwrite: Begin anew, whatever the file holds.
+        overwrite: Start over and replace what the file holds.
 
     Raises:
         InvalidInputError: The file is the input, is in use by another run, holds something and neither `resume` nor
@@ -173,7 +173,7 @@ def open_output(
 @contextmanager
 def _prepare(file: FileIO, path: Path, settings: RunSettings, *, resume: bool, overwrite: bool) -> Iterator[BulkOutput]:
     if os.fstat(file.fileno()).st_size and not (resume or overwrite):
-        raise InvalidInputError(f"{path} is not empty. Continue it with --resume, or begin anew with --overwrite.")
+        raise InvalidInputError(f"{path} is not empty. Continue it with --resume, or start over with --overwrite.")
     earlier = _read_earlier(path) if resume else _EarlierLines()
     # Where nothing was written, nothing has to fit, and the run may begin with any settings.
     opened = resume_record(path, settings) if earlier.lines else begin_record(path, settings)
@@ -219,7 +219,7 @@ def _read_earlier(path: Path) -> _EarlierLines:
             if written is None or int(written[1]) != lines:
                 raise InvalidInputError(
                     f"Line {lines} of {path} was not written by a run that can be resumed. Name another output, or "
-                    f"begin anew with --overwrite."
+                    f"start over with --overwrite."
                 )
             failed += written[2] is not None
             size += len(line)

@@ -90,7 +90,7 @@ def prune_lines(
     if number < done:
         raise InvalidInputError(
             f"The input has {number} lines and the output has {done} already, so the input has changed. Resume with "
-            f"the same input, or begin anew with --overwrite."
+            f"the same input, or start over with --overwrite."
         )
 
 

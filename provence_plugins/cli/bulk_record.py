@@ -21,7 +21,7 @@ _KIND = "provence_bulk_run"
 _FORMAT = 1
 _BEGIN = f'{{"{_KIND}":'.encode()
 
-_ADVICE = "or begin anew with --overwrite"
+_ADVICE = "or start over with --overwrite"
 
 
 @dataclass(frozen=True, slots=True)
