@@ -78,7 +78,7 @@ class Rules:
         threshold: A sentence is kept when its probability is above this.
         keeps_title: Whether the title is kept whenever another sentence is.
         first_is_title: Whether the first sentence is the title of a context without an explicit one.
-        zero_when_empty: Whether a context of which nothing is kept has the score 0.
+        zero_when_empty: Whether a context without a kept sentence has the score 0.
     """
 
     threshold: float

@@ -136,7 +136,7 @@ class Pruner:
 
         Args:
             query: The question; claims and key words work too.
-            passages: Texts or `Passage`s. An empty or blank one passes through unchanged.
+            passages: Texts or `Passage`s. An empty or blank one is returned unchanged.
             policy: What to keep; None takes the pruner's own.
 
         Returns:

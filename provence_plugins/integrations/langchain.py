@@ -45,8 +45,9 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
 
     Documents are copied with their ids, classes and metadata. `metadata["relevance_score"]` tells how well each answers
     (the score of an earlier reranker moves to `metadata["retrieval_score"]`), and `metadata["provence"]` what was kept
-    of it. A blank document or question passes through. The fields are those of `DocumentFields`, `PruningFields` and
-    `EngineFields`; `config["configurable"]["provence"]` changes fields of the policy for one call.
+    of it. A blank document is returned unchanged, and so is everything when the question is blank. The fields are those
+    of `DocumentFields`, `PruningFields` and `EngineFields`; `config["configurable"]["provence"]` changes fields of the
+    policy for one call.
     """
 
     def compress_documents(

@@ -27,7 +27,7 @@ def tool_messages(result: Any) -> list[ToolMessage]:
     if isinstance(result, Command):
         return [message for value in _updates(result) for message in tool_messages(value)]
     if not isinstance(result, _PLAIN_UPDATES):
-        warn_once(f"A tool returned {type(result).__name__}, which is no message. It is kept as it is.")
+        warn_once(f"A tool returned {type(result).__name__}, which is not a message. It is kept unchanged.")
     return []
 
 

@@ -16,7 +16,7 @@ from provence_plugins.integrations.tool_results import ResultText
 from provence_plugins.types import Passage
 
 NOTHING_LEFT = "No passage of this result answers the query."
-"""What the model reads in place of a result of which nothing is kept."""
+"""The text that a model reads in place of a result without a kept sentence."""
 
 
 @dataclass(frozen=True, slots=True)

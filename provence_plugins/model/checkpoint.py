@@ -33,7 +33,7 @@ class Checkpoint:
 
     Attributes:
         folder: Where it lies on disk.
-        name: What the caller asked for: "bundled", a folder or a hub id.
+        name: What the caller asked for: "bundled", a folder or a repo id.
         format: The conventions of its format.
         config: Its `config.json`.
         backbone_config: The known keys of the encoder's own configuration.
@@ -86,9 +86,9 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
     """Find a model folder, check it and read its facts.
 
     Args:
-        model: None for the model that ships with the package, a folder, or a hub id such as "owner/name". Only a hub
+        model: None for the model that ships with the package, a folder, or a repo id such as "owner/name". Only a repo
             id can cause a download, and only of safetensors, ONNX, tokenizer, configuration and card.
-        revision: Branch, tag or commit of a hub id.
+        revision: Branch, tag or commit of a repo id.
 
     Raises:
         CheckpointNotFoundError: There is no such folder or hub repository, or it has no `config.json`.
@@ -125,7 +125,7 @@ def _find(model: str | Path, revision: str | None) -> Path:
         return folder
     if isinstance(model, Path) or str(model).count("/") != 1 or str(model).startswith((".", "/", "~")):
         raise CheckpointNotFoundError(
-            f"There is no model folder {str(model)!r}. Give the path of a folder, or a hub id such as owner/name."
+            f"There is no model folder {str(model)!r}. Give the path of a folder, or a repo id such as owner/name."
         )
     return download(str(model), revision=revision)
 
