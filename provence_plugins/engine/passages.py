@@ -252,7 +252,7 @@ class RankedPassage:
 
 
 def _join_with_marks(parts: Sequence[str], marks: Sequence[str], *, first_space: str) -> str:
-    """Join kept parts, with a mark before each of them and after the last one; an empty mark is no mark.
+    """Join kept parts, with a mark before each of them and after the last one; an empty mark adds nothing.
 
     A mark is separated from its surroundings by the white space of the text, or by a blank where there is none.
 

@@ -134,7 +134,7 @@ def _goes_on(lines: Lines, first: int, at: int) -> bool:
 def _underlined_level(lines: Lines, at: int) -> int:
     """Return the level of a title with a line of signs below it, 0 for any other line.
 
-    A line between two of signs, such as the total of a bill, is no title; neither is one above a mail's signature.
+    A line between two of signs, such as the total of a bill, is not a title; neither is one above a mail's signature.
     """
     if at + 1 == len(lines) or len(lines[at].text) > LONGEST_TITLE:
         return 0
