@@ -237,7 +237,6 @@ TESTED_ELSEWHERE = {
     "integrations/tool_results.py": "integrations/test_reading.py",
     "model/backend.py": "model/test_backends.py",
     "model/encoders.py": "model/test_families.py",
-    "model/foreign_folder.py": "published/test_configurations.py",
     "model/formats.py": "published/test_checkpoints.py",
     "model/loading.py": "published/test_checkpoints.py",
     "model/published.py": "published/test_checkpoints.py",
@@ -250,6 +249,15 @@ TESTED_ELSEWHERE = {
     "training/bases.py": "training/test_loop.py",
     "training/objective.py": "training/test_losses.py",
     "training/optimizer.py": "training/test_loop.py",
+    "text/code.py": "text/test_units.py",
+    "text/html.py": "text/test_units.py",
+    "text/languages.py": "text/test_units.py",
+    "text/lines.py": "text/test_units.py",
+    "text/outline.py": "text/test_units.py",
+    "text/paragraphs.py": "text/test_units.py",
+    "text/prose.py": "text/test_units.py",
+    "text/records.py": "text/test_units.py",
+    "text/tables.py": "text/test_units.py",
 }
 
 

@@ -36,7 +36,7 @@ def open_provence_spans(text: str) -> Iterator[Range]:
 
 
 def is_japanese(text: str) -> bool:
-    """Whether a text has at least one kana letter for every started 500 characters."""
+    """Tell whether a text has at least one kana letter for every started 500 characters."""
     needed = math.ceil(len(text) / _CHARACTERS_PER_KANA)
     return not text.isascii() and sum(1 for _ in _KANA.finditer(text)) >= needed
 
@@ -81,7 +81,7 @@ def _blocks(text: str) -> Iterator[Range]:
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[Range]:
-    """A sentence of over 1200 characters in parts: up to the last line end in reach, or the last terminator."""
+    """Cut a sentence of over 1200 characters into parts: up to the last line end in reach, or the last terminator."""
     if end - start <= _LONGEST:
         yield start, end
         return

@@ -35,7 +35,7 @@ def _load_punkt(folders: tuple[str, ...]) -> Any:  # NLTK has no types
 
 
 def _llama_index_data() -> list[str]:
-    """The folder of NLTK data that llama-index-core brings along, found without importing it."""
+    """Return the folder of NLTK data that llama-index-core contains, found without importing it."""
     spec = find_spec("llama_index")
     locations = (spec.submodule_search_locations if spec else None) or []
     folders = (Path(location, "core", "_static", "nltk_cache") for location in locations)

@@ -50,7 +50,7 @@ class Splitter:
     prepare: Callable[[str], SentenceSplitter] | None = None
 
     def __call__(self, text: str) -> Iterable[Span | tuple[int, int]]:
-        """The sentences that `find` sees in a text, blocks aside."""
+        """Return the sentences that `find` finds in a text, without regard to blocks."""
         return self.find(text)
 
 
@@ -101,7 +101,7 @@ def regex_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def line_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Each line of a text."""
+    """Yield each line of a text."""
     ends = list(accumulate(map(len, text.splitlines(keepends=True))))
     return pairwise([0, *ends])
 
@@ -168,6 +168,6 @@ def _cuts(text: str, block: Block, find: SentenceSplitter) -> list[int]:
 
 
 def _before_mark(quote: str, before: int, start: int) -> int:
-    """The start of the line, for a sentence that begins with it; its mark, blanked by now, is then its own."""
+    """Return the start of the line if a sentence begins with it, so that the blanked mark belongs to the sentence."""
     line = quote.rfind("\n", before, start) + 1
     return start if line == 0 or quote[line:start].strip() else line

@@ -110,7 +110,7 @@ class TextEncoder:
 
     @translate_panics(BackendError, "decoding tokens")
     def spells(self, ids: TokenIds) -> bool:
-        """Whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
+        """Tell whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
         return bool(self._tokenizer.decode(ids, skip_special_tokens=True))
 
     def _run(self, encode: Callable[..., list[Encoding]], texts: Sequence[str]) -> list[Encoding]:
@@ -158,7 +158,7 @@ def learn_template(tokenizer: Tokenizer) -> PairTemplate | None:
 
 
 def _template_of_names(tokenizer: Tokenizer, names: Mapping[str, str]) -> PairTemplate:
-    """The usual template, of the special tokens that a tokenizer's configuration names."""
+    """Make the usual template from the special tokens that a tokenizer's configuration names."""
     first = [names[key] for key in ("cls_token", "bos_token") if key in names]
     last = [names[key] for key in ("sep_token", "eos_token") if key in names]
     if not first or not last:
