@@ -210,8 +210,7 @@ def test_the_picture_of_the_rooms_is_that_of_the_layers() -> None:
 # A module is tested by the file of its name: tests/tokens/test_windows.py tests tokens/windows.py. These are tested in
 # another file, because they have one reason to change with it.
 TESTED_ELSEWHERE = {
-    "cli/models.py": "cli/test_app.py",
-    "cli/options.py": "cli/test_app.py",
+    "cli/streams.py": "cli/test_bulk.py",
     "compat/calls.py": "compat/test_process.py",
     "compat/contexts.py": "compat/test_process.py",
     "compat/interfaces.py": "compat/test_process.py",
@@ -232,7 +231,7 @@ TESTED_ELSEWHERE = {
     "integrations/langchain_tool_fields.py": "integrations/test_langchain_agents.py",
     "integrations/message_texts.py": "integrations/test_content_blocks.py",
     "integrations/metadata.py": "integrations/test_langchain.py",
-    "integrations/notices.py": "integrations/test_omissions.py",
+    "integrations/notices.py": "integrations/test_langchain_results.py",
     "integrations/prose.py": "integrations/test_reading.py",
     "integrations/tool_results.py": "integrations/test_reading.py",
     "model/backend.py": "model/test_backends.py",
