@@ -210,7 +210,6 @@ def test_the_picture_of_the_rooms_is_that_of_the_layers() -> None:
 # A module is tested by the file of its name: tests/tokens/test_windows.py tests tokens/windows.py. These are tested in
 # another file, because they have one reason to change with it.
 TESTED_ELSEWHERE = {
-    "cli/streams.py": "cli/test_bulk.py",
     "compat/calls.py": "compat/test_process.py",
     "compat/contexts.py": "compat/test_process.py",
     "compat/interfaces.py": "compat/test_process.py",
