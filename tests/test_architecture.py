@@ -236,7 +236,6 @@ TESTED_ELSEWHERE = {
     "model/backend.py": "model/test_backends.py",
     "model/encoders.py": "model/test_families.py",
     "model/formats.py": "published/test_checkpoints.py",
-    "model/loading.py": "published/test_checkpoints.py",
     "model/published.py": "published/test_checkpoints.py",
     "model/replicated_backend.py": "model/test_torch_backend.py",
     "model/stock.py": "published/test_checkpoints.py",
