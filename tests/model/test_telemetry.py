@@ -54,7 +54,10 @@ def run(code: str, home: Path, **environment: str) -> subprocess.CompletedProces
     """Run code in a new interpreter, whose home, caches and temporary files all lie in one folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "HF_"))}
     places = {name: str(home) for name in ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "LOCALAPPDATA", "TMPDIR")}
-    settings = kept | places | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"} | environment
+    # Without a name in the environment torch asks the system for it, through a socket on this machine.
+    settings = (
+        kept | places | {"USER": "someone", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONWARNINGS": "ignore"} | environment
+    )
     return subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=False)
 
 
