@@ -5,7 +5,7 @@ A content is a text or a list of blocks. Text lies in blocks of type "text", "te
 of their own. Images, files and other blocks are not touched.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 # Any, here and below: blocks are dictionaries with whatever keys their provider defined.
@@ -58,7 +58,9 @@ def _leaves(content: Any, path: tuple[str | int, ...], title: str | None) -> Ite
         key = _text_key(content)
         if key is not None:
             named = content.get("title")
-            yield from _leaves(content[key], (*path, key), named if isinstance(named, str) else title)
+            if isinstance(named, str):
+                title = named
+            yield from _leaves(content[key], (*path, key), title)
 
 
 def _text_key(block: Mapping[str, Any]) -> str | None:
@@ -69,8 +71,9 @@ def _text_key(block: Mapping[str, Any]) -> str | None:
         return "text"
     if kind == "text" and isinstance(block.get("data"), str):
         return "data"
-    key = _NESTED.get(kind) if isinstance(kind, str) else None
-    return key if key in block else None
+    if not isinstance(kind, str) or kind not in _NESTED or _NESTED[kind] not in block:
+        return None
+    return _NESTED[kind]
 
 
 def _replaced(content: Any, path: tuple[str | int, ...], texts: Mapping[tuple[str | int, ...], str | None]) -> Any:
@@ -79,14 +82,15 @@ def _replaced(content: Any, path: tuple[str | int, ...], texts: Mapping[tuple[st
     if isinstance(content, list | tuple):
         blocks = (_replaced(block, (*path, number), texts) for number, block in enumerate(content))
         remaining = [block for block in blocks if block is not None]
-        return remaining if remaining or not content else None
-    key = _text_key(content) if isinstance(content, Mapping) else None
+        if content and not remaining:
+            return None
+        return remaining
+    if not isinstance(content, Mapping):
+        return content
+    key = _text_key(content)
     if key is None:
         return content
     inner = _replaced(content[key], (*path, key), texts)
-    return None if inner is None else {**content, key: inner}
-
-
-def as_texts(blocks: Sequence[Any]) -> list[str]:
-    """Return the plain texts of blocks."""
-    return [leaf.text for leaf in find_texts(list(blocks))]
+    if inner is None:
+        return None
+    return {**content, key: inner}

@@ -98,7 +98,9 @@ def _places(content: str, texts: Sequence[str]) -> list[Span]:
         end = content.rfind(text, 0, position) + len(text)
         position = end - len(text)
         latest.append(Span(position, end))
-    return earliest if earliest == latest[::-1] else []
+    if earliest != latest[::-1]:
+        return []
+    return earliest
 
 
 def _frame(content: str, places: Sequence[Span]) -> _Frame | None:

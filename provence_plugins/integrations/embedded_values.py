@@ -93,8 +93,12 @@ def _string_blocks(token: str, string: _String, notation: _Notation, first: int)
 
 
 def _read_inside(text: str) -> ResultText | None:
-    inner = read_records(text) or (read_values(text) if text.lstrip()[:1] in ("{", "[") else None)
-    return inner if inner is not None and inner.passages else None
+    inner = read_records(text)
+    if inner is None and text.lstrip()[:1] in ("{", "["):
+        inner = read_values(text)
+    if inner is None or not inner.passages:
+        return None
+    return inner
 
 
 def _embedded(inner: ResultText, quote: str, escape: Callable[[str], str], first: int) -> list[Block]:

@@ -127,8 +127,9 @@ class ProvenceDocumentPruner:
             return replace(document, meta=meta)
         if document.score is not None:
             meta.setdefault(RETRIEVAL_KEY, float(document.score))
-        is_shorter = passage.text != passage.passage.text
-        # The vector is that of the whole text.
-        vectors = {"embedding": None, "sparse_embedding": None} if is_shorter else {}
         meta |= self.fields.entries_of(passage)
-        return replace(document, content=passage.text, meta=meta, score=passage.relevance, **vectors)
+        pruned = replace(document, content=passage.text, meta=meta, score=passage.relevance)
+        if passage.text == passage.passage.text:
+            return pruned
+        # The vectors are those of the whole text.
+        return replace(pruned, embedding=None, sparse_embedding=None)

@@ -149,7 +149,7 @@ def _is_apart(content: str, position: int) -> bool:
 
 def _parts(content: str, fields: Sequence[_Field], end: int) -> tuple[Part, ...]:
     """Return the parts of one record: labels and short values are fixed, texts are pruned."""
-    title = next((_first_line(content, field) for field in fields if field.label in _TITLE_LABELS), None)
+    title = next((_first_line(content, field).strip() for field in fields if field.label in _TITLE_LABELS), None)
     parts: list[Part] = []
     position = fields[0].start
     for field in fields:
@@ -167,7 +167,9 @@ def _text_of(content: str, field: _Field, end: int) -> Span | None:
     The first line behind a label such as "Source" belongs to the label, what follows is text.
     """
     is_text = _IS_TEXT_LABEL.fullmatch(field.label) is not None
-    start = field.value if is_text else field.value + len(_first_line(content, field, strip=False))
+    start = field.value
+    if not is_text:
+        start += len(_first_line(content, field))
     value = content[start : min(field.end, end)]
     if count_words(value) < _MIN_WORDS or not (is_text or is_prose(value)):
         return None
@@ -175,9 +177,8 @@ def _text_of(content: str, field: _Field, end: int) -> Span | None:
     return Span(start, start + len(value.strip()))
 
 
-def _first_line(content: str, field: _Field, *, strip: bool = True) -> str:
-    line = content[field.value : field.end].partition("\n")[0]
-    return line.strip() if strip else line
+def _first_line(content: str, field: _Field) -> str:
+    return content[field.value : field.end].partition("\n")[0]
 
 
 def _can_reorder(blocks: Sequence[Block]) -> bool:

@@ -237,4 +237,6 @@ def _renamed(deprecated: Mapping[str, Any], tools: Sequence[str] | None) -> dict
     if "only" in deprecated and tools is not None:
         raise InvalidInputError("tools and only are the same. Pass tools alone.")
     current = {name: value for name, value in deprecated.items() if name not in _DEPRECATED}
-    return {**current, "tools": deprecated["only"]} if "only" in deprecated else current
+    if "only" in deprecated:
+        current["tools"] = deprecated["only"]
+    return current

@@ -184,7 +184,9 @@ def _text_of(node: BaseNode) -> str:
         return node.text
     if not isinstance(node, Node) or node.image_resource or node.audio_resource or node.video_resource:
         return ""
-    return (node.text_resource.text if node.text_resource else None) or ""
+    if node.text_resource is None:
+        return ""
+    return node.text_resource.text or ""
 
 
 def _text_update(node: BaseNode, text: str) -> dict[str, str | MediaResource]:

@@ -149,5 +149,7 @@ def _written(result: ResultText, pruned: PrunedTexts, order: Sequence[int], poli
         else:
             gone += len(passage.sentences)
     written = result.written(kept, order)
-    mark = policy.omission_mark(gone) if gone else None
-    return written if written is None or mark is None else f"{written.rstrip()}\n\n{mark}"
+    mark = policy.omission_mark(gone)
+    if written is None or mark is None or not gone:
+        return written
+    return f"{written.rstrip()}\n\n{mark}"

@@ -8,6 +8,7 @@ sent before: a provider's prompt cache stays valid.
 import json
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +71,9 @@ def prune_messages(
     try:
         pruner = pruner or shared_pruners.get(PrunerKey())
         for result in results:
-            texts = result.texts if tools is not None else result.texts.prunable()
+            texts = result.texts
+            if tools is None:
+                texts = texts.prunable()
             pruned = _prune(pruner, result.query, texts, policy or _DEFAULT_POLICY)
             if pruned is not None:
                 _write(copies, result.path, texts.written(PrunedTexts(pruned.passages, pruned.dropped), pruned.policy))
@@ -127,9 +130,9 @@ def _contents(message: Message) -> Iterator[tuple[tuple[int | str, ...], str, An
         yield ("content",), message.get("tool_call_id", ""), message.get("content")
     if message.get("type") == "function_call_output":
         yield ("output",), message.get("call_id", ""), message.get("output")
-    for number, block in enumerate(message["content"] if isinstance(message.get("content"), list) else ()):
-        is_result = isinstance(block, Mapping) and block.get("type") == "tool_result"
-        if is_result and "content" in block and not block.get("is_error"):
+    for number, block in enumerate(_blocks(message)):
+        is_result = block.get("type") == "tool_result" and not block.get("is_error")
+        if is_result and "content" in block:
             yield ("content", number, "content"), block.get("tool_use_id", ""), block["content"]
 
 
@@ -144,16 +147,22 @@ def _user_text(message: Message) -> str:
 
 
 def _blocks(message: Message) -> list[Mapping[str, Any]]:
+    """Return the blocks of a message by their place; an empty one stands for a plain text."""
     content = message.get("content")
-    return [block for block in content if isinstance(block, Mapping)] if isinstance(content, list) else []
+    if not isinstance(content, list):
+        return []
+    return [block if isinstance(block, Mapping) else {} for block in content]
 
 
 def _arguments(given: Any) -> Mapping[str, Any]:
-    try:
-        arguments = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            return {}
+    if not isinstance(given, Mapping):
         return {}
-    return arguments if isinstance(arguments, Mapping) else {}
+    return given
 
 
 def _prune(pruner: Pruner, query: Query, texts: MessageTexts, policy: PruningPolicy) -> PruneResult | None:
@@ -168,6 +177,6 @@ def _write(messages: list[dict[str, Any]], path: Sequence[int | str], content: A
     # Any: the walk passes through lists and dictionaries.
     place: Any = messages
     for step in path[:-1]:
-        place[step] = dict(place[step]) if isinstance(place[step], Mapping) else list(place[step])
+        place[step] = copy(place[step])
         place = place[step]
     place[path[-1]] = content

@@ -90,7 +90,9 @@ def read_questions(query: Query, passages: Sequence[Passage], pruner: Pruner, *,
         if _is_long(each, pruner, limit):
             questions += _shortened(each, passages, pruner, limit)
         else:
-            questions += [each, *_parts(each)] if split else [each]
+            questions.append(each)
+            if split:
+                questions += _parts(each)
     return list(dict.fromkeys(questions))[: max(_MAX_QUESTIONS, len(queries))]
 
 
@@ -126,7 +128,9 @@ def _parts(query: str) -> list[str]:
     questions = [question for sentence in _sentences(query) for question in _NEXT_QUESTION.split(sentence)]
     parts = [question.strip(" ,;\n\t") for question in questions]
     parts = [part for part in parts if len(part.split()) >= _MIN_WORDS]
-    return parts if len(parts) > 1 and query.rstrip().endswith(_QUESTION_MARKS) else []
+    if len(parts) == 1 or not query.rstrip().endswith(_QUESTION_MARKS):
+        return []
+    return parts
 
 
 def _shortened(query: str, passages: Sequence[Passage], pruner: Pruner, limit: int) -> list[str]:
