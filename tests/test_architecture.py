@@ -210,13 +210,7 @@ def test_the_picture_of_the_rooms_is_that_of_the_layers() -> None:
 # A module is tested by the file of its name: tests/tokens/test_windows.py tests tokens/windows.py. These are tested in
 # another file, because they have one reason to change with it.
 TESTED_ELSEWHERE = {
-    "compat/calls.py": "compat/test_process.py",
-    "compat/contexts.py": "compat/test_process.py",
-    "compat/interfaces.py": "compat/test_process.py",
-    "deprecation.py": "engine/test_pruner.py",
-    "engine/dataframes.py": "engine/test_results.py",
     "engine/direct_scorer.py": "engine/test_scoring.py",
-    "engine/published_calls.py": "compat/test_process.py",
     "engine/shared_scorer.py": "engine/test_scoring.py",
     "evaluation/reporting/plots.py": "evaluation/test_experiment.py",
     "evaluation/reporting/tables.py": "evaluation/test_experiment.py",

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import groupby
 
@@ -133,8 +133,18 @@ def _savings(before: int, after: int) -> str:
 
 def _runs(passage: PrunedPassage) -> Iterator[tuple[bool, list[ScoredSentence]]]:
     """Yield neighboring sentences with the same decision together."""
-    for kept, run in groupby(passage.sentences, key=lambda sentence: sentence.kept):
+    for kept, run in groupby(_with_cuts(passage), key=lambda sentence: sentence.kept):
         yield kept, list(run)
+
+
+def _with_cuts(passage: PrunedPassage) -> Iterator[ScoredSentence]:
+    """Yield the sentences; one that was cut to fit a budget as its kept part and the removed rest."""
+    for sentence in passage.sentences:
+        if sentence.part is None:
+            yield sentence
+        else:
+            yield replace(sentence, end=sentence.part.end)
+            yield replace(sentence, start=sentence.part.end, kept=False)
 
 
 def _shade(probability: float) -> float:

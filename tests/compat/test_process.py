@@ -31,63 +31,6 @@ def alone(pruner: Pruner, question: str, context: Any, **options: Any) -> str:
     return text
 
 
-class TestShapes:
-    """Every row of the published tables of shapes, by what comes out for each text on its own."""
-
-    def test_naver_takes_one_pair(self, naver: Pruner) -> None:
-        result = process(naver, Q, A)
-        assert set(result) == {"pruned_context", "reranking_score", "compression_rate"}
-        assert isinstance(result["pruned_context"], str)
-        assert isinstance(result["reranking_score"], float)
-
-    def test_naver_takes_lists_of_lists(self, naver: Pruner) -> None:
-        result = process(naver, [Q, R], [[A, B], [C]])
-        assert result["pruned_context"] == [[alone(naver, Q, A), alone(naver, Q, B)], [alone(naver, R, C)]]
-        assert [len(row) for row in result["reranking_score"]] == [2, 1]
-
-    def test_naver_reads_an_inner_list_as_texts_and_open_provence_as_sentences(
-        self, naver: Pruner, opened: Pruner
-    ) -> None:
-        assert len(process(naver, [Q], [["a", "b"]])["pruned_context"][0]) == 2
-        assert len(process(opened, [Q], [["a", "b"]])["pruned_context"]) == 1
-
-    @pytest.mark.parametrize("question", [Q, [Q]])
-    def test_open_provence_takes_one_question_with_one_or_several_texts(self, opened: Pruner, question: Any) -> None:
-        assert process(opened, question, A)["pruned_context"] == alone(opened, Q, A)
-        assert process(opened, question, [A, B])["pruned_context"] == [alone(opened, Q, A), alone(opened, Q, B)]
-
-    def test_open_provence_takes_pairs_and_lists_of_lists(self, opened: Pruner) -> None:
-        assert process(opened, [Q, R], [A, B])["pruned_context"] == [alone(opened, Q, A), alone(opened, R, B)]
-        nested = process(opened, [Q, R], [[A, B], [C]])["pruned_context"]
-        assert nested == [[alone(opened, Q, A), alone(opened, Q, B)], [alone(opened, R, C)]]
-        cut = process(opened, [Q, R], [[["a", "b"]], [["c"], ["d"]]], threshold=-1.0)["pruned_context"]
-        assert cut == [["ab"], ["c", "d"]]
-
-    def test_no_contexts_give_empty_lists(self, naver: Pruner, opened: Pruner) -> None:
-        assert process(naver, [], [])["pruned_context"] == []
-        assert process(opened, Q, [])["pruned_context"] == []
-        assert process(opened, [Q, R], [[], []])["reranking_score"] == [[], []]
-
-    @pytest.mark.parametrize(
-        ("interface", "question", "context", "message"),
-        [
-            ("provence", Q, [A], r"as \[question\], \[contexts\]"),
-            ("provence", [Q], [A], "list of lists"),
-            ("provence", [Q, R], [[A]], "2 questions need as many entries of context, got 1"),
-            ("provence", [Q], [[3]], "texts, got a value of type int"),
-            ("open-provence", [Q, R], A, "2 questions need as many entries of context, got 1"),
-            ("open-provence", [Q, R], [A, [B]], "got a mixture"),
-            ("open-provence", Q, [[["a"]]], "nested too deep"),
-            ("open-provence", Q, 5, "type str and a value of type int"),
-        ],
-    )
-    def test_other_shapes_are_refused_with_those_that_fit(
-        self, naver: Pruner, interface: Any, question: Any, context: Any, message: str
-    ) -> None:
-        with pytest.raises(InvalidInputError, match=message):
-            process(naver, question, context, interface=interface)
-
-
 class TestTitles:
     """Where a title comes from, and where it goes."""
 

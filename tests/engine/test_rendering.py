@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
+from provence_plugins.engine.passages import PrunedPassage, ScoredSentence, SentencePart
 from provence_plugins.engine.rendering import View, render_html, render_terminal
 from provence_plugins.types import Passage
 
@@ -38,6 +39,15 @@ def terminal(
     color: bool = False,
 ) -> str:
     return render_terminal(View(query, kept, dropped, 0.1, names or ()), color=color)
+
+
+def test_the_rest_of_a_sentence_that_is_cut_is_shown_as_removed() -> None:
+    whole = pruned(("One two three", True))
+    cut = replace(whole.sentences[0], part=SentencePart(0, 8, 2))
+    passage = replace(whole, sentences=(cut,))
+    assert passage.text == "One two "
+    assert "One two [-three-]" in terminal("q", [passage], [])
+    assert ">three</span></del>" in html("q", [passage], [])
 
 
 class Reader(HTMLParser):

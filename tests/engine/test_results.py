@@ -1,6 +1,5 @@
 import json
 import math
-import sys
 from copy import deepcopy
 from typing import Any
 
@@ -12,7 +11,7 @@ from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredPassage, ScoredSentence
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PruneResult, PruneStats, Ranking
-from provence_plugins.errors import InvalidInputError, MissingExtraError
+from provence_plugins.errors import InvalidInputError
 from provence_plugins.types import Passage, Sentence
 
 DEFAULT_THRESHOLD = 0.5
@@ -186,12 +185,6 @@ def test_pandas_gets_a_row_for_each_sentence_in_input_order() -> None:
         [1, False, 1, False, 0.1, "0123 "],
     ]
     assert list(prune([]).to_pandas().columns) == list(table.columns)
-
-
-def test_a_missing_pandas_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(MissingExtraError, match=r"provence-plugins\[pandas\]"):
-        prune([]).to_pandas()
 
 
 scored_lists = st.lists(st.lists(st.floats(0, 1), max_size=5)).map(
