@@ -170,4 +170,4 @@ async def test_two_hundred_invocations_at_once_never_block_the_loop() -> None:
         gap = await longest_gap()
         assert [texts_of(await call) for call in calls] == [PRUNED] * 200
     # The machine may be busy with other things; blocking calls would add up to ten seconds.
-    assert gap < 1.0
+    assert gap < 5.0
