@@ -116,7 +116,6 @@ class Soak:
         self._until = monotonic() + self._options.seconds
         tasks = [self._call_again_and_again() for _ in range(self._options.callers)]
         await asyncio.gather(self._watch_the_loop(), self._close_and_open(), self._fork(), *tasks)
-        self._pruner.close()
 
     def _open(self) -> Pruner:
         return Pruner(self._folder, backend=self._backend, scorer=SCORERS[self._options.scorer], cache_tokens=20_000)
@@ -179,6 +178,8 @@ class Soak:
         while not await self._over_within(self._options.reopen):
             closed, self._pruner = self._pruner, await asyncio.to_thread(self._open)
             await asyncio.to_thread(closed.close)
+        # Calls that are still under way fail now; all of them would take minutes.
+        await asyncio.to_thread(self._pruner.close)
 
     async def _fork(self) -> None:
         for number in count():
@@ -254,7 +255,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the run [default: 60]")
     parser.add_argument("--callers", type=int, default=200, help="number of concurrent callers [default: 200]")
     parser.add_argument("--scorer", choices=SCORERS, default="shared", help="[default: shared]")
-    parser.add_argument("--reopen", type=float, default=5.0, help="seconds until the pruner is replaced [default: 5]")
+    parser.add_argument("--reopen", type=float, default=15.0, help="seconds until the pruner is replaced [default: 15]")
     parser.add_argument("--forks", type=int, default=5, help="number of children to fork [default: 5]")
     parser.add_argument("--seed", type=int, default=13, help="[default: 13]")
     parser.add_argument("--model", help="model folder or repo id [default: the bundled model]")
