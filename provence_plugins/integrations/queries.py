@@ -6,8 +6,8 @@ Each question is asked by itself, and a sentence counts with its best probabilit
 How to shorten a long query was measured on 72 questions of six data sets, each hidden in 450 tokens of other text.
 Asking only the sentences with a question mark gave the scores of the question alone (93.1 % of the answers kept, 27.6 %
 of their passages removed). Sentences most like the passages, and all parts united, kept 94.4 % but removed half as
-much; the last sentences kept 90.3 %. Where the question had no question mark, the sentences that share most words with the
-passages kept 95.8 % of the answers, the last ones 84.7 %.
+much; the last sentences kept 90.3 %. Where the question had no question mark, the sentences that share most words with
+the passages kept 95.8 % of the answers, the last ones 84.7 %.
 """
 
 import re
