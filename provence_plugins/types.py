@@ -1,10 +1,11 @@
 """The nouns that every layer shares."""
 
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import InitVar, dataclass
 from itertools import pairwise
-from typing import Literal, NamedTuple, Self
+from operator import index
+from typing import Any, Literal, NamedTuple, Self, SupportsIndex, get_args
 
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError, SplitterError
@@ -24,8 +25,14 @@ MeaningTie = Literal["label", "parent", "question", "announced", "title"]
 command that a paragraph announces, "title" the line that names the product a sheet of fields is about.
 """
 
-TieKind = MeaningTie | Literal["inside", "closing", "separator"]
-"""Why a kept sentence brings another one along; the last three keep JSON well-formed and are always followed."""
+FormTie = Literal["inside", "closing", "separator"]
+"""Ties that keep JSON well-formed, which no policy can switch off."""
+
+TieKind = MeaningTie | FormTie
+"""Why a kept sentence brings another one along."""
+
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+_TIE_KINDS: tuple[TieKind, ...] = (*get_args(MeaningTie), *get_args(FormTie))
 
 
 class Tie(NamedTuple):
@@ -53,6 +60,9 @@ class Span:
     end: int
 
     def __post_init__(self) -> None:
+        if type(self.start) is not int or type(self.end) is not int:
+            for name in ("start", "end"):
+                object.__setattr__(self, name, _to_integer(getattr(self, name), f"{name} of a {type(self).__name__}"))
         if not 0 <= self.start <= self.end:
             raise InvalidInputError(
                 f"{type(self).__name__} must satisfy 0 <= start <= end, got start={self.start}, end={self.end}."
@@ -90,7 +100,11 @@ class Sentence(Span):
     def __post_init__(self) -> None:
         Span.__post_init__(self)  # super() without arguments does not work in a dataclass with slots
         read = self.model_span
-        if read is not None and not self.start <= read.start <= read.end <= self.end:
+        if read is None:
+            return
+        if not isinstance(read, Span):
+            raise InvalidInputError(f"model_span must be a Span or None, got {type(read).__name__}.")
+        if not self.start <= read.start <= read.end <= self.end:
             raise InvalidInputError(f"model_span must lie inside its sentence, {self.start} to {self.end}; got {read}.")
 
     def model_text(self, text: str) -> str:
@@ -134,9 +148,9 @@ def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span
     """
     found: list[Span] = []
     before = 0
-    for span in spans:
+    for span in _iterate(spans):
         try:
-            start, end = (span.start, span.end) if isinstance(span, Span) else span
+            start, end = (span.start, span.end) if isinstance(span, Span) else map(index, span)
             fits = before <= start <= end <= len(text)
             blank = start == end or text[start:end].isspace()
         except (TypeError, ValueError) as error:
@@ -152,6 +166,20 @@ def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span
     if not found and text:
         return [Span(0, len(text))]
     return found
+
+
+# Any: a splitter of the caller may return anything.
+def _iterate(spans: Any) -> Iterator[Any]:
+    if not isinstance(spans, Iterable):
+        raise SplitterError(f"Spans of sentences must be an iterable of pairs of integers, got {type(spans).__name__}.")
+    return iter(spans)
+
+
+def _to_integer(value: object, name: str) -> int:
+    """Return a number of another type, such as numpy's, as the integer that it is."""
+    if not isinstance(value, SupportsIndex):
+        raise InvalidInputError(f"The {name} must be an integer, got {value!r} ({type(value).__name__}).")
+    return int(value)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -188,6 +216,8 @@ class Passage:
             warn_renamed("Passage(spans=...)", "Passage(text, sentences=Sentence.tile(text, spans))", stacklevel=4)
             sentences = Sentence.tile(self.text, spans)
         if sentences is not None:
+            if not isinstance(sentences, Iterable):
+                raise InvalidInputError(f"`sentences` must hold Sentence objects, got {type(sentences).__name__}.")
             # A tuple can be hashed, and does not change with the caller's list.
             object.__setattr__(self, "sentences", _check_tiling(self.text, tuple(sentences)))
 
@@ -219,15 +249,7 @@ def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence,
                 f"`sentences` must cover the text without gaps: sentence {number} must start at {end}, where the one "
                 f"before it ends, but starts at {sentence.start}. Use Sentence.tile(text, spans) if there are gaps."
             )
-        if sentence.heading is not None and not 0 <= sentence.heading < number:
-            raise InvalidInputError(
-                f"The heading of sentence {number} must be the number of a sentence before it, got {sentence.heading}."
-            )
-        if not all(0 <= tie.to < len(sentences) for tie in sentence.ties):
-            raise InvalidInputError(
-                f"The ties of sentence {number} must name sentences by number, 0 to {len(sentences) - 1}; got "
-                f"{sentence.ties}."
-            )
+        _check_relations(sentence, number, len(sentences))
         end = sentence.end
     if end != len(text):
         raise InvalidInputError(
@@ -235,3 +257,28 @@ def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence,
             f"but ends at {end}. Use Sentence.tile(text, spans) if there are gaps."
         )
     return sentences
+
+
+def _check_relations(sentence: Sentence, number: int, count: int) -> None:
+    """Check the kind of a sentence, and that it names only sentences that there are."""
+    if sentence.kind not in _KINDS:
+        raise InvalidInputError(
+            f"The kind of sentence {number} must be one of {_listed(_KINDS)}; got {sentence.kind!r}."
+        )
+    heading = sentence.heading
+    if heading is not None and not (isinstance(heading, int) and 0 <= heading < number):
+        raise InvalidInputError(
+            f"The heading of sentence {number} must be the number of a sentence before it, got {heading!r}."
+        )
+    if not isinstance(sentence.ties, tuple):
+        raise InvalidInputError(f"The ties of sentence {number} must be a tuple, got {type(sentence.ties).__name__}.")
+    for tie in sentence.ties:
+        if not (isinstance(tie, Tie) and isinstance(tie.to, int) and 0 <= tie.to < count and tie.kind in _TIE_KINDS):
+            raise InvalidInputError(
+                f"The ties of sentence {number} must be Ties to numbers of sentences, 0 to {count - 1}, whose kinds "
+                f"are among {_listed(_TIE_KINDS)}; got {tie!r}."
+            )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, names))

@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A busy machine is no bug of the code under test.
 settings.register_profile("provence", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=4_000)
 settings.load_profile("provence")
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -1,9 +1,12 @@
 """Spans, sentences and passages: what they accept, and what they give back."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +116,51 @@ def test_a_passage_without_text_is_refused(text: object) -> None:
 def test_a_title_that_is_not_text_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="title of a Passage must be a string or None, got list"):
         Passage("text", ["title"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bound", [0.0, "0", None, [0]])
+@pytest.mark.parametrize("kind", [Span, Sentence])
+def test_bounds_that_are_no_integers_are_refused(kind: type[Span], bound: Any) -> None:
+    with pytest.raises(InvalidInputError, match="must be an integer"):
+        kind(bound, 5)
+    with pytest.raises(InvalidInputError, match="must be an integer"):
+        kind(0, bound)
+
+
+def test_integers_of_numpy_become_plain_ones() -> None:
+    start, end = np.arange(2)
+    [sentence] = Sentence.tile("a", [(start, end)])
+    for span in (sentence, Span(start, end)):
+        assert json.dumps([span.start, span.end]) == "[0, 1]"
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"kind": "prose"}, "kind"),
+        ({"kind": ["heading"]}, "kind"),
+        ({"heading": "0"}, "heading"),
+        ({"heading": 0.0}, "heading"),
+        ({"ties": None}, "ties"),
+        ({"ties": [Tie("label", 0)]}, "ties"),
+        ({"ties": ("label",)}, "ties"),
+        ({"ties": (("label", 0),)}, "ties"),
+        ({"ties": (Tie("label", 2),)}, "ties"),
+        ({"ties": (Tie("label", -1),)}, "ties"),
+        ({"ties": (Tie("friend", 0),)}, "ties"),  # type: ignore[arg-type]
+    ],
+    ids=str,
+)
+def test_a_sentence_that_names_what_is_not_there_is_refused(values: dict[str, Any], named: str) -> None:
+    with pytest.raises(InvalidInputError, match=rf"The {named} of sentence 1 must be"):
+        Passage("ab", sentences=[Sentence(0, 1), Sentence(1, 2, **values)])
+
+
+def test_what_is_no_list_of_sentences_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="`sentences` must hold"):
+        Passage("ab", sentences=5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="model_span must be a Span"):
+        Sentence(0, 2, model_span=(0, 1))  # type: ignore[arg-type]
+    for spans in (None, 5):
+        with pytest.raises(SplitterError, match="must be an iterable"):
+            Sentence.tile("ab", spans)  # type: ignore[arg-type]

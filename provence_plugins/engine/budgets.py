@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from provence_plugins.engine.planning import PassagePlan
 from provence_plugins.errors import InvalidInputError, needs_extra
-from provence_plugins.tokens.encoding import TextEncoder
+from provence_plugins.model.tokenizer_file import read_tokenizer
+from provence_plugins.tokens.encoding import TextEncoder, count_tokens
 
 CountTokens = Callable[[str], int]
 """Returns the length of a text, in whatever a budget is measured in."""
@@ -62,6 +61,7 @@ def find_counter(counter: str | CountTokens) -> CountTokens:
 
     Raises:
         InvalidInputError: There is no counter of that name.
+        CheckpointError: The file of that name is not a tokenizer, or one that could end or block the process.
         MissingExtraError: The name is that of an encoding, and tiktoken is not installed.
     """
     return _named_counter(counter) if isinstance(counter, str) else counter
@@ -125,7 +125,5 @@ def _named_counter(name: str) -> CountTokens:
 
 
 def _tokenizer_counter(path: Path) -> CountTokens:
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+    tokenizer = read_tokenizer(path.parent, path.name)
+    return lambda text: count_tokens(tokenizer, text)

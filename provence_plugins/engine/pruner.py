@@ -212,8 +212,10 @@ class Pruner:
             InvalidInputError: As `prune`, or `top_n` is not a positive integer.
         """
         check_top_n(top_n)
-        result = self.prune(query, passages, PruningPolicy(threshold=0.0, order="relevance"))
-        return Ranking(RankedPassage(row.index, row.passage, row.relevance) for row in result.passages[:top_n])
+        result = self.prune(query, passages, PruningPolicy(threshold=0.0))
+        # Of a caller's own sentences a policy may keep none, even at threshold 0.
+        rows = sorted((*result.passages, *result.dropped), key=lambda row: (-row.relevance, row.index))
+        return Ranking(RankedPassage(row.index, row.passage, row.relevance) for row in rows[:top_n])
 
     def calibrate(self, examples: Iterable[Example], target_recall: float = 0.97) -> Calibration:
         """Choose a threshold on annotated examples so that answers are kept with a guaranteed probability.

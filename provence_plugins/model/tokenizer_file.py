@@ -40,15 +40,15 @@ _MAX_WORD = 1000
 _PROBES = ("Is it so?", "\u4f60\u597d \U0001f600 \u00e9\u0301", "\ue000\u0007\n\t 42")
 
 
-def read_tokenizer(folder: Path) -> Tokenizer:
+def read_tokenizer(folder: Path, name: str = TOKENIZER) -> Tokenizer:
     """Load a folder's tokenizer.
 
     Raises:
-        CheckpointNotFoundError: There is no `tokenizer.json`.
+        CheckpointNotFoundError: There is no such file.
         CheckpointError: It is damaged, or asks for what could end or block the process.
     """
-    path = require_file(folder, TOKENIZER)
-    _require_harmless(path, read_json(folder, TOKENIZER))
+    path = require_file(folder, name)
+    _require_harmless(path, read_json(folder, name))
     try:
         tokenizer = Tokenizer.from_file(str(path))
         tokenizer.no_truncation()

@@ -1,10 +1,12 @@
 """Make control characters visible, so that a text from outside cannot steer a terminal or forge lines of a log."""
 
-# Escape sequences start with ESC or with a C1 control character.
+# Escape sequences start with ESC or with a C1 control character. Bidirectional overrides and isolates, of which a text
+# that is shown line by line has no need, let a name read as another one ("gpj.exe" as "exe.jpg").
+_BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _VISIBLE_CONTROLS = (
     {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}
     | {0x7F: "\N{SYMBOL FOR DELETE}"}
-    | dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}")
+    | dict.fromkeys((*range(0x80, 0xA0), *_BIDIRECTIONAL), "\N{REPLACEMENT CHARACTER}")
 )
 
 _VISIBLE_SPACING = {0x09: "\N{SYMBOL FOR HORIZONTAL TABULATION}", 0x0A: "\N{SYMBOL FOR LINE FEED}"}

@@ -97,7 +97,7 @@ class TextEncoder:
         Raises:
             BackendError: The tokenizer failed on a text.
         """
-        return [encoding.ids for encoding in self._run(self._tokenizer.encode_batch_fast, texts)]
+        return [encoding.ids for encoding in _run(self._tokenizer.encode_batch_fast, texts)]
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return the characters of its text that each token of `encode` stands for.
@@ -105,7 +105,7 @@ class TextEncoder:
         Raises:
             BackendError: The tokenizer failed on a text.
         """
-        encodings = self._run(self._tokenizer.encode_batch, texts)
+        encodings = _run(self._tokenizer.encode_batch, texts)
         return [[Span(start, end) for start, end in encoding.offsets] for encoding in encodings]
 
     @translate_panics(BackendError, "decoding tokens")
@@ -113,21 +113,32 @@ class TextEncoder:
         """Tell whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
         return bool(self._tokenizer.decode(ids, skip_special_tokens=True))
 
-    def _run(self, encode: Callable[..., list[Encoding]], texts: Sequence[str]) -> list[Encoding]:
-        try:
-            return encode(list(map(_without_surrogates, texts)), add_special_tokens=False)
-        except BaseException as error:
-            if not is_failure_of_rust(error):
-                raise
-            raise BackendError(
-                f"The tokenizer failed on one of {len(texts)} texts ({error}). Its tokenizer.json asks for more than "
-                f"the library tokenizers can do; download the model again from a source that you trust."
-            ) from error
-
 
 def is_failure_of_rust(error: BaseException) -> bool:
     """Tell whether an exception is one of the library tokenizers, whose panics are not of the class `Exception`."""
     return is_panic(error) or (isinstance(error, Exception) and not isinstance(error, ProvenceError))
+
+
+def count_tokens(tokenizer: Tokenizer, text: str) -> int:
+    """Return the number of tokens of a text, without special tokens.
+
+    Raises:
+        BackendError: The tokenizer failed on the text.
+    """
+    [encoding] = _run(tokenizer.encode_batch_fast, [text])
+    return len(encoding.ids)
+
+
+def _run(encode: Callable[..., list[Encoding]], texts: Sequence[str]) -> list[Encoding]:
+    try:
+        return encode(list(map(_without_surrogates, texts)), add_special_tokens=False)
+    except BaseException as error:
+        if not is_failure_of_rust(error):
+            raise
+        raise BackendError(
+            f"The tokenizer failed on one of {len(texts)} texts ({error}). Its tokenizer.json asks for more than "
+            f"the library tokenizers can do; download the model again from a source that you trust."
+        ) from error
 
 
 def _without_surrogates(text: str) -> str:

@@ -12,7 +12,7 @@ from provence_plugins import Passage, Pruner, PruningPolicy, Sentence
 from provence_plugins.engine.budgets import count_text, cut_to_fit, find_counter
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import ScoredPassage
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.errors import CheckpointError, InvalidInputError
 from provence_plugins.model.checkpoint import open_checkpoint
 
 QUERY = "what is the capital of france"
@@ -179,3 +179,17 @@ class TestBudget:
         assert decide([passage], PruningPolicy(max_tokens=1), 0.5)[0] == ()
         [kept], _ = decide([passage], PruningPolicy(max_tokens=1), 0.5, lambda text: len(text.split()))
         assert kept.text == "one "
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"version": "1.0"}'], ids=ascii)
+def test_a_damaged_tokenizer_to_count_with_is_an_error_of_ours(content: bytes, pruner: Pruner, tmp_path: Path) -> None:
+    path = tmp_path / "counter.json"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"counter\.json"):
+        pruner.prune(QUERY, ["paris."], PruningPolicy(max_tokens=3, token_counter=str(path)))
+
+
+def test_a_tokenizer_to_count_with_takes_lone_surrogates(pruner: Pruner, tokenizer_folder: Path) -> None:
+    policy = PruningPolicy(threshold=0, max_tokens=3, token_counter=str(tokenizer_folder / "tokenizer.json"))
+    result = pruner.prune(QUERY, ["paris \ud800 france. " * 9], policy)
+    assert find_counter(policy.token_counter or "")(result.text) <= 3

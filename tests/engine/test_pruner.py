@@ -276,6 +276,11 @@ def test_rerank_puts_the_most_relevant_first(pruner: Pruner) -> None:
         pruner.rerank(QUERY, TEXTS, top_n=0)
 
 
+def test_rerank_returns_a_passage_of_which_a_policy_keeps_nothing(pruner: Pruner) -> None:
+    bracket = Passage("paris.", sentences=[Sentence(0, 6, "structure")])
+    assert len(pruner.rerank(QUERY, [bracket, "france."])) == 2
+
+
 def test_with_policy_decides_as_a_new_call_would(pruner: Pruner) -> None:
     result = pruner.prune(QUERY, TEXTS)
     for policy in (

@@ -22,3 +22,8 @@ def test_a_name_has_no_control_character_and_keeps_its_spaces(name: str) -> None
     assert not [char for char in shown if char < " " or "\x7f" <= char < "\xa0"]
     assert [char for char in shown if char == " "] == [char for char in name if char == " "]
     assert len(shown) == len(name)
+
+
+def test_a_name_cannot_be_made_to_read_as_another_one() -> None:
+    assert show_on_one_line("\u202egpj.exe \u2066x\u2069") == "\ufffdgpj.exe \ufffdx\ufffd"
+    assert show_controls("\u200fשלום\u200e") == "\u200fשלום\u200e"
