@@ -268,3 +268,11 @@ def test_the_list_of_modules_that_are_tested_elsewhere_is_up_to_date() -> None:
         if not (PACKAGE / module).is_file() or (TESTS / module).with_name(f"test_{Path(module).name}").is_file()
     ]
     assert needless == []
+
+
+def test_the_modules_that_the_page_of_the_architecture_names_exist() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+(?:/\w+)*/\w+\.py)`", page)) - set(
+        re.findall(r"`((?:tests|benchmarks)/[\w/.]+)`", page)
+    )
+    assert [name for name in sorted(named) if not (PACKAGE / name).is_file()] == []
