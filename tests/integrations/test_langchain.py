@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
-from langchain_classic.retrievers.document_compressors import CrossEncoderReranker
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from langgraph.graph import END, START, StateGraph
 
 from provence_plugins import Passage, Pruner
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.integrations.langchain import ProvenceCompressor, ProvenceCrossEncoder, ProvenceRetriever
+from provence_plugins.integrations.langchain import ProvenceCompressor, ProvenceRetriever
 from provence_plugins.integrations.metadata import METADATA_KEY, RELEVANCE_KEY, RETRIEVAL_KEY
-from provence_plugins.testing import AdapterContract, Item, WordBackend
+from provence_plugins.testing import AdapterContract, Item
 
 QUESTION = "How long is a year on Mercury?"
 MERCURY = "Mercury is the planet nearest to the Sun. It has no moons. A year on Mercury lasts 88 Earth days."
@@ -99,41 +97,6 @@ def test_a_runnable_says_what_it_needs(words: Pruner) -> None:
 def test_a_question_that_is_no_string_is_refused(words: Pruner) -> None:
     with pytest.raises(InvalidInputError):
         ProvenceCompressor(model=words).compress_documents([Document(MERCURY)], None)  # type: ignore[arg-type]
-
-
-def test_the_cross_encoder_scores_pairs_in_their_order(words: Pruner) -> None:
-    pairs = [("castle", "A castle."), ("old tower", "old"), (" ", "A castle."), ("castle", "Sheep."), ("castle", "")]
-    scores = ProvenceCrossEncoder(model=words).score(pairs)
-    assert scores == [1.0, 0.5, 0.0, 0.0, 0.0]
-    assert {type(score) for score in scores} == {float}
-    assert ProvenceCrossEncoder(model=words).score([]) == []
-
-
-class CountingBackend(WordBackend):
-    """Notes how many rows each forward pass has."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[int] = []
-
-    def forward(self, batch):  # type: ignore[no-untyped-def]
-        self.rows.append(len(batch.ids))
-        return super().forward(batch)
-
-
-def test_the_cross_encoder_scores_all_pairs_in_one_batch() -> None:
-    backend = CountingBackend()
-    with Pruner(backend=backend) as pruner:
-        ProvenceCrossEncoder(model=pruner).score([("castle", "A castle."), ("tower", "Sheep."), ("castle", "Old.")])
-    assert backend.rows == [3]
-
-
-def test_langchains_own_reranker_takes_the_cross_encoder() -> None:
-    encoder = ProvenceCrossEncoder()
-    documents = [Document(VENUS), Document(MERCURY)]
-    reranked = CrossEncoderReranker(model=encoder, top_n=1).compress_documents(documents, QUESTION)
-    assert [document.page_content for document in reranked] == [MERCURY]
-    assert encoder.pruner is ProvenceCompressor().pruner
 
 
 def test_its_repr_shows_what_was_set() -> None:
@@ -238,6 +201,8 @@ async def test_a_retriever_prunes_what_another_one_finds(words: Pruner) -> None:
 
 async def test_retriever_and_compressor_are_nodes_of_a_graph(words: Pruner) -> None:
     compressor = ProvenceCompressor(model=words)
+    from langgraph.graph import END, START, StateGraph  # comes with LangChain 1.0
+
     graph = StateGraph(State)
     graph.add_node("search", ProvenceRetriever(retriever=Shelf(), compressor=compressor).as_node())
     graph.add_node("again", compressor.as_node())
