@@ -218,7 +218,6 @@ TESTED_ELSEWHERE = {
     "integrations/embedded_documents.py": "integrations/test_reading.py",
     "integrations/embedded_values.py": "integrations/test_reading.py",
     "integrations/labelled_records.py": "integrations/test_reading.py",
-    "integrations/langchain_cross_encoder.py": "integrations/test_langchain.py",
     "integrations/langchain_recall.py": "integrations/test_langchain_in_agents.py",
     "integrations/langchain_runs.py": "integrations/test_langchain_in_chains.py",
     "integrations/langchain_tool_fields.py": "integrations/test_langchain_agents.py",
