@@ -142,6 +142,7 @@ def _neighbors(
     """Yield the numbers of the sentences around the anchors of each passage, the nearest first."""
     before, after = reach
     longest = max((len(passage.sentences) for passage in passages), default=0)
+    units = [frozenset(_units(passage)) for passage in passages]
     for distance in range(1, min(max(before, after), longest) + 1):
         steps = []
         if distance <= before:
@@ -149,9 +150,9 @@ def _neighbors(
         if distance <= after:
             steps.append(distance)
         ring: list[set[int]] = []
-        for passage, numbers in zip(passages, anchors, strict=True):
+        for own, numbers in zip(units, anchors, strict=True):
             around = {number + step for number in numbers for step in steps}
-            ring.append(around.intersection(_units(passage)))
+            ring.append(around & own)
         yield ring
 
 
@@ -203,21 +204,23 @@ class _Budget:
         """Keep the beginning of the most probable sentence, with its headings if they leave room for it."""
         if self.count_tokens is None or self.room <= 0:
             return
-        places = _most_probable_first(self.passages, wanted)
-        for row, number in [place for place in places if _is_content(self.passages[place[0]], place[1])][:1]:
+        for row, number in _most_probable_first(self.passages, wanted):
+            if not _is_content(self.passages[row], number):
+                continue
             headings = self._missing_group(row, number) - {number}
             cost = sum(self.costs[row][heading] for heading in headings)
             if self._keep_part(row, number, self.room - cost):
                 self._keep(row, headings)
             else:
                 self._keep_part(row, number, self.room)
+            return
 
     def _keep_part(self, row: int, number: int, room: float) -> bool:
         if room <= 0 or self.count_tokens is None:
             return False
         passage = self.passages[row]
         sentence = passage.sentences[number]
-        count = self._count or self.count_tokens
+        count = self._policy_count or self.count_tokens
         beginning = cut_to_fit(sentence.of(passage.passage.text), room, count)
         if not beginning:
             return False
@@ -228,12 +231,12 @@ class _Budget:
         return True
 
     @property
-    def _count(self) -> CountTokens | None:
+    def _policy_count(self) -> CountTokens | None:
         """The policy's own counter."""
         return None if self.policy.token_counter is None else find_counter(self.policy.token_counter)
 
     def _costs(self, passage: ScoredPassage) -> Sequence[int]:
-        count = self._count
+        count = self._policy_count
         if count is None or self.policy.max_tokens is None:
             return passage.token_counts
         return [count(sentence.of(passage.passage.text)) for sentence in passage.sentences]
