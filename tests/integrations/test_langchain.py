@@ -201,14 +201,13 @@ async def test_a_retriever_prunes_what_another_one_finds(words: Pruner) -> None:
 
 async def test_retriever_and_compressor_are_nodes_of_a_graph(words: Pruner) -> None:
     compressor = ProvenceCompressor(model=words)
-    from langgraph.graph import END, START, StateGraph  # comes with LangChain 1.0
-
-    graph = StateGraph(State)
+    graphs = pytest.importorskip("langgraph.graph")  # comes with LangChain 1.0
+    graph = graphs.StateGraph(State)
     graph.add_node("search", ProvenceRetriever(retriever=Shelf(), compressor=compressor).as_node())
     graph.add_node("again", compressor.as_node())
-    graph.add_edge(START, "search")
+    graph.add_edge(graphs.START, "search")
     graph.add_edge("search", "again")
-    graph.add_edge("again", END)
+    graph.add_edge("again", graphs.END)
     app = graph.compile()
     for state in (app.invoke({"question": "castle"}), await app.ainvoke({"question": "castle"})):
         assert [document.page_content for document in state["documents"]] == ["The castle is old. "]
