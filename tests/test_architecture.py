@@ -241,7 +241,6 @@ TESTED_ELSEWHERE = {
     "training/optimizer.py": "training/test_loop.py",
     "text/code.py": "text/test_units.py",
     "text/html.py": "text/test_units.py",
-    "text/languages.py": "text/test_units.py",
     "text/lines.py": "text/test_units.py",
     "text/outline.py": "text/test_units.py",
     "text/paragraphs.py": "text/test_units.py",

@@ -67,6 +67,9 @@ class ModelOptions(RunOptions):
         SplitterName | None,
         typer.Option(help="Sentence splitter.", show_default="the one that the model was trained with"),
     ] = None
+    language: Annotated[
+        str, typer.Option(help="Language of the sentence splitter, an ISO 639 code, or auto to tell it by each text.")
+    ] = "auto"
 
     def open(self) -> "Pruner":
         """Load the model."""

@@ -112,11 +112,12 @@ def _choose_in_one(
 def _drop_irrelevant(
     passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]], policy: PruningPolicy
 ) -> list[Collection[int]]:
-    """Empty the choices of all but the `top_n` most relevant passages; passages without tokens keep theirs.
+    """Empty the choices of all but the `top_n` most relevant passages; others that cannot compete keep theirs.
 
-    Only passages that have chosen a sentence and reach `min_relevance` count among the `top_n`.
+    Passages without tokens and those that the model cannot read do not compete. Only passages that have chosen a
+    sentence and reach `min_relevance` count among the `top_n`.
     """
-    competing = [row for row, passage in enumerate(passages) if chosen[row] and passage.tokens]
+    competing = [row for row, passage in enumerate(passages) if chosen[row] and passage.tokens and passage.is_legible]
     least = -math.inf if policy.min_relevance is None else policy.min_relevance
     winning = [row for row in competing if passages[row].relevance >= least]
     winning.sort(key=lambda row: passages[row].relevance, reverse=True)

@@ -33,6 +33,8 @@ class PrunerOptions(TypedDict, total=False):
             model]
         revision: Branch, tag or commit of a repo id.
         splitter: Name of a sentence splitter, or a callable from a text to spans. [default: set by the model]
+        language: ISO 639 code of the language whose abbreviations the splitter "sentencex" knows, such as "de"; "auto"
+            tells it by the script and the frequent words of each text. [default: "auto"]
         scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together; bind its options with
             `functools.partial`. [default: DirectScorer]
         max_batch_tokens: Maximum number of tokens of a batch, padding included. [default: set by the backend]
@@ -52,6 +54,7 @@ class PrunerOptions(TypedDict, total=False):
     window_tokens: int | None
     revision: str | None
     splitter: SplitterName | SentenceSplitter | None
+    language: str | None
     scorer: ScorerFactory | None
     max_batch_tokens: int | None
     cache_tokens: int | None

@@ -67,6 +67,7 @@ class ScoredPassage:
         sentences: Its sentences in reading order; together they cover the text.
         probabilities: Keep probability of each sentence.
         token_counts: Length of each sentence in tokens of the model.
+        is_legible: Whether the model's vocabulary can read it. If not, it is kept as it is.
     """
 
     index: int
@@ -75,6 +76,7 @@ class ScoredPassage:
     sentences: Sequence[Sentence | ScoredSentence]
     probabilities: Sequence[float]
     token_counts: Sequence[int]
+    is_legible: bool = True
 
     @property
     def tokens(self) -> int:
@@ -111,7 +113,7 @@ class ScoredPassage:
             )
             for number, (sentence, probability, tokens) in enumerate(rows)
         )
-        return PrunedPassage(self.index, self.passage, self.relevance, sentences, omission)
+        return PrunedPassage(self.index, self.passage, self.relevance, sentences, omission, self.is_legible)
 
 
 @dataclass(frozen=True, repr=False)  # without slots, because cached_property needs a __dict__
@@ -122,9 +124,10 @@ class PrunedPassage:
         index: Position of the passage in the input.
         passage: The passage as it was given.
         relevance: How well it answers the query. A model that overflows gives infinity, which JSON cannot hold; the
-            largest finite number stands for it.
+            largest finite number stands for it. -1.0 if the model cannot read the passage.
         sentences: Its sentences in reading order; together they cover the text.
         omission: Text that marks in `text` where sentences are left out; see `PruningPolicy`.
+        is_legible: Whether the model's vocabulary can read the passage and the query. If not, it is kept as it is.
     """
 
     index: int
@@ -132,6 +135,7 @@ class PrunedPassage:
     relevance: float
     sentences: tuple[ScoredSentence, ...]
     omission: str | None = None
+    is_legible: bool = True
 
     def __post_init__(self) -> None:
         if math.isinf(self.relevance):
@@ -198,6 +202,7 @@ class PrunedPassage:
             sentences=self.sentences,
             probabilities=[sentence.probability for sentence in self.sentences],
             token_counts=[sentence.tokens for sentence in self.sentences],
+            is_legible=self.is_legible,
         )
 
     @property

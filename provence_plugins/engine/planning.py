@@ -11,6 +11,7 @@ from provence_plugins.model.formats import Format, InputConventions, Scoring
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
 from provence_plugins.tokens.batches import regroup
 from provence_plugins.tokens.encoding import TextEncoder, TokenIds
+from provence_plugins.tokens.legibility import is_legible
 from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, Packing, Window, WindowHead, plan_head, plan_windows
 from provence_plugins.types import Passage, Sentence
 
@@ -29,6 +30,7 @@ class PassagePlan:
         token_counts: Number of tokens of each sentence.
         windows: Model inputs that together hold every token once; empty for a passage without tokens.
         scoring: How the scores of the windows are combined into those of sentences and passage.
+        is_legible: Whether the model's vocabulary can read the passage and the query. If not, there are no windows.
     """
 
     passage: Passage
@@ -36,6 +38,7 @@ class PassagePlan:
     token_counts: Sequence[int]
     windows: Sequence[Window]
     scoring: Scoring
+    is_legible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,17 @@ class Planner:
     max_tokens: int
     piece_tokens: int | None = None
     query_tokens: int | None = None
+    reads_all: bool = False
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, splitter: SplitterName | SentenceSplitter | None = None) -> Self:
+    def of(
+        cls,
+        checkpoint: Checkpoint,
+        splitter: SplitterName | SentenceSplitter | None = None,
+        language: str | None = None,
+    ) -> Self:
         """Return the planner of a checkpoint, with the checkpoint's splitter unless another is given."""
-        chosen = choose_splitter(splitter or checkpoint.splitter)
+        chosen = choose_splitter(splitter or checkpoint.splitter, language or "auto")
         return cls(checkpoint.encoder, checkpoint.format, chosen, checkpoint.max_tokens, checkpoint.piece_tokens)
 
     def plan(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
@@ -97,11 +106,19 @@ class Planner:
         title_ids = ids[: len(titles)]
         sentence_ids = regroup(ids[len(titles) :], map(len, sentences))
         plans = []
+        is_query_legible = self._can_read(query, [query_ids])
         for passage, of_passage, ids_of_title, tokens in zip(passages, sentences, title_ids, sentence_ids, strict=True):
+            if not is_query_legible or not self._can_read(passage.text, tokens):
+                counts = list(map(len, tokens))
+                plans.append(PassagePlan(passage, of_passage, counts, (), self.format.scoring, is_legible=False))
+                continue
             head = self._head(passage, query_ids[: self.query_tokens], ids_of_title)
             windows = self._pack(head, tokens)
             plans.append(PassagePlan(passage, of_passage, list(map(len, tokens)), windows, self.format.scoring))
         return plans
+
+    def _can_read(self, text: str, tokens: Sequence[TokenIds]) -> bool:
+        return self.reads_all or is_legible(text, tokens, self.encoder.unknown_id)
 
     def _split(self, passage: Passage) -> Sequence[Sentence]:
         if passage.sentences is not None:

@@ -94,8 +94,14 @@ def _means(values: FloatArray, owners: IntArray, count: int) -> FloatArray:
     return means
 
 
+ILLEGIBLE_RELEVANCE = -1.0
+"""Relevance of a passage that the model's vocabulary cannot read, and that is kept as it is for that."""
+
+
 def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
     """Combine the scores of a passage's windows, in the way of the checkpoint's layout."""
+    if not plan.is_legible:
+        return PassageScores(ILLEGIBLE_RELEVANCE, np.ones(len(plan.sentences), dtype=np.float32))
     tokens = []
     owners = []
     for window, window_scores in zip(plan.windows, scores, strict=True):

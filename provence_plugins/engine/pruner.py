@@ -1,6 +1,7 @@
 """The whole road of a call: passages are planned, their windows scored, and the scores decide what is kept."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,8 @@ from provence_plugins.tokens.batches import regroup
 from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
 
+logger = logging.getLogger(__name__)
+
 # prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a bound on memory.
 _AHEAD_BATCHES = 4
 
@@ -82,6 +85,7 @@ class Pruner:
         window_tokens: int | None = None,
         revision: str | None = None,
         splitter: SplitterName | SentenceSplitter | None = None,
+        language: str | None = "auto",
         scorer: ScorerFactory | None = None,
         max_batch_tokens: int | None = None,
         cache_tokens: int | None = 0,
@@ -90,7 +94,7 @@ class Pruner:
         checkpoint = open_model(model, revision, window_tokens)
         self.default_threshold = checkpoint.default_threshold
         self._longest_window = longest_window(checkpoint.backbone_config)
-        self._planner = Planner.of(checkpoint, splitter)
+        self._planner = Planner.of(checkpoint, splitter, language)
         backend_options = BackendOptions(
             device=device, dtype=dtype, threads=threads, attention=attention, compiled=bool(compiled)
         )
@@ -105,6 +109,7 @@ class Pruner:
         self._count_text = partial(count_text, encoder=checkpoint.encoder)
         self._background = Background()
         self._closed = False
+        self._has_warned = False
 
     @classmethod
     @takes_keywords_of(__init__)
@@ -303,6 +308,12 @@ class Pruner:
         chosen = self.policy if policy is None else check_policy(policy)
         check_query(query)
         plans = self._planner.plan(query, passages)
+        if not self._has_warned and not all(plan.is_legible for plan in plans):
+            self._has_warned = True
+            logger.warning(
+                "The vocabulary of this model cannot read the script of some texts. They are kept as they are, with a "
+                "relevance of -1. Use a model for their language. This is said once for each pruner."
+            )
         return _Call(query, plans, distinct_windows(plans), chosen)
 
     def _decide(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
@@ -319,6 +330,7 @@ class Pruner:
             sentences=plan.sentences,
             probabilities=scores.probabilities.tolist(),
             token_counts=count_sentences(plan, self._planner.encoder),
+            is_legible=plan.is_legible,
         )
 
     def _decide_with_texts(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:

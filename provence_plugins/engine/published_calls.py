@@ -69,7 +69,7 @@ def _as_published(planner: Planner, scoring: PublishedScoring) -> Planner:
     pieces = planner.piece_tokens
     if scoring.whole_sentences and pieces is not None:
         pieces = max(_LEAST_PIECE_TOKENS, planner.max_tokens - planner.encoder.template.special_tokens)
-    return replace(planner, format=changed, piece_tokens=pieces)
+    return replace(planner, format=changed, piece_tokens=pieces, reads_all=True)
 
 
 def _fit_query(planner: Planner, query: str, longest: int) -> Planner:

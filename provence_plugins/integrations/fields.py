@@ -38,6 +38,8 @@ class EngineFields(BaseModel):
         model: None for the model that ships with the package, a model folder, a repo id, or your own `Pruner`.
         backend: "onnx" or "torch"; None chooses by the files of the model. Not allowed with a `Pruner`.
         device: "cpu", "cuda", "cuda:1", "mps"; None chooses the best available. Not allowed with a `Pruner`.
+        language: ISO 639 code of the language that texts are split in; "auto" tells it by each text. Not allowed with
+            a `Pruner`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", protected_namespaces=())
@@ -45,11 +47,16 @@ class EngineFields(BaseModel):
     model: str | Path | Pruner | None = None
     backend: BackendName | None = None
     device: str | None = None
+    language: str = "auto"
 
     @model_validator(mode="after")
     def _check_engine(self) -> Self:
-        if isinstance(self.model, Pruner) and (self.backend, self.device) != (None, None):
-            raise InvalidInputError("A Pruner has its own backend and device. Leave out backend and device.")
+        if isinstance(self.model, Pruner) and (self.backend, self.device, self.language) != (
+            None,
+            None,
+            "auto",
+        ):
+            raise InvalidInputError("A Pruner has its own backend, device and language. Leave out all three.")
         return self
 
     @field_serializer("model")
@@ -109,7 +116,7 @@ class EngineFields(BaseModel):
 
     @property
     def _key(self) -> PrunerKey:
-        return PrunerKey(self.model_reference, self.backend, self.device)
+        return PrunerKey(self.model_reference, self.backend, self.device, self.language)
 
 
 class PruningFields(EngineFields):

@@ -83,6 +83,7 @@ class ContextPruningMiddleware(AgentMiddleware):
         model: str | Path | Pruner | None = None,
         backend: BackendName | None = None,
         device: str | None = None,
+        language: str = "auto",
         threshold: float | None = None,
         top_n: int | None = None,
         max_tokens: int | None = None,

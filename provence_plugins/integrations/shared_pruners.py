@@ -24,11 +24,13 @@ class PrunerKey(NamedTuple):
         model: Model folder or repo id; None for the model that ships with the package.
         backend: "onnx" or "torch"; None for the model's default.
         device: "cpu", "cuda" and so on; None for the best available.
+        language: Language of the sentence splitter; "auto" tells it by each text.
     """
 
     model: str | None = None
     backend: BackendName | None = None
     device: str | None = None
+    language: str = "auto"
 
 
 class SharedPruners:
@@ -46,7 +48,9 @@ class SharedPruners:
         """
         with self._lock:
             if key not in self._pruners:
-                self._pruners[key] = Pruner(key.model, backend=key.backend, device=key.device, scorer=SharedScorer)
+                self._pruners[key] = Pruner(
+                    key.model, backend=key.backend, device=key.device, language=key.language, scorer=SharedScorer
+                )
             return self._pruners[key]
 
     def holds(self, key: PrunerKey) -> bool:

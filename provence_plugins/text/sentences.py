@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -28,6 +29,7 @@ _SENTENCE_END = re.compile(
     re.VERBOSE,
 )
 
+_LANGUAGE = re.compile("[a-z]{2,3}")
 _QUOTE_MARKS = re.compile(r"^[ \t]*+(?:>[ \t]*+)++", re.MULTILINE)
 
 
@@ -116,12 +118,31 @@ SPLITTERS: dict[SplitterName, Splitter] = {
 }
 
 
-def choose_splitter(splitter: object) -> Splitter:
+def choose_splitter(splitter: object, language: str = "auto") -> Splitter:
     """Return the splitter that a name or a function stands for.
 
+    Args:
+        splitter: Name or function.
+        language: ISO 639 code of the language of all texts; "auto" tells it by each text.
+
     Raises:
-        InvalidInputError: It is neither the name of a splitter nor a function.
+        InvalidInputError: It is neither the name of a splitter nor a function; or a language is given that is no code,
+            or to a splitter that knows no languages.
     """
+    chosen = _find_splitter(splitter)
+    if language == "auto":
+        return chosen
+    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
+        raise InvalidInputError(f'`language` must be "auto" or an ISO 639 code such as "de", got {language!r}.')
+    if chosen.prepare is None:
+        raise InvalidInputError(
+            f'language={language!r} was given to a splitter that knows no languages; only "sentencex" does. Leave out '
+            f"`language`, or choose that splitter."
+        )
+    return replace(chosen, find=partial(sentencex_spans, language=language), prepare=None)
+
+
+def _find_splitter(splitter: object) -> Splitter:
     match splitter:
         case Splitter():
             return splitter

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,8 @@ def planner(tokenizer_folder: object) -> Planner:
 
 @given(texts=st.lists(st.text(max_size=200), max_size=4))
 def test_every_token_of_every_sentence_is_in_exactly_one_window(planner: Planner, texts: list[str]) -> None:
-    for plan in planner.plan("where is paris", [Passage(text) for text in texts]):
+    reads_all = replace(planner, reads_all=True)
+    for plan in reads_all.plan("where is paris", [Passage(text) for text in texts]):
         counts = [0] * len(plan.sentences)
         for window in plan.windows:
             assert len(window.ids) <= MAX_TOKENS
@@ -73,3 +75,11 @@ def test_special_tokens_spelled_in_a_text_are_ordinary_characters(planner: Plann
 def test_a_query_that_leaves_no_room_is_refused(planner: Planner) -> None:
     with pytest.raises(QueryTooLongError, match="Shorten the query"):
         planner.plan("paris " * MAX_TOKENS, [Passage("the city")])
+
+
+def test_a_text_that_the_vocabulary_cannot_read_has_no_windows_but_its_sentences(planner: Planner) -> None:
+    text = "Это здание старое. Оно стоит у реки."
+    [plan] = planner.plan("where is paris", [Passage(text)])
+    assert not plan.is_legible
+    assert not plan.windows
+    assert [sentence.of(text) for sentence in plan.sentences] == ["Это здание старое. ", "Оно стоит у реки."]

@@ -429,3 +429,52 @@ def test_it_says_how_long_texts_and_windows_are() -> None:
     with Pruner(backend=WordBackend()) as pruner:
         assert pruner.count_tokens(["", "castle", "castle castle"]) == [0, 1, 2]
         assert pruner.window_tokens == open_checkpoint(None).max_tokens
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Iterator[Pruner]:
+    with Pruner(threads=1) as pruner:
+        yield pruner
+
+
+class TestTextsThatTheModelCannotRead:
+    chinese = "这座磨坊建于一八四三年。它现在是一座博物馆。票价是五欧元。"
+    english = "The mill was built in 1843. The ticket costs five euros. Dogs stay outside."
+
+    def test_they_are_kept_as_they_are_and_say_so(self, bundled: Pruner) -> None:
+        policy = PruningPolicy(threshold=0.5)
+        result = bundled.prune("What does a ticket cost?", [self.chinese, self.english], policy)
+        unread, read = result.passages
+        assert unread.text == self.chinese
+        assert (unread.relevance, unread.is_legible) == (-1.0, False)
+        assert read.is_legible
+        assert 0 <= read.relevance <= 1
+        assert "ticket costs" in read.text
+        assert len(read.text) < len(self.english)
+
+    def test_neither_top_n_nor_a_least_relevance_drops_them(self, bundled: Pruner) -> None:
+        policy = PruningPolicy(top_n=1, min_relevance=0.01)
+        result = bundled.prune("What does a ticket cost?", [self.chinese, self.english, self.english], policy)
+        assert [passage.index for passage in result.passages] == [0, 1]
+        again = result.with_policy(PruningPolicy(threshold=0.9, min_relevance=1))
+        assert [passage.index for passage in again.passages] == [0]
+
+    def test_a_query_that_it_cannot_read_leaves_everything_as_it_is(self, bundled: Pruner) -> None:
+        [passage] = bundled.prune("票价是多少？请告诉我这座磨坊的票价", [self.english]).passages
+        assert passage.text == self.english
+
+    def test_one_warning_is_logged_for_each_pruner(self, caplog: pytest.LogCaptureFixture) -> None:
+        with Pruner(threads=1) as pruner:
+            for _ in range(2):
+                pruner.prune("What does a ticket cost?", [self.chinese])
+        assert len([record for record in caplog.records if "cannot read" in record.message]) == 1
+
+
+def test_a_language_is_given_to_the_splitter(tiny_folder: Path) -> None:
+    text = "Der Verein zahlt lt. Satzung nichts."
+    with Pruner(tiny_folder, language="de", splitter="sentencex", threshold=0) as pruner:
+        assert pruner.prune("Wer zahlt?", [text]).text == text
+    with pytest.raises(InvalidInputError, match=r"`language` must be .*'German'"):
+        Pruner(tiny_folder, language="German")
+    with pytest.raises(InvalidInputError, match="knows no languages"):
+        Pruner(tiny_folder, language="de", splitter="lines")

@@ -42,7 +42,7 @@ def test_impossible_fields_are_refused(fields: dict[str, object]) -> None:
 
 
 def test_a_pruner_brings_its_own_backend(words: Pruner) -> None:
-    with pytest.raises(ValidationError, match="Leave out backend and device"):
+    with pytest.raises(ValidationError, match="Leave out all three"):
         EngineFields(model=words, backend="onnx")
 
 
