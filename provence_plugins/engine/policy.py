@@ -150,7 +150,7 @@ def _check_switch(name: str, value: object) -> None:
 
 
 def _check_ties(value: object) -> None:
-    if not isinstance(value, tuple) or not set(value).issubset(ALL_TIES):
+    if not isinstance(value, tuple) or any(name not in ALL_TIES for name in value):
         listed = ", ".join(map(repr, ALL_TIES))
         raise InvalidInputError(f"ties must be a tuple of names among {listed}; got {_shown(value)}.")
 

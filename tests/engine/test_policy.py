@@ -112,3 +112,9 @@ def test_an_unknown_choice_is_answered_with_the_choices(wrong: dict[str, Any], c
 def test_the_smallest_counts_are_accepted() -> None:
     policy = PruningPolicy(top_n=1, max_tokens=0, min_sentences=1)
     assert (policy.top_n, policy.max_tokens, policy.min_sentences) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("ties", [["label"], ("friend",), (None, []), "label", ({},)], ids=str)
+def test_ties_of_another_form_are_refused(ties: Any) -> None:
+    with pytest.raises(InvalidInputError, match="ties must be a tuple of names"):
+        PruningPolicy(ties=ties)

@@ -19,8 +19,8 @@ from provence_plugins.testing import NumberBackend
 
 HUGE = 300_000
 
-# Every example writes files.
-fewer = settings(max_examples=max(1, settings().max_examples // 2))
+# Every example is a file.
+fewer = settings(max_examples=max(1, settings().max_examples // 4))
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def run(source: Path, target: Path, pruner: Pruner, **how: bool) -> None:
                 output.write(line.to_json())
 
 
+@fewer
 @given(lines_of_files())
 def test_every_line_gives_one_line_and_a_binary_file_is_refused(pruner: Pruner, lines: list[bytes]) -> None:
     try:

@@ -107,6 +107,7 @@ def test_results_keep_every_promise(pruner: Pruner, query: str, given_passages: 
         assert issubclass(result, InvalidInputError)
 
 
+@fewer
 @given(texts())
 def test_threshold_zero_returns_any_text_unchanged(pruner: Pruner, text: str) -> None:
     [passage] = pruner.prune("where is paris", [text], PruningPolicy(threshold=0)).passages
@@ -138,6 +139,7 @@ def test_ranking_orders_all_passages(
         assert "\x1b" not in repr(ranking)
 
 
+@fewer
 @given(wrong_values(["query"]), wrong_values([[""], ["a. b."], Passage("x")]), wrong_values([None]))
 def test_arguments_of_any_type_raise_errors_of_ours_only(
     pruner: Pruner, query: Any, given_passages: Any, policy: Any

@@ -11,7 +11,7 @@ from provence_plugins.text.visible import show_controls, show_name, show_on_one_
 from provence_plugins.types import Passage, Sentence
 
 # Long enough for several pieces, short enough for seconds.
-LONG = 4_500
+LONG = 2_500
 
 
 def check_sentences(text: str, sentences: list[Sentence]) -> None:
