@@ -77,7 +77,9 @@ def inside_fence(lines: Lines) -> int:
         return first + 1 if any(named[1::2]) else 0
     behind = lines[first + 1 : fences[1] if len(fences) > 1 else len(lines)]
     before = [line for line in lines[:first] if line.shape != "blank"]
-    return first + 1 if looks_like_code(before) and not looks_like_code(behind) else 0
+    # Hardly anybody leaves the first line of code blank.
+    closes = looks_like_code(before) or (not before and bool(behind) and behind[0].shape == "blank")
+    return first + 1 if closes and not looks_like_code(behind) else 0
 
 
 def _names_language(fence: Line) -> bool:

@@ -24,7 +24,7 @@ Range = tuple[int, int]
 
 
 def open_provence_spans(text: str) -> Iterator[Range]:
-    """Sentences of a text, the white space behind each included; blank lines between loose lines are in none.
+    """Find the sentences of a text, the white space behind each included; blank lines between loose lines are in none.
 
     Text with a kana letter for every 500 characters is Japanese and split by fast-bunkai, everything else by Punkt.
 
@@ -63,7 +63,7 @@ def loose_lines(text: str, spans: Iterable[Range]) -> Iterator[Range]:
 
 
 def english_spans(text: str) -> Iterator[Range]:
-    """Sentences by Punkt inside stretches between list items, none of over 1200 characters."""
+    """Find sentences by Punkt inside stretches between list items, none of over 1200 characters."""
     for first, last in _blocks(text):
         spans = [(first + start, first + end) for start, end in punkt_spans(text[first:last])] or [(first, last)]
         # White space behind a sentence belongs to it, and what is in front of the first one to the first.
@@ -74,7 +74,7 @@ def english_spans(text: str) -> Iterator[Range]:
 
 
 def _blocks(text: str) -> Iterator[Range]:
-    """Stretches of lines, of which all but the first begin with a list item."""
+    """Find stretches of lines, of which all but the first begin with a list item."""
     ends = [0, *accumulate(map(len, text.splitlines(keepends=True)))]
     starts = [start for start, end in pairwise(ends) if start == 0 or _LIST_ITEM.match(text[start:end].rstrip("\r\n"))]
     return pairwise([*starts, len(text)])
@@ -94,7 +94,7 @@ def _pieces(text: str, start: int, end: int) -> Iterator[Range]:
 
 
 def japanese_spans(text: str) -> Iterator[Range]:
-    """Sentences by fast-bunkai."""
+    """Find sentences by fast-bunkai."""
     return pairwise([0, *ends_by_pieces(_LONE_SURROGATE.sub(_REPLACEMENT, text), _load_bunkai())])
 
 

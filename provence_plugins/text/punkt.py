@@ -10,28 +10,31 @@ from provence_plugins.errors import SplitterError, needs_extra
 
 
 def punkt_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Sentences by NLTK's English Punkt; white space between two belongs to neither."""
+    """Find sentences by NLTK's English Punkt; white space between two belongs to neither."""
     with needs_extra("nltk"):
         import nltk.data
-    # Like llama-index itself does; NLTK refuses to read from folders that are not on its path.
-    nltk.data.path += [folder for folder in _llama_index_data() if folder not in nltk.data.path]
     spans: Iterator[tuple[int, int]] = _load_punkt(tuple(nltk.data.path)).span_tokenize(text)
     return spans
 
 
 @lru_cache(maxsize=1)
 def _load_punkt(folders: tuple[str, ...]) -> Any:  # NLTK has no types
-    from nltk.data import find
+    import nltk.data
     from nltk.tokenize.punkt import PunktSentenceTokenizer, load_punkt_params
 
+    own = nltk.data.path
+    # NLTK refuses to read from folders that are not on its path, which is left as it was.
+    nltk.data.path = [*folders, *_llama_index_data()]
     try:
-        return PunktSentenceTokenizer(load_punkt_params(find("tokenizers/punkt_tab/english/", folders)))
+        return PunktSentenceTokenizer(load_punkt_params(nltk.data.find("tokenizers/punkt_tab/english/")))
     except LookupError as error:
         raise SplitterError(
             'The splitter "nltk" needs the Punkt data of NLTK, which was not found on this machine and is never '
             "downloaded on its own. Run: python -m nltk.downloader punkt_tab, or set NLTK_DATA to a folder that holds "
             'tokenizers/punkt_tab, or choose the splitter "sentencex".'
         ) from error
+    finally:
+        nltk.data.path = own
 
 
 def _llama_index_data() -> list[str]:

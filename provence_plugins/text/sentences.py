@@ -94,7 +94,7 @@ def _split(text: str, splitter: Splitter) -> list[Sentence]:
 
 
 def regex_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Sentences of prose by their terminators in any script, knowing no abbreviations but initials."""
+    """Find sentences of prose by their terminators in any script, knowing no abbreviations but initials."""
     start = 0
     for match in _SENTENCE_END.finditer(text):
         yield start, match.end()

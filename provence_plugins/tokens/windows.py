@@ -1,6 +1,5 @@
 """Whole sentences packed into windows that a model can read at once, each with the query in front."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -139,10 +138,20 @@ def _pack(sentences: Sequence[TokenIds], room: int, packing: Packing) -> Iterato
     pieces = [(sentence, start, min(end, start + room)) for sentence, start, end in pieces]
     if not packing.evenly:
         return _fill(pieces, room)
-    heights = range(max((end - start for _, start, end in pieces), default=room), room)
+    return _fill(pieces, _lowest_height(pieces, room))
+
+
+def _lowest_height(pieces: Sequence[Piece], room: int) -> int:
+    """Return the lowest limit with which the pieces still fit into as few windows as with all the room."""
     fewest = _count(_fill(pieces, room))
-    lowest = bisect_left(heights, True, key=lambda height: _count(_fill(pieces, height)) == fewest)
-    return _fill(pieces, heights[lowest] if lowest < len(heights) else room)
+    low, high = max((end - start for _, start, end in pieces), default=room), room
+    while low < high:
+        middle = (low + high) // 2
+        if _count(_fill(pieces, middle)) == fewest:
+            high = middle
+        else:
+            low = middle + 1
+    return high
 
 
 def _ids(sentences: Sequence[TokenIds], piece: Piece) -> TokenIds:

@@ -226,3 +226,21 @@ def test_huge_odd_texts_take_linear_time(text: str) -> None:
     assert blocks[0].start == 0
     assert all(left.end == right.start for left, right in pairwise(blocks))
     assert blocks[-1].end == len(text)
+
+
+FILE = (
+    "# Setup\n\nRun the tool once. It asks for a name.\n\n```sh\nacme init --here\nacme run\n```\n\n"
+    '## Themes\n\nA theme sets the colours of all windows. Choose one in the file.\n\n```toml\ntheme = "dusk"\n'
+    'plugins = ["git"]\n```\n\n## Updates\n\nUpdates are fetched once a week. You are asked before.\n\n'
+    "```python\nimport acme\n\nacme.update()\n```\n\nThat is all of it.\n"
+)
+
+
+@pytest.mark.parametrize("start", [number for number, sign in enumerate(FILE) if number and FILE[number - 1] == "\n"])
+def test_a_chunk_that_begins_at_any_line_of_a_file_is_not_inverted(start: int) -> None:
+    """What is prose in the whole file is no code in a chunk of it, and the other way round."""
+    whole = split_blocks(FILE)
+    for block in split_blocks(FILE[start:]):
+        middle = start + (block.start + block.end) // 2
+        [original] = [each for each in whole if each.start <= middle < each.end]
+        assert (block.kind == "code") == (original.kind == "code"), FILE[start:][block.start : block.end]
