@@ -96,6 +96,9 @@ def _last_that_fits(text: str, ends: Sequence[int], room: float, count: CountTok
 
 
 def _with_unknown_tokens(plan: PassagePlan, unknown: int | None) -> set[int]:
+    """Return the numbers of the sentences that may hold characters that the vocabulary does not know."""
+    if not plan.is_legible:
+        return set(range(len(plan.sentences)))  # such a plan has no windows to look into
     found = set()
     for window in plan.windows:
         if unknown is None or unknown not in window.ids:

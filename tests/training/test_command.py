@@ -41,5 +41,5 @@ def test_a_run_may_start_from_what_the_one_before_has_made(configs: list[Path], 
 def test_one_output_for_several_runs_is_refused(configs: list[Path], tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["train", *map(str, configs), "--output", str(tmp_path / "both")])
     assert done.exit_code == 2
-    assert "--output is for one run" in done.output
+    assert "--output is for a single run" in done.output
     assert not (tmp_path / "one").exists()
