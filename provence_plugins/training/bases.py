@@ -25,7 +25,7 @@ def find_base(name: str) -> Path:
     """Return the folder of a base.
 
     Args:
-        name: A folder, "package:name/folder", "bundled", or a hub id, which is downloaded.
+        name: A folder, "package:name/folder", "bundled", or a repo id, which is downloaded.
 
     Raises:
         InvalidInputError: The package is not installed, or its folder holds no model.

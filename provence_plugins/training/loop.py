@@ -51,7 +51,7 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
         The model folder, `model/` in the output folder. `log.jsonl` beside it has one line per evaluation.
 
     Raises:
-        InvalidInputError: The output folder already holds a run and `resume` is False, or a setting cannot be.
+        InvalidInputError: The output folder already holds a run and `resume` is False, or a setting is invalid.
         DataError: A line of data is malformed, or there is none.
         CheckpointError: The checkpoint to resume cannot be read, or belongs to settings that differ in more than the
             length of the run, its evaluation and its card, or the base has other weights by now.

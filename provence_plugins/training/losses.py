@@ -1,4 +1,4 @@
-"""What the network is asked to learn: which tokens stay, which sentences stay, and how relevant the text is."""
+"""Losses of the keep head and of the relevance head, and the targets that they are computed against."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -34,7 +34,7 @@ class Targets:
     marked: Tensor
 
     def to(self, device: torch.device) -> "Targets":
-        """The same labels on a device."""
+        """Return the same labels on a device."""
         return Targets(*(getattr(self, entry.name).to(device) for entry in fields(self)))
 
 
@@ -62,7 +62,7 @@ def make_targets(items: Sequence[LabelledWindow], length: int | None = None) -> 
 
 
 def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float, contrast_weight: float = 0.0) -> Tensor:
-    """Cross-entropy of token probabilities, plus that of their means over sentences, which are what decides.
+    """Compute the cross-entropy of token probabilities, plus that of their means over sentences, which decide later.
 
     Args:
         keep_logits: Keep scores, of shape (rows, length).
@@ -86,11 +86,11 @@ def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float, 
 
 
 def _contrast(means: Tensor, targets: Targets) -> Tensor:
-    """Cross-entropy of each sentence's share of its passage's probability with its share of the labels.
+    """Compute the cross-entropy of each sentence's share of its passage's probability with its share of the labels.
 
-    It looks at the order inside a passage alone, where cross-entropy sentence by sentence is content to tell answers
-    from negatives. Both have their minimum where probabilities equal the labels. Passages without an answer are left
-    out: what likeness says of their sentences is no order worth learning.
+    It compares the sentences of one passage only; cross-entropy sentence by sentence mostly learns to tell answers from
+    negatives. Both have their minimum where probabilities equal the labels. Passages without an answer are skipped,
+    because the similarity of their sentences to the question gives an order that is not worth learning.
     """
     zeros = torch.zeros(len(targets.from_teacher), device=means.device)
     best = zeros.scatter_reduce(0, targets.row, targets.keep, "amax")
@@ -104,10 +104,10 @@ def _contrast(means: Tensor, targets: Targets) -> Tensor:
 
 
 def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
-    """Cross-entropy of the tokens that people marked, among those of labelled sentences.
+    """Compute the cross-entropy of the tokens that people annotated, among those of labelled sentences.
 
-    The sentence with the answer is one bit a sentence; which of its words are the answer says why it is. A head that
-    reads this off the encoder's states teaches the encoder to look for it, and is thrown away after training.
+    A sentence label is one bit; the annotated words tell why the sentence holds the answer. A head that predicts them
+    from the encoder's states teaches the encoder to look for them, and is discarded after training.
 
     Args:
         mark_logits: Scores of shape (rows, length).
@@ -123,7 +123,7 @@ def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
 
 
 def ranking_loss(logits: Tensor, targets: Targets) -> Tensor:
-    """Squared distance to the teacher's raw score where there is one, cross-entropy with the flag elsewhere.
+    """Compute the squared distance to the teacher's raw score, or the cross-entropy with the label if there is none.
 
     Args:
         logits: Raw relevance, of shape (rows,).

@@ -1,4 +1,4 @@
-"""What a step minimises: the losses of one batch, their weights, and what only training needs to compute them."""
+"""The objective of a training step: the losses of one batch and their weights."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Objective(nn.Module):
         self.mark_head = nn.Linear(hidden_size, 1).to(device) if self._weights.mark_weight else None
 
     def forward(self, output: ProvenceOutput, items: Sequence[LabelledWindow]) -> Losses:
-        """The losses of a batch; `output` has a row for each of `items`."""
+        """Compute the losses of a batch; `output` has a row for each of `items`."""
         assert output.keep_logits is not None
         assert output.logits is not None
         assert output.last_hidden_state is not None

@@ -94,7 +94,7 @@ def _in_batches(
 
 
 def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) -> list[Example]:
-    """One epoch, shuffled: every positive and human-made negative, those of small sources several times.
+    """Return one epoch, shuffled: all positives and human-made negatives, those of small sources several times.
 
     Each question brings a fresh draw of its mined negatives as often as it comes.
     """
@@ -164,7 +164,7 @@ def _marked_tokens(
 
 
 def crop(labels: Sequence[bool], size: int, random: Random) -> Span:
-    """A run of sentences around a random relevant one, which may lie anywhere in it; any run when none is relevant."""
+    """Return a run of sentences around a random relevant one, at any place in it; any run if none is relevant."""
     size = min(size, len(labels))
     anchors = [number for number, label in enumerate(labels) if label] or list(range(len(labels)))
     if not anchors:
@@ -175,7 +175,7 @@ def crop(labels: Sequence[bool], size: int, random: Random) -> Span:
 
 
 def cut_passage(passage: Passage, sentences: Sequence[Sentence], title: str | None) -> Passage:
-    """The part of a passage that some neighbouring sentences cover, which brings these sentences along."""
+    """Return the part of a passage that some neighbouring sentences cover, with these sentences."""
     start = sentences[0].start
     shifted = tuple(Sentence(sentence.start - start, sentence.end - start) for sentence in sentences)
     return Passage(passage.text[start : sentences[-1].end], title, shifted)

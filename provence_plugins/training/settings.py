@@ -127,7 +127,7 @@ class SoftLabelSettings:
     """How a sentence encoder softens the labels; see `training.soft_labels`.
 
     Attributes:
-        encoder: A sentence encoder with mean pooling: a folder, "package:name/folder" or a hub id.
+        encoder: A sentence encoder with mean pooling: a folder, "package:name/folder" or a repo id.
         confidence: Log-odds of a label by itself, for or against.
         weight: Log-odds that a cosine similarity of 1 between question and sentence adds.
         neutral: Cosine similarity that adds nothing.
@@ -148,7 +148,7 @@ class TrainSettings:
 
     Attributes:
         base: What to start from: the folder of an encoder or of a model that an earlier run wrote,
-            "package:name/folder" for a folder inside an installed package, a hub id, or "bundled" for the model that
+            "package:name/folder" for a folder inside an installed package, a repo id, or "bundled" for the model that
             ships with this package. The heads of a model of this package are trained on.
         output: Folder that receives the model, its card, the log, the curves and the checkpoint.
         data: Which examples are read.
