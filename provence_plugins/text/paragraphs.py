@@ -236,7 +236,8 @@ def _find_short_lines(lines: Lines, at: int, end: int) -> list[Found] | None:
         return None
     meant = 0
     for number in range(at, end - 1):
-        word = lines[number + 1].bare.split(maxsplit=1)[0]
+        # A line of nothing but invisible characters has no word.
+        word = next(iter(lines[number + 1].bare.split(maxsplit=1)), "")
         meant += len(lines[number].bare) + 1 + len(word) <= width
     if 4 * meant < 3 * (end - at - 1) or sum(len(lines[n].bare) for n in range(at, end)) > NARROWEST_WRAP * (end - at):
         return None

@@ -2,7 +2,7 @@
 
 import pytest
 from hostile_inputs import FRAGMENTS, texts
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from provence_plugins.errors import ProvenceError
@@ -33,6 +33,7 @@ def splitter(request: pytest.FixtureRequest) -> SplitterName:
     return name
 
 
+@example(text="a,b,c\n1,2,3\n\ufeff\ufeff")
 @given(text=texts())
 def test_every_text_is_tiled(text: str, splitter: SplitterName) -> None:
     check_sentences(text, split_sentences(text, splitter))
