@@ -52,6 +52,7 @@ def measure(script: str, tmp_path: Path, *arguments: object) -> ResultFile:
     return result
 
 
+@pytest.mark.slow
 def test_the_engine_is_measured(tiny_folder: Path, tmp_path: Path) -> None:
     names = ["passages", "lengths", "documents", "stages", "preparation", "threads", "callers", "neighbours", "cache"]
     result = measure("speed.py", tmp_path, "--model", tiny_folder, "--rounds", 2, "--scale", 0.02, "--only", *names)
@@ -62,6 +63,7 @@ def test_the_engine_is_measured(tiny_folder: Path, tmp_path: Path) -> None:
     assert "processors" in result.machine
 
 
+@pytest.mark.slow
 def test_other_ways_are_measured_against_the_engine(tiny_folder: Path, tmp_path: Path) -> None:
     names = ["runtimes", "naive", "peers"]
     result = measure("speed.py", tmp_path, "--model", tiny_folder, "--rounds", 1, "--scale", 0.05, "--only", *names)
@@ -77,6 +79,7 @@ def test_the_peak_of_memory_is_that_of_a_process_of_its_own(tiny_folder: Path, t
     assert 10_000_000 < least < most
 
 
+@pytest.mark.slow
 def test_open_provence_answers_from_an_interpreter_of_its_own(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
