@@ -1,6 +1,7 @@
 """Plan passages: split them into sentences, tokenize these, and pack them into windows."""
 
 import logging
+import re
 import string
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,12 @@ from provence_plugins.types import Passage, Sentence
 logger = logging.getLogger(__name__)
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+# The end of a sentence that ends with a full stop or the like, whatever closes behind it. Kept short, because the
+# search tries every position of what it is given.
+_STOPPED = re.compile(r"""[.!?…。！？।؟][\s"'”’»」』)\]*_`]*\Z""")
+_STOPPED_TAIL = 16
+_MARKS_ONLY = re.compile(r"[\W_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +109,23 @@ class Planner:
         for passage, of_passage, title in zip(passages, sentences, titles, strict=True):
             texts += _texts_read(passage.text, of_passage, inputs, follows=bool(title))
         # All in one call, because the tokenizer encodes the texts of a call in parallel.
-        query_ids, *ids = self.encoder.encode([_query_text(query, inputs), *titles, *texts])
+        query_ids, full_stop, *ids = self.encoder.encode(
+            [_query_text(query, inputs), inputs.full_stop, *titles, *texts]
+        )
         title_ids = ids[: len(titles)]
         sentence_ids = regroup(ids[len(titles) :], map(len, sentences))
+        sentence_texts = regroup(texts, map(len, sentences))
         plans = []
         is_query_legible = self._can_read(query, [query_ids])
-        for passage, of_passage, ids_of_title, tokens in zip(passages, sentences, title_ids, sentence_ids, strict=True):
+        rows = zip(passages, sentences, title_ids, sentence_texts, sentence_ids, strict=True)
+        for passage, of_passage, ids_of_title, texts_of_passage, tokens in rows:
+            counts = list(map(len, tokens))
             if not is_query_legible or not self._can_read(passage.text, tokens):
-                counts = list(map(len, tokens))
                 plans.append(PassagePlan(passage, of_passage, counts, (), self.format.scoring, is_legible=False))
                 continue
             head = self._head(passage, query_ids[: self.query_tokens], ids_of_title)
-            windows = self._pack(head, tokens)
-            plans.append(PassagePlan(passage, of_passage, list(map(len, tokens)), windows, self.format.scoring))
+            windows = self._pack(head, _with_full_stops(texts_of_passage, tokens, full_stop))
+            plans.append(PassagePlan(passage, of_passage, counts, windows, self.format.scoring))
         return plans
 
     def _can_read(self, text: str, tokens: Sequence[TokenIds]) -> bool:
@@ -172,6 +183,19 @@ def _texts_read(text: str, sentences: Sequence[Sentence], inputs: InputConventio
     # White space in front of the very first sentence is kept, as Punkt keeps it.
     first = [] if follows else [part.rstrip() for part in texts[:1]]
     return [*first, *(f" {part.strip()}" if part.strip() else "" for part in texts[len(first) :])]
+
+
+def _with_full_stops(texts: Sequence[str], tokens: Sequence[TokenIds], full_stop: TokenIds) -> Sequence[TokenIds]:
+    """Return the tokens of each sentence, with a full stop behind those that say something and end without one."""
+    if not full_stop:
+        return tokens
+    return [ids + full_stop if ids and _lacks_full_stop(text) else ids for text, ids in zip(texts, tokens, strict=True)]
+
+
+def _lacks_full_stop(text: str) -> bool:
+    end = text.rstrip()[-_STOPPED_TAIL:]
+    # Brackets, rules and other mere marks are no statements.
+    return _STOPPED.search(end) is None and not _MARKS_ONLY.fullmatch(text)
 
 
 def _reading_key(passage: Passage) -> Hashable:

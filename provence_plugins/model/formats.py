@@ -17,6 +17,8 @@ class InputConventions:
 
     Attributes:
         title_suffix: Appended to a title, so that the model can tell it from the first sentence.
+        full_stop: Read behind each sentence that ends without one. A tokenizer that drops line breaks shows a model
+            rows, items and fields as one run of words; with this it sees where each of them ends.
         query: "verbatim", or "bare" for a query in lower case without ASCII punctuation.
         spaced: Sentences are read without surrounding white space, and each but the very first with one space before
             it. Otherwise each is read as it is, trailing white space included.
@@ -29,6 +31,7 @@ class InputConventions:
     """
 
     title_suffix: str = ""
+    full_stop: str = ""
     query: Literal["verbatim", "bare"] = "verbatim"
     spaced: bool = False
     single_separator: bool = False
@@ -126,7 +129,7 @@ NATIVE_TYPE = "provence"
 NATIVE = Format(
     "native",
     markers=("backbone.", "relevance_head.", "keep_head."),
-    inputs=InputConventions(title_suffix=":", packing="even"),
+    inputs=InputConventions(title_suffix=":", full_stop=".", packing="even"),
     threshold_keys=("default_threshold",),
     max_tokens_key="max_tokens",
     version=1,

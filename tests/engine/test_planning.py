@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import QueryTooLongError
-from provence_plugins.model.formats import NATIVE
+from provence_plugins.model.formats import FORMATS, NATIVE
 from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.types import Passage, Sentence
 
@@ -23,15 +23,42 @@ def planner(tokenizer_folder: object) -> Planner:
 
 @given(texts=st.lists(st.text(max_size=200), max_size=4))
 def test_every_token_of_every_sentence_is_in_exactly_one_window(planner: Planner, texts: list[str]) -> None:
+    [full_stop] = planner.encoder.encode([NATIVE.inputs.full_stop])
     reads_all = replace(planner, reads_all=True)
     for plan in reads_all.plan("where is paris", [Passage(text) for text in texts]):
-        counts = [0] * len(plan.sentences)
+        read: dict[int, list[int]] = {number: [] for number in range(len(plan.sentences))}
         for window in plan.windows:
             assert len(window.ids) <= MAX_TOKENS
             for part in window.sentences:
-                counts[part.sentence] += part.end - part.start
-        assert counts == list(plan.token_counts)
+                read[part.sentence] += window.ids[part.start : part.end]
+        for number, sentence in enumerate(plan.sentences):
+            [ids] = planner.encoder.encode([sentence.of(plan.passage.text)])
+            assert read[number] in (ids, ids + full_stop)
+            assert plan.token_counts[number] == len(ids)
         assert "".join(s.of(plan.passage.text) for s in plan.sentences) == plan.passage.text
+
+
+@pytest.mark.parametrize(
+    "text", ["the city", "- the city", "the city:", "| the | city |", "the city (paris)", "1.5", "**the city**"]
+)
+def test_the_model_reads_a_full_stop_behind_a_line_that_has_none(planner: Planner, text: str) -> None:
+    [bare], [stopped] = (planner.plan("where", [Passage(line)]) for line in (text, f"{text}."))
+    assert bare.windows == stopped.windows
+    assert bare.token_counts[0] == stopped.token_counts[0] - 1
+
+
+@pytest.mark.parametrize("text", ["the city.", "the city?", "the city!”", "the city.)", "**the city.**", "…", "---", "{"])
+def test_no_second_full_stop_is_read(planner: Planner, text: str) -> None:
+    [plan] = planner.plan("where", [Passage(text)])
+    [window] = plan.windows
+    [part] = window.sentences
+    assert part.end - part.start == plan.token_counts[0]
+
+
+def test_formats_of_others_read_no_full_stops(planner: Planner) -> None:
+    for published in (format for format in FORMATS if format is not NATIVE):
+        [plan] = replace(planner, format=published).plan("where", [Passage("the city\n\nthe river")])
+        assert sum(part.end - part.start for part in plan.windows[0].sentences) == sum(plan.token_counts)
 
 
 def test_passages_planned_together_are_planned_as_on_their_own(planner: Planner) -> None:
