@@ -36,7 +36,7 @@ def test_every_option_of_the_policy_has_the_name_of_its_field() -> None:
 
 @pytest.mark.parametrize(("old", "new"), [("--headings", "--keep-headings"), ("--no-headings", "--no-keep-headings")])
 def test_an_old_spelling_still_works_and_names_the_new_one(old: str, new: str, run: Run, tiny_folder: Path) -> None:
-    page = b"# Cheese.\n\nParis is a city. Cheese is good."
+    page = b"# Good cheese and good bread\n\nParis is a city. It is old."
     arguments = ("prune", "-q", "where?", "--model", tiny_folder, "--max-tokens", 8, "--threshold", 0)
     done = run(*arguments, old, stdin=page)
     assert done.err.startswith(f"provence: {old} is deprecated. Use {new}.\n")
