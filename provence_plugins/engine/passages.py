@@ -2,8 +2,8 @@
 
 import math
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from provence_plugins.deprecation import warn_renamed
@@ -48,13 +48,6 @@ class ScoredSentence(Span):
     ties: tuple[Tie, ...] = ()
     part: SentencePart | None = None
 
-    @property
-    def tokens_kept(self) -> int:
-        """Number of tokens that are kept: all, none, or those of the kept part."""
-        if not self.kept:
-            return 0
-        return self.tokens if self.part is None else self.part.tokens
-
 
 @dataclass(frozen=True, slots=True)
 class ScoredPassage:
@@ -63,7 +56,8 @@ class ScoredPassage:
     Attributes:
         index: Position of the passage in the input.
         passage: The passage as it was given.
-        relevance: How well it answers the query.
+        relevance: How well it answers the query. A model that overflows gives infinity, which JSON cannot hold; the
+            largest finite number stands for it. -1.0 if the model cannot read the passage.
         sentences: Its sentences in reading order; together they cover the text.
         probabilities: Keep probability of each sentence.
         token_counts: Length of each sentence in tokens of the model.
@@ -73,7 +67,7 @@ class ScoredPassage:
     index: int
     passage: Passage
     relevance: float
-    sentences: Sequence[Sentence | ScoredSentence]
+    sentences: Sequence[Sentence]
     probabilities: Sequence[float]
     token_counts: Sequence[int]
     is_legible: bool = True
@@ -83,9 +77,13 @@ class ScoredPassage:
         """Number of tokens of all sentences."""
         return sum(self.token_counts)
 
+    def __post_init__(self) -> None:
+        if math.isinf(self.relevance):
+            object.__setattr__(self, "relevance", math.copysign(sys.float_info.max, self.relevance))
+
     def keep(
         self,
-        numbers: Collection[int],
+        numbers: Iterable[int],
         *,
         omission: str | None = None,
         parts: Mapping[int, SentencePart] | None = None,
@@ -97,23 +95,7 @@ class ScoredPassage:
             omission: See `PruningPolicy`.
             parts: The kept parts of sentences that are cut, by number.
         """
-        cut = parts or {}
-        rows = zip(self.sentences, self.probabilities, self.token_counts, strict=True)
-        sentences = tuple(
-            ScoredSentence(
-                start=sentence.start,
-                end=sentence.end,
-                probability=probability,
-                kept=number in numbers,
-                kind=sentence.kind,
-                tokens=tokens,
-                heading=sentence.heading,
-                ties=sentence.ties,
-                part=cut.get(number),
-            )
-            for number, (sentence, probability, tokens) in enumerate(rows)
-        )
-        return PrunedPassage(self.index, self.passage, self.relevance, sentences, omission, self.is_legible)
+        return PrunedPassage(self, frozenset(numbers), parts or {}, omission)
 
 
 @dataclass(frozen=True, repr=False)  # without slots, because cached_property needs a __dict__
@@ -121,25 +103,62 @@ class PrunedPassage:
     """A passage with the decision about each of its sentences.
 
     Attributes:
-        index: Position of the passage in the input.
-        passage: The passage as it was given.
-        relevance: How well it answers the query. A model that overflows gives infinity, which JSON cannot hold; the
-            largest finite number stands for it. -1.0 if the model cannot read the passage.
-        sentences: Its sentences in reading order; together they cover the text.
+        scored: The passage with its scores and without the decisions.
+        numbers: Numbers of the kept sentences.
+        parts: The kept parts of sentences that were cut to fit a budget, by number.
         omission: Text that marks in `text` where sentences are left out; see `PruningPolicy`.
-        is_legible: Whether the model's vocabulary can read the passage and the query. If not, it is kept as it is.
     """
 
-    index: int
-    passage: Passage
-    relevance: float
-    sentences: tuple[ScoredSentence, ...]
+    scored: ScoredPassage
+    numbers: frozenset[int]
+    parts: Mapping[int, SentencePart] = field(default_factory=dict)
     omission: str | None = None
-    is_legible: bool = True
 
-    def __post_init__(self) -> None:
-        if math.isinf(self.relevance):
-            object.__setattr__(self, "relevance", math.copysign(sys.float_info.max, self.relevance))
+    def __hash__(self) -> int:
+        return hash((self.scored.index, self.scored.passage, self.numbers, self.omission))
+
+    @property
+    def index(self) -> int:
+        """Position of the passage in the input."""
+        return self.scored.index
+
+    @property
+    def passage(self) -> Passage:
+        """The passage as it was given."""
+        return self.scored.passage
+
+    @property
+    def relevance(self) -> float:
+        """How well the passage answers the query; -1.0 if the model cannot read it."""
+        return self.scored.relevance
+
+    @property
+    def is_legible(self) -> bool:
+        """Whether the model's vocabulary can read the passage and the query. If not, it is kept as it is."""
+        return self.scored.is_legible
+
+    @cached_property
+    def sentences(self) -> tuple[ScoredSentence, ...]:
+        """Its sentences in reading order; together they cover the text.
+
+        They are made when they are first asked for: a long text has tens of thousands of them.
+        """
+        scored = self.scored
+        rows = zip(scored.sentences, scored.probabilities, scored.token_counts, strict=True)
+        return tuple(
+            ScoredSentence(
+                start=sentence.start,
+                end=sentence.end,
+                probability=probability,
+                kept=number in self.numbers,
+                kind=sentence.kind,
+                tokens=tokens,
+                heading=sentence.heading,
+                ties=sentence.ties,
+                part=self.parts.get(number),
+            )
+            for number, (sentence, probability, tokens) in enumerate(rows)
+        )
 
     @cached_property
     def text(self) -> str:
@@ -164,10 +183,8 @@ class PrunedPassage:
         """
         text = self.passage.text
         spans: list[Span] = []
-        for sentence in self.sentences:
-            if not sentence.kept:
-                continue
-            kept = sentence.part or sentence
+        for number in sorted(self.numbers):
+            kept = self.parts.get(number, self.scored.sentences[number])
             start = kept.start
             if spans:
                 start -= _missing_break(text, spans[-1], start)
@@ -183,37 +200,26 @@ class PrunedPassage:
         """
         counts = [0] * (len(self.kept_spans) + 1)
         row = 0
-        for sentence in self.sentences:
+        for number, sentence in enumerate(self.scored.sentences):
             while row < len(self.kept_spans) and self.kept_spans[row].end <= sentence.start:
                 row += 1
-            if not sentence.kept and sentence.of(self.passage.text).strip():
+            if number not in self.numbers and sentence.of(self.passage.text).strip():
                 counts[row] += 1
-            elif sentence.kept and sentence.part is not None:
+            elif number in self.parts:
                 counts[row + 1] += 1
         return counts
 
-    @property
-    def scored(self) -> ScoredPassage:
-        """The passage with its scores and without the decisions."""
-        return ScoredPassage(
-            index=self.index,
-            passage=self.passage,
-            relevance=self.relevance,
-            sentences=self.sentences,
-            probabilities=[sentence.probability for sentence in self.sentences],
-            token_counts=[sentence.tokens for sentence in self.sentences],
-            is_legible=self.is_legible,
-        )
-
-    @property
+    @cached_property
     def tokens_before(self) -> int:
         """Number of tokens of the whole passage."""
-        return sum(sentence.tokens for sentence in self.sentences)
+        return self.scored.tokens
 
-    @property
+    @cached_property
     def tokens_after(self) -> int:
-        """Number of tokens of the kept sentences."""
-        return sum(sentence.tokens_kept for sentence in self.sentences)
+        """Number of tokens of the kept sentences, or of their kept parts."""
+        counts = self.scored.token_counts
+        whole = sum(counts[number] for number in self.numbers.difference(self.parts))
+        return whole + sum(part.tokens for part in self.parts.values())
 
     @property
     def kept_share(self) -> float:
@@ -228,10 +234,10 @@ class PrunedPassage:
         return self.kept_share
 
     def __repr__(self) -> str:
-        kept = sum(sentence.kept for sentence in self.sentences)
+        kept, total = len(self.numbers), len(self.scored.sentences)
         title = f" title={shorten(self.passage.title)}" if self.passage.title else ""
         return (
-            f"<PrunedPassage {self.index}{title} relevance={self.relevance:.3g} kept {kept} of {len(self.sentences)} "
+            f"<PrunedPassage {self.index}{title} relevance={self.relevance:.3g} kept {kept} of {total} "
             f"sentences, {self.tokens_after} of {self.tokens_before} tokens: {shorten(self.text)}>"
         )
 

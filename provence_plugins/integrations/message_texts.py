@@ -133,7 +133,7 @@ class MessageTexts:
 
 def _numbered(passages: Sequence[PrunedPassage], numbers: range) -> list[PrunedPassage]:
     chosen = (passage for passage in passages if passage.index in numbers)
-    return [replace(passage, index=passage.index - numbers.start) for passage in chosen]
+    return [replace(passage, scored=replace(passage.scored, index=passage.index - numbers.start)) for passage in chosen]
 
 
 def _written(result: ResultText, pruned: PrunedTexts, order: Sequence[int], policy: PruningPolicy) -> str | None:
@@ -145,9 +145,9 @@ def _written(result: ResultText, pruned: PrunedTexts, order: Sequence[int], poli
     gone = 0
     for passage in pruned.dropped:
         if stays[passage.index]:
-            kept[passage.index] = policy.omission_mark(len(passage.sentences))
+            kept[passage.index] = policy.omission_mark(len(passage.scored.sentences))
         else:
-            gone += len(passage.sentences)
+            gone += len(passage.scored.sentences)
     written = result.written(kept, order)
     mark = policy.omission_mark(gone)
     if written is None or mark is None or not gone:

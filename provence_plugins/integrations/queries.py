@@ -116,11 +116,12 @@ def _in_order(result: PruneResult) -> list[PrunedPassage]:
 
 
 def _best(versions: Sequence[PrunedPassage]) -> PrunedPassage:
-    sentences = tuple(
-        replace(same[0], probability=max(sentence.probability for sentence in same))
-        for same in zip(*(version.sentences for version in versions), strict=True)
+    scored = [version.scored for version in versions]
+    by_sentence = zip(*(version.probabilities for version in scored), strict=True)
+    relevance = max(version.relevance for version in scored)
+    return replace(
+        versions[0], scored=replace(scored[0], probabilities=list(map(max, by_sentence)), relevance=relevance)
     )
-    return replace(versions[0], sentences=sentences, relevance=max(version.relevance for version in versions))
 
 
 def _parts(query: str) -> list[str]:

@@ -5,17 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
-from provence_plugins.types import Passage, Span
+from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
+from provence_plugins.types import Passage, Sentence, Span
 
 
 def pruned(*pieces: tuple[str, bool], tokens: int = 10) -> PrunedPassage:
     """A passage whose text is these pieces, each kept or not."""
-    sentences: list[ScoredSentence] = []
-    for text, kept in pieces:
+    sentences: list[Sentence] = []
+    for text, _ in pieces:
         start = sentences[-1].end if sentences else 0
-        sentences.append(ScoredSentence(start, start + len(text), 0.5, kept, "sentence", tokens))
-    return PrunedPassage(0, Passage("".join(text for text, _ in pieces)), 0.5, tuple(sentences))
+        sentences.append(Sentence(start, start + len(text)))
+    counts, chances = [tokens] * len(pieces), [0.5] * len(pieces)
+    passage = Passage("".join(text for text, _ in pieces))
+    scored = ScoredPassage(0, passage, 0.5, sentences, chances, counts)
+    return scored.keep(number for number, (_, kept) in enumerate(pieces) if kept)
 
 
 def test_the_text_is_the_kept_slices_of_the_original() -> None:

@@ -47,7 +47,9 @@ def test_the_model_reads_a_full_stop_behind_a_line_that_has_none(planner: Planne
     assert bare.token_counts[0] == stopped.token_counts[0] - 1
 
 
-@pytest.mark.parametrize("text", ["the city.", "the city?", "the city!”", "the city.)", "**the city.**", "…", "---", "{"])
+@pytest.mark.parametrize(
+    "text", ["the city.", "the city?", "the city!”", "the city.)", "**the city.**", "…", "---", "{"]
+)
 def test_no_second_full_stop_is_read(planner: Planner, text: str) -> None:
     [plan] = planner.plan("where", [Passage(text)])
     [window] = plan.windows

@@ -7,18 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provence_plugins.engine.passages import PrunedPassage, ScoredSentence, SentencePart
+from provence_plugins.engine.passages import PrunedPassage, ScoredPassage, SentencePart
 from provence_plugins.engine.rendering import View, render_html, render_terminal
-from provence_plugins.types import Passage
+from provence_plugins.types import Passage, Sentence
 
 
 def pruned(*pieces: tuple[str, bool], title: str | None = None) -> PrunedPassage:
     """A passage whose text is these pieces of ten tokens each, kept or not."""
-    sentences: list[ScoredSentence] = []
-    for text, kept in pieces:
+    sentences: list[Sentence] = []
+    for text, _ in pieces:
         start = sentences[-1].end if sentences else 0
-        sentences.append(ScoredSentence(start, start + len(text), 0.25, kept, "sentence", 10))
-    return PrunedPassage(3, Passage("".join(text for text, _ in pieces), title), 0.5, tuple(sentences))
+        sentences.append(Sentence(start, start + len(text)))
+    counts, chances = [10] * len(pieces), [0.25] * len(pieces)
+    passage = Passage("".join(text for text, _ in pieces), title)
+    scored = ScoredPassage(3, passage, 0.5, sentences, chances, counts)
+    return scored.keep(number for number, (_, kept) in enumerate(pieces) if kept)
 
 
 def html(
@@ -43,8 +46,7 @@ def terminal(
 
 def test_the_rest_of_a_sentence_that_is_cut_is_shown_as_removed() -> None:
     whole = pruned(("One two three", True))
-    cut = replace(whole.sentences[0], part=SentencePart(0, 8, 2))
-    passage = replace(whole, sentences=(cut,))
+    passage = replace(whole, parts={0: SentencePart(0, 8, 2)})
     assert passage.text == "One two "
     assert "One two [-three-]" in terminal("q", [passage], [])
     assert ">three</span></del>" in html("q", [passage], [])
@@ -106,8 +108,8 @@ class TestHtml:
 
     def test_the_shading_grows_with_the_probability_and_is_the_one_of_the_legend(self) -> None:
         def shade(probability: float) -> float:
-            sentence = ScoredSentence(0, 1, probability, True, "sentence", 1)
-            fragment = html("q", [PrunedPassage(0, Passage("A"), 0.5, (sentence,))], [])
+            scored = ScoredPassage(0, Passage("A"), 0.5, [Sentence(0, 1)], [probability], [1])
+            fragment = html("q", [scored.keep([0])], [])
             found = re.search(r'style="--shade: ([\d.]+)"', fragment)
             assert found is not None
             assert f"/ {found[1]}) {probability:.0%}" in fragment

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provence_plugins.engine.decisions import decide
-from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredPassage, ScoredSentence
+from provence_plugins.engine.passages import RankedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PruneResult, PruneStats, Ranking
 from provence_plugins.errors import InvalidInputError
@@ -128,7 +128,7 @@ def test_the_terminal_view_is_coloured_unless_told_otherwise() -> None:
 
 def test_the_text_of_a_result_is_all_kept_text_with_blank_lines_between_passages() -> None:
     passages = [
-        PrunedPassage(2, Passage(text), 0.5, (ScoredSentence(0, len(text), 0.5, True, "sentence", 1),))
+        ScoredPassage(2, Passage(text), 0.5, [Sentence(0, len(text))], [0.5], [1]).keep([0])
         for text in ("\n# One\n", "  code\n", " \n", "Three. ")
     ]
     result = PruneResult("Which?", tuple(passages), (), PruningPolicy(), DEFAULT_THRESHOLD)
@@ -149,7 +149,7 @@ def test_a_repr_fits_on_one_screen_and_shows_control_characters_escaped() -> Non
     long = "\x1b[31m" + "very long " * 1000
     many = PruneResult(long, *decide(passages, PruningPolicy(), 0.5), PruningPolicy(), 0.5)
     passage = Passage(long, title=long)
-    one = PrunedPassage(0, passage, 0.5, (ScoredSentence(0, len(long), 0.5, True, "sentence", 1),))
+    one = ScoredPassage(0, passage, 0.5, [Sentence(0, len(long))], [0.5], [1]).keep([0])
     ranked = Ranking(RankedPassage(number, passage, 0.5) for number in range(200))
     result = PruneResult(long, (one,) * 200, (), PruningPolicy(), 0.5)
     for value in (many, one, ranked, result, passage, ranked[0]):
