@@ -18,7 +18,7 @@ def check_keywords(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        _refuse_unknown(kwargs, known)
+        refuse_unknown(kwargs, known)
         return function(*args, **kwargs)
 
     return checked
@@ -38,13 +38,31 @@ def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-            _refuse_unknown(kwargs, known)
+            refuse_unknown(kwargs, known)
             return function(*args, **kwargs)
 
         checked.__dict__["__signature__"] = inspect.Signature([*own, *passed])
         return checked
 
     return decorate
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str], *, noun: str = "keyword") -> None:
+    """Check that all names are known.
+
+    Args:
+        given: The names.
+        known: The names that there are.
+        noun: What the error calls a name.
+
+    Raises:
+        InvalidInputError: A name is unknown; the error names the nearest known one.
+    """
+    for name in given:
+        if name not in known:
+            [nearest, *_] = [*get_close_matches(name, known, n=1, cutoff=0.5), ""]
+            advice = f"Did you mean {nearest!r}?" if nearest else f"Known {noun}s: {', '.join(sorted(known))}."
+            raise InvalidInputError(f"Unknown {noun} {name!r}. {advice}")
 
 
 def _keywords(function: Callable[..., object]) -> list[inspect.Parameter]:
@@ -59,11 +77,3 @@ def _keyword_names(function: Callable[..., object]) -> list[str]:
 
 def _names(parameters: Iterable[inspect.Parameter]) -> list[str]:
     return [parameter.name for parameter in parameters]
-
-
-def _refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
-    for name in given:
-        if name not in known:
-            [nearest, *_] = [*get_close_matches(name, known, n=1, cutoff=0.5), ""]
-            advice = f"Did you mean {nearest!r}?" if nearest else f"Known keywords: {', '.join(sorted(known))}."
-            raise InvalidInputError(f"Unknown keyword {name!r}. {advice}")

@@ -30,6 +30,7 @@ LAYERS = {
     "compat": 7,
     "integrations": 7,
     "training": 7,
+    "serving": 8,
     "testing": 8,
     "cli": 9,
     "__init__": 6,
@@ -94,6 +95,15 @@ HEAVY_HOMES = {
     "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},
     "pandas": {"engine/dataframes.py"},
     "tiktoken": {"engine/budgets.py"},
+    "fastapi": {
+        "serving/admission.py",
+        "serving/app.py",
+        "serving/failures.py",
+        "serving/prune_route.py",
+        "serving/reading.py",
+        "serving/service.py",
+        "serving/status_routes.py",
+    },
     "pytest": {"testing/__init__.py", "testing/contract.py"},
 }
 
@@ -233,6 +243,8 @@ TESTED_ELSEWHERE = {
     "model/replicated_backend.py": "model/test_torch_backend.py",
     "model/stock.py": "published/test_checkpoints.py",
     "model/weights.py": "model/test_folder.py",
+    "serving/service.py": "serving/test_prune_route.py",
+    "serving/writing.py": "serving/test_prune_route.py",
     "testing/backends.py": "integrations/test_same_text.py",
     "testing/contract.py": "integrations/test_langchain.py",
     "text/punkt.py": "text/test_sentences.py",

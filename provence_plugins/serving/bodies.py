@@ -1,0 +1,141 @@
+"""The JSON objects that clients send to prune; OpenAPI describes them by these classes."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.keywords import refuse_unknown
+from provence_plugins.types import MeaningTie, Passage
+
+# Far below the depth at which Python stops to write JSON.
+_MAX_DEPTH = 20
+_MAX_MARK = 200
+
+
+class StrictBody(BaseModel):
+    """An object that converts no types, and refuses unknown fields with the nearest known one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    # Any: whatever the client has sent.
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            refuse_unknown(value, list(cls.model_fields), noun="field")
+        return value
+
+
+class PassageBody(StrictBody):
+    """A passage with what its sender knows of it.
+
+    Attributes:
+        text: The text.
+        title: Title of the page that it comes from, which the model reads as context.
+        id: Returned as it is.
+        metadata: Returned as it is.
+    """
+
+    text: str
+    title: str | None = None
+    id: str | int | None = None
+    # Any: the sender's own values.
+    metadata: dict[str, Any] | None = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _refuse_deep(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        level: list[Any] = [value]
+        for _ in range(_MAX_DEPTH):
+            level = _values_inside(level)
+        if level:
+            raise InvalidInputError(f"Nested more than {_MAX_DEPTH} deep. Flatten it.")
+        return value
+
+    def to_passage(self) -> Passage:
+        """Return what the pruner reads of it."""
+        return Passage(self.text, self.title)
+
+
+class PolicyBody(StrictBody):
+    """What is kept, with the names of `PruningPolicy`; the server's own policy decides what is left out.
+
+    Two fields take less than in Python, because a stranger's regular expression or format could hold the server:
+    `pins` are texts that a sentence holds, and the only placeholder of `omission` is {count}.
+    """
+
+    threshold: float | None = None
+    top_n: int | None = None
+    max_tokens: int | None = None
+    keep_title: bool = False
+    keep_headings: bool = True
+    min_sentences: int = 1
+    when_empty: WhenEmpty = "drop"
+    order: Order = "input"
+    min_relevance: float | None = None
+    keep_neighbors: Annotated[list[int], Field(min_length=2, max_length=2)] = [0, 0]
+    pins: list[str] | None = None
+    omission: Annotated[str, Field(max_length=_MAX_MARK)] | None = None
+    ties: list[MeaningTie] = []
+    token_counter: Literal["characters", "words"] | None = None
+
+    @field_validator("omission")
+    @classmethod
+    def _refuse_formats(cls, value: str | None) -> str | None:
+        rest = (value or "").replace("{{", "").replace("}}", "").replace("{count}", "")
+        if "{" in rest or "}" in rest:
+            raise InvalidInputError("The only placeholder is {count}; write {{ for a brace.")
+        return value
+
+    def over(self, policy: PruningPolicy) -> PruningPolicy:
+        """Return a policy with the fields that were sent in place of its own.
+
+        Raises:
+            InvalidInputError: A value is out of its range.
+        """
+        given = self.model_dump(exclude_unset=True)
+        for name in ("keep_neighbors", "ties"):
+            if name in given:
+                given[name] = tuple(given[name])
+        if self.pins is not None:
+            texts = tuple(text for text in self.pins if text)
+            given["pins"] = lambda sentence: any(text in sentence for text in texts)
+        return replace(policy, **given)
+
+
+# Any: whatever the client has sent.
+def _wrap_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"text": value}
+    if not isinstance(value, dict):
+        raise InvalidInputError("A passage must be a string, or an object with a text.")
+    return value
+
+
+class PruneBody(StrictBody):
+    """A request to prune.
+
+    Attributes:
+        query: The question.
+        passages: Texts, or objects with a text.
+        policy: What is kept, where it differs from the server's policy.
+        sentences: Whether the answer has every sentence with its probability.
+    """
+
+    query: str
+    passages: list[Annotated[PassageBody, BeforeValidator(_wrap_text, json_schema_input_type=str | PassageBody)]]
+    policy: PolicyBody = Field(default_factory=PolicyBody)
+    sentences: bool = False
+
+
+def _values_inside(containers: list[Any]) -> list[Any]:
+    inside: list[Any] = []
+    for container in containers:
+        if isinstance(container, dict):
+            inside += container.values()
+        elif isinstance(container, list):
+            inside += container
+    return inside

@@ -1,0 +1,58 @@
+"""What a server serves, what it decides by default, and what it accepts."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from provence_plugins.engine.options import PrunerOptions
+from provence_plugins.engine.policy import PruningPolicy, check_policy
+from provence_plugins.errors import InvalidInputError
+
+_MEBIBYTE = 1024 * 1024
+
+_LEAST_COUNTS = ("max_requests", "max_pending_tokens", "max_body_bytes", "max_passages")
+_DURATIONS = ("timeout_seconds", "body_seconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """Settings of the HTTP application; they can be pickled, so that every worker process gets them.
+
+    Attributes:
+        model: None for the model that ships with the package, a model folder, or a repo id.
+        options: The other keywords of `Pruner`, except `scorer` and `policy`.
+        policy: Decides where a request does not.
+        api_key: Key that clients send as "Authorization: Bearer KEY"; None lets everybody in.
+        max_requests: Maximum number of requests that run or wait; further ones are refused with status 429.
+        max_pending_tokens: Maximum number of tokens that wait for the model; see `SharedScorer`.
+        gather_seconds: Maximum time that a request waits for company in its batch.
+        timeout_seconds: Maximum time from a complete request to its answer; then it is given up with status 504.
+        max_body_bytes: Maximum size of a request; a larger one is refused with status 413.
+        body_seconds: Maximum time that a client takes to send its request; then it is refused with status 408.
+        max_passages: Maximum number of passages of a request; more are refused with status 413.
+    """
+
+    model: str | Path | None = None
+    options: PrunerOptions = field(default_factory=PrunerOptions)
+    policy: PruningPolicy = field(default_factory=PruningPolicy)
+    api_key: str | None = field(default=None, repr=False)
+    max_requests: int = 64
+    max_pending_tokens: int = 1_000_000
+    gather_seconds: float = 0.002
+    timeout_seconds: float = 60.0
+    max_body_bytes: int = 4 * _MEBIBYTE
+    body_seconds: float = 10.0
+    max_passages: int = 1_000
+
+    def __post_init__(self) -> None:
+        check_policy(self.policy)
+        for name in _LEAST_COUNTS:
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise InvalidInputError(f"{name} must be an integer of at least 1; got {value!r}.")
+        for name in _DURATIONS:
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise InvalidInputError(f"{name} must be a finite number of seconds above 0; got {value!r}.")
+        if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable() and self.api_key):
+            raise InvalidInputError("api_key must consist of printable ASCII characters, and have at least one.")

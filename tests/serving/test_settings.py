@@ -1,0 +1,36 @@
+import pickle
+from typing import Any
+
+import pytest
+
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.serving.settings import ServeSettings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_requests", 0),
+        ("max_passages", 1.5),
+        ("max_body_bytes", True),
+        ("timeout_seconds", 0),
+        ("body_seconds", float("nan")),
+        ("timeout_seconds", float("inf")),
+        ("api_key", ""),
+        ("api_key", "two\nlines"),
+        ("api_key", "schlüssel"),
+        ("policy", {"threshold": 1}),
+    ],
+)
+def test_an_invalid_value_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=name):
+        ServeSettings(**{name: value})
+
+
+def test_every_worker_gets_the_settings() -> None:
+    settings = ServeSettings(model="folder", api_key="secret", options={"threads": 2})
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_the_key_is_not_shown() -> None:
+    assert "secret" not in repr(ServeSettings(api_key="secret"))
