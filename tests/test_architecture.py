@@ -92,6 +92,8 @@ HEAVY_HOMES = {
     "haystack": {"integrations/haystack.py"},
     "llama_index": {"evaluation/methods/llama_index.py", "integrations/llama_index.py"},
     "llmlingua": {"evaluation/methods/third_party.py"},
+    "mcp": {"serving/mcp_server.py", "serving/mcp_http.py"},
+    "mcp_types": {"serving/mcp_server.py"},
     "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},
     "pandas": {"engine/dataframes.py"},
     "tiktoken": {"engine/budgets.py"},

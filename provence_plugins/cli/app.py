@@ -10,6 +10,7 @@ from provence_plugins.cli import streams
 from provence_plugins.cli.bulk import bulk
 from provence_plugins.cli.doctor import doctor
 from provence_plugins.cli.evaluate import evaluate
+from provence_plugins.cli.mcp import mcp
 from provence_plugins.cli.models import export, push, train
 from provence_plugins.cli.options import flatten_options
 from provence_plugins.cli.prune import prune, rerank
@@ -17,7 +18,7 @@ from provence_plugins.errors import ProvenceError
 from provence_plugins.text.visible import show_on_one_line
 
 # What loads numpy, a backend or torch is imported by the command that needs it: help and usage errors come at once.
-COMMANDS = (prune, rerank, bulk, evaluate, train, export, push, doctor)
+COMMANDS = (prune, rerank, bulk, mcp, evaluate, train, export, push, doctor)
 
 app = typer.Typer(
     name="provence",

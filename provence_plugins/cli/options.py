@@ -15,6 +15,7 @@ from provence_plugins.text.sentences import SplitterName
 
 if TYPE_CHECKING:
     from provence_plugins.engine.pruner import Pruner
+    from provence_plugins.engine.scoring import ScorerFactory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +72,15 @@ class ModelOptions(RunOptions):
         str, typer.Option(help="Language of the sentence splitter, an ISO 639 code, or auto to tell it by each text.")
     ] = "auto"
 
-    def open(self) -> "Pruner":
-        """Load the model."""
+    def open(self, scorer: "ScorerFactory | None" = None) -> "Pruner":
+        """Load the model.
+
+        Args:
+            scorer: See `Pruner`.
+        """
         from provence_plugins.engine.pruner import Pruner
 
-        return Pruner(**asdict(self))
+        return Pruner(**asdict(self), scorer=scorer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from provence_plugins import Pruner, SharedScorer
 from provence_plugins.serving.app import create_app
 from provence_plugins.serving.settings import ServeSettings
+from provence_plugins.testing import WordBackend
 
 Serve = Callable[..., TestClient]
 
@@ -38,3 +40,10 @@ def serve(tiny_folder: Path) -> Iterator[Serve]:
 def request_body() -> dict[str, Any]:
     """A valid request to prune."""
     return dict(REQUEST)
+
+
+@pytest.fixture(scope="module")
+def words() -> Iterator[Pruner]:
+    """A pruner that runs no model and keeps the words of the query."""
+    with Pruner(backend=WordBackend(), scorer=SharedScorer, threshold=0.2) as pruner:
+        yield pruner

@@ -1,0 +1,62 @@
+"""The command that serves the Model Context Protocol: mcp."""
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from provence_plugins.cli import streams
+from provence_plugins.cli.options import ModelOptions, PolicyOptions
+
+_KEY = "PROVENCE_API_KEY"
+
+
+def mcp(
+    policy: PolicyOptions,
+    model: ModelOptions,
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder below which prune_files may read; can be given several times.", show_default="no prune_files"
+        ),
+    ] = None,
+    http: Annotated[
+        bool, typer.Option("--http", help="Serve streamable HTTP instead of standard input and output.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen at with --http.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at with --http; 0 takes a free one.")] = (
+        8765
+    ),
+    recall_characters: Annotated[
+        int, typer.Option(min=0, help="Remember this many characters of pruned texts for recall.")
+    ] = 16_000_000,
+) -> None:
+    """Serve the tools prune_text, prune_files, rerank and recall to agents, over the Model Context Protocol."""
+    from provence_plugins.engine.shared_scorer import SharedScorer
+    from provence_plugins.serving.allowed_files import AllowedFiles
+    from provence_plugins.serving.mcp_server import create_mcp_server
+
+    chosen = policy.build()
+    files = AllowedFiles(root) if root else None
+    with model.open(SharedScorer) as pruner:
+        server = create_mcp_server(pruner, chosen, files=files, recall_characters=recall_characters)
+        if http:
+            from provence_plugins.serving.mcp_http import listen_for_mcp
+
+            listening = listen_for_mcp(server, host=host, port=port, api_key=os.environ.get(_KEY) or None)
+            streams.report(f"MCP is served at {listening.address}. Stop with Ctrl-C.")
+            listening.run()
+        else:
+            streams.standard_input()
+            streams.standard_output()
+            signal.signal(signal.SIGINT, _stop_at_once)
+            server.run("stdio")
+
+
+def _stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
+    """End the process; the thread that reads standard input would wait for its next line."""
+    streams.report("Interrupted.")
+    os._exit(streams.INTERRUPTED)

@@ -1,0 +1,115 @@
+"""Serve the Model Context Protocol over streamable HTTP."""
+
+import hmac
+import socket
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from provence_plugins.errors import InvalidInputError, needs_extra
+
+with needs_extra("mcp"):
+    import uvicorn
+    from starlette.datastructures import Headers
+    from starlette.responses import PlainTextResponse
+
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+PATH = "/mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class McpHttp:
+    """A server that listens and is ready to run.
+
+    Attributes:
+        address: What clients connect to.
+        server: Answers requests while it runs.
+        listener: The socket that it listens at.
+    """
+
+    address: str
+    server: uvicorn.Server
+    listener: socket.socket
+
+    def run(self) -> None:
+        """Answer requests until the process is told to stop."""
+        with self.listener:
+            self.server.run(sockets=[self.listener])
+
+
+def listen_for_mcp(
+    server: "MCPServer[Any]", *, host: str = "127.0.0.1", port: int = 0, api_key: str | None = None
+) -> McpHttp:
+    """Return a server that listens at an address.
+
+    Args:
+        server: The tools.
+        host: Name or address to listen at. Pages of other sites cannot reach one that is only of this machine.
+        port: Port to listen at; 0 takes a free one.
+        api_key: What clients must send as `Authorization: Bearer KEY`; None lets every client in.
+
+    Raises:
+        InvalidInputError: `host` can be reached from other machines and there is no key, or nothing can listen there,
+            for instance because the port is in use.
+    """
+    if api_key is None and not is_loopback(host):
+        raise InvalidInputError(
+            f"host={host!r} can be reached from other machines, so clients need a key. Set an API key, or listen at "
+            f"127.0.0.1."
+        )
+    app: ASGIApp = server.streamable_http_app(streamable_http_path=PATH, host=host)
+    if api_key is not None:
+        app = BearerKey(app, api_key)
+    listener = _listen(host, port)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}{PATH}"
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+    return McpHttp(address, uvicorn.Server(config), listener)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only programs of the same machine can reach a host."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class BearerKey:
+    """An application that answers only to clients with a key.
+
+    Args:
+        app: The application.
+        key: What clients must send as `Authorization: Bearer KEY`.
+    """
+
+    def __init__(self, app: "ASGIApp", key: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {key}".encode()
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        given = Headers(scope=scope).get("authorization", "") if scope["type"] == "http" else ""
+        if scope["type"] == "lifespan" or hmac.compare_digest(given.encode("latin-1"), self._expected):
+            await self._app(scope, receive, send)
+            return
+        refusal = PlainTextResponse(
+            "A key is needed: send the header 'Authorization: Bearer KEY'.\n",
+            status_code=401,
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+        await refusal(scope, receive, send)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InvalidInputError(
+            f"Cannot listen at host {host!r}, port {port}: {error.strerror}. Choose another port, or stop the program "
+            f"that uses it."
+        ) from error

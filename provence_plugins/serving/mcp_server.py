@@ -1,0 +1,231 @@
+"""A server of the Model Context Protocol, so that an agent of any make can prune what it reads."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from provence_plugins import __version__
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.errors import InvalidInputError, ProvenceError, needs_extra
+from provence_plugins.serving.allowed_files import MAX_TOTAL_BYTES, AllowedFiles
+from provence_plugins.serving.mcp_replies import (
+    OMISSION_MARK,
+    Reply,
+    describe_original,
+    describe_ranking,
+    describe_result,
+)
+from provence_plugins.serving.originals import Originals
+from provence_plugins.types import Passage
+
+with needs_extra("mcp"):
+    import anyio.to_thread
+    from mcp.server import MCPServer
+    from mcp.server.mcpserver.exceptions import ToolError
+    from mcp_types import CallToolResult, TextContent, ToolAnnotations
+    from pydantic import Field
+
+RECALL_MEMORY = 16_000_000
+"""How many characters of originals are remembered by default."""
+
+_FACTS_KEY = "provence"
+
+_INSTRUCTIONS = (
+    "These tools shorten texts to the sentences that help to answer a question, word for word, before you read them. "
+    "Prune whenever a text is longer than about a page and you need only a part of it; read short texts, code and "
+    "whatever you must know completely as they are. '[… 12 omitted]' marks 12 omitted sentences; `recall` returns them."
+)
+_PRUNE_TEXT = (
+    "Return only the sentences of texts that help to answer a query, word for word, with their headings. Use it on "
+    "long texts that you already have, such as search results, pages or transcripts. '[… 12 omitted]' marks 12 "
+    "omitted sentences; `recall` returns them. A text without any helpful sentence is dropped."
+)
+_PRUNE_FILES = (
+    "Read text files and return only the sentences that help to answer a query, word for word, with their headings. "
+    "Use it instead of reading long files when you look for something in them. It reads UTF-8 text below {roots}. "
+    "'[… 12 omitted]' marks 12 omitted sentences; `recall` returns them. A file without any helpful sentence is "
+    "dropped."
+)
+_RERANK = (
+    "Order texts by how well they answer a query, the most relevant first, and return the relevance of each from 0 to "
+    "1. Use it to decide which of many texts to read."
+)
+_RECALL = (
+    "Return what prune_text or prune_files left out of a text. Use it when omitted sentences may matter after all. "
+    "The id stands above each pruned text and in the list of dropped ones."
+)
+
+Query = Annotated[
+    str,
+    Field(
+        description="What you want to know, as a full question or claim that makes sense by itself: 'When may the flag "
+        "be flown at night?' rather than 'flag' or 'when may it?'."
+    ),
+]
+Texts = Annotated[list[str], Field(description="The texts; each is judged by itself.", min_length=1)]
+Threshold = Annotated[
+    float | None,
+    Field(
+        description="Keep sentences with at least this probability, 0 to 1. Lower keeps more. Leave it out at first."
+    ),
+]
+MaxTokens = Annotated[
+    int | None, Field(description="Maximum number of tokens of all texts together; the best sentences are kept.")
+]
+TopN = Annotated[int | None, Field(description="Keep at most this many texts, the most relevant ones.")]
+Title = Annotated[str | None, Field(description="Title of the page that the texts come from, if they have one.")]
+Paths = Annotated[
+    list[str],
+    Field(description="Paths of files, and patterns such as 'docs/**/*.md'; '..' is not allowed.", min_length=1),
+]
+
+
+def create_mcp_server(
+    pruner: Pruner,
+    policy: PruningPolicy | None = None,
+    *,
+    files: AllowedFiles | None = None,
+    recall_characters: int = RECALL_MEMORY,
+) -> "MCPServer[Any]":
+    """Return a server with the tools `prune_text`, `rerank`, `recall` and, if files may be read, `prune_files`.
+
+    Args:
+        pruner: Prunes. With a `SharedScorer` it serves many calls in common batches.
+        policy: What is kept where a call does not say it; None takes the pruner's own.
+        files: The files that `prune_files` may read; None leaves the tool out.
+        recall_characters: How many characters of originals are remembered for `recall`.
+
+    Raises:
+        MissingExtraError: mcp is not installed.
+        InvalidInputError: `recall_characters` is negative.
+    """
+    if recall_characters < 0:
+        raise InvalidInputError(f"recall_characters must be at least 0, got {recall_characters}.")
+    tools = _Tools(pruner, policy or pruner.policy, files, Originals(recall_characters))
+    server: MCPServer[Any] = MCPServer(
+        "provence", title="Provence", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"
+    )
+    unchanging = ToolAnnotations(
+        read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+    )
+    server.add_tool(tools.prune_text, title="Prune texts", description=_PRUNE_TEXT, annotations=unchanging)
+    if files is not None:
+        roots = " and ".join(map(repr, map(str, files.roots)))
+        server.add_tool(
+            tools.prune_files,
+            title="Prune files",
+            description=_PRUNE_FILES.format(roots=roots),
+            annotations=unchanging,
+        )
+    server.add_tool(tools.rerank, title="Rank texts", description=_RERANK, annotations=unchanging)
+    server.add_tool(tools.recall, title="Recall what was omitted", description=_RECALL, annotations=unchanging)
+    return server
+
+
+class _Tools:
+    """The tools; each argument is described where its type is declared."""
+
+    def __init__(self, pruner: Pruner, policy: PruningPolicy, files: AllowedFiles | None, originals: Originals) -> None:
+        self._pruner = pruner
+        self._policy = policy if policy.omission is not None else replace(policy, omission=OMISSION_MARK)
+        self._files = files
+        self._originals = originals
+
+    async def prune_text(
+        self,
+        query: Query,
+        texts: Texts,
+        title: Title = None,
+        threshold: Threshold = None,
+        max_tokens: MaxTokens = None,
+        top_n: TopN = None,
+    ) -> CallToolResult:
+        with _tell_errors():
+            _check_size(texts)
+            policy = self._choose(threshold, max_tokens, top_n)
+            names = [f"text {number}" for number in range(len(texts))]
+            return await self._prune(query, [Passage(text, title) for text in texts], policy, names)
+
+    async def prune_files(
+        self,
+        query: Query,
+        paths: Paths,
+        threshold: Threshold = None,
+        max_tokens: MaxTokens = None,
+        top_n: TopN = None,
+    ) -> CallToolResult:
+        with _tell_errors():
+            assert self._files is not None  # the tool exists only with them
+            policy = self._choose(threshold, max_tokens, top_n)
+            read = await anyio.to_thread.run_sync(self._files.read, paths)
+            if not read.files:
+                raise InvalidInputError(f"None of the files could be read. {'; '.join(read.skipped)}.")
+            passages = [Passage(file.text) for file in read.files]
+            return await self._prune(query, passages, policy, [file.name for file in read.files], read.skipped)
+
+    async def rerank(self, query: Query, texts: Texts, title: Title = None, top_n: TopN = None) -> CallToolResult:
+        with _tell_errors():
+            _check_size(texts)
+            passages = [Passage(text, title) for text in texts]
+            ranking = await anyio.to_thread.run_sync(self._pruner.rerank, query, passages, top_n)
+            return _answer(describe_ranking(ranking))
+
+    async def recall(
+        self,
+        id: Annotated[str, Field(description="The recall id.")],
+        part: Annotated[
+            Literal["omitted", "whole"], Field(description="The omitted sentences only, or the whole text.")
+        ] = "omitted",
+        start: Annotated[int, Field(description="First character to return, for the rest of a long text.", ge=0)] = 0,
+    ) -> CallToolResult:
+        with _tell_errors():
+            original = self._originals.find(id)
+            if original is None:
+                raise InvalidInputError(
+                    f"There is no text with the id {id!r}. Use an id from an earlier result; only the texts of the "
+                    f"last calls are remembered, so an older one has to be pruned again."
+                )
+            return _answer(describe_original(original, whole=part == "whole", start=start))
+
+    async def _prune(
+        self,
+        query: str,
+        passages: Sequence[Passage],
+        policy: PruningPolicy,
+        names: Sequence[str],
+        skipped: Sequence[str] = (),
+    ) -> CallToolResult:
+        result = await self._pruner.aprune(query, passages, policy)
+        in_input_order = sorted((*result.passages, *result.dropped), key=lambda passage: passage.index)
+        call = self._originals.add(in_input_order)
+        return _answer(describe_result(result, names, call, skipped))
+
+    def _choose(self, threshold: float | None, max_tokens: int | None, top_n: int | None) -> PruningPolicy:
+        """Return the server's policy with what a call asks for."""
+        # Any: values of several types.
+        asked: dict[str, Any] = {"threshold": threshold, "max_tokens": max_tokens, "top_n": top_n}
+        return replace(self._policy, **{name: value for name, value in asked.items() if value is not None})
+
+
+def _check_size(texts: Sequence[str]) -> None:
+    characters = sum(len(text) for text in texts)
+    if characters > MAX_TOTAL_BYTES:
+        raise InvalidInputError(
+            f"texts have {characters} characters together; at most {MAX_TOTAL_BYTES} are allowed. Pass fewer at a time."
+        )
+
+
+@contextmanager
+def _tell_errors() -> Iterator[None]:
+    """Tell the model what was wrong; of any other exception it sees only that the call failed."""
+    try:
+        yield
+    except ProvenceError as error:
+        raise ToolError(str(error)) from error
+
+
+def _answer(reply: Reply) -> CallToolResult:
+    content: list[Any] = [TextContent(type="text", text=block) for block in reply.blocks]
+    return CallToolResult(content=content, _meta={_FACTS_KEY: reply.facts})
