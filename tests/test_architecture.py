@@ -103,9 +103,12 @@ HEAVY_HOMES = {
         "serving/failures.py",
         "serving/prune_route.py",
         "serving/reading.py",
+        "serving/rerank_routes.py",
         "serving/service.py",
         "serving/status_routes.py",
     },
+    "prometheus_client": {"serving/metrics.py"},
+    "uvicorn": {"serving/listening.py", "serving/server.py"},
     "pytest": {"testing/__init__.py", "testing/contract.py"},
 }
 
@@ -246,6 +249,8 @@ TESTED_ELSEWHERE = {
     "model/replicated_backend.py": "model/test_torch_backend.py",
     "model/stock.py": "published/test_checkpoints.py",
     "model/weights.py": "model/test_folder.py",
+    "serving/rerank_bodies.py": "serving/test_rerank_routes.py",
+    "serving/server.py": "cli/test_serve.py",
     "serving/service.py": "serving/test_prune_route.py",
     "serving/writing.py": "serving/test_prune_route.py",
     "testing/backends.py": "integrations/test_same_text.py",

@@ -14,11 +14,15 @@ from provence_plugins.cli.mcp import mcp
 from provence_plugins.cli.models import export, push, train
 from provence_plugins.cli.options import flatten_options
 from provence_plugins.cli.prune import prune, rerank
+from provence_plugins.cli.serve import serve
 from provence_plugins.errors import ProvenceError
 from provence_plugins.text.visible import show_on_one_line
 
 # What loads numpy, a backend or torch is imported by the command that needs it: help and usage errors come at once.
-COMMANDS = (prune, rerank, bulk, mcp, evaluate, train, export, push, doctor)
+COMMANDS = (prune, rerank, bulk, serve, mcp, evaluate, train, export, push, doctor)
+
+# A server is also configured by its environment. Its variables have the names of its options: PROVENCE_PORT.
+_CONTEXTS = {"serve": {"auto_envvar_prefix": "PROVENCE"}}
 
 app = typer.Typer(
     name="provence",
@@ -31,7 +35,7 @@ app = typer.Typer(
 )
 
 for _command in COMMANDS:
-    app.command()(flatten_options(_command))
+    app.command(context_settings=_CONTEXTS.get(_command.__name__))(flatten_options(_command))
 
 
 def main() -> None:

@@ -123,6 +123,16 @@ class Pruner:
         return self._planner.format.name
 
     @property
+    def backend_description(self) -> str:
+        """Backend, device and precision in a few words."""
+        return self._backend.description
+
+    @property
+    def relevance_is_probability(self) -> bool:
+        """Whether the relevance of this model lies between 0 and 1; otherwise it is a logit."""
+        return self._planner.format.scoring.relevance == "probability"
+
+    @property
     def splitter(self) -> SplitterName | SentenceSplitter:
         """The sentence splitter for passages without sentences of their own."""
         return self._planner.splitter
@@ -219,8 +229,8 @@ class Pruner:
         check_top_n(top_n)
         result = self.prune(query, passages, PruningPolicy(threshold=0.0))
         # Of a caller's own sentences a policy may keep none, even at threshold 0.
-        rows = sorted((*result.passages, *result.dropped), key=lambda row: (-row.relevance, row.index))
-        return Ranking(RankedPassage(row.index, row.passage, row.relevance) for row in rows[:top_n])
+        rows = result.by_relevance()[:top_n]
+        return Ranking(RankedPassage(row.index, row.passage, row.relevance) for row in rows)
 
     def calibrate(self, examples: Iterable[Example], target_recall: float = 0.97) -> Calibration:
         """Choose a threshold on annotated examples so that answers are kept with a guaranteed probability.
@@ -300,7 +310,7 @@ class Pruner:
 
     def __repr__(self) -> str:
         threshold = self.policy.threshold_or(self.default_threshold)
-        return f"Pruner({self._backend.description}, threshold={threshold:g})"
+        return f"Pruner({self.backend_description}, threshold={threshold:g})"
 
     def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> "_Call":
         if self._closed:

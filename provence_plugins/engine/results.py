@@ -140,6 +140,10 @@ class PruneResult:
         """What pruning saves in tokens, money and time; the stats of several results can be added."""
         return PruneStats(self.tokens_before, self.tokens_after, len(self.passages), len(self.dropped))
 
+    def by_relevance(self) -> list[PrunedPassage]:
+        """Return all passages, kept or not, the most relevant first; equal ones stay in the order of the input."""
+        return sorted((*self.passages, *self.dropped), key=lambda passage: (-passage.relevance, passage.index))
+
     def with_policy(self, policy: PruningPolicy) -> "PruneResult":
         """Return the result that another policy gives for the same scores, without running the model."""
         scored = [passage.scored for passage in (*self.passages, *self.dropped)]

@@ -69,7 +69,7 @@ class SharedScorer:
         """
         call = Call(windows)
         with self._admission:
-            waiting = self._lanes.tokens
+            waiting = self.waiting_tokens
             if waiting and waiting + call.tokens > self._max_pending_tokens:
                 raise OverloadedError(
                     f"{waiting} tokens wait to be scored; {call.tokens} more would exceed max_pending_tokens="
@@ -77,6 +77,11 @@ class SharedScorer:
                 )
             self._lanes.add(call)
         return call.future
+
+    @property
+    def waiting_tokens(self) -> int:
+        """How many tokens wait to be scored."""
+        return self._lanes.tokens
 
     def close(self) -> None:
         """Let running batches end, fail calls that wait, and end the threads."""

@@ -9,12 +9,14 @@ from provence_plugins.errors import needs_extra
 with needs_extra("serve"):
     from fastapi import FastAPI
 
-from provence_plugins.serving import prune_route, status_routes
+from provence_plugins.serving import prune_route, rerank_routes, status_routes
 from provence_plugins.serving.failures import add_handlers
+from provence_plugins.serving.metrics import Metrics
+from provence_plugins.serving.middleware import BearerKey, RequestLog
 from provence_plugins.serving.service import Service
 from provence_plugins.serving.settings import ServeSettings
 
-ROUTERS = (prune_route.router, status_routes.router)
+ROUTERS = (prune_route.router, rerank_routes.router, status_routes.router)
 
 
 def create_app(settings: ServeSettings | None = None, service: Service | None = None) -> FastAPI:
@@ -24,11 +26,12 @@ def create_app(settings: ServeSettings | None = None, service: Service | None = 
         settings: Model and limits; None for the shipped model and the defaults.
         service: A service that is open already; the application closes it. None opens one when the server starts.
     """
-    chosen = settings or ServeSettings()
+    chosen = service.settings if service else settings or ServeSettings()
+    metrics = service.metrics if service else Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.service = service or await Service.open(chosen)
+        app.state.service = service or await Service.open(chosen, metrics)
         try:
             yield
         finally:
@@ -44,6 +47,10 @@ def create_app(settings: ServeSettings | None = None, service: Service | None = 
         redoc_url=None,
     )
     add_handlers(app)
+    if chosen.api_key is not None:
+        app.add_middleware(BearerKey, key=chosen.api_key)
+    # The last one that is added is the outermost.
+    app.add_middleware(RequestLog, metrics=metrics)
     for router in ROUTERS:
         app.include_router(router)
     return app

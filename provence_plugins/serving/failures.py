@@ -114,7 +114,9 @@ def describe_fault(fault: Mapping[str, Any]) -> str:
 
 def _show_place(location: tuple[int | str, ...]) -> str:
     """Return a place as a client would write it: `passages[2].title`."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:]]
+    # The name of a shape among several stands in parentheses, and clients do not write it.
+    names = [part for part in location[1:] if not str(part).startswith("(")]
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in names]
     return "".join(parts).removeprefix(".") or _BODY
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.serving.bodies import PassageBody, PruneBody
 from provence_plugins.serving.failures import refuse_too_many
+from provence_plugins.serving.middleware import note
 from provence_plugins.serving.reading import JsonRoute
 from provence_plugins.serving.service import service_of
 from provence_plugins.serving.writing import write_aside
@@ -25,6 +26,13 @@ async def prune(body: PruneBody, request: Request) -> Response:
     policy = body.policy.over(service.settings.policy)
     passages = [passage.to_passage() for passage in body.passages]
     result = await service.run(request, lambda: service.pruner.aprune(body.query, passages, policy))
+    service.metrics.count_result(result.stats)
+    note(
+        request.scope,
+        passages=len(passages),
+        tokens_before=result.tokens_before,
+        tokens_after=result.tokens_after,
+    )
     characters = sum(len(passage.text) for passage in passages)
     content = await write_aside(lambda: _describe(result, body), characters=characters)
     return Response(content, media_type="application/json")

@@ -1,16 +1,21 @@
 """The pruner behind the routes, and how a request gets to it."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
 from typing import Self, TypeVar
 
 from fastapi import Request
 
 from provence_plugins.engine.options import PrunerOptions
+from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.scoring import BatchedModel
 from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.serving.admission import Admission, run_while_wanted
+from provence_plugins.serving.metrics import MeteredBackend, Metrics
 from provence_plugins.serving.settings import ServeSettings
 
 T = TypeVar("T")
@@ -24,32 +29,57 @@ class Service:
 
     Args:
         settings: Model and limits.
+        metrics: Where its figures are counted; None for new ones.
 
     Attributes:
         settings: As given.
-        pruner: The pruner; its scorer is shared.
+        metrics: The figures of this server.
         admission: The bounded queue.
+        pruner: The pruner; its scorer is shared.
+        is_open: Whether requests are taken.
 
     Raises:
         ProvenceError: The model cannot be opened; see `Pruner`.
     """
 
-    def __init__(self, settings: ServeSettings) -> None:
+    def __init__(self, settings: ServeSettings, metrics: Metrics | None = None) -> None:
         self.settings = settings
+        self.metrics = metrics or Metrics()
         self.admission = Admission(settings.max_requests)
-        scorer = partial(
-            SharedScorer,
-            gather_seconds=settings.gather_seconds,
-            max_pending_tokens=settings.max_pending_tokens,
-        )
-        options: PrunerOptions = {**settings.options, "policy": settings.policy, "scorer": scorer}
+        self._scorer: SharedScorer | None = None
+        options: PrunerOptions = {**settings.options, "policy": settings.policy, "scorer": self._make_scorer}
         self.pruner = Pruner(settings.model, **options)
         self.pruner.prune(*_WARM_UP)
+        self.is_open = True
+
+    def _make_scorer(self, model: BatchedModel) -> SharedScorer:
+        self._scorer = SharedScorer(
+            replace(model, backend=MeteredBackend(model.backend, self.metrics)),
+            gather_seconds=self.settings.gather_seconds,
+            max_pending_tokens=self.settings.max_pending_tokens,
+        )
+        return self._scorer
 
     @classmethod
-    async def open(cls, settings: ServeSettings) -> Self:
+    async def open(cls, settings: ServeSettings, metrics: Metrics) -> Self:
         """Load the model in a thread, so that the event loop goes on."""
-        return await asyncio.to_thread(cls, settings)
+        return await asyncio.to_thread(cls, settings, metrics)
+
+    @property
+    def model_name(self) -> str:
+        """The model as clients see it: a repo id, or the name of a folder without its place on this machine."""
+        model = self.settings.model
+        if model is None:
+            return "bundled"
+        return Path(model).resolve().name if Path(model).is_dir() else str(model)
+
+    def probability_of(self, passage: PrunedPassage) -> float:
+        """Return the relevance of a passage as a number from 0 to 1, whatever the model's own numbers are."""
+        if not passage.is_legible:
+            return 0.0
+        if self.pruner.relevance_is_probability:
+            return passage.relevance
+        return 1 / (1 + math.exp(-max(-700.0, passage.relevance)))  # e to the 710 is no float any more
 
     async def run(self, request: Request, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work of a request, if there is room for it and as long as its client waits.
@@ -63,11 +93,21 @@ class Service:
             HTTPException: The work takes too long, or the client has left.
         """
         with self.admission.admit():
-            return await run_while_wanted(request, work, seconds=self.settings.timeout_seconds)
+            self._note_queue()
+            try:
+                return await run_while_wanted(request, work, seconds=self.settings.timeout_seconds)
+            finally:
+                self._note_queue(ended=1)
 
     def close(self) -> None:
         """End the threads of the pruner."""
+        self.is_open = False
         self.pruner.close()
+
+    def _note_queue(self, *, ended: int = 0) -> None:
+        self.metrics.running.set(self.admission.requests - ended)
+        if self._scorer is not None:
+            self.metrics.waiting_tokens.set(self._scorer.waiting_tokens)
 
 
 def service_of(request: Request) -> Service:

@@ -3,10 +3,13 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from provence_plugins.engine.options import PrunerOptions
 
 _MEBIBYTE = 1024 * 1024
 
@@ -33,7 +36,7 @@ class ServeSettings:
     """
 
     model: str | Path | None = None
-    options: PrunerOptions = field(default_factory=PrunerOptions)
+    options: "PrunerOptions" = field(default_factory=dict)  # type: ignore[assignment]
     policy: PruningPolicy = field(default_factory=PruningPolicy)
     api_key: str | None = field(default=None, repr=False)
     max_requests: int = 64
