@@ -108,7 +108,7 @@ HEAVY_HOMES = {
         "serving/status_routes.py",
     },
     "prometheus_client": {"serving/metrics.py"},
-    "uvicorn": {"serving/listening.py", "serving/server.py"},
+    "uvicorn": {"serving/listening.py", "serving/mcp_http.py", "serving/server.py"},
     "pytest": {"testing/__init__.py", "testing/contract.py"},
 }
 
