@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from provence_plugins.cli.streams import report
-from provence_plugins.engine.policy import ALL_TIES, Order, PruningPolicy, WhenEmpty
+from provence_plugins.engine.policy import ALL_TIES, Deduplicate, Order, PruningPolicy, WhenEmpty
 from provence_plugins.model.backends import BackendName
 from provence_plugins.text.sentences import SplitterName
 
@@ -139,6 +139,10 @@ class PolicyOptions:
             help="What --max-tokens counts: characters, words, an encoding of tiktoken, or a tokenizer.json.",
             show_default="tokens of the pruning model",
         ),
+    ] = None
+    deduplicate: Annotated[
+        Deduplicate | None,
+        typer.Option(help="Drop sentences that only repeat a kept one of another passage.", show_default="none"),
     ] = None
     headings: Annotated[bool | None, typer.Option("--headings/--no-headings", hidden=True)] = None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from provence_plugins.engine.budgets import CountTokens, cut_to_fit, find_counter
+from provence_plugins.engine.duplicates import Repeats
 from provence_plugins.engine.passages import PrunedPassage, ScoredPassage, SentencePart
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.ties import brought_by, loose_separators
@@ -59,7 +60,7 @@ def _spend_budget(
         chosen = _choose_in_one(passages, chosen, policy)
     chosen = _drop_irrelevant(passages, chosen, policy)
     pinned = _pinned_sentences(passages, policy.pin_test())
-    budget = _Budget(passages, policy, count_tokens)
+    budget = _Budget(passages, policy, count_tokens, Repeats(passages, policy.deduplicate, pinned))
     budget.spend(pinned)
     budget.spend(chosen)
     # Headings and titles have come along; only what was pinned or chosen for its own sake has neighbors.
@@ -71,6 +72,7 @@ def _spend_budget(
     for wanted in (pinned, chosen):
         if not budget.has_content:
             budget.cut_best(wanted)
+    budget.clear_frames()
     for passage, kept in zip(passages, budget.kept, strict=True):
         kept -= loose_separators(passage.sentences, kept)
     return budget
@@ -119,7 +121,7 @@ def _drop_irrelevant(
     """
     competing = [row for row, passage in enumerate(passages) if chosen[row] and passage.tokens and passage.is_legible]
     least = -math.inf if policy.min_relevance is None else policy.min_relevance
-    winning = [row for row in competing if passages[row].relevance >= least]
+    winning = [row for row in competing if passages[row].relevance_probability >= least]
     winning.sort(key=lambda row: passages[row].relevance, reverse=True)
     losing = set(competing).difference(winning[: policy.top_n])
     return [() if row in losing else numbers for row, numbers in enumerate(chosen)]
@@ -165,19 +167,23 @@ class _Budget:
         passages: The passages.
         policy: What to keep.
         count_tokens: Counts tokens of the model, if they can be counted.
+        repeats: Which sentences only repeat others.
         room: What is left of `max_tokens`.
         costs: What each sentence of each passage takes of it.
         kept: Numbers of the kept sentences of each passage.
         parts: Kept parts of the sentences that are cut, by number.
+        repeated: Rows of the passages in which a sentence was skipped because another passage says it.
     """
 
     passages: Sequence[ScoredPassage]
     policy: PruningPolicy
     count_tokens: CountTokens | None
+    repeats: Repeats
     room: float = field(init=False)
     costs: list[Sequence[int]] = field(init=False)
     kept: list[set[int]] = field(init=False)
     parts: list[dict[int, SentencePart]] = field(init=False)
+    repeated: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.room = math.inf if self.policy.max_tokens is None else self.policy.max_tokens
@@ -188,18 +194,39 @@ class _Budget:
     @property
     def has_content(self) -> bool:
         """Whether anything is kept that says more than a heading."""
-        rows = zip(self.passages, self.kept, strict=True)
-        return any(_is_content(passage, number) for passage, kept in rows for number in kept)
+        return any(self._has_content(row) for row in range(len(self.passages)))
+
+    def clear_frames(self) -> None:
+        """Drop a passage that keeps only headings, because other passages say the rest of it."""
+        for row in self.repeated:
+            if not self._has_content(row):
+                self.kept[row].clear()
+
+    def _has_content(self, row: int) -> bool:
+        return any(_is_content(self.passages[row], number) for number in self.kept[row])
 
     def spend(self, wanted: Sequence[Collection[int]]) -> None:
-        """Keep sentences, the most probable first, each with all that it brings; those that do not fit are skipped."""
+        """Keep sentences, the most probable first, each with all that it brings.
+
+        Those that do not fit are skipped, and so are those that a kept one says already. Where another wanted sentence
+        says all of it and more, that one is tried first.
+        """
         for row, number in _most_probable_first(self.passages, wanted):
-            group = self._missing_group(row, number)
-            title = {0} - self.kept[row] - group if self.policy.keep_title else set()
-            if self._keep(row, group):
-                self._keep(row, title)
-            elif self.passages[row].sentences[number].kind == "table_row":
-                self._keep(row, {number})
+            if self.repeats.is_said(row, number):
+                self.repeated.add(row)
+                continue
+            fuller = (place for place in self.repeats.fuller(row, number) if place.number in wanted[place.row])
+            if not any(self._spend_on(*place) for place in fuller):
+                self._spend_on(row, number)
+
+    def _spend_on(self, row: int, number: int) -> bool:
+        """Keep a sentence with all that it brings, if that fits; return whether it is kept."""
+        group = self._missing_group(row, number)
+        title = {0} - self.kept[row] - group if self.policy.keep_title else set()
+        if self._keep(row, group):
+            self._keep(row, title)
+            return True
+        return self.passages[row].sentences[number].kind == "table_row" and self._keep(row, {number})
 
     def cut_best(self, wanted: Sequence[Collection[int]]) -> None:
         """Keep the beginning of the most probable sentence, with its headings if they leave room for it."""
@@ -247,6 +274,7 @@ class _Budget:
         if cost > self.room:
             return False
         self.kept[row] |= numbers
+        self.repeats.note(row, numbers)
         self.room -= cost
         return True
 

@@ -5,9 +5,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.types import Kind, Passage, Sentence, Span, Tie, shorten
+
+RelevanceScale = Literal["probability", "logit"]
+"""Whether a model gives relevance as a probability, or as a number of any size whose logistic function is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class ScoredPassage:
         probabilities: Keep probability of each sentence.
         token_counts: Length of each sentence in tokens of the model.
         is_legible: Whether the model's vocabulary can read it. If not, it is kept as it is.
+        relevance_scale: Whether the relevance is a "probability", or a "logit" as of Provence and XProvence.
     """
 
     index: int
@@ -71,11 +76,17 @@ class ScoredPassage:
     probabilities: Sequence[float]
     token_counts: Sequence[int]
     is_legible: bool = True
+    relevance_scale: RelevanceScale = "probability"
 
     @property
     def tokens(self) -> int:
         """Number of tokens of all sentences."""
         return sum(self.token_counts)
+
+    @property
+    def relevance_probability(self) -> float:
+        """The relevance as a probability, whatever the model gives."""
+        return self.relevance if self.relevance_scale == "probability" else _logistic(self.relevance)
 
     def __post_init__(self) -> None:
         if math.isinf(self.relevance):
@@ -260,6 +271,12 @@ class RankedPassage:
         title = f" title={shorten(self.passage.title)}" if self.passage.title else ""
         text = shorten(self.passage.text)
         return f"<RankedPassage {self.index}{title} relevance={self.relevance:.3g}: {text}>"
+
+
+def _logistic(value: float) -> float:
+    # Of either sign, the exponential stays below 1 and cannot overflow.
+    small = math.exp(-abs(value))
+    return 1 / (1 + small) if value >= 0 else small / (1 + small)
 
 
 def _join_with_marks(parts: Sequence[str], marks: Sequence[str], *, first_space: str) -> str:

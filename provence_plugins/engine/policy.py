@@ -10,11 +10,16 @@ from provence_plugins.types import MeaningTie
 
 WhenEmpty = Literal["drop", "keep_one", "keep_best", "keep_all"]
 Order = Literal["input", "relevance"]
+Deduplicate = Literal["exact", "near"]
 
 Pins = str | Callable[[str], bool]
 """A regular expression, or a function from the text of a sentence to whether it is pinned."""
 
-_CHOICES = {"when_empty": get_args(WhenEmpty), "order": get_args(Order)}
+_CHOICES: dict[str, tuple[str | None, ...]] = {
+    "when_empty": get_args(WhenEmpty),
+    "order": get_args(Order),
+    "deduplicate": (None, *get_args(Deduplicate)),
+}
 ALL_TIES: tuple[MeaningTie, ...] = get_args(MeaningTie)
 _SWITCHES = ("keep_title", "keep_headings")
 
@@ -41,7 +46,9 @@ class PruningPolicy:
             "keep_best" keeps its `min_sentences` best sentences; "keep_all" keeps all of it. "keep_one" drops it too,
             but if that leaves nothing at all, the most relevant passage keeps its `min_sentences` best sentences.
         order: Order of the kept passages: "input", as they were given, or "relevance", the most relevant first.
-        min_relevance: Minimum relevance of a kept passage, whatever its sentences. None for no minimum.
+        min_relevance: Minimum relevance of a kept passage, whatever its sentences, as a probability from 0 to 1. Where
+            a model gives logits, as Provence and XProvence do, their logistic function is compared. None for no
+            minimum.
         keep_neighbors: How many sentences before and after each chosen sentence are kept with it, such as (1, 1). With
             a budget they get only the room that is left over.
         pins: Sentences that are always kept, whatever the threshold, `top_n` and `min_relevance`: a regular expression
@@ -59,6 +66,12 @@ class PruningPolicy:
         token_counter: What `max_tokens` counts: "characters", "words", the name of an encoding of tiktoken such as
             "o200k_base", the path of a tokenizer.json, or a function from a text to its length. None for tokens of the
             pruning model, in which `tokens_before` and `tokens_after` are given in any case.
+        deduplicate: Drop sentences that only repeat a kept sentence of another passage. "exact" compares them without
+            regard to case and white space. "near" also drops a sentence if the other one has all its words in the same
+            order, at most a quarter more, and no negation among these; and a sentence that was cut off where its
+            passage begins or ends. Sentences of fewer than four words, pinned ones, code and parts of JSON are never
+            dropped, nor is a sentence under another title, heading, header or label. It happens after `top_n` and while
+            the budget is spent; a passage that only repeats others is dropped. None drops nothing.
     """
 
     threshold: float | None = None
@@ -75,6 +88,7 @@ class PruningPolicy:
     omission: str | None = None
     ties: tuple[MeaningTie, ...] = ALL_TIES
     token_counter: str | Callable[[str], int] | None = None
+    deduplicate: Deduplicate | None = None
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
@@ -155,7 +169,7 @@ def _check_ties(value: object) -> None:
         raise InvalidInputError(f"ties must be a tuple of names among {listed}; got {_shown(value)}.")
 
 
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+def _check_choice(name: str, value: object, choices: tuple[str | None, ...]) -> None:
     if value not in choices:
         listed = ", ".join(map(repr, choices))
         raise InvalidInputError(f"{name} must be one of {listed}; got {_shown(value)}.")

@@ -36,7 +36,7 @@ from provence_plugins.engine.scoring import (
     ScorerFactory,
     WindowScores,
 )
-from provence_plugins.errors import ClosedError
+from provence_plugins.errors import ClosedError, InvalidInputError
 from provence_plugins.keywords import check_keywords, takes_keywords_of
 from provence_plugins.model.backend import Backend, BackendOptions
 from provence_plugins.model.backends import BackendName
@@ -90,6 +90,8 @@ class Pruner:
         max_batch_tokens: int | None = None,
         cache_tokens: int | None = 0,
     ) -> None:
+        given = locals()  # the first line, so that these are the arguments and nothing else
+        self._arguments = {name: value for name, value in given.items() if name != "self"}
         self.policy = choose_policy(policy, threshold)
         checkpoint = open_model(model, revision, window_tokens)
         self.default_threshold = checkpoint.default_threshold
@@ -308,6 +310,21 @@ class Pruner:
         """Return the pruner itself: like a connection, it is a handle to things that have no copy."""
         return self
 
+    # Any: the pickle module's own form, a function and its arguments.
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make the pruner again: unpickling loads the model, and the two share no threads.
+
+        Raises:
+            InvalidInputError: The pruner was given a backend object.
+        """
+        backend = self._arguments["backend"]
+        if backend is not None and not isinstance(backend, str):
+            raise InvalidInputError(
+                f"A Pruner with a backend object ({type(backend).__name__}) cannot be pickled, because the object "
+                f"belongs to this process. Name the backend instead: backend='onnx' or 'torch'."
+            )
+        return partial(type(self), **self._arguments), ()
+
     def __repr__(self) -> str:
         threshold = self.policy.threshold_or(self.default_threshold)
         return f"Pruner({self.backend_description}, threshold={threshold:g})"
@@ -341,6 +358,7 @@ class Pruner:
             probabilities=scores.probabilities.tolist(),
             token_counts=count_sentences(plan, self._planner.encoder),
             is_legible=plan.is_legible,
+            relevance_scale=plan.scoring.relevance,
         )
 
     def _decide_with_texts(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from provence_plugins.engine.passages import PrunedPassage
-from provence_plugins.engine.policy import ALL_TIES, Order, PruningPolicy, WhenEmpty
+from provence_plugins.engine.policy import ALL_TIES, Deduplicate, Order, PruningPolicy, WhenEmpty
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError, needs_extra
@@ -123,8 +123,9 @@ class PruningFields(EngineFields):
     """What can be set in every adapter that prunes, beside `EngineFields`.
 
     `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`, `when_empty`, `order`,
-    `min_relevance`, `keep_neighbors`, `pins`, `omission`, `ties` and `token_counter` are those of `PruningPolicy`. One
-    default differs: `when_empty="keep_one"`, because most applications mistake an empty context for a failure.
+    `min_relevance`, `keep_neighbors`, `pins`, `omission`, `ties`, `token_counter` and `deduplicate` are those of
+    `PruningPolicy`. One default differs: `when_empty="keep_one"`, because most applications mistake an empty context
+    for a failure.
 
     Attributes:
         pins: A regular expression, as in `PruningPolicy`; a function cannot be serialized.
@@ -149,6 +150,7 @@ class PruningFields(EngineFields):
     omission: str | None = None
     ties: tuple[MeaningTie, ...] = ALL_TIES
     token_counter: str | None = None
+    deduplicate: Deduplicate | None = None
     split_questions: bool = True
     title_key: str | None = "title"
     metadata_key: str | None = Field(default=METADATA_KEY, min_length=1)

@@ -2,22 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 from provence_plugins.engine.passages import PrunedPassage
-from provence_plugins.engine.policy import ALL_TIES, Order, WhenEmpty
-from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
-from provence_plugins.integrations.metadata import METADATA_KEY, RETRIEVAL_KEY, copy_metadata
+from provence_plugins.integrations.metadata import RETRIEVAL_KEY, copy_metadata
 from provence_plugins.integrations.versions import needs_framework
-from provence_plugins.model.backends import BackendName
-from provence_plugins.types import MeaningTie, Passage
+from provence_plugins.types import Passage
 
 with needs_framework("haystack"):
     from haystack import Document, component, default_from_dict, default_to_dict
 
-from provence_plugins.integrations.fields import DocumentFields, OnError
+from provence_plugins.integrations.fields import DocumentFields
+from provence_plugins.integrations.signatures import takes_fields_of
 
 __all__ = ["ProvenceDocumentPruner"]
 
@@ -36,35 +33,12 @@ class ProvenceDocumentPruner:
         ValidationError: A field is unknown or has an invalid value.
     """
 
-    def __init__(
-        self,
-        *,
-        model: str | Path | Pruner | None = None,
-        backend: BackendName | None = None,
-        device: str | None = None,
-        language: str = "auto",
-        threshold: float | None = None,
-        top_n: int | None = None,
-        max_tokens: int | None = None,
-        keep_title: bool = False,
-        keep_headings: bool = True,
-        min_sentences: int = 1,
-        when_empty: WhenEmpty = "keep_one",
-        order: Order = "input",
-        min_relevance: float | None = None,
-        keep_neighbors: tuple[int, int] = (0, 0),
-        pins: str | None = None,
-        omission: str | None = None,
-        ties: tuple[MeaningTie, ...] = ALL_TIES,
-        token_counter: str | None = None,
-        split_questions: bool = True,
-        title_key: str | None = "title",
-        metadata_key: str | None = METADATA_KEY,
-        flat_metadata: bool = False,
-        on_error: OnError = "raise",
-    ) -> None:
-        given = locals()
-        self.fields = DocumentFields(**{name: given[name] for name in DocumentFields.model_fields})
+    @takes_fields_of(DocumentFields)
+    def __init__(self, **fields: Any) -> None:
+        self.fields = DocumentFields(**fields)
+
+    def __repr__(self) -> str:
+        return repr(self.fields).replace(type(self.fields).__name__, type(self).__name__, 1)
 
     def warm_up(self) -> None:
         """Load the model."""

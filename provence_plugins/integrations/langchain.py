@@ -127,15 +127,15 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
     def _invoke(self, inputs: dict[str, Any], config: RunnableConfig) -> list[Document]:
         documents, query = _read_inputs(inputs)
         result = self.prune_passages(query, self._passages(documents), self._policy_of_call())
-        if result is not None:
-            dispatch_custom_event(PRUNED_EVENT, self._run.event(result), config=config)
+        name, data = self._run.event(result)
+        dispatch_custom_event(name, data, config=config)
         return self._rebuild(documents, result)
 
     async def _ainvoke(self, inputs: dict[str, Any], config: RunnableConfig) -> list[Document]:
         documents, query = _read_inputs(inputs)
         result = await self.aprune_passages(query, self._passages(documents), self._policy_of_call())
-        if result is not None:
-            await adispatch_custom_event(PRUNED_EVENT, self._run.event(result), config=config)
+        name, data = self._run.event(result)
+        await adispatch_custom_event(name, data, config=config)
         return self._rebuild(documents, result)
 
     @property

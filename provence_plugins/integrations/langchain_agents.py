@@ -6,44 +6,37 @@ does the provider's cache of it.
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from provence_plugins.engine.policy import ALL_TIES, Order, PruningPolicy, WhenEmpty
-from provence_plugins.engine.pruner import Pruner
+from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.message_texts import NOTHING_LEFT, MessageTexts, PrunedTexts
-from provence_plugins.integrations.metadata import METADATA_KEY
 from provence_plugins.integrations.notices import warn_once
-from provence_plugins.integrations.queries import QUERY_ARGS, Query, is_blank
-from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, MIN_TOKENS, reason_to_keep
+from provence_plugins.integrations.queries import Query, is_blank
+from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, log_kept, reason_to_keep
 from provence_plugins.integrations.versions import needs_framework
-from provence_plugins.model.backends import BackendName
-from provence_plugins.types import MeaningTie, Passage
+from provence_plugins.types import Passage
 
 with needs_framework("agents"):
     from langchain.agents.middleware import AgentMiddleware
     from langchain_core.messages import ToolMessage
     from langgraph.types import Command
 
-from provence_plugins.integrations.fields import OnError
 from provence_plugins.integrations.langchain_recall import recall_tool
 from provence_plugins.integrations.langchain_results import document_passages, replace_messages, tool_messages
 from provence_plugins.integrations.langchain_runs import Run, aprune_in_run, changes_of_call, prune_in_run
-from provence_plugins.integrations.langchain_tool_fields import FindQuery, ToolPruningFields
+from provence_plugins.integrations.langchain_tool_fields import ToolPruningFields
+from provence_plugins.integrations.signatures import takes_fields_of
 
 if TYPE_CHECKING:
     # A name for the signatures alone: LangChain 1.0.0 had the request in another module.
     from langgraph.prebuilt.tool_node import ToolCallRequest
 
 __all__ = ["COMPLETE_TOOLS", "NOTHING_LEFT", "ContextPruningMiddleware", "ToolPruningFields"]
-
-logger = logging.getLogger(__name__)
 
 # Fields that earlier versions had, with what to say about them.
 _DEPRECATED = {
@@ -68,48 +61,16 @@ class ContextPruningMiddleware(AgentMiddleware):
         ValidationError: A field is unknown or has an invalid value.
     """
 
-    def __init__(
-        self,
-        *,
-        tools: Sequence[str] | None = None,
-        exclude_tools: Sequence[str] = (),
-        policies: Mapping[str, PruningPolicy | dict[str, Any]] | None = None,
-        min_tokens: int = MIN_TOKENS,
-        query: FindQuery | None = None,
-        query_args: Sequence[str] = QUERY_ARGS,
-        history: int = 0,
-        keep_original: bool = True,
-        recall: bool = False,
-        model: str | Path | Pruner | None = None,
-        backend: BackendName | None = None,
-        device: str | None = None,
-        language: str = "auto",
-        threshold: float | None = None,
-        top_n: int | None = None,
-        max_tokens: int | None = None,
-        keep_title: bool = False,
-        keep_headings: bool = True,
-        min_sentences: int = 1,
-        when_empty: WhenEmpty = "keep_one",
-        order: Order = "input",
-        min_relevance: float | None = None,
-        keep_neighbors: tuple[int, int] = (0, 0),
-        pins: str | None = None,
-        omission: str | None = None,
-        ties: tuple[MeaningTie, ...] = ALL_TIES,
-        token_counter: str | None = None,
-        split_questions: bool = True,
-        title_key: str | None = "title",
-        metadata_key: str | None = METADATA_KEY,
-        on_error: OnError = "keep",
-        **deprecated: Any,
-    ) -> None:
-        given = locals()
+    @takes_fields_of(ToolPruningFields)
+    def __init__(self, **fields: Any) -> None:
         super().__init__()
-        # Any: names and values of fields, which ToolPruningFields checks.
-        values: dict[str, Any] = {name: given[name] for name in ToolPruningFields.model_fields}
-        self.fields = ToolPruningFields(**{**values, "policies": policies or {}, **_renamed(deprecated, tools)})
-        self.tools = [recall_tool(self.fields.metadata_key)] if recall else []
+        self.fields = ToolPruningFields(**_renamed(fields))
+        self.tools = [recall_tool(self.fields.metadata_key)] if self.fields.recall else []
+
+    # Any: the pickle module's own form, a function and its arguments.
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make the middleware again; the tool that it may own cannot be pickled itself."""
+        return _with_fields, (type(self), self.fields)
 
     def __repr__(self) -> str:
         return repr(self.fields).replace(type(self.fields).__name__, type(self).__name__, 1)
@@ -128,11 +89,7 @@ class ContextPruningMiddleware(AgentMiddleware):
         policy = self.fields.policy_of_call(request, changes_of_call())
         result = handler(request)
         plan = self._plan(request, result)
-        if plan is None:
-            return result
-        pruned: ToolMessage | Command[Any] = prune_in_run(
-            plan.run, lambda: self.fields.prune_passages(plan.query, plan.passages, policy), plan.written
-        )
+        pruned: ToolMessage | Command[Any] = prune_in_run(plan.run, lambda: plan.pruned(policy), plan.written)
         return pruned
 
     async def awrap_tool_call(
@@ -142,19 +99,16 @@ class ContextPruningMiddleware(AgentMiddleware):
         policy = self.fields.policy_of_call(request, changes_of_call())
         result = await handler(request)
         plan = self._plan(request, result)
-        if plan is None:
-            return result
-        pruned: ToolMessage | Command[Any] = await aprune_in_run(
-            plan.run, lambda: self.fields.aprune_passages(plan.query, plan.passages, policy), plan.written
-        )
+        pruned: ToolMessage | Command[Any] = await aprune_in_run(plan.run, lambda: plan.apruned(policy), plan.written)
         return pruned
 
     # Any: whatever the tool returned.
-    def _plan(self, request: ToolCallRequest, result: Any) -> _Plan | None:
-        """Return what to prune in a tool's result; None for a result that is kept."""
+    def _plan(self, request: ToolCallRequest, result: Any) -> _Plan:
+        """Return what to prune in a tool's result, or why nothing is."""
         tool = request.tool_call["name"]
         messages = [message for message in tool_messages(result) if message.status != "error"]
         contents = [MessageTexts.of(message.content, self._documents(message)) for message in messages]
+        query: Query = ""
         reason = reason_to_keep(
             tool,
             [text for content in contents for text in content.results],
@@ -163,18 +117,13 @@ class ContextPruningMiddleware(AgentMiddleware):
             min_tokens=self.fields.min_tokens,
         )
         if reason is not None:
-            logger.debug("The result of the tool %r is kept as it is: %s.", tool, reason)
-            return None
-        query = self.fields.query_of(request)
-        if is_blank(query):
-            warn_once(
-                f"The result of the tool {tool!r} is kept as it is: none of its arguments named in query_args holds "
-                f"text, and the state holds no message of a person. Pass query= to say where the query is."
-            )
-            return None
+            log_kept(tool, reason)
+        else:
+            query = self.fields.query_of(request)
+            reason = _reason_of(tool, query)
         if self.fields.tools is None:
             contents = [content.prunable() for content in contents]
-        return _Plan(self.fields, result, tool, query, messages, contents)
+        return _Plan(self.fields, result, tool, query, messages, contents, reason)
 
     def _documents(self, message: ToolMessage) -> list[Passage]:
         return document_passages(message.artifact, self.fields.title_of)
@@ -190,6 +139,7 @@ class _Plan:
     query: Query
     messages: Sequence[ToolMessage]
     contents: Sequence[MessageTexts]
+    reason: str | None  # why nothing is pruned
 
     @property
     def passages(self) -> list[Passage]:
@@ -197,8 +147,21 @@ class _Plan:
 
     @property
     def run(self) -> Run:
+        name = ContextPruningMiddleware.__name__
         inputs = {"tool": self.tool, "query": self.query, "texts": len(self.passages)}
-        return Run(ContextPruningMiddleware.__name__, inputs, {"tool": self.tool, "model": self.fields.model_name})
+        left_alone = sum(len(content.results) - len(content.pruned_results) for content in self.contents)
+        facts = {"tool": self.tool, "model": self.fields.model_name, "texts_left_alone": left_alone}
+        return Run(name, inputs, facts) if self.reason is None else Run(name, inputs, facts, self.reason)
+
+    def pruned(self, policy: PruningPolicy) -> PruneResult | None:
+        if self.reason is not None:
+            return None
+        return self.fields.prune_passages(self.query, self.passages, policy)
+
+    async def apruned(self, policy: PruningPolicy) -> PruneResult | None:
+        if self.reason is not None:
+            return None
+        return await self.fields.aprune_passages(self.query, self.passages, policy)
 
     def written(self, result: PruneResult | None) -> Any:
         """Return the tool's result with what is kept of its texts."""
@@ -229,15 +192,30 @@ class _Plan:
         return message.model_copy(update=update)
 
 
-# Any: values of deprecated fields.
-def _renamed(deprecated: Mapping[str, Any], tools: Sequence[str] | None) -> dict[str, Any]:
-    """Return current fields for deprecated ones, and unknown ones as they are, which the fields then refuse."""
-    for name in deprecated:
+def _reason_of(tool: str, query: Query) -> str | None:
+    """Return why a result cannot be pruned with a query, and warn about it; None if it can."""
+    if not is_blank(query):
+        return None
+    warn_once(
+        f"The result of the tool {tool!r} is kept as it is: none of its arguments named in query_args holds text, and "
+        f"the state holds no message of a person. Pass query= to say where the query is."
+    )
+    return "there is no query"
+
+
+def _with_fields(kind: type[ContextPruningMiddleware], fields: ToolPruningFields) -> ContextPruningMiddleware:
+    return kind(**{name: getattr(fields, name) for name in fields.model_fields_set})
+
+
+# Any: values of fields.
+def _renamed(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields with current names for deprecated ones; unknown ones stay, and the fields refuse them."""
+    for name in given:
         if name in _DEPRECATED:
             warnings.warn(_DEPRECATED[name], DeprecationWarning, stacklevel=3)
-    if "only" in deprecated and tools is not None:
-        raise InvalidInputError("tools and only are the same. Pass tools alone.")
-    current = {name: value for name, value in deprecated.items() if name not in _DEPRECATED}
-    if "only" in deprecated:
-        current["tools"] = deprecated["only"]
+    current = {name: value for name, value in given.items() if name not in _DEPRECATED}
+    if "only" in given:
+        if "tools" in given:
+            raise InvalidInputError("tools and only are the same. Pass tools alone.")
+        current["tools"] = given["only"]
     return current

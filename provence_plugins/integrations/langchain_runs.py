@@ -15,6 +15,9 @@ with needs_framework("langchain"):
 PRUNED_EVENT = "context_pruned"
 """Name of the custom event that tells a trace how many tokens there were before and after."""
 
+KEPT_EVENT = "context_kept"
+"""Name of the custom event that tells a trace why a text was left as it is."""
+
 CONFIG_KEY = "provence"
 """Key among the configurable values of a call: a dictionary of policy fields for this call alone."""
 
@@ -28,16 +31,20 @@ class Run(NamedTuple):
         name: Its name.
         inputs: What the trace shows as its input.
         facts: What the event says beside the query and the numbers of tokens and texts.
+        reason: Why nothing is pruned, if nothing is.
     """
 
     name: str
     # Any: plain values for a trace.
     inputs: dict[str, Any]
     facts: dict[str, Any]
+    reason: str = "pruning failed, as the log says, or there was nothing to prune"
 
-    def event(self, result: PruneResult) -> dict[str, Any]:
-        """Return what the event about a result says."""
-        return {
+    def event(self, result: PruneResult | None) -> tuple[str, dict[str, Any]]:
+        """Return the name of the event about a result and what it says; None stands for texts that are kept."""
+        if result is None:
+            return KEPT_EVENT, {**self.facts, "reason": self.reason}
+        return PRUNED_EVENT, {
             **self.facts,
             "query": result.query,
             "threshold": result.threshold,
@@ -74,18 +81,20 @@ def changes_of_call(config: RunnableConfig | None = None) -> Mapping[str, Any]:
 
 
 def prune_in_run(run: Run, prune: Callable[[], PruneResult | None], write: Callable[[PruneResult | None], T]) -> T:
-    """Prune and write the result, in a run of its own if anybody listens."""
+    """Prune and write the result, in a run of its own if anybody listens; what the event says is the run's output."""
     if not is_traced():
         return write(prune())
+    written: list[T] = []
 
-    def work(inputs: dict[str, Any], config: RunnableConfig) -> T:
+    def work(inputs: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         result = prune()
-        if result is not None:
-            dispatch_custom_event(PRUNED_EVENT, run.event(result), config=config)
-        return write(result)
+        name, data = run.event(result)
+        dispatch_custom_event(name, data, config=config)
+        written.append(write(result))
+        return data
 
-    written: T = RunnableLambda(work, name=run.name).invoke(run.inputs)
-    return written
+    RunnableLambda(work, name=run.name).invoke(run.inputs)
+    return written[0]
 
 
 async def aprune_in_run(
@@ -94,12 +103,14 @@ async def aprune_in_run(
     """Do the same as `prune_in_run` in asyncio."""
     if not is_traced():
         return write(await prune())
+    written: list[T] = []
 
-    async def work(inputs: dict[str, Any], config: RunnableConfig) -> T:
+    async def work(inputs: dict[str, Any], config: RunnableConfig) -> dict[str, Any]:
         result = await prune()
-        if result is not None:
-            await adispatch_custom_event(PRUNED_EVENT, run.event(result), config=config)
-        return write(result)
+        name, data = run.event(result)
+        await adispatch_custom_event(name, data, config=config)
+        written.append(write(result))
+        return data
 
-    written: T = await RunnableLambda(work, name=run.name).ainvoke(run.inputs)
-    return written
+    await RunnableLambda(work, name=run.name).ainvoke(run.inputs)
+    return written[0]

@@ -46,7 +46,7 @@ class ToolPruningFields(PruningFields):
 
     tools: tuple[str, ...] | None = None
     exclude_tools: tuple[str, ...] = ()
-    policies: Mapping[str, PruningPolicy | dict[str, Any]] = Field(default_factory=dict)
+    policies: Mapping[str, PruningPolicy | dict[str, Any]] | None = None
     min_tokens: int = Field(default=MIN_TOKENS, ge=0)
     query: FindQuery | None = None
     query_args: tuple[str, ...] = QUERY_ARGS
@@ -57,14 +57,14 @@ class ToolPruningFields(PruningFields):
 
     @model_validator(mode="after")
     def _check_policies(self) -> Self:
-        for tool in self.policies:
+        for tool in self.policies or ():
             self.policy_of(tool)
         return self
 
     # Any: values of fields of the policy.
     def policy_of(self, tool: str, changes: Mapping[str, Any] | None = None) -> PruningPolicy:
         """Return the policy for a tool's result, with the changes that the call was configured with."""
-        given = self.policies.get(tool, {})
+        given = (self.policies or {}).get(tool, {})
         if not isinstance(given, PruningPolicy):
             return self.policy_with({**given, **(changes or {})})
         return replace(given, **(changes or {}))

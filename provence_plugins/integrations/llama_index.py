@@ -11,7 +11,6 @@ from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
-from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.metadata import METADATA_KEY, RERANK_KEY, RETRIEVAL_KEY, copy_metadata
 from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.versions import needs_framework
@@ -76,11 +75,10 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
         return "ProvencePostprocessor"
 
     def __getstate__(self) -> dict[Any, Any]:
-        # LlamaIndex would leave the pruner out with a warning, and the copy would run with the shipped model.
+        # LlamaIndex would leave a pruner that cannot be pickled out with a warning, and the copy would run with the
+        # shipped model.
         if isinstance(self.model, Pruner):
-            raise InvalidInputError(
-                "A postprocessor built around a Pruner instance cannot be pickled. Pass model as a path or repo id."
-            )
+            self.model.__reduce__()
         return super().__getstate__()
 
     def _postprocess_nodes(

@@ -77,7 +77,12 @@ class MessageTexts:
     @property
     def passages(self) -> list[Passage]:
         """The texts to prune, in order."""
-        return [passage for result in self.results if self._is_pruned(result) for passage in result.passages]
+        return [passage for result in self.pruned_results for passage in result.passages]
+
+    @property
+    def pruned_results(self) -> list[ResultText]:
+        """The texts of the blocks that are pruned, the others left out."""
+        return [result for result in self.results if self._is_pruned(result)]
 
     def _is_pruned(self, result: ResultText) -> bool:
         return not (self.keeps_other and result.shape == "other")

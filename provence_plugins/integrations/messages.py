@@ -19,7 +19,7 @@ from provence_plugins.integrations.content_blocks import find_texts
 from provence_plugins.integrations.message_texts import MessageTexts, PrunedTexts
 from provence_plugins.integrations.queries import Query, is_blank, query_in, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
-from provence_plugins.integrations.tool_choice import MIN_TOKENS, reason_to_keep
+from provence_plugins.integrations.tool_choice import MIN_TOKENS, log_kept, reason_to_keep
 
 __all__ = ["prune_messages"]
 
@@ -59,14 +59,15 @@ def prune_messages(
     Returns:
         Copies of the messages, in the same order and number.
     """
-    results = [
-        result
-        for result in _tool_results(messages, query)
-        if reason_to_keep(
+    results = []
+    for result in _tool_results(messages, query):
+        reason = reason_to_keep(
             result.tool, result.texts.results, tools=tools, exclude_tools=exclude_tools, min_tokens=min_tokens
         )
-        is None
-    ]
+        if reason is None:
+            results.append(result)
+        else:
+            log_kept(result.tool, reason)
     copies = [dict(message) for message in messages]
     try:
         pruner = pruner or shared_pruners.get(PrunerKey())

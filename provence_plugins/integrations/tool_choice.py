@@ -5,8 +5,10 @@ must be complete. `tools` prunes the results of the named tools whatever they lo
 the named tools. Results that are shorter than `min_tokens` are always kept.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 
+from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.tool_results import ResultText
 
 COMPLETE_TOOLS = frozenset(
@@ -29,6 +31,22 @@ MIN_TOKENS = 100
 
 # The usual estimate of four characters, in bytes: it also holds for scripts in which one character is a token.
 _BYTES_PER_TOKEN = 4
+
+_MUST_BE_COMPLETE = "results of this tool must be complete (COMPLETE_TOOLS)"
+_NOTHING_TO_READ = "it holds no documents, records or prose"
+
+_ADVICE = "To prune them, name the tool in tools=[...]; to silence this, name it in exclude_tools=[...]."
+
+logger = logging.getLogger(__name__)
+
+
+def log_kept(tool: str, reason: str) -> None:
+    """Log why a result is kept as it is; where only the rule of this module says so, a warning says it once."""
+    logger.debug("The result of the tool %r is kept as it is: %s.", tool, reason)
+    if reason == _NOTHING_TO_READ:
+        warn_once(f"Results of the tool {tool!r} are kept as they are: {reason}. {_ADVICE}")
+    if reason == _MUST_BE_COMPLETE:
+        warn_once(f"Results of tools for files and programs (COMPLETE_TOOLS) are kept as they are. {_ADVICE}")
 
 
 def reason_to_keep(
@@ -59,9 +77,9 @@ def reason_to_keep(
     if tools is not None:
         return None
     if tool in COMPLETE_TOOLS:
-        return "results of this tool must be complete (COMPLETE_TOOLS)"
+        return _MUST_BE_COMPLETE
     if all(text.shape == "other" for text in texts):
-        return "it holds no documents, records or prose"
+        return _NOTHING_TO_READ
     return None
 
 

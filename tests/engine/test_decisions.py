@@ -452,3 +452,15 @@ def test_no_more_than_top_n_passages_with_text_remain(
 ) -> None:
     kept, _ = decide(passages, replace(policy, top_n=top_n, pins=None), DEFAULT_THRESHOLD)
     assert sum(passage.tokens_before > 0 for passage in kept) <= top_n
+
+
+@pytest.mark.parametrize(
+    ("relevance", "chance"), [(-800.0, 0.0), (-3.0, 0.047), (0.0, 0.5), (3.0, 0.953), (1e308, 1.0)]
+)
+def test_a_minimum_relevance_is_a_probability_for_models_that_give_logits_too(relevance: float, chance: float) -> None:
+    passage = replace(scored(0.9, relevance=relevance), relevance_scale="logit")
+    assert passage.relevance_probability == pytest.approx(chance, abs=0.001)
+    assert bool(remaining(passage, min_relevance=0.4)) == (chance >= 0.4)
+    [pruned], _ = decide([passage], PruningPolicy(), DEFAULT_THRESHOLD)
+    assert pruned.relevance == relevance
+    assert pruned.scored == passage

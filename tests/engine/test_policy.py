@@ -26,6 +26,7 @@ def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_l
         "omission": None,
         "ties": ("label", "parent", "question", "announced", "title"),
         "token_counter": None,
+        "deduplicate": None,
     }
 
 
@@ -56,6 +57,8 @@ def test_a_policy_cannot_be_changed(field: str) -> None:
         {"min_relevance": math.nan},
         {"min_relevance": 1.5},
         {"min_relevance": "0.5"},
+        {"deduplicate": True},
+        {"deduplicate": "fuzzy"},
         {"top_n": 0},
         {"top_n": 1.0},
         {"top_n": True},

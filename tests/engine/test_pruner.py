@@ -1,5 +1,6 @@
 import asyncio
 import copy
+import pickle
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -423,6 +424,26 @@ def test_a_copy_is_the_pruner_itself() -> None:
     with Pruner(backend=WordBackend()) as pruner:
         assert copy.copy(pruner) is pruner
         assert copy.deepcopy({"pruner": pruner})["pruner"] is pruner
+
+
+def test_a_pickled_pruner_loads_its_model_again_and_is_closed_by_itself(tiny_folder: Path) -> None:
+    policy = PruningPolicy(threshold=0.5, when_empty="keep_one")
+    options = {"policy": policy, "backend": "onnx", "scorer": partial(SharedScorer, gather_seconds=0.0)}
+    with Pruner(tiny_folder, **options) as pruner:  # type: ignore[arg-type]
+        twin = pickle.loads(pickle.dumps(pruner))
+        expected = pruner.prune("Where is Paris?", ["Paris is a city. It is in France."])
+        assert twin.prune("Where is Paris?", ["Paris is a city. It is in France."]) == expected
+        twin.close()
+        assert pruner.prune("Where is Paris?", ["Paris is a city. It is in France."]) == expected
+        with pytest.raises(ClosedError):
+            twin.prune("Where is Paris?", ["Paris is a city."])
+    with pickle.loads(pickle.dumps(pruner)) as again:  # a closed one is pickled as what it was made of
+        assert again.prune("Where is Paris?", ["Paris is a city. It is in France."]) == expected
+
+
+def test_a_pruner_with_a_backend_object_is_not_pickled() -> None:
+    with Pruner(backend=WordBackend()) as pruner, pytest.raises(InvalidInputError, match="Name the backend"):
+        pickle.dumps(pruner)
 
 
 def test_it_says_how_long_texts_and_windows_are() -> None:

@@ -275,9 +275,13 @@ class Listener(BaseCallbackHandler):
     def __init__(self) -> None:
         self.runs: list[str] = []
         self.events: list[Any] = []
+        self.outputs: list[Any] = []
 
     def on_chain_start(self, serialized: Any, inputs: Any, **kwargs: Any) -> None:
         self.runs.append(kwargs.get("name", ""))
+
+    def on_chain_end(self, outputs: Any, **kwargs: Any) -> None:
+        self.outputs.append(outputs)
 
     def on_custom_event(self, name: str, data: Any, **kwargs: Any) -> None:
         self.events.append((name, data))
@@ -299,6 +303,41 @@ async def test_the_work_of_the_middleware_is_a_run_in_the_trace(words: Pruner, i
     [(name, data)] = listener.events
     assert (name, data["tool"], data["query"]) == ("context_pruned", "search", QUERY)
     assert data["tokens_before"] > data["tokens_after"] > 0
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+async def test_the_trace_says_what_was_left_alone_and_why(words: Pruner, is_async: bool) -> None:
+    @tool
+    def search(query: str) -> list[dict[str, Any]]:
+        """Searches."""
+        code = "\n".join(f"x{number} = {number}" for number in range(90))
+        return [{"type": "text", "text": TEXT * 9}, {"type": "text", "text": code}]
+
+    @tool
+    def weather(query: str) -> str:
+        """Says a number."""
+        return "7"
+
+    middleware = ContextPruningMiddleware(model=words, threshold=0.2)
+    calls = [call("search", query=QUERY), call("weather", query=QUERY)]
+    agent = create_agent(script(*calls, AIMessage("Nine.")), [search, weather], middleware=[middleware])
+    listener, given = Listener(), {"messages": [HumanMessage("How many?")]}
+    config: Any = {"callbacks": [listener]}
+    await agent.ainvoke(given, config) if is_async else agent.invoke(given, config)
+    [(pruned, facts), (kept, about)] = listener.events
+    assert (pruned, facts["query"], facts["texts_left_alone"]) == ("context_pruned", QUERY, 1)
+    assert (kept, about["tool"]) == ("context_kept", "weather")
+    assert about["reason"] == "it is shorter than min_tokens=100"
+    assert [output for output in listener.outputs if output in (facts, about)] == [facts, about]
+
+
+def test_a_result_that_only_the_rule_keeps_is_a_warning_once(words: Pruner, caplog: pytest.LogCaptureFixture) -> None:
+    warn_once.cache_clear()
+    listing = message("\n".join(f"src/file_{number}.py" for number in range(99)))
+    assert run(words, listing) is run(words, listing)
+    assert caplog.text.count("Results of the tool 'search' are kept as they are: it holds no documents") == 1
+    assert run(words, message(), exclude_tools=["search"]).content == TEXT
+    assert len(caplog.records) == 1
 
 
 def test_the_file_tools_of_a_deep_agent_stay_complete(words: Pruner) -> None:

@@ -398,12 +398,12 @@ def test_it_can_be_written_down_and_pickled() -> None:
         assert again.policy == post.policy
 
 
-def test_around_a_pruner_it_can_not_be_written_down_nor_pickled(
+def test_around_a_backend_object_it_can_not_be_written_down_nor_pickled(
     post: ProvencePostprocessor, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         with pytest.raises(PydanticSerializationError, match="Pass model as a path or repo id"):
             post.to_dict()
-        with pytest.raises(InvalidInputError, match="Pass model as a path or repo id"):
+        with pytest.raises(InvalidInputError, match="Name the backend"):
             pickle.dumps(post)
     assert not caplog.records
