@@ -9,7 +9,9 @@ from tokenizers import AddedToken, Encoding, Tokenizer
 from provence_plugins.errors import BackendError, CheckpointError, ProvenceError, is_panic, translate_panics
 from provence_plugins.types import Span
 
-TokenIds = list[int]
+# Tuples and not lists, because the garbage collector does not look into a tuple of numbers again: a long text has tens
+# of thousands of sentences, and the event loop stands still for as long as the collector walks over their tokens.
+TokenIds = tuple[int, ...]
 
 # Half a surrogate pair is no character; the tokenizer refuses it. One stand-in for one keeps every offset.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -97,7 +99,7 @@ class TextEncoder:
         Raises:
             BackendError: The tokenizer failed on a text.
         """
-        return [encoding.ids for encoding in _run(self._tokenizer.encode_batch_fast, texts)]
+        return [tuple(encoding.ids) for encoding in _run(self._tokenizer.encode_batch_fast, texts)]
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return the characters of its text that each token of `encode` stands for.
@@ -111,7 +113,7 @@ class TextEncoder:
     @translate_panics(BackendError, "decoding tokens")
     def spells(self, ids: TokenIds) -> bool:
         """Tell whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
-        return bool(self._tokenizer.decode(ids, skip_special_tokens=True))
+        return bool(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
 def is_failure_of_rust(error: BaseException) -> bool:

@@ -120,7 +120,7 @@ def plan_windows(
             parts.append(SentenceTokens(sentence, len(ids), len(ids) + end - start))
             ids += _ids(sentences, (sentence, start, end))
         ids += template.after
-        windows.append(Window(ids, len(front), template.query_type, template.text_type, tuple(parts)))
+        windows.append(Window(tuple(ids), len(front), template.query_type, template.text_type, tuple(parts)))
     return windows
 
 

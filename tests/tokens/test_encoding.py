@@ -41,7 +41,7 @@ def test_texts_are_encoded_without_special_tokens(tokenizer: Tokenizer) -> None:
 
 
 def test_an_empty_text_has_no_tokens(tokenizer: Tokenizer) -> None:
-    assert TextEncoder(tokenizer).encode(["", "a"])[0] == []
+    assert TextEncoder(tokenizer).encode(["", "a"])[0] == ()
     assert TextEncoder(tokenizer).encode([]) == []
 
 

@@ -47,7 +47,7 @@ def test_windows_consist_of_query_title_sentences_and_special_tokens_only(
     front = [101, *QUERY, 102, 103]
     for window in plan_windows(head, sentences, TEMPLATE):
         text = [token for part in window.sentences for token in window.ids[part.start : part.end]]
-        assert window.ids == [*front, *head.title, *text, 102]
+        assert list(window.ids) == [*front, *head.title, *text, 102]
         assert window.text_start == len(front)
         assert (window.query_type, window.text_type) == (0, 1)
 
@@ -98,7 +98,7 @@ def test_no_tokens_make_no_windows(sentences: list[list[int]]) -> None:
 def test_the_title_stands_in_every_window_between_query_and_text() -> None:
     windows = plan([[1000] * 15] * 4, max_tokens=40, title=[200, 201])
     assert len(windows) > 1
-    assert all(window.ids[window.text_start : window.text_start + 2] == [200, 201] for window in windows)
+    assert all(window.ids[window.text_start : window.text_start + 2] == (200, 201) for window in windows)
     assert all(window.sentences[0].start == window.text_start + 2 for window in windows)
 
 
