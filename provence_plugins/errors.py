@@ -12,6 +12,10 @@ ProvenceError
 ├── ExportError                      an exported model disagrees with its source
 ├── OverloadedError                  the shared scorer's queue is full
 ├── ClosedError                      the pruner was closed
+├── ReaderError                      a language model cannot be reached, or refuses to answer
+│   ├── PromptTooLongError           the prompt does not fit into the language model's context
+│   ├── ReaderTimeoutError           the language model took too long
+│   └── UnreadableAnswerError        what the language model sent is not an answer
 └── DataError                        labelled data cannot be read
 """
 
@@ -70,6 +74,22 @@ class ClosedError(ProvenceError):
         self, message: str = "This pruner was closed. Make a new one, or close it after its last use."
     ) -> None:
         super().__init__(message)
+
+
+class ReaderError(ProvenceError):
+    """A language model cannot be reached or loaded, or it refuses to answer; the message says what it said."""
+
+
+class PromptTooLongError(ReaderError):
+    """Prompt and answer together do not fit into the context of the language model."""
+
+
+class ReaderTimeoutError(ReaderError):
+    """The language model did not answer within the time that it was given."""
+
+
+class UnreadableAnswerError(ReaderError):
+    """The language model sent something that is not an answer, for instance a page instead of JSON."""
 
 
 class DataError(ProvenceError):

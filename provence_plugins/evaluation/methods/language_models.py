@@ -2,27 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from provence_plugins.engine.pooling import PassageScores
-from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.evaluation.methods.method import Method, SplitPassage, one_by_one
-from provence_plugins.model.foreign_folder import require_no_code
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from provence_plugins.readers.hf_reader import LanguageModel, load_language_model
 
 # Longer parts cost much and tell little more about a sentence.
 _LONGEST = 1024
-
-
-class _LanguageModel(NamedTuple):
-    tokenizer: "PreTrainedTokenizerBase"
-    network: "PreTrainedModel"
-    max_tokens: int
 
 
 def selective_context(folder: str | Path) -> Method:
@@ -37,7 +26,7 @@ def selective_context(folder: str | Path) -> Method:
         MissingExtraError: The packages torch and transformers are not installed.
         InvalidInputError: There is no such model in the folder.
     """
-    model = _load(folder)
+    model = load_language_model(folder)
 
     def score(passage: SplitPassage) -> PassageScores:
         ends = np.array([sentence.end for sentence in passage.sentences])
@@ -51,29 +40,7 @@ def selective_context(folder: str | Path) -> Method:
     return one_by_one(score)
 
 
-def _load(folder: str | Path) -> _LanguageModel:
-    with needs_extra("torch"):
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-    try:
-        if not Path(folder).is_dir():
-            raise FileNotFoundError("there is no such folder")
-        require_no_code(Path(folder))
-        tokenizer = AutoTokenizer.from_pretrained(str(folder))
-        network = AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32").train(False)
-    except (OSError, ValueError) as error:
-        raise InvalidInputError(
-            f"Cannot open {folder} as a causal language model: {error}. Name a folder that holds one."
-        ) from error
-    if not tokenizer.is_fast:
-        raise InvalidInputError(
-            f"The tokenizer of {folder} is not a fast one, which tells the offsets of its tokens. Add a tokenizer.json."
-        )
-    return _LanguageModel(
-        tokenizer, network, min(getattr(network.config, "max_position_embeddings", _LONGEST), _LONGEST)
-    )
-
-
-def _self_information(model: _LanguageModel, text: str) -> Iterator[tuple[int, float]]:
+def _self_information(model: LanguageModel, text: str) -> Iterator[tuple[int, float]]:
     """Yield the place of each token's last character, and the token's self-information.
 
     The first token of a text is predicted from the token that begins texts; without such a token it has no value.
@@ -84,7 +51,7 @@ def _self_information(model: _LanguageModel, text: str) -> Iterator[tuple[int, f
     ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
     begin = model.tokenizer.bos_token_id
     start = [] if begin is None else [begin]
-    step = model.max_tokens - len(start)
+    step = min(model.max_tokens, _LONGEST) - len(start)
     for first in range(0, len(ids), step):
         part = [*start, *ids[first : first + step]]
         if len(part) < 2:
