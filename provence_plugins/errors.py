@@ -9,6 +9,7 @@ ProvenceError
 │   ├── CheckpointNotFoundError      the folder, the file or the hub repository does not exist
 │   └── UnsafeCheckpointError        the folder could run code or reach other files
 ├── BackendError                     the model failed, or its device is not available
+│   └── InvalidScoresError           the model returned NaN or infinite scores
 ├── ExportError                      an exported model disagrees with its source
 ├── OverloadedError                  the shared scorer's queue is full
 ├── ClosedError                      the pruner was closed
@@ -57,6 +58,10 @@ class UnsafeCheckpointError(CheckpointError):
 
 class BackendError(ProvenceError):
     """The model could not be run: its device is not available, or the backend failed."""
+
+
+class InvalidScoresError(BackendError):
+    """The model returned NaN or infinite scores: an overflow in half precision, or broken weights."""
 
 
 class ExportError(ProvenceError):

@@ -100,6 +100,8 @@ HEAVY_HOMES = {
     "mcp_types": {"serving/mcp_server.py"},
     "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},
     "pandas": {"engine/dataframes.py"},
+    "pyarrow": {"cli/bulk_parquet.py", "cli/bulk_ray.py"},
+    "ray": {"cli/bulk_ray.py"},
     "tiktoken": {"engine/budgets.py"},
     "fastapi": {
         "serving/admission.py",
@@ -230,6 +232,7 @@ def test_the_picture_of_the_rooms_is_that_of_the_layers() -> None:
 # A module is tested by the file of its name: tests/tokens/test_windows.py tests tokens/windows.py. These are tested in
 # another file, because they have one reason to change with it.
 TESTED_ELSEWHERE = {
+    "cli/bulk_output.py": "cli/test_bulk_files.py",
     "engine/direct_scorer.py": "engine/test_scoring.py",
     "engine/shared_scorer.py": "engine/test_scoring.py",
     "evaluation/reporting/plots.py": "evaluation/test_experiment.py",

@@ -1,7 +1,7 @@
 """The command `provence`: its subcommands, and what every one of them does on an error."""
 
 import logging
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -10,6 +10,7 @@ from provence_plugins.cli import streams
 from provence_plugins.cli.bulk import bulk
 from provence_plugins.cli.doctor import doctor
 from provence_plugins.cli.evaluate import evaluate
+from provence_plugins.cli.interrupts import INTERRUPTED, was_interrupted
 from provence_plugins.cli.mcp import mcp
 from provence_plugins.cli.models import export, push, train
 from provence_plugins.cli.options import flatten_options
@@ -49,13 +50,20 @@ def main() -> None:
     except streams.InterruptedRunError as stop:
         streams.end_interrupted(str(stop))
     except SystemExit as stop:
-        if stop.code == streams.INTERRUPTED:
+        if stop.code == INTERRUPTED:
             streams.end_interrupted("Interrupted.")
         raise
     except ProvenceError as error:
-        streams.fail(str(error))
+        _end_on(str(error))
     except OSError as error:
-        streams.fail(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+        _end_on(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+
+
+def _end_on(message: str) -> NoReturn:
+    # A library that Ctrl-C has stopped may fail with an error of its own.
+    if was_interrupted():
+        streams.end_interrupted("Interrupted.")
+    streams.fail(message)
 
 
 class _OneLineFormatter(logging.Formatter):

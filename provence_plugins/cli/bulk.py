@@ -1,22 +1,23 @@
-"""The command that prunes the requests of a file of JSON lines."""
+"""The command that prunes the requests of a file, alone, in several processes or on a cluster."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provence_plugins.cli.options import ModelOptions, PolicyOptions
 from provence_plugins.cli.streams import InterruptedRunError, report
+from provence_plugins.errors import BackendError
 
 if TYPE_CHECKING:
-    from provence_plugins.cli.bulk_lines import BulkLine
+    from provence_plugins.cli.bulk_input import LineSource
+    from provence_plugins.cli.bulk_lines import BulkLine, GroupPruner
     from provence_plugins.cli.bulk_record import RunSettings
-    from provence_plugins.engine.policy import PruningPolicy
+    from provence_plugins.cli.bulk_workers import EngineSettings
 
 # A fingerprint stands for the model: the same files may lie in another place when a run is resumed.
 _MODEL_NAMES = ("model", "revision")
@@ -24,59 +25,113 @@ _MODEL_NAMES = ("model", "revision")
 
 def bulk(
     source: Annotated[
-        str, typer.Argument(metavar="IN", help="JSON lines, packed if the name ends in .gz; - is standard input.")
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="JSON lines, packed if the name ends in .gz, or a file that ends in .parquet; - is standard input.",
+        ),
     ],
-    target: Annotated[str, typer.Argument(metavar="OUT", help="JSON lines; - is standard output.")],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="OUT", help="JSON lines, or a file that ends in .parquet; - is standard output."),
+    ],
     policy: PolicyOptions,
     model: ModelOptions,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an earlier run with the same input and options.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the content of OUT.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Number of processes, each with the model.", show_default="1; with --ray what the cluster has"
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Prune on a Ray cluster: its address HOST:PORT, auto for the one that runs here, or local to start "
+            "one on this machine.",
+            show_default="no cluster",
+        ),
+    ] = None,
 ) -> None:
-    """Prune the requests of a file of JSON lines.
+    """Prune the requests of a file of JSON lines or a Parquet file.
 
-    A line is {"query": ..., "passages": [...]}; a passage is a text, or {"text": ..., "title": ...}.
+    A line is {"query": ..., "passages": [...]}; a passage is a text, or {"text": ..., "title": ...}. A Parquet file has
+    the same names as columns.
     """
     from tqdm import tqdm
 
-    from provence_plugins.cli.bulk_files import STREAM, count_lines, open_input, open_output
+    from provence_plugins.cli.bulk_files import open_output
+    from provence_plugins.cli.bulk_input import count_lines, is_parquet, open_input
     from provence_plugins.cli.bulk_lines import prune_lines
+    from provence_plugins.cli.bulk_workers import EngineSettings
 
     if resume and overwrite:
         raise typer.BadParameter("Use only one of --resume and --overwrite.")
     chosen, is_watched = policy.build(), sys.stderr.isatty()
-    # A pipe can be read only once.
-    total = count_lines(source) if is_watched and source != STREAM and Path(source).is_file() else None
-    with model.open() as pruner, open_input(source) as lines:
-        settings = _settings(model, chosen, lines)
+    only_requests = is_parquet(target)
+    total = count_lines(source) if is_watched else None
+    engine = EngineSettings(model, chosen)
+    with (
+        open_input(source, only_requests=only_requests) as lines,
+        _open_engine(engine, workers, ray, source, only_requests) as prune_groups,
+    ):
+        settings = _run_settings(engine, lines)
         with (
             open_output(target, lines, settings, resume=resume, overwrite=overwrite) as output,
             tqdm(total=total, initial=output.lines, unit=" lines", disable=not is_watched, leave=False) as bar,
         ):
             tally = _Tally(earlier=output.lines, failed=output.failed, can_resume=output.can_resume)
             with tally.explain_stop():
-                for line in prune_lines(lines, pruner, chosen, done=output.lines, check_group=output.check_group):
+                for line in prune_lines(lines, prune_groups, done=output.lines, check_group=output.check_group):
                     output.write(line.to_json())
                     tally.add(line)
                     bar.update()
                     if line.error is not None:
                         with tqdm.external_write_mode(sys.stderr):
                             report(f"line {line.number}: {line.error}")
+                output.finish()
     report(tally.summary())
     raise typer.Exit(1 if tally.failed else 0)
 
 
-def _settings(model: ModelOptions, policy: "PruningPolicy", lines: BinaryIO) -> "RunSettings":
-    from provence_plugins.cli.bulk_files import file_size
-    from provence_plugins.cli.bulk_record import RunSettings, fingerprint_model
-    from provence_plugins.model.checkpoint import open_checkpoint
+@contextmanager
+def _open_engine(
+    settings: "EngineSettings", workers: int | None, ray: str | None, source: str, only_requests: bool
+) -> Iterator["GroupPruner"]:
+    """Load the model wherever lines are pruned: in this process, in several, or on a cluster.
 
-    options = {**asdict(model), **asdict(policy)}
+    Raises:
+        ProvenceError: The model or the cluster cannot be opened.
+    """
+    if ray is not None:
+        from provence_plugins.cli.bulk_ray import open_cluster
+
+        with open_cluster(ray, settings, workers) as cluster:
+            yield cluster.prune_file(source, only_requests=only_requests)
+    elif workers is not None and workers > 1:
+        from provence_plugins.cli.bulk_workers import open_workers
+
+        with open_workers(settings, workers) as pool:
+            yield pool.prune_groups
+    else:
+        from provence_plugins.cli.bulk_lines import prune_here
+
+        with settings.model.open() as pruner:
+            yield prune_here(pruner, settings.policy)
+
+
+def _run_settings(engine: "EngineSettings", lines: "LineSource") -> "RunSettings":
+    from provence_plugins.cli.bulk_input import file_size
+    from provence_plugins.cli.bulk_record import RunSettings
+
+    # How many processes prune is not among them: it changes nothing in the output.
+    options = {**asdict(engine.model), **asdict(engine.policy)}
     for name in _MODEL_NAMES:
         del options[name]
-    folder = open_checkpoint(model.model, revision=model.revision).folder
-    return RunSettings(fingerprint_model(folder), file_size(lines), options)
+    return RunSettings(engine.fingerprint(), file_size(lines), options)
 
 
 class _Tally:
@@ -121,13 +176,15 @@ class _Tally:
 
     @contextmanager
     def explain_stop(self) -> Iterator[None]:
-        """Say how many lines are complete, and how to go on, when the run is interrupted or a disk is full."""
+        """Say how many lines are complete, and how to go on, when Ctrl-C, a full disk or the model ends the run."""
         try:
             yield
         except KeyboardInterrupt as stop:
             raise InterruptedRunError(f"Interrupted. {self._state()}.") from stop
         except BrokenPipeError:
             raise
+        except BackendError as error:
+            raise BackendError(f"{error} {self._state()}.") from error
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror}. {self._state()}", error.filename) from error
 

@@ -1,22 +1,28 @@
-"""Open the input and the output of a bulk run so that no line is lost, doubled or written by two runs at once."""
+"""Open the output of a bulk run so that no line is lost, doubled or written by two runs at once."""
 
 import errno
-import gzip
 import logging
 import os
 import re
-import stat
 import sys
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
-from provence_plugins.cli.bulk_record import RunRecord, RunSettings, begin_record, resume_record
-from provence_plugins.cli.streams import print_text, standard_input, standard_output, write_all
+from provence_plugins.cli.bulk_input import STREAM, HasFileNumber, is_parquet, regular_status
+from provence_plugins.cli.bulk_output import (
+    BulkOutput,
+    EarlierLines,
+    FileOutput,
+    FinishedOutput,
+    ParquetOutput,
+    SpecialOutput,
+    StandardOutput,
+)
+from provence_plugins.cli.bulk_record import RunSettings, begin_record, resume_record
+from provence_plugins.cli.streams import standard_output
 from provence_plugins.errors import InvalidInputError
 
 if sys.platform == "win32":
@@ -26,10 +32,12 @@ else:
 
 logger = logging.getLogger(__name__)
 
-STREAM = "-"
-"""The name that stands for standard input or output."""
+LINES_SUFFIX = ".lines"
+"""What follows the name of a Parquet file in the name of the file that holds its results until the run ends."""
 
 _WRITTEN = re.compile(rb'\{"line": (\d+), ("error": )?')
+
+_NOT_OURS = "was not written by a run that can be resumed. Name another output, or start over with --overwrite."
 
 # On Windows a lock keeps readers out of the bytes that it covers, so it covers one far behind the end of most outputs.
 _LOCKED_BYTE = 2**31 - 2
@@ -38,109 +46,16 @@ _LOCKED_BYTE = 2**31 - 2
 _HELD_BY_ANOTHER = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
-class BulkOutput(Protocol):
-    """Where the results of a run go.
-
-    Attributes:
-        lines: Number of complete lines that an earlier run left there.
-        failed: How many of them are errors.
-        can_resume: Whether another run can continue where this one stops.
-    """
-
-    lines: int
-    failed: int
-    can_resume: bool
-
-    def check_group(self, group: Sequence[bytes]) -> None:
-        """Compare the next lines of the input with those of the run that is resumed, and remember them."""
-        ...
-
-    def write(self, line: str) -> None:
-        """Write one line; it survives whatever happens to this process afterwards."""
-        ...
-
-
-class StandardOutput:
-    """Writes lines to standard output, which cannot be resumed."""
-
-    lines = failed = 0
-    can_resume = False
-
-    def check_group(self, group: Sequence[bytes]) -> None:
-        """Accept any lines."""
-
-    def write(self, line: str) -> None:
-        """Print one line."""
-        print_text(line)
-
-
-class SpecialOutput(StandardOutput):
-    """Writes lines to a named pipe or a device, which cannot be resumed."""
-
-    def __init__(self, file: FileIO) -> None:
-        self._file = file
-
-    def write(self, line: str) -> None:
-        """Write one line."""
-        write_all(self._file, _encode(line))
-
-
-class FileOutput:
-    """Writes lines to a file, which another run can continue."""
-
-    can_resume = True
-
-    def __init__(self, file: FileIO, record: RunRecord, earlier: "_EarlierLines") -> None:
-        self.lines, self.failed = earlier.lines, earlier.failed
-        self._file = file
-        self._record = record
-        self._size = earlier.size
-
-    def check_group(self, group: Sequence[bytes]) -> None:
-        """Compare the next lines of the input with those of the run that is resumed, or record them."""
-        self._record.check_group(group, self.lines)
-
-    def write(self, line: str) -> None:
-        """Write one line, or nothing of it when there is no room."""
-        content = _encode(line)
-        try:
-            write_all(self._file, content)
-        except OSError:
-            os.ftruncate(self._file.fileno(), self._size)
-            raise
-        self._size += len(content)
-
-
-@contextmanager
-def open_input(path: str) -> Iterator[BinaryIO]:
-    """Open the input; it is unpacked when its name ends in .gz, and "-" is standard input.
-
-    Raises:
-        InvalidInputError: The name ends in .gz and the file is not complete gzip data, or standard input is closed.
-        OSError: The file cannot be read.
-    """
-    try:
-        if path == STREAM:
-            yield standard_input()
-        else:
-            with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as lines:
-                yield lines  # type: ignore[misc]  # GzipFile reads bytes as every BinaryIO does
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InvalidInputError(
-            f"{path} is not a complete gzip file ({error}). Pack it again, or name it without .gz if it is not packed."
-        ) from error
-
-
 @contextmanager
 def open_output(
-    path: str, source: BinaryIO, settings: RunSettings, *, resume: bool = False, overwrite: bool = False
+    path: str, source: HasFileNumber, settings: RunSettings, *, resume: bool = False, overwrite: bool = False
 ) -> Iterator[BulkOutput]:
     """Open the output; "-" is standard output.
 
     A file is locked until the run ends, and gets a record of the run beside it.
 
     Args:
-        path: The file.
+        path: The file. The end of its name tells whether it becomes a Parquet file.
         source: The opened input, which must be another file.
         settings: The settings of this run.
         resume: Continue behind the last complete line; an incomplete one is cut off.
@@ -149,6 +64,7 @@ def open_output(
     Raises:
         InvalidInputError: The file is the input, is in use by another run, holds something and neither `resume` nor
             `overwrite` is given, or belongs to a run with another input or other settings.
+        MissingExtraError: pyarrow is not installed, and the file is a Parquet file.
         OSError: The file cannot be written.
     """
     if path == STREAM:
@@ -164,51 +80,87 @@ def open_output(
     else:
         # One record for a file, whichever link to it is named.
         place = Path(path).resolve()
+        prepare = _prepare_parquet if is_parquet(path) else _prepare_lines
         with _open_locked(place) as file:
             _require_other_file(source, file, path)
-            with _prepare(file, place, settings, resume=resume, overwrite=overwrite) as output:
+            if not (resume or overwrite) and (_size(place) or (is_parquet(path) and _size(_lines_beside(place)))):
+                raise InvalidInputError(
+                    f"{path} is not empty. Continue it with --resume, or start over with --overwrite."
+                )
+            with prepare(_Place(place, file, source), settings, resume) as output:
                 yield output
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An output that is opened and locked, and the input that goes into it."""
+
+    path: Path
+    file: FileIO
+    source: HasFileNumber
+
+
 @contextmanager
-def _prepare(file: FileIO, path: Path, settings: RunSettings, *, resume: bool, overwrite: bool) -> Iterator[BulkOutput]:
-    if os.fstat(file.fileno()).st_size and not (resume or overwrite):
-        raise InvalidInputError(f"{path} is not empty. Continue it with --resume, or start over with --overwrite.")
-    earlier = _read_earlier(path) if resume else _EarlierLines()
+def _prepare_lines(place: _Place, settings: RunSettings, resume: bool) -> Iterator[BulkOutput]:
+    with _continue_lines(place.path, place.file, place.path, settings, resume) as output:
+        yield output
+
+
+@contextmanager
+def _prepare_parquet(place: _Place, settings: RunSettings, resume: bool) -> Iterator[BulkOutput]:
+    from provence_plugins.cli.bulk_parquet import ParquetRequests, count_results
+
+    lines = _lines_beside(place.path)
+    if resume and place.file.seek(0, os.SEEK_END) and not lines.exists():
+        finished = count_results(place.path)
+        if finished is None:
+            raise InvalidInputError(f"{place.path} {_NOT_OURS}")
+        with resume_record(place.path, settings) as record:
+            yield FinishedOutput(place.path, record, *finished)
+        return
+    if lines.exists() and _size(lines) and not _begins_as_ours(lines):
+        raise InvalidInputError(
+            f"This run would replace {lines}, which is not a file of results. Move that file, or name another output."
+        )
+    source = Path(place.source.name) if isinstance(place.source, ParquetRequests) else None
+    with (
+        open(lines, "r+b" if resume and lines.exists() else "w+b", buffering=0) as file,
+        _continue_lines(lines, file, place.path, settings, resume) as output,
+    ):
+        place.file.truncate(0)
+        yield ParquetOutput(place.file, output, source)
+
+
+@contextmanager
+def _continue_lines(
+    path: Path, file: FileIO, output: Path, settings: RunSettings, resume: bool
+) -> Iterator[FileOutput]:
+    """Open a file of lines behind its last complete line, with the record of the output that it is or becomes."""
+    earlier = _read_earlier(path) if resume else EarlierLines()
     # Where nothing was written, nothing has to fit, and the run may begin with any settings.
-    opened = resume_record(path, settings) if earlier.lines else begin_record(path, settings)
+    opened = resume_record(output, settings) if earlier.lines else begin_record(output, settings)
     with opened as record:
         file.truncate(earlier.size)
         file.seek(earlier.size)
-        yield FileOutput(file, record, earlier)
+        yield FileOutput(path, file, record, earlier)
 
 
-def file_size(stream: BinaryIO) -> int | None:
-    """Return the size of an opened file; None for a pipe, a device or a terminal."""
-    status = _regular_status(stream)
-    return status.st_size if status else None
+def _lines_beside(path: Path) -> Path:
+    return path.with_name(path.name + LINES_SUFFIX)
 
 
-def count_lines(path: str) -> int:
-    """Count the lines of a file.
-
-    Raises:
-        InvalidInputError: As `open_input`.
-    """
-    with open_input(path) as lines:
-        return sum(1 for _ in lines)
+def _begins_as_ours(path: Path) -> bool:
+    with open(path, "rb") as stream:
+        begin = stream.readline()
+    # A killed run may have left half a line.
+    return _WRITTEN.match(begin) is not None or b'{"line": 1, '.startswith(begin[:11])
 
 
-@dataclass(frozen=True, slots=True)
-class _EarlierLines:
-    """What an earlier run has written: complete lines, how many of them are errors, and their size in bytes."""
-
-    lines: int = 0
-    failed: int = 0
-    size: int = 0
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
-def _read_earlier(path: Path) -> _EarlierLines:
+def _read_earlier(path: Path) -> EarlierLines:
     lines = failed = size = 0
     with open(path, "rb") as stream:
         for line in stream:
@@ -217,13 +169,10 @@ def _read_earlier(path: Path) -> _EarlierLines:
             lines += 1
             written = _WRITTEN.match(line)
             if written is None or int(written[1]) != lines:
-                raise InvalidInputError(
-                    f"Line {lines} of {path} was not written by a run that can be resumed. Name another output, or "
-                    f"start over with --overwrite."
-                )
+                raise InvalidInputError(f"Line {lines} of {path} {_NOT_OURS}")
             failed += written[2] is not None
             size += len(line)
-    return _EarlierLines(lines, failed, size)
+    return EarlierLines(lines, failed, size)
 
 
 @contextmanager
@@ -262,21 +211,8 @@ def _refuse_resume(name: str, resume: bool) -> None:
         raise InvalidInputError(f"{name} cannot be resumed, because it is not a regular file. Name a regular file.")
 
 
-def _require_other_file(source: BinaryIO, target: BinaryIO | FileIO, name: str) -> None:
+def _require_other_file(source: HasFileNumber, target: HasFileNumber, name: str) -> None:
     """Refuse to write the file that is read, by whichever name or shell redirection it was opened."""
-    read, written = _regular_status(source), _regular_status(target)
+    read, written = regular_status(source), regular_status(target)
     if read and written and os.path.samestat(read, written):
         raise InvalidInputError(f"{name} is both the input and the output. Name another output.")
-
-
-def _regular_status(stream: BinaryIO | FileIO) -> os.stat_result | None:
-    try:
-        status = os.fstat(stream.fileno())
-    except OSError:  # a stream of Python's own, without a file behind it
-        return None
-    return status if stat.S_ISREG(status.st_mode) else None
-
-
-def _encode(line: str) -> bytes:
-    # Only strings can hold half a surrogate pair, and \udc80 in a string is how JSON spells it.
-    return line.encode("utf-8", "backslashreplace")

@@ -1,17 +1,17 @@
-"""Prune requests in JSON lines: one result a line, in order."""
+"""Prune requests in JSON lines, a group of lines at a time: one result for each line, in order."""
 
 import json
 from codecs import getincrementaldecoder
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.requests import PruneRequest, decode_json, read_request
 from provence_plugins.engine.results import PruneResult, PruneStats
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.errors import InvalidInputError, InvalidScoresError
 
 # Lines are pruned in groups whose bounds depend on the input alone. A resumed run prunes the group in which it was
 # stopped again from its beginning: the same batches give the same numbers to the last bit, which other batches
@@ -20,7 +20,7 @@ _GROUP_LINES = 256
 _GROUP_BYTES = 4_000_000
 
 # Keys that a line of output has itself.
-_OWN_KEYS = {"line", "error", *PruneResult("", (), (), PruningPolicy(), 0.0).to_dict()}
+OWN_KEYS = {"line", "error", *PruneResult("", (), (), PruningPolicy(), 0.0).to_dict()}
 
 # Most passages are dropped; their texts lie in the input and would make the output as large.
 _DROPPED_KEYS = ("index", "relevance", "tokens_before")
@@ -54,10 +54,31 @@ class BulkLine:
         return json.dumps(self.content, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+@dataclass(frozen=True, slots=True)
+class LineGroup:
+    """Consecutive lines of the input that are pruned together.
+
+    Attributes:
+        first: Number of the first of them, from 1.
+        lines: The lines.
+    """
+
+    first: int
+    lines: Sequence[bytes]
+
+    @property
+    def last(self) -> int:
+        """Number of the last line."""
+        return self.first + len(self.lines) - 1
+
+
+GroupPruner = Callable[[Iterator[LineGroup]], Iterator[BulkLine]]
+"""Prunes the lines of groups, in order: in this process, in several, or on a cluster."""
+
+
 def prune_lines(
     lines: Iterable[bytes],
-    pruner: Pruner,
-    policy: PruningPolicy | None = None,
+    prune_groups: GroupPruner,
     *,
     done: int = 0,
     check_group: Callable[[Sequence[bytes]], None] | None = None,
@@ -65,13 +86,12 @@ def prune_lines(
     """Prune the request of every line, in order, with batches that reach across lines.
 
     A request is an object with `query` and `passages`, a list of strings and of objects with `text` and `title`. Its
-    other keys go into its line of output unchanged. A line without such a request gives an error, and the rest goes
-    on. Memory does not grow with the number of lines.
+    other keys go into its line of output unchanged. A line without such a request gives an error, and so does a line
+    for which the model returns NaN; the rest continues. Memory does not grow with the number of lines.
 
     Args:
         lines: The requests.
-        pruner: The pruner.
-        policy: What to keep; None takes the pruner's own policy.
+        prune_groups: Where they are pruned, see `prune_here`.
         done: Number of lines at the beginning that were pruned before and are skipped.
         check_group: Called with each group of lines before any of them is pruned.
 
@@ -79,19 +99,59 @@ def prune_lines(
         InvalidInputError: There are fewer lines than `done`, or the lines are not text.
     """
     number = 0
-    for group in _groups(lines):
-        if number == 0:
-            _require_text(group[0])
-        if check_group is not None:
-            check_group(group)
-        begin, number = number, number + len(group)
-        if number > done:
-            yield from islice(_prune_group(group, begin + 1, pruner, policy), max(done - begin, 0), None)
+
+    def due() -> Iterator[LineGroup]:
+        nonlocal number
+        for group in group_lines(lines):
+            if check_group is not None:
+                check_group(group.lines)
+            number = group.last
+            if number > done:
+                yield group
+
+    for line in prune_groups(due()):
+        if line.number > done:
+            yield line
     if number < done:
         raise InvalidInputError(
             f"The input has {number} lines and the output has {done} already, so the input has changed. Resume with "
             f"the same input, or start over with --overwrite."
         )
+
+
+def prune_here(pruner: Pruner, policy: PruningPolicy | None = None) -> GroupPruner:
+    """Return a function that prunes groups in this process.
+
+    Args:
+        pruner: The pruner.
+        policy: What to keep; None takes the pruner's own policy.
+    """
+
+    def prune(groups: Iterator[LineGroup]) -> Iterator[BulkLine]:
+        for group in groups:
+            yield from prune_group(group, pruner, policy)
+
+    return prune
+
+
+def group_lines(lines: Iterable[bytes]) -> Iterator[LineGroup]:
+    """Cut the lines of an input into the groups that are pruned together; the same lines give the same groups.
+
+    Raises:
+        InvalidInputError: The lines are not text.
+    """
+    first, size = 1, 0
+    group: list[bytes] = []
+    for line in lines:
+        if first == 1 and not group:
+            _require_text(line)
+        group.append(line)
+        size += len(line)
+        if len(group) == _GROUP_LINES or size >= _GROUP_BYTES:
+            yield LineGroup(first, group)
+            first, group, size = first + len(group), [], 0
+    if group:
+        yield LineGroup(first, group)
 
 
 def _require_text(line: bytes) -> None:
@@ -109,19 +169,6 @@ def _require_text(line: bytes) -> None:
         )
 
 
-def _groups(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
-    group: list[bytes] = []
-    size = 0
-    for line in lines:
-        group.append(line)
-        size += len(line)
-        if len(group) == _GROUP_LINES or size >= _GROUP_BYTES:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
-
-
 @dataclass(frozen=True, slots=True)
 class _Line:
     """A line that holds a request, and the keys that only its sender knows."""
@@ -130,13 +177,21 @@ class _Line:
     other: dict[str, Any]
 
 
-def _prune_group(
-    group: Iterable[bytes], first: int, pruner: Pruner, policy: PruningPolicy | None
-) -> Iterator[BulkLine]:
-    read = [_read_or_error(line) for line in group]
+def prune_group(group: LineGroup, pruner: Pruner, policy: PruningPolicy | None = None) -> Iterator[BulkLine]:
+    """Prune the lines of a group, in order.
+
+    Args:
+        group: The lines.
+        pruner: The pruner.
+        policy: What to keep; None takes the pruner's own policy.
+
+    Raises:
+        ProvenceError: The model or the splitter failed for a reason that is not in one of the lines.
+    """
+    read = [_read_or_error(line) for line in group.lines]
     requests = (line.request for line in read if isinstance(line, _Line))
     outcomes = _outcomes(requests, pruner, policy)
-    for number, line in enumerate(read, first):
+    for number, line in enumerate(read, group.first):
         outcome = next(outcomes) if isinstance(line, _Line) else line
         if isinstance(line, _Line) and isinstance(outcome, PruneResult):
             content = {"line": number, **line.other, **_compact(outcome)}
@@ -153,14 +208,38 @@ def _compact(result: PruneResult) -> dict[str, Any]:
 
 def _outcomes(
     requests: Iterator[PruneRequest], pruner: Pruner, policy: PruningPolicy | None
-) -> Iterator[PruneResult | InvalidInputError]:
+) -> Iterator[PruneResult | InvalidInputError | InvalidScoresError]:
+    # The requests that were read and whose outcome is not known yet.
+    pending: deque[PruneRequest] = deque()
+
+    def read() -> Iterator[PruneRequest]:
+        for request in requests:
+            pending.append(request)
+            yield request
+
     while True:
         try:
-            yield from pruner.prune_many(requests, policy)
+            for result in pruner.prune_many(read(), policy):
+                pending.popleft()
+                yield result
             return
         except InvalidInputError as error:
             # The results before it are out, and the requests behind it not yet taken.
+            pending.popleft()
             yield error
+        except InvalidScoresError:
+            # One request spoils the batches that it shares with others, so each of them is pruned by itself.
+            while pending:
+                yield _outcome_alone(pending.popleft(), pruner, policy)
+
+
+def _outcome_alone(
+    request: PruneRequest, pruner: Pruner, policy: PruningPolicy | None
+) -> PruneResult | InvalidInputError | InvalidScoresError:
+    try:
+        return pruner.prune(*request, policy)
+    except (InvalidInputError, InvalidScoresError) as error:
+        return error
 
 
 def _read_or_error(line: bytes) -> _Line | InvalidInputError:
@@ -172,7 +251,7 @@ def _read_or_error(line: bytes) -> _Line | InvalidInputError:
 
 def _read(line: bytes) -> _Line:
     request, other = read_request(decode_json(line))
-    if taken := _OWN_KEYS & other.keys():
+    if taken := OWN_KEYS & other.keys():
         raise InvalidInputError(f"The output has a key {min(taken)!r} itself. Rename this key of the line.")
     _require_shallow(other)
     return _Line(request, other)

@@ -75,10 +75,7 @@ class RunRecord:
         """
         first = self._line + 1
         self._line += len(group)
-        digest = sha256()
-        for line in group:
-            digest.update(line)
-        found = {"lines": len(group), "sha256": digest.hexdigest()}
+        found = {"lines": len(group), "sha256": digest_lines(group)}
         recorded = self._read_next()
         if recorded is None and first > done:
             _write_row(self._stream, found)
@@ -144,6 +141,14 @@ def resume_record(output: Path, settings: RunSettings) -> Iterator[RunRecord]:
     with open(path, "r+b", buffering=0) as stream, open(path, "rb") as earlier:
         earlier.readline()
         yield RunRecord(stream, earlier)
+
+
+def digest_lines(lines: Sequence[bytes]) -> str:
+    """Return a digest of lines of the input."""
+    digest = sha256()
+    for line in lines:
+        digest.update(line)
+    return digest.hexdigest()
 
 
 def fingerprint_model(folder: Path) -> str:

@@ -10,11 +10,9 @@ from typing import Any, BinaryIO, NoReturn, TextIO
 
 import typer
 
+from provence_plugins.cli.interrupts import INTERRUPTED
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.visible import show_controls, show_on_one_line
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells report it."""
 
 _STANDARD_STREAMS = range(3)
 

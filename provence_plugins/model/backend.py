@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from provence_plugins.errors import BackendError, InvalidInputError
+from provence_plugins.errors import BackendError, InvalidInputError, InvalidScoresError
 from provence_plugins.model.backends import BACKENDS, BackendName
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.tokens.batches import TokenBatch
@@ -33,7 +33,8 @@ def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
     """Return the scores if they have the shapes of the batch and are finite wherever the batch has a token.
 
     Raises:
-        BackendError: The backend returned other shapes, or the model ran into an overflow or has broken weights.
+        BackendError: The backend returned other shapes.
+        InvalidScoresError: The model ran into an overflow or has broken weights.
     """
     rows, length = batch.ids.shape
     if scores.relevance.shape != (rows,) or scores.keep.shape != (rows, length):
@@ -43,7 +44,7 @@ def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
             f"file."
         )
     if not (np.isfinite(scores.relevance).all() and np.isfinite(scores.keep[batch.mask == 1]).all()):
-        raise BackendError(
+        raise InvalidScoresError(
             "The model returned NaN or infinite scores. In half precision this usually means an overflow: load it with "
             "dtype='float32'. If it persists, the weights are corrupt."
         )

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -11,7 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
+from tokenizers import Tokenizer
 
 Run = Callable[..., Any]
 Start = Callable[..., Any]
@@ -98,6 +102,35 @@ def test_bulk_is_not_resumed_with_another_model_or_other_questions(run: Run, tmp
         "The input has changed" in run("bulk", "-", target, "--resume", "--model", tiny_folder, stdin=other_lines).err
     )
     assert target.read_bytes() == before
+
+
+@pytest.fixture
+def spoilt_folder(tiny_folder: Path, tmp_path: Path) -> Path:
+    """A model that returns NaN for every text with the word "Cheese"."""
+    folder = shutil.copytree(tiny_folder, tmp_path / "spoilt")
+    for exported in folder.glob("*.onnx"):
+        exported.unlink()
+    tensors = load_file(folder / "model.safetensors")
+    [name] = [name for name in tensors if name.endswith("word_embeddings.weight")]
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tensors[name][tokenizer.encode("Cheese", add_special_tokens=False).ids[0]] = np.nan
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_a_line_whose_scores_are_nan_fails_alone_and_the_run_can_be_resumed(
+    run: Run, tmp_path: Path, spoilt_folder: Path
+) -> None:
+    target = tmp_path / "out.jsonl"
+    fine = {"query": "where?", "passages": ["Paris is a city."]}
+    lines = bulk_lines(fine, GOOD, fine)
+    done = run("bulk", "-", target, "--model", spoilt_folder, stdin=lines)
+    assert done.code == 1
+    rows = [json.loads(line) for line in target.read_bytes().splitlines()]
+    assert ["error" in row for row in rows] == [False, True, False]
+    assert "line 2: The model returned NaN or infinite scores" in done.err
+    resumed = run("bulk", "-", target, "--model", spoilt_folder, "--resume", stdin=lines)
+    assert "3 lines written; 3 of them by earlier runs; 1 of them errors" in resumed.err
 
 
 @posix_only

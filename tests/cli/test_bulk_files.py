@@ -1,5 +1,3 @@
-import gzip
-import io
 import json
 import os
 import subprocess
@@ -11,8 +9,9 @@ from typing import Any
 import pytest
 
 from provence_plugins import Pruner
-from provence_plugins.cli.bulk_files import count_lines, file_size, open_input, open_output
-from provence_plugins.cli.bulk_lines import BulkLine, prune_lines
+from provence_plugins.cli.bulk_files import open_output
+from provence_plugins.cli.bulk_input import count_lines, file_size, open_input
+from provence_plugins.cli.bulk_lines import BulkLine, prune_here, prune_lines
 from provence_plugins.cli.bulk_record import RunSettings
 from provence_plugins.errors import InvalidInputError
 
@@ -50,7 +49,7 @@ def run(
     with open_input(str(source)) as lines:
         settings = RunSettings("model", file_size(lines), {"threshold": threshold})
         with open_output(str(target), lines, settings, **how) as output:
-            for line in prune_lines(lines, pruner, done=output.lines, check_group=output.check_group):
+            for line in prune_lines(lines, prune_here(pruner), done=output.lines, check_group=output.check_group):
                 if len(written) == stop:
                     break
                 output.write(line.to_json())
@@ -275,20 +274,6 @@ def test_a_file_that_cannot_be_locked_is_written_with_a_warning(
     assert "cannot be locked (Operation not supported)" in caplog.text
 
 
-def test_a_packed_input_is_unpacked(tmp_path: Path, pruner: Pruner) -> None:
-    source, target = tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl"
-    source.write_bytes(gzip.compress(b"".join(encoded(request(1), request(2)))))
-    assert [line.error for line in run(source, target, pruner)] == [None, None]
-
-
-@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"plain", lambda data: data[:20] + b"?" * 30])
-def test_a_damaged_packed_input_is_refused(damage: Any, tmp_path: Path, pruner: Pruner) -> None:
-    source = tmp_path / "in.jsonl.gz"
-    source.write_bytes(damage(gzip.compress(b"".join(encoded(*map(request, range(50)))))))
-    with pytest.raises(InvalidInputError, match="not a complete gzip file"):
-        run(source, tmp_path / "out.jsonl", pruner)
-
-
 def test_a_packed_output_is_refused_as_it_would_not_be_packed(source: Path, tmp_path: Path, pruner: Pruner) -> None:
     with pytest.raises(InvalidInputError, match=r"without \.gz"):
         run(source, tmp_path / "out.jsonl.gz", pruner)
@@ -304,10 +289,3 @@ def test_a_named_pipe_is_written_without_a_record(source: Path, tmp_path: Path, 
     assert not record_of(pipe).exists()
     with pytest.raises(InvalidInputError, match="not a regular file"):
         run(source, pipe, pruner, resume=True)
-
-
-def test_a_pipe_has_no_size(tmp_path: Path) -> None:
-    assert file_size(io.BytesIO(b"abc")) is None
-    (tmp_path / "file").write_bytes(b"abc")
-    with open(tmp_path / "file", "rb") as file:
-        assert file_size(file) == 3

@@ -3,11 +3,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from provence_plugins import Pruner, PruneStats, PruningPolicy
-from provence_plugins.cli.bulk_lines import prune_lines
-from provence_plugins.errors import InvalidInputError, SplitterError
+from provence_plugins.cli.bulk_lines import prune_here, prune_lines
+from provence_plugins.errors import BackendError, InvalidInputError, SplitterError
+from provence_plugins.model.backend import BatchScores
+from provence_plugins.testing import FailingBackend, NumberBackend
+from provence_plugins.tokens.batches import TokenBatch
 from provence_plugins.types import Span
 
 GROUP = 256
@@ -31,7 +35,8 @@ def encoded(*rows: Any) -> list[bytes]:
 
 def pruned(lines: list[bytes], pruner: Pruner, policy: PruningPolicy | None = None) -> list[dict[str, Any]]:
     return [
-        json.loads(line.to_json().encode("utf-8", "backslashreplace")) for line in prune_lines(lines, pruner, policy)
+        json.loads(line.to_json().encode("utf-8", "backslashreplace"))
+        for line in prune_lines(lines, prune_here(pruner, policy))
     ]
 
 
@@ -89,7 +94,7 @@ def test_other_keys_pass_through_unchanged(pruner: Pruner) -> None:
 )
 def test_a_malformed_line_gives_an_error_and_the_rest_goes_on(line: bytes, reason: str, pruner: Pruner) -> None:
     [good] = encoded(request(2))
-    before, bad, again, after = prune_lines([good, line, line, good], pruner)
+    before, bad, again, after = prune_lines([good, line, line, good], prune_here(pruner))
     assert reason in (bad.error or "")
     assert json.loads(bad.to_json()) == {"line": 2, "error": bad.error}
     assert again.error == bad.error
@@ -100,7 +105,7 @@ def test_a_malformed_line_gives_an_error_and_the_rest_goes_on(line: bytes, reaso
 
 def test_a_splitter_that_fails_ends_the_run_instead_of_blaming_every_line(tiny_folder: Path) -> None:
     with Pruner(tiny_folder, splitter=lambda text: [Span(5, 6), Span(0, 1)]) as broken, pytest.raises(SplitterError):
-        list(prune_lines(encoded(request(1)), broken))
+        list(prune_lines(encoded(request(1)), prune_here(broken)))
 
 
 def test_lines_are_read_a_group_ahead_and_no_further(pruner: Pruner) -> None:
@@ -113,7 +118,7 @@ def test_lines_are_read_a_group_ahead_and_no_further(pruner: Pruner) -> None:
             # Requests without text are never due to be scored; they must not pile up either.
             yield encoded(request(1) if number % 5 == 0 else {"query": "q", "passages": []})[0]
 
-    for written, line in enumerate(prune_lines(lines(), pruner), 1):
+    for written, line in enumerate(prune_lines(lines(), prune_here(pruner)), 1):
         assert line.number == written
         assert read - written < GROUP
     assert read == 5000
@@ -123,14 +128,14 @@ def test_large_lines_make_smaller_groups(pruner: Pruner) -> None:
     [line] = encoded({"query": "q", "passages": [], "ballast": "x" * 1_500_000})
     taken: list[int] = []
     stream = (taken.append(number) or line for number in range(9))
-    assert next(prune_lines(stream, pruner)).number == 1
+    assert next(prune_lines(stream, prune_here(pruner))).number == 1
     assert len(taken) == 3
 
 
 @pytest.mark.parametrize("depth", [900, 950, 990, 995, 998])
 def test_a_deeply_nested_key_does_not_end_the_run(depth: int, pruner: Pruner) -> None:
     line = b'{"query": "q", "passages": [], "x": ' + b"[" * depth + b"]" * depth + b"}"
-    bad, good = prune_lines([line, *encoded(request(1))], pruner)
+    bad, good = prune_lines([line, *encoded(request(1))], prune_here(pruner))
     assert bad.error is not None
     assert good.error is None
     assert bad.to_json()
@@ -143,13 +148,53 @@ def test_a_deeply_nested_key_does_not_end_the_run(depth: int, pruner: Pruner) ->
 )
 def test_a_binary_file_is_refused_as_a_whole(begin: bytes, pruner: Pruner) -> None:
     with pytest.raises(InvalidInputError, match="is a binary file"):
-        next(prune_lines([begin, *encoded(request(1))], pruner))
+        next(prune_lines([begin, *encoded(request(1))], prune_here(pruner)))
 
 
 @pytest.mark.parametrize("begin", [b"\xef\xbb\xbf", b" \t", "é".encode() * 40 + b"x", b"no json"])
 def test_a_first_line_of_text_is_not_taken_for_a_binary_file(begin: bytes, pruner: Pruner) -> None:
     line = begin + encoded(request(1))[0]
-    assert [outcome.number for outcome in prune_lines([line, line], pruner)] == [1, 2]
+    assert [outcome.number for outcome in prune_lines([line, line], prune_here(pruner))] == [1, 2]
+
+
+class OverflowingBackend(NumberBackend):
+    """Returns NaN for long windows, as a model in half precision may."""
+
+    def forward(self, batch: TokenBatch) -> BatchScores:
+        scores = super().forward(batch)
+        scores.relevance[batch.mask.sum(axis=1) > 50] = np.nan
+        return scores
+
+
+@pytest.mark.parametrize("spoilt", [[0], [3], [1, 2, 5], [*range(8)]], ids=str)
+def test_scores_that_are_nan_are_the_failure_of_their_line_alone(spoilt: list[int]) -> None:
+    long = {"query": "q?", "passages": ["Short.", "Paris is a city. " * 20]}
+    rows = [long if number in spoilt else request(number) for number in range(8)]
+    with Pruner(backend=OverflowingBackend()) as fragile, Pruner(backend=NumberBackend()) as healthy:
+        outcomes = list(prune_lines(encoded(*rows), prune_here(fragile)))
+        expected = list(prune_lines(encoded(*rows), prune_here(healthy)))
+    assert [number for number, line in enumerate(outcomes) if line.error] == spoilt
+    for number, (line, undisturbed) in enumerate(zip(outcomes, expected, strict=True)):
+        if number in spoilt:
+            assert "NaN or infinite scores" in str(line.error)
+            assert line.content == {"line": number + 1, "error": line.error}
+        else:
+            assert line == undisturbed
+
+
+def test_a_malformed_line_among_scores_that_are_nan_keeps_its_own_error() -> None:
+    long = {"query": "q?", "passages": ["Paris is a city. " * 20]}
+    with Pruner(backend=OverflowingBackend()) as fragile:
+        lines = encoded(request(1), long, {"query": "long " * 800, "passages": ["t"]}, request(2))
+        errors = [line.error for line in prune_lines(lines, prune_here(fragile))]
+    assert errors[0] is errors[3] is None
+    assert "NaN" in str(errors[1])
+    assert "tokens" in str(errors[2])
+
+
+def test_a_model_that_always_fails_ends_the_run_instead_of_blaming_every_line() -> None:
+    with Pruner(backend=FailingBackend()) as failing, pytest.raises(BackendError, match="always fails"):
+        list(prune_lines(encoded(request(1)), prune_here(failing)))
 
 
 def test_dropped_passages_are_named_without_their_texts(pruner: Pruner) -> None:
@@ -158,14 +203,16 @@ def test_dropped_passages_are_named_without_their_texts(pruner: Pruner) -> None:
 
 
 def test_every_line_carries_its_stats(pruner: Pruner) -> None:
-    good, bad = prune_lines([encoded(request(2))[0], b"no json"], pruner)
+    good, bad = prune_lines([encoded(request(2))[0], b"no json"], prune_here(pruner))
     assert good.stats.tokens_before == good.content["tokens_before"] > 0
     assert bad.stats == PruneStats()
 
 
 def test_every_group_is_shown_before_it_is_pruned(pruner: Pruner) -> None:
     shown: list[int] = []
-    lines = prune_lines(encoded(*map(request, range(300))), pruner, check_group=lambda group: shown.append(len(group)))
+    lines = prune_lines(
+        encoded(*map(request, range(300))), prune_here(pruner), check_group=lambda group: shown.append(len(group))
+    )
     next(lines)
     assert shown == [256]
     assert len(list(lines)) == 299

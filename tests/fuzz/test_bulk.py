@@ -11,8 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from provence_plugins import Pruner
-from provence_plugins.cli.bulk_files import file_size, open_input, open_output
-from provence_plugins.cli.bulk_lines import prune_lines
+from provence_plugins.cli.bulk_files import open_output
+from provence_plugins.cli.bulk_input import file_size, open_input
+from provence_plugins.cli.bulk_lines import prune_here, prune_lines
 from provence_plugins.cli.bulk_record import RunSettings
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.testing import NumberBackend
@@ -59,7 +60,7 @@ def run(source: Path, target: Path, pruner: Pruner, **how: bool) -> None:
     with open_input(str(source)) as lines:
         settings = RunSettings("model", file_size(lines), {})
         with open_output(str(target), lines, settings, **how) as output:
-            for line in prune_lines(lines, pruner, done=output.lines, check_group=output.check_group):
+            for line in prune_lines(lines, prune_here(pruner), done=output.lines, check_group=output.check_group):
                 output.write(line.to_json())
 
 
@@ -67,10 +68,10 @@ def run(source: Path, target: Path, pruner: Pruner, **how: bool) -> None:
 @given(lines_of_files())
 def test_every_line_gives_one_line_and_a_binary_file_is_refused(pruner: Pruner, lines: list[bytes]) -> None:
     try:
-        written = [line.to_json() for line in prune_lines(lines, pruner)]
+        written = [line.to_json() for line in prune_lines(lines, prune_here(pruner))]
     except InvalidInputError as error:
         assume("binary file" in str(error))
-        written = [line.to_json() for line in prune_lines([b"{}\n", *lines], pruner)][1:]
+        written = [line.to_json() for line in prune_lines([b"{}\n", *lines], prune_here(pruner))][1:]
         lines = lines[: len(written)]
     assert len(written) == len(lines)
     for line in written:
@@ -107,5 +108,5 @@ def test_a_run_that_was_cut_off_at_any_byte_goes_on_to_the_same_bytes(
 def test_a_huge_line_costs_itself_only(fragment: str, pruner: Pruner) -> None:
     valid = json.dumps({"query": "where is paris", "passages": ["Paris."]}).encode() + b"\n"
     huge = fragment.encode() * HUGE + b"\n"
-    outcomes = [line.error is None for line in prune_lines([valid, huge, valid], pruner)]
+    outcomes = [line.error is None for line in prune_lines([valid, huge, valid], prune_here(pruner))]
     assert outcomes == [True, False, True]

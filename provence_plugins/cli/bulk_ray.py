@@ -1,0 +1,231 @@
+"""Prune groups of lines on a Ray cluster: Ray Data reads them, and actors that hold the model prune them.
+
+Groups go out and come back in order, so the output, its record and its resumption are those of a run on one machine.
+"""
+
+import logging
+import os
+import pickle
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from provence_plugins import __version__
+from provence_plugins.cli.bulk_input import open_input
+from provence_plugins.cli.bulk_lines import BulkLine, GroupPruner, LineGroup, group_lines, prune_group
+from provence_plugins.cli.bulk_record import digest_lines
+from provence_plugins.cli.bulk_workers import EngineSettings
+from provence_plugins.errors import BackendError, InvalidInputError, ProvenceError, needs_extra
+
+# Ray reads these when it is imported. Nothing is sent.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# Its core would print warnings that only its developers understand; they are in its log files too.
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+
+with needs_extra("ray"):
+    import pyarrow as pa
+    import ray
+    from ray.data import ActorPoolStrategy, DataContext, Datasource, ReadTask
+    from ray.data.block import BlockMetadata
+    from ray.exceptions import RayError
+
+_CONNECT_SECONDS = 5.0
+
+# Every block that is larger is sent on, so that each group of lines is a block of its own and goes to any actor.
+_BLOCK_BYTES = 1
+
+_GROUP, _RESULT = "group", "result"
+
+
+@contextmanager
+def open_cluster(address: str, settings: EngineSettings, workers: int | None) -> Iterator["RayCluster"]:
+    """Connect to a Ray cluster, and leave it afterwards.
+
+    Args:
+        address: HOST:PORT, "auto" for the cluster that runs on this machine, or "local" to start one on it.
+        settings: The model and the policy. Each actor has one thread unless they say otherwise.
+        workers: Number of actors; None for as many as the cluster has room for.
+
+    Raises:
+        InvalidInputError: There is no cluster at this address.
+        ProvenceError: The model cannot be opened.
+    """
+    threads = settings.model.threads or 1
+    own = replace(settings, model=replace(settings.model, threads=threads))
+    identity = _identity(own)
+    _require_cluster(address)
+    # For the reader of the input, beside the actors.
+    started = {"num_cpus": (workers or 1) * threads + 1, "include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **started)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise InvalidInputError(_no_cluster(address, str(error))) from error
+    try:
+        for name in ("ray", "ray.data"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        yield RayCluster(own, identity, workers)
+    finally:
+        ray.shutdown()
+
+
+class RayCluster:
+    """A cluster that this process is connected to."""
+
+    def __init__(self, settings: EngineSettings, identity: str, workers: int | None) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._workers = workers
+
+    def prune_file(self, path: str, *, only_requests: bool) -> GroupPruner:
+        """Return a function that prunes the groups of a file, which a task of Ray reads on this machine.
+
+        Args:
+            path: The input.
+            only_requests: As for `open_input`.
+
+        Raises:
+            InvalidInputError: The input is not a regular file.
+        """
+        if not os.path.isfile(path):
+            raise InvalidInputError(f"{path} is not a regular file. With --ray the input must be one.")
+        full_path = os.path.abspath(path)
+
+        def prune(groups: Iterator[LineGroup]) -> Iterator[BulkLine]:
+            first = next(groups, None)
+            if first is None:
+                return
+            results = self._results(_GroupSource(full_path, first.first, only_requests))
+            # The same file is read here once more, for the record of the run: that takes a thousandth of the time.
+            for group in chain([first], groups):
+                result = next(results, None)
+                if result is None or (result.first, result.digest) != (group.first, digest_lines(group.lines)):
+                    raise InvalidInputError(f"{path} has changed while it was read. Start over with --overwrite.")
+                yield from result.lines
+
+        return prune
+
+    def _results(self, source: "_GroupSource") -> Iterator["_Result"]:
+        context = DataContext.get_current()
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = False
+        context.target_max_block_size = _BLOCK_BYTES
+        model = self._settings.model
+        size = {"min_size": 1} if self._workers is None else {"size": self._workers}
+        results = ray.data.read_datasource(source, override_num_blocks=1, num_cpus=0).map_batches(
+            _GroupActor,
+            fn_constructor_args=(self._settings, self._identity),
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(**size),
+            num_cpus=model.threads,
+            num_gpus=1 if (model.device or "").startswith("cuda") else 0,
+        )
+        try:
+            for row in results.iter_rows():
+                result = pickle.loads(row[_RESULT])
+                if isinstance(result, ProvenceError):
+                    raise result
+                yield result
+        except RayError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise BackendError(f"Ray could not go on ({type(error).__name__}: {reason}).") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """The lines of a group, and what tells that the group is the one that was meant."""
+
+    first: int
+    digest: str
+    lines: list[BulkLine]
+
+
+class _GroupSource(Datasource):  # type: ignore[misc]  # Ray is not typed
+    """Reads the groups of an input, from the one with a certain line on, as rows that hold one group each."""
+
+    supports_distributed_reads = False  # the file may lie on the machine of the command alone
+
+    def __init__(self, path: str, first: int, only_requests: bool) -> None:
+        self._path = path
+        self._first = first
+        self._only_requests = only_requests
+
+    def estimate_inmemory_data_size(self) -> None:
+        """Return None: Ray need not know the size."""
+
+    # Any: types of Ray, whose parameters differ from version to version.
+    def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[Any]:
+        """Return one task, because reading takes a thousandth of the time of pruning."""
+        path, first, only_requests = self._path, self._first, self._only_requests
+        about = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+        return [ReadTask(lambda: _read_groups(path, first, only_requests), about)]
+
+
+def _read_groups(path: str, first: int, only_requests: bool) -> Iterator[Any]:
+    try:
+        with open_input(path, only_requests=only_requests) as lines:
+            for group in group_lines(lines):
+                if group.first >= first:
+                    yield pa.table({_GROUP: [pickle.dumps(group)]})
+    except ProvenceError as error:
+        yield pa.table({_GROUP: [pickle.dumps(error)]})
+
+
+class _GroupActor:
+    """Prunes groups with a model that is loaded once. What fails is returned, so that Ray does not try it again."""
+
+    def __init__(self, settings: EngineSettings, identity: str) -> None:
+        self._policy = settings.policy
+        self._failure: ProvenceError | None = None
+        try:
+            if _identity(settings) != identity:
+                self._failure = InvalidInputError(
+                    f"{socket.gethostname()} has another model or version of this package than the machine of the "
+                    f"command. Install the same on every machine of the cluster."
+                )
+            self._pruner = settings.model.open()
+        except ProvenceError as error:
+            self._failure = error
+
+    def __call__(self, batch: Any) -> Any:
+        """Prune the groups of a table."""
+        results = [pickle.dumps(self._prune(pickle.loads(group))) for group in batch.column(_GROUP).to_pylist()]
+        return pa.table({_RESULT: results})
+
+    def _prune(self, group: LineGroup | ProvenceError) -> _Result | ProvenceError:
+        if isinstance(group, ProvenceError):
+            return group
+        if self._failure is not None:
+            return self._failure
+        try:
+            lines = list(prune_group(group, self._pruner, self._policy))
+        except ProvenceError as error:
+            return error
+        return _Result(group.first, digest_lines(group.lines), lines)
+
+
+def _identity(settings: EngineSettings) -> str:
+    return f"{__version__} {settings.fingerprint()}"
+
+
+def _require_cluster(address: str) -> None:
+    """Find out quickly whether anything listens at an address; Ray itself tries for minutes."""
+    if address in ("auto", "local"):
+        return
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()) or "/" in host:
+        raise InvalidInputError(f"--ray must be HOST:PORT, auto or local, got {address!r}.")
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InvalidInputError(_no_cluster(address, str(error))) from error
+
+
+def _no_cluster(address: str, reason: str) -> str:
+    return (
+        f"There is no Ray cluster at {address} ({reason.strip().splitlines()[0].rstrip('.')}). Start one with "
+        f"`ray start --head`, or start one for this run with --ray local."
+    )

@@ -1,0 +1,174 @@
+"""A cluster of real processes writes what one process writes."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"),
+    # Ray's own code.
+    pytest.mark.filterwarnings("default"),
+]
+
+Run = Callable[..., Any]
+Start = Callable[..., Any]
+
+LINES = 5 * 256 + 40
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ray") / "in.jsonl"
+    rows = [
+        {"query": "where?", "passages": ["Paris is a city in France. " * (number % 30)], "id": number}
+        for number in range(LINES)
+    ]
+    lines = [json.dumps(row).encode() + b"\n" for row in rows]
+    lines[300] = b"not json\n"
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+@pytest.fixture
+def undisturbed(start: Start, source: Path, tiny_folder: Path) -> Path:
+    """The output of one process."""
+    path = source.with_name("undisturbed.jsonl")
+    if not path.exists():
+        assert start("bulk", source, path, "--model", tiny_folder).wait() == 1
+    return path
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two machines, as far as Ray is concerned."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}, shutdown_at_exit=True
+    )
+    cluster.add_node(num_cpus=2)
+    yield cluster
+    cluster.shutdown()
+
+
+def same(first: Path, second: Path) -> bool:
+    records = [path.with_name(f"{path.name}.run").read_bytes() for path in (first, second)]
+    return first.read_bytes() == second.read_bytes() and records[0] == records[1]
+
+
+def test_a_local_cluster_writes_the_bytes_of_one_process_and_says_only_what_it_says(
+    start: Start, source: Path, undisturbed: Path, tmp_path: Path, tiny_folder: Path
+) -> None:
+    target = tmp_path / "out.jsonl"
+    process = start("bulk", source, target, "--model", tiny_folder, "--ray", "local", "--workers", 2)
+    said = process.communicate(timeout=300)[1].decode()
+    assert process.returncode == 1
+    assert same(target, undisturbed)
+    assert len(said.splitlines()) == 2
+    assert said.startswith("provence: line 301: This is not valid JSON")
+    assert f"provence: {LINES:,} lines written; 1 of them errors;" in said
+
+
+def test_a_running_cluster_survives_kills_of_the_command_and_of_an_actor(
+    start: Start, cluster: Any, source: Path, undisturbed: Path, tmp_path: Path, tiny_folder: Path
+) -> None:
+    target = tmp_path / "out.jsonl"
+    arguments = ("bulk", source, target, "--resume", "--model", tiny_folder, "--ray", cluster.address)
+    killed = start(*arguments)
+    wait_for_lines(killed, target)
+    killed.kill()
+    killed.wait()
+    resumed = start(*arguments, "--workers", 2)
+    os.kill(find_actor(resumed), signal.SIGKILL)
+    assert resumed.wait(timeout=300) == 1
+    assert same(target, undisturbed)
+
+
+def test_parquet_goes_through_a_cluster_too(
+    start: Start, cluster: Any, source: Path, tmp_path: Path, tiny_folder: Path
+) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = [json.loads(line) for line in source.read_bytes().splitlines()[:290]]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "in.parquet")
+    for name, more in (("one.parquet", ()), ("many.parquet", ("--ray", cluster.address))):
+        process = start("bulk", tmp_path / "in.parquet", tmp_path / name, "--model", tiny_folder, *more)
+        assert process.wait(timeout=300) == 0
+    assert same(tmp_path / "many.parquet", tmp_path / "one.parquet")
+
+
+def test_an_interrupt_is_one_line_and_can_be_resumed(
+    start: Start, cluster: Any, source: Path, undisturbed: Path, tmp_path: Path, tiny_folder: Path
+) -> None:
+    target = tmp_path / "out.jsonl"
+    arguments = ("bulk", source, target, "--model", tiny_folder, "--ray", cluster.address)
+    process = start(*arguments)
+    wait_for_lines(process, target)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 130
+    assert said.count("\n") - said.count("provence: line 301") == 1
+    assert "lines complete; continue with --resume." in said
+    assert start(*arguments, "--resume").wait(timeout=300) == 1
+    assert same(target, undisturbed)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "ray://127.0.0.1:1", "nowhere:port", "127.0.0.1:{free}", "auto"])
+def test_a_cluster_that_is_not_there_is_one_line(
+    address: str, run: Run, source: Path, tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    # Where `auto` looks for a cluster that runs here.
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = address.format(free=listener.getsockname()[1])
+    complaint = run("bulk", source, tmp_path / "out", "--model", tiny_folder, "--ray", address).complaint
+    assert "--ray" in complaint
+    assert not (tmp_path / "out").exists()
+
+
+def test_standard_input_is_refused(run: Run, cluster: Any, tmp_path: Path, tiny_folder: Path) -> None:
+    more = ("--model", tiny_folder, "--ray", cluster.address)
+    assert "- is not a regular file" in run("bulk", "-", tmp_path / "out", *more).complaint
+
+
+def test_a_model_that_an_actor_cannot_open_is_the_error_that_it_is_in_one_process(
+    run: Run, cluster: Any, source: Path, tmp_path: Path, tiny_folder: Path
+) -> None:
+    more = ("--model", tiny_folder, "--device", "cuda:99", "--backend", "torch", "--ray", cluster.address)
+    assert "cuda:99" in run("bulk", source, tmp_path / "out", *more).complaint
+
+
+def wait_for_lines(process: Any, target: Path) -> None:
+    end = time.monotonic() + 200
+    while not target.exists() or target.read_bytes().count(b"\n") < 256:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def find_actor(process: Any) -> int:
+    """A process that prunes, which Ray names after its class."""
+    end = time.monotonic() + 200
+    while time.monotonic() < end:
+        assert process.poll() is None
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                try:
+                    title = (folder / "cmdline").read_bytes()
+                except OSError:
+                    continue
+                if b"_GroupActor" in title and title.startswith(b"ray::"):
+                    return int(folder.name)
+        time.sleep(0.05)
+    raise AssertionError("no actor")
