@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from provence_plugins.cli import streams
+from provence_plugins.cli.interrupts import INTERRUPTED
 from provence_plugins.cli.options import ModelOptions, PolicyOptions
 
 _KEY = "PROVENCE_API_KEY"
@@ -59,4 +60,4 @@ def mcp(
 def _stop_at_once(number: int, frame: FrameType | None) -> NoReturn:
     """End the process; the thread that reads standard input would wait for its next line."""
     streams.report("Interrupted.")
-    os._exit(streams.INTERRUPTED)
+    os._exit(INTERRUPTED)
