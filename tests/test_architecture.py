@@ -274,6 +274,7 @@ TESTED_ELSEWHERE = {
     "text/prose.py": "text/test_units.py",
     "text/records.py": "text/test_units.py",
     "text/tables.py": "text/test_units.py",
+    "text/titles.py": "text/test_units.py",
 }
 
 

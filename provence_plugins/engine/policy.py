@@ -36,7 +36,7 @@ class PruningPolicy:
         max_tokens: Maximum number of tokens that are kept over all passages of a query; never exceeded, whatever else
             is set. Sentences are added in order of probability, each with its headings. One that does not fit is
             skipped, and shorter ones may still fit; if none fits, the most probable one is cut at a line, a clause or a
-            word. None for no limit.
+            word. Passages that the model cannot read get the room that is left. None for no limit.
         keep_title: Keep the first sentence of a passage whenever another one is kept; published Provence models expect
             the title of the page there. It is left out if the budget has room for the other sentence alone.
         keep_headings: Keep the heading of the section and the header of the table that a kept sentence stands under,
@@ -57,12 +57,12 @@ class PruningPolicy:
             `min_sentences`.
         omission: Text that marks every place of a kept passage where sentences are left out, such as "…";
             "[{count} sentences left out]" tells how many. The mark is part of the passage's `text`, but not of
-            `kept_spans`, and the budget does not count it. None for no mark.
+            `kept_spans`; the budget counts it, and JSON has none. None for no mark.
         ties: What a kept sentence brings along besides its headings, so that it still says who and what it is about:
             "label" (the line that names the speaker or the field), "parent" (the list item that it is nested in),
-            "question" (the question of an answer, and the answer of a question), "announced" (the line that announces
-            a list or a command, and the command), "title" (the line that names the product of a sheet). All by default;
-            an empty tuple switches them off.
+            "question" (the question of an answer; of a question that is kept for its own sake, all of its answer that
+            fits), "announced" (the line that announces a list or a command, and the command), "title" (the line that
+            names the product of a sheet). All by default; an empty tuple switches them off.
         token_counter: What `max_tokens` counts: "characters", "words", the name of an encoding of tiktoken such as
             "o200k_base", the path of a tokenizer.json, or a function from a text to its length. None for tokens of the
             pruning model, in which `tokens_before` and `tokens_after` are given in any case.

@@ -10,13 +10,30 @@ from provence_plugins.types import Sentence
 _ALWAYS = frozenset({"inside", "closing", "separator"})
 
 
-def brought_by(sentence: Sentence | ScoredSentence, policy: PruningPolicy) -> Iterator[int]:
-    """Yield the numbers of the sentences that a kept one brings along under a policy."""
+def brought_by(sentence: Sentence | ScoredSentence, policy: PruningPolicy, *, whole_answer: bool) -> Iterator[int]:
+    """Yield the numbers of the sentences that a kept one brings along under a policy.
+
+    Args:
+        sentence: The kept sentence.
+        policy: What to keep.
+        whole_answer: Whether a question brings all of its answer, rather than the beginning only.
+    """
     if policy.keep_headings and sentence.heading is not None:
         yield sentence.heading
+    answered = False
     for tie in sentence.ties:
-        if tie.kind in _ALWAYS or tie.kind in policy.ties:
-            yield tie.to
+        if tie.kind not in _ALWAYS and tie.kind not in policy.ties:
+            continue
+        if tie.kind == "question":
+            if answered and not whole_answer:
+                continue
+            answered = True
+        yield tie.to
+
+
+def is_json(sentence: Sentence | ScoredSentence) -> bool:
+    """Return whether a sentence is a part of a JSON document."""
+    return sentence.kind == "structure" or any(tie.kind in _ALWAYS for tie in sentence.ties)
 
 
 def loose_separators(sentences: Sequence[Sentence | ScoredSentence], kept: Collection[int]) -> set[int]:

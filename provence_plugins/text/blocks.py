@@ -25,7 +25,7 @@ class Block:
         level: 1 to 6 for a heading in Markdown, 7 for a title in plain text, 8 for a label above a list or records;
             otherwise 0.
         prose: What may be split into sentences; None for a block that stays whole.
-        indent: Columns in front of a list item or record; None for blocks that cannot be nested.
+        depth: How far in a list item or record is nested; None for blocks that cannot be nested.
         label: The name that opens a record, in lower case; None where there is none.
     """
 
@@ -34,7 +34,7 @@ class Block:
     kind: Kind
     level: int = 0
     prose: Span | None = None
-    indent: int | None = None
+    depth: int | None = None
     label: str | None = None
 
 
@@ -47,7 +47,7 @@ def split_blocks(text: str) -> list[Block]:
     start = 0
     for found, end in _find_blocks(lines):
         if end > start:
-            blocks.append(Block(start, end, found.kind, found.level, found.prose, found.indent, found.label))
+            blocks.append(Block(start, end, found.kind, found.level, found.prose, found.depth, found.label))
             start = end
     if start < len(text):
         blocks.append(Block(start, len(text), "sentence"))
@@ -64,6 +64,9 @@ def _find_blocks(lines: list[Line]) -> Iterator[tuple[Found, int]]:
     list_indent: int | None = None
     while at < len(lines):
         line = lines[at]
+        if line.shape == "wrapper":  # goes with the block that it opens
+            at += 1
+            continue
         in_list = list_indent is not None and line.indent > list_indent
         read = _READERS.get(line.shape)
         founds = read(lines, at, in_list) if read else paragraphs.read(at, in_list)

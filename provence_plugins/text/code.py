@@ -20,16 +20,47 @@ _LONGEST_WHOLE_CODE = 1_000
 # Parts of a longer one are at least this long, so that single lines are not torn from their context.
 _SHORTEST_PART = 300
 
+# Programs whose names begin no sentence.
+_COMMANDS = (
+    r"(?:sudo\ )?(?:pip3?|pipx|npm|npx|yarn|pnpm|git|docker|kubectl|helm|curl|wget|apt|apt-get|brew|conda|cargo"
+    r"|python3?|ssh|scp|rsync|cd|cp|mv|rm|mkdir|chmod|chown|systemctl|terraform|poetry|uv|dotnet|psql|aws|gcloud)"
+)
 _CODE_SIGN = re.compile(
     r"""[{}\\]\s*$ | [)\]}"'];\s*$ | [=!<>+-]= | \w\( | \)\s*[:{]\s*$ | \s=\s\S | -> | => | :: | && | \|\|
     | ^\s*(?:return\b|import\ \w|from\ \S+\ import|def\ |class\ \w+[:(]|elif\ |else:|try:|pass$|break$
         | @\w|\$\ |//|\#)
-    | ^\s*[\w.]+\[ | ^\s*</?\w | ^\s*\w+=\S""",
+    | ^\s*[\w.]+\[ | ^\s*</?\w | ^\s*\w+=\S
+    | ^\s*(?:SELECT|FROM|WHERE|INSERT\ INTO|UPDATE|DELETE\ FROM|JOIN|ORDER\ BY|GROUP\ BY|HAVING|VALUES)\s
+    | ^\s*"""
+    + _COMMANDS
+    + r"""\ \S.*[^.!?:,\s]\s*$""",
     re.VERBOSE,
 )
+# One line of these is code wherever it stands alone.
+_CODE_LINE = re.compile(
+    r"""(?:\$|PS>|[\w.-]+@[\w.-]+[^\s$\#]*[$\#])\ [a-z./]
+    | (?:import\ [\w.]+(?:\ as\ \w+)?|from\ \S+\ import\ .+|(?:const|let|var)\ \w+\ =.+)$
+    | [\w.]+(?:\[[^\]]*\])?\ =\ \S.*[\w)\]}"';]$ | [a-z_][\w.]*\((?:[^()]|\([^()]*\))*\);?$ | .*[=)]\s\{$
+    | (?:SELECT\ .+\ FROM|INSERT\ INTO|CREATE\ TABLE|DELETE\ FROM)\ \S
+    | [a-z./~][\w./-]*(?:\ \S+)*\ --?[a-zA-Z][\w-]*(?:[=\ ]\S+)*$
+    | """
+    + _COMMANDS
+    + r"""\ \S.*[^.!?:,]$""",
+    re.VERBOSE,
+)
+_JSON_LINE = re.compile(r"""\{\s*+"[^"]*+"\s*+:.*\}|\[\s*+["\d{\[-].*[,"\d}].*\]""")
+_ENDS_OF_PROSE = frozenset(".!?:,")
+# And these below a line that announces something.
+_ANNOUNCED_LINE = re.compile(
+    r"[a-z./~$][^.!?:]*(?<=[\s/.])(?:-{1,2}\w|\S*[/\\=$<>|_]\S*|\S+\.\w+)|[a-z./~$]\S*[/\\=_]\S*(?:\s\S+)*$"
+)
+_OPTION = re.compile(r"-{1,2}\w[\w-]*(?:[ ,=]|$)")
+# A comment in front of a function is read with it.
+_LONGEST_COMMENT = 40
 _WORD = re.compile(r"""["'(\[“‘*_`]{0,3}[^\W\d_][^\W\d_]*(?:['’-][^\W\d_]+)*[)\]"'”’*_`]{0,3}[.,;:!?]?[)"'”’]?""")
 # Marks of Markdown, which stand for something else in code; only what is known to be code is searched for code there.
 _MARKUP = frozenset({"heading", "quote", "row", "item", "numbered"})
+_FEWEST_WORDS = 4
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
@@ -45,7 +76,9 @@ def looks_like_prose(lines: Lines) -> bool:
         return False
     words = [word for line in lines for word in line.text[:LONGEST_TITLE].split()]
     plain = sum(1 for word in words if _WORD.fullmatch(word))
-    return len(words) >= 4 and 4 * plain >= 3 * len(words)
+    if len(words) < _FEWEST_WORDS:  # a command, unless it begins like a sentence
+        return len(words) > 1 and plain == len(words) and words[0][0].isupper()
+    return 4 * plain >= 3 * len(words)
 
 
 def read_fence(lines: Lines, at: int) -> Iterator[Found]:
@@ -86,8 +119,48 @@ def _names_language(fence: Line) -> bool:
     return bool(fence.bare.strip("`~"))
 
 
+def is_code_line(lines: Lines, at: int) -> bool:
+    """Return whether a line that stands alone is code: a command, a statement, a value of JSON."""
+    line = lines[at]
+    if line.shape != "prose" or len(line.text) > _LONGEST_WHOLE_CODE:
+        return False
+    bare = line.bare
+    if bare[-1:] in _ENDS_OF_PROSE:
+        return False
+    if bare.startswith(("[", "{")):
+        return bool(_JSON_LINE.fullmatch(bare))
+    if len(bare) > LONGEST_TITLE:
+        return False
+    if _CODE_LINE.match(bare):
+        return True
+    above = at - 1
+    while above >= 0 and lines[above].shape == "blank":
+        above -= 1
+    return above >= 0 and lines[above].bare.endswith(":") and bool(_ANNOUNCED_LINE.match(bare))
+
+
+def find_trace(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize the trace of an error of Python, which says one thing."""
+    return list(cut_code(lines, at, end)) if lines[at].bare.startswith("Traceback (most recent") else None
+
+
+def find_comment(lines: Lines, at: int) -> list[Found] | None:
+    """Recognize a comment of C-like languages with the code below it."""
+    if not lines[at].text.startswith("/*", lines[at].opening):
+        return None
+    for end in range(at, min(len(lines), at + _LONGEST_COMMENT)):
+        if "*/" in lines[end].text:
+            after = end + 1
+            while after < len(lines) and lines[after].shape not in TAILS:
+                after += 1
+            return list(cut_code(lines, at, after))
+    return None
+
+
 def is_indented_code(lines: Lines, at: int) -> bool:
     """Return whether code begins here that is set off by its indent."""
+    if lines[at].indent < CODE_INDENT or _OPTION.match(lines[at].text, lines[at].opening):
+        return False
     end = _skip_indented(lines, at) if follows_blank(lines, at) else at
     return end > at and not looks_like_prose(lines[at:end])
 

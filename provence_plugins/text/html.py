@@ -2,16 +2,18 @@
 
 import re
 
-from provence_plugins.text.lines import Found, Lines
+from provence_plugins.text.lines import Found, Lines, long_prose
 from provence_plugins.types import Kind, Span
 
 _BLOCK_TAG = re.compile(
-    r"<(?P<name>tr|thead|tbody|table|li|ul|ol|dl|dt|dd|p|div|section|article|blockquote|pre|h[1-6])\b[^<>]{0,500}>",
+    r"<(?P<name>tr|thead|tbody|table|li|ul|ol|dl|dt|dd|p|div|section|article|blockquote|pre|title|h[1-6])\b[^<>]{0,500}>",
     re.IGNORECASE,
 )
 _ANY_TAG = re.compile(r"<[^<>]{0,500}>")
+_OPEN_LIST = re.compile(r"<(?:ul|ol)\b", re.IGNORECASE)
+_CLOSED_LIST = re.compile(r"</(?:ul|ol)\b", re.IGNORECASE)
 _HEADER_CELL = re.compile(r"<th\b", re.IGNORECASE)
-_KINDS: dict[str, Kind] = {"tr": "table_row", "li": "list_item", "dt": "list_item", "dd": "list_item", "pre": "code"}
+_KINDS: dict[str, Kind] = {"tr": "table_row", "li": "list_item", "dt": "list_item", "pre": "code"}
 
 
 def find_html(lines: Lines, at: int, end: int) -> list[Found] | None:
@@ -20,11 +22,18 @@ def find_html(lines: Lines, at: int, end: int) -> list[Found] | None:
     Tags that follow each other without text between them open one block, so that a table's tag goes with its first row.
     """
     text = lines[at].text if end == at + 1 else "".join(lines[number].text for number in range(at, end))
-    if "</" not in text or not (tags := list(_BLOCK_TAG.finditer(text))):
+    if "</" not in text:
+        return None
+    tags = list(_BLOCK_TAG.finditer(text))
+    if "<head" not in text:  # other documents have titles too
+        tags = [tag for tag in tags if tag["name"].lower() != "title"]
+    if not tags:
         return None
     starts: list[tuple[int, str]] = []
     for tag in tags:
         name = tag["name"].lower()
+        if name == "dd" and starts and starts[-1][1] == "dt":
+            continue  # a term and what it means say one thing
         if starts and not _ANY_TAG.sub("", text[starts[-1][0] : tag.start()]).strip():
             starts[-1] = (starts[-1][0], name if name != "p" else starts[-1][1])
         else:
@@ -34,17 +43,24 @@ def find_html(lines: Lines, at: int, end: int) -> list[Found] | None:
     offset = lines[at].start
     bounds = [0, *(start for start, _ in starts[1:]), len(text)]
     found = []
+    depth = 0
     for (_, name), start, stop in zip(starts, bounds, bounds[1:], strict=False):
-        found.append(_block(text[start:stop], name, offset + start, end))
-    return found
+        block = text[start:stop]
+        depth += len(_OPEN_LIST.findall(block))
+        found.append(_block(block, name, offset + start, end, depth))
+        depth -= len(_CLOSED_LIST.findall(block))
+    # Closing tags and blank lines behind the last block belong to it.
+    return [*found[:-1], found[-1]._replace(cut=None)]
 
 
-def _block(text: str, name: str, start: int, after: int) -> Found:
+def _block(text: str, name: str, start: int, after: int, depth: int) -> Found:
     stop = start + len(text)
-    if name[0] == "h":
-        return Found("heading", after, level=int(name[1]), cut=stop)
+    if name == "title" or name[0] == "h":
+        return Found("heading", after, level=1 if name == "title" else int(name[1]), cut=stop)
     kind = _KINDS.get(name, "sentence")
     if kind == "table_row" and _HEADER_CELL.search(text):
         kind = "table_header"
+    if kind == "list_item":
+        return Found(kind, after, prose=long_prose(start, stop, start), cut=stop, depth=depth)
     prose = Span(start, stop) if kind == "sentence" else None
     return Found(kind, after, prose=prose, cut=stop)

@@ -14,6 +14,8 @@ from provence_plugins.types import Kind, Sentence, Tie, TieKind
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+# A backslash that no other one escapes, with too few signs behind it, or the first half of a pair of surrogates.
+_CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2})?$")
 _CLOSING = {"{": "}", "[": "]"}
 
 FindStarts = Callable[[str], Sequence[int]]
@@ -161,3 +163,8 @@ def _read_escape(escape: str) -> str:
     if escape in (r"\n", r"\r", r"\t"):
         return " \n"
     return '""' if escape == r"\"" else "x" * len(escape)
+
+
+def without_cut_escape(string: str) -> str:
+    """Return the beginning of a string of JSON without the escape sequence that is cut at its end, if one is."""
+    return _CUT_ESCAPE.sub(r"\1", string)

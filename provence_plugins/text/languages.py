@@ -39,7 +39,8 @@ _LETTERS_OF_A_NAME = 8
 # They end no sentence, whatever follows.
 ABBREVIATIONS = frozenset({
     "approx", "acc", "incl", "excl", "resp", "esp", "abbr", "cf", "viz", "avg", "vs", "ca", "bzw", "inkl", "exkl",
-    "evtl", "ggf", "vgl", "sog", "zzgl", "bspw", "mind", "insb", "insbes", "gem", "geb", "env", "obs",
+    "evtl", "ggf", "vgl", "sog", "zzgl", "bspw", "mind", "insb", "insbes", "gem", "geb", "env", "obs", "lit", "fa",
+    "einschl", "zzt",
 })  # fmt: skip
 # They end no sentence if a number follows, or a small letter.
 NUMBERED = frozenset({
@@ -64,7 +65,8 @@ STARTERS = frozenset({
     "That", "The", "Their", "Then", "There", "These", "They", "This", "Those", "To", "We", "What", "When", "Where",
     "While", "Who", "Why", "With", "You", "Your", "Der", "Die", "Das", "Er", "Sie", "Es", "Ein", "Eine", "Dann", "Wir",
     "Ich", "Im", "Und", "Aber", "Dies", "Diese", "Dieser", "Doch", "Bei", "Nach", "Wenn", "Mit", "Il", "Elle", "Le",
-    "La", "Les", "El", "Los",
+    "La", "Les", "El", "Los", "Am", "Auf", "Alle", "Beim", "Für", "Man", "Seit", "Vom", "Von", "Vor", "Wer", "Was",
+    "Zum", "Zur",
 })  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from provence_plugins.types import Kind, Span
 
 # Longer lines are prose: no title and no line of code, whatever the indentation or the dashes below them say.
 LONGEST_TITLE = 120
+LONGEST_PLAIN_TITLE = 80
 # About two sentences. A shorter item or record says one thing and stays whole.
 LONGEST_WHOLE_ITEM = 200
 # Nobody wraps lines so narrow: a line end before this column was meant (a title, a field of a form, a verse).
@@ -18,7 +19,7 @@ CODE_INDENT = 4
 _LINE = re.compile(
     r"""(?P<prose>\ufeff?[ \t]*+)(?:(?![^\W\d_]{2})(?:
       (?P<blank>\s*+$)
-    | (?P<heading>\#{1,6}+(?=\s|$))
+    | (?P<heading>\#{1,6}+(?=\s|$) | ={2,6}+(?=\ [^=]{1,80}\ =+\s*$))
     | (?P<fence>`{3,}+[^`]*+$ | ~{3,}+)
     | (?P<quote>>)
     | (?P<signature>--\ \s*+$)
@@ -30,6 +31,9 @@ _LINE = re.compile(
         | -{2,}+(?:\+-{2,}+)++\s*+$)
     | (?P<row>\|.*\|\s*+$ | [│║┃].*[│║┃]\s*+$)
     | (?P<hunk>@@\ -\d)
+    | (?P<closing>(?:(?:</\w{1,20}>|<[bh]r\s?/?>)\s*+)++$)
+    | (?P<wrapper>(?:<(?:[!?]|html|body|main|div|section|article|header|footer|nav|aside|center|p|details|figure|form)
+        \b[^<>]{0,300}>\s*+)++$)
     | (?P<item>(?:[-*+–—]|1[.)]|[aA]\)|\([1aAi]\))[ \t]++(?=\S) | [•‣◦▪●·☐☑✓✔➤►])
     | (?P<numbered>(?:[-*+]|\d{1,9}+[.)]|[a-zA-Z]\)|[a-z]\.|\((?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,5})\)
         | \d{1,3}+(?:\.\d{1,3}+)++\.?+ | §{1,2}+\ ?+\d++\w?+)(?=\s|$))
@@ -39,7 +43,7 @@ _LINE = re.compile(
 
 ITEMS = frozenset({"item", "numbered"})
 # These go with the block before them.
-TAILS = frozenset({"blank", "rule", "underline", "signature"})
+TAILS = frozenset({"blank", "rule", "underline", "signature", "closing"})
 BLANK = frozenset({"blank"})
 
 
@@ -83,7 +87,8 @@ class Found(NamedTuple):
             otherwise 0.
         prose: What may be split into sentences; None for a block that stays whole.
         cut: Where the block ends inside the line before `after`; None at that line's end.
-        indent: Columns in front of a list item or record; None for blocks that cannot be nested.
+        depth: How far in a list item or record is nested: its indent, and behind it the rank of its mark, so that "(a)"
+            lies inside of "2."; None for blocks that cannot be nested.
         label: The name that opens a record ("Omar", "Price"), in lower case.
     """
 
@@ -92,11 +97,37 @@ class Found(NamedTuple):
     level: int = 0
     prose: Span | None = None
     cut: int | None = None
-    indent: int | None = None
+    depth: int | None = None
     label: str | None = None
 
 
 Lines = Sequence[Line]
+
+# Marks of lists and clauses, the outermost first.
+_MARKS = tuple(
+    map(
+        re.compile,
+        (
+            r"§",
+            r"\d+[.)]\s",
+            r"\d+\.\d+\.?\s",
+            r"\d[\d.]+\s",
+            r"\(\d+\)",
+            r"(?!\((?:[ivx]|[ivxlc]{2,})\))\(?[a-zA-Z][.)]",
+            r"\([ivxlc]+\)",
+            r"",
+        ),
+    )
+)
+RANKS_OF_MARKS = 10
+
+
+def depth_of(line: Line) -> int:
+    """Return how far in an item or record lies that begins with a line."""
+    rank = 0
+    if line.shape in ITEMS:
+        rank = 1 + next(rank for rank, mark in enumerate(_MARKS) if mark.match(line.text, line.opening))
+    return line.indent * RANKS_OF_MARKS + rank
 
 
 def read_lines(text: str) -> list[Line]:

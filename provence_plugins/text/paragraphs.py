@@ -1,10 +1,14 @@
 """Lines without a mark: records, tables and titles in plain text, list items, and what is left, paragraphs of prose."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from provence_plugins.text.code import (
     cut_code,
+    find_comment,
+    find_trace,
+    is_code_line,
     is_file_of_diff,
     is_indented_code,
     looks_like_code,
@@ -13,30 +17,37 @@ from provence_plugins.text.code import (
 )
 from provence_plugins.text.html import find_html
 from provence_plugins.text.lines import (
-    ITEMS,
-    LONGEST_TITLE,
+    BLANK,
+    LONGEST_PLAIN_TITLE,
     NARROWEST_WRAP,
     TAILS,
     Found,
     Line,
     Lines,
-    follows_blank,
+    depth_of,
     long_prose,
     skip,
 )
-from provence_plugins.text.records import count_labels, find_cues, find_lone_record, find_records
+from provence_plugins.text.records import (
+    count_labels,
+    find_cues,
+    find_indented_section,
+    find_lone_record,
+    find_messages,
+    find_records,
+    find_terms,
+    is_field,
+)
 from provence_plugins.text.tables import find_columns, find_values
-from provence_plugins.types import Span
+from provence_plugins.text.titles import LABEL_LEVEL, announces, find_section, is_title, read_title
+from provence_plugins.types import Kind, Span
 
-_UNDERLINES = {"=": 1, "-": 2, "~": 3}
-_TITLE_LEVEL = 7
-_LABEL_LEVEL = 8
-_MOST_WORDS_OF_TITLE = 12
-_LONGEST_PLAIN_TITLE = 80
 _MOST_WORDS_OF_TERM = 4
+_MOST_CODE_LINES = 20
+# The next clause on the line of the one before.
+_INLINE_CLAUSE = re.compile(r"[.;]\s\((?:\d{1,2}|[a-z])\)\s")
 # Columns of newspapers and of PDF files are wider.
 _NARROWEST_COLUMN = 30
-_ANNOUNCED = ITEMS | {"fence", "header", "grid", "columns", "quote"}
 _PARAGRAPH = frozenset({"prose", "numbered"})
 _STOPS = (".", "!", "?", ":", ";")
 
@@ -53,8 +64,12 @@ class Paragraphs:
         lines = self._lines
         if in_list:
             return read_item(lines, at)
+        if section := find_indented_section(lines, at):
+            return iter(section)
         if is_indented_code(lines, at):
             return read_indented_code(lines, at)
+        if comment := find_comment(lines, at):
+            return iter(comment)
         if is_file_of_diff(lines, at):
             return read_file_of_diff(lines, at)
         end = at + 1
@@ -77,13 +92,25 @@ class Paragraphs:
 
     def _read_line(self, at: int) -> Found:
         lines = self._lines
-        if level := _underlined_level(lines, at):
-            return Found("heading", at + 2, level=level)
-        if level := _title_level(lines, at):
-            return Found("heading", at + 1, level=level)
+        if title := read_title(lines, at):
+            return title
+        if is_code_line(lines, at):
+            return Found("code", self._end_of_code(at))
         if record := find_lone_record(lines, at, self._count_labels):
             return record
         return _paragraph(lines, at, at + 1)
+
+    def _end_of_code(self, at: int) -> int:
+        """Return the number of the line behind lines of code that blank ones part."""
+        lines = self._lines
+        end = at + 1
+        while end - at < _MOST_CODE_LINES:
+            below = skip(lines, end, BLANK)
+            is_alone = below + 1 >= len(lines) or lines[below + 1].shape in BLANK
+            if below == end or below >= len(lines) or not is_alone or not is_code_line(lines, below):
+                break
+            end = below + 1
+        return end
 
     def _count_labels(self) -> Counter[str]:
         if self._labels is None:
@@ -102,15 +129,20 @@ def read_item(lines: Lines, at: int) -> Iterator[Found]:
     ):
         end += 1
     start, stop = lines[at].start, lines[end - 1].end
-    yield Found("list_item", end, prose=long_prose(start, stop, start + lines[at].content), indent=lines[at].indent)
+    prose = long_prose(start, stop, start + lines[at].content)
+    if prose is None and any(_INLINE_CLAUSE.search(lines[number].text) for number in range(at, end)):
+        prose = Span(start + lines[at].content, stop)
+    yield Found("list_item", end, prose=prose, depth=depth_of(lines[at]))
 
 
 def _leaves_item(lines: Lines, item: int, at: int) -> bool:
     """Return whether a line below an item, no further in than the item, is a title or begins a paragraph of its own."""
     line, before = lines[at], lines[at - 1].bare
-    if line.indent > lines[item].indent or not line.text[line.opening].isupper():
+    if line.indent > lines[item].indent:
         return False
-    return before.endswith(_STOPS) or line.bare.endswith(":") or (_is_title(line) and _announces(lines, at))
+    if not line.text[line.opening].isupper():
+        return is_field(line)
+    return before.endswith(_STOPS) or line.bare.endswith(":") or (is_title(line) and announces(lines, at))
 
 
 def _paragraph(lines: Lines, at: int, end: int) -> Found:
@@ -125,77 +157,12 @@ def _begins_clause(before: Line, line: Line) -> bool:
 def _goes_on(lines: Lines, first: int, at: int) -> bool:
     """Return whether a line continues the paragraph or item that began at `first`."""
     before, line = lines[at - 1], lines[at]
+    if ":" in before.text[-3:] and is_code_line(lines, at):
+        return False
     if len(before.text) >= NARROWEST_WRAP or line.shape == "numbered":
         return True
     letter = line.text[line.opening]
     return not (letter.isupper() or letter.isdigit()) or line.indent > lines[first].indent
-
-
-def _underlined_level(lines: Lines, at: int) -> int:
-    """Return the level of a title with a line of signs below it, 0 for any other line.
-
-    A line between two of signs, such as the total of a bill, is not a title; neither is one above a mail's signature.
-    """
-    if at + 1 == len(lines) or len(lines[at].text) > LONGEST_TITLE:
-        return 0
-    signs = lines[at + 1].bare
-    # Tildes open a fence in Markdown; in reStructuredText they underline a title, and are as long as it is.
-    is_tildes = lines[at + 1].shape == "fence" and set(signs) == {"~"} and len(signs) >= len(lines[at].bare)
-    if not is_tildes and lines[at + 1].shape != "underline":
-        return 0
-    is_amount = "  " in lines[at].bare
-    return 0 if is_amount or not _stands_free(lines, at) else _UNDERLINES[signs[0]]
-
-
-def _stands_free(lines: Lines, at: int) -> bool:
-    """Return whether nothing is right above a line but a break, or a title with its underline."""
-    if at > 1 and lines[at - 1].shape == "underline" and lines[at - 2].shape == "prose":
-        at -= 2
-    return follows_blank(lines, at) or lines[at - 1].shape == "heading"
-
-
-def _title_level(lines: Lines, at: int) -> int:
-    """Return 7 for a title in plain text, 8 for a label above a list, a table or code, 0 for any other line."""
-    if not _is_title(lines[at]):
-        return 0
-    if _announces(lines, at):
-        return _LABEL_LEVEL
-    below = skip(lines, at + 1, TAILS)
-    is_apart = follows_blank(lines, at) and at + 1 < below < len(lines)
-    if not is_apart or lines[at].bare.endswith((":", "?")):
-        return 0
-    follower = lines[below]
-    is_section = follower.shape == "prose" and len(follower.text) > _LONGEST_PLAIN_TITLE
-    return _TITLE_LEVEL if is_section or follower.shape in ITEMS else 0
-
-
-def _is_title(line: Line) -> bool:
-    """Return whether a line could be a title: short, with a capital first, and not a sentence."""
-    bare = line.bare
-    first = bare.lstrip("*_\"“'")[:1]
-    return (
-        len(bare) <= _LONGEST_PLAIN_TITLE
-        and (first.isupper() or first.isdigit())
-        and not bare.endswith((".", ",", ";", "!", "…", "。"))
-        and len(bare.split()) <= _MOST_WORDS_OF_TITLE
-    )
-
-
-def _announces(lines: Lines, at: int) -> bool:
-    """Return whether a list, table, quote or code begins right below a line, or below a blank one after a colon."""
-    below = at + 1
-    if lines[at].bare.endswith(":"):
-        below = skip(lines, below, TAILS)
-    return below < len(lines) and lines[below].shape in _ANNOUNCED
-
-
-def _find_section(lines: Lines, at: int, end: int) -> list[Found] | None:
-    """Recognize the title of a manual page's section: capitals only, with everything below further in."""
-    title = lines[at].bare
-    is_title = title.isupper() and len(title) <= _LONGEST_PLAIN_TITLE and title[-1] not in ".:;,"
-    if not is_title or any(lines[number].indent <= lines[at].indent for number in range(at + 1, end)):
-        return None
-    return [Found("heading", at + 1, level=_TITLE_LEVEL)]
 
 
 def _find_code(lines: Lines, at: int, end: int) -> list[Found] | None:
@@ -222,28 +189,52 @@ def _find_definitions(lines: Lines, at: int, end: int) -> list[Found] | None:
     found = []
     for begin, after in zip(terms, [*terms[1:], end], strict=True):
         prose = long_prose(lines[begin].start, lines[after - 1].end, lines[begin].end)
-        found.append(Found("record", after, prose=prose, indent=margin))
+        found.append(Found("record", after, prose=prose, depth=depth_of(lines[begin])))
     return found
 
 
 def _find_short_lines(lines: Lines, at: int, end: int) -> list[Found] | None:
     """Recognize lines that were not wrapped: the next word would nearly always have fitted into them.
 
-    A verse, an address, a list without marks.
+    A verse, an address, a list without marks, with the label above it.
     """
     width = max(_NARROWEST_COLUMN, *(len(lines[number].bare) for number in range(at, end)))
-    if end - at < 3 or width > _LONGEST_PLAIN_TITLE:
+    if end - at < 3 or width > LONGEST_PLAIN_TITLE:
         return None
-    meant = 0
-    for number in range(at, end - 1):
-        # A line of nothing but invisible characters has no word.
-        word = next(iter(lines[number + 1].bare.split(maxsplit=1)), "")
-        meant += len(lines[number].bare) + 1 + len(word) <= width
-    if 4 * meant < 3 * (end - at - 1) or sum(len(lines[n].bare) for n in range(at, end)) > NARROWEST_WRAP * (end - at):
+    wrapped = [number for number in range(at + 1, end) if _is_wrapped(lines, number, width)]
+    if 4 * len(wrapped) > end - at - 1:
         return None
-    return [
-        Found("sentence", number + 1, prose=Span(lines[number].start, lines[number].end)) for number in range(at, end)
-    ]
+    if sum(len(lines[number].bare) for number in range(at, end)) > NARROWEST_WRAP * (end - at):
+        return None
+    kind: Kind = "sentence"
+    found = []
+    if _is_label(lines, at, end):
+        kind = "list_item"
+        found.append(Found("heading", at + 1, level=LABEL_LEVEL))
+        at += 1
+    # The end of a line was not meant where a sentence goes on and its next word did not fit.
+    begins = [at, *(n for n in range(at + 1, end) if n not in wrapped or not lines[n].text[lines[n].opening].islower())]
+    for begin, after in zip(begins, [*begins[1:], end], strict=True):
+        prose = Span(lines[begin].start, lines[after - 1].end)
+        depth = depth_of(lines[begin]) if kind == "list_item" else None
+        found.append(Found(kind, after, prose=prose, depth=depth))
+    return found
+
+
+def _is_wrapped(lines: Lines, at: int, width: int) -> bool:
+    """Return whether the first word of a line would not have fitted into the line before."""
+    # A line of nothing but invisible characters has no word.
+    word = next(iter(lines[at].bare.split(maxsplit=1)), "")
+    return len(lines[at - 1].bare) + 1 + len(word) > width
+
+
+def _is_label(lines: Lines, at: int, end: int) -> bool:
+    """Return whether the first of several short lines names what the others list."""
+    if lines[at].bare.endswith(":"):
+        return True
+    openings = [lines[number].text[lines[number].opening] for number in range(at + 1, end)]
+    is_list = all(letter.islower() or letter.isdigit() for letter in openings)
+    return is_list and is_title(lines[at]) and len(lines[at].bare.split()) <= _MOST_WORDS_OF_TERM
 
 
 Recognizer = Callable[[Lines, int, int], list[Found] | None]
@@ -251,13 +242,16 @@ Recognizer = Callable[[Lines, int, int], list[Found] | None]
 # The first that recognizes the lines of a paragraph has them.
 _RECOGNIZERS: tuple[Recognizer, ...] = (
     find_html,
-    _find_section,
+    find_trace,
+    find_section,
     find_cues,
     find_values,
+    find_messages,
     find_records,
     _find_code,
     find_columns,
     _find_definitions,
+    find_terms,
     _find_short_lines,
 )
 _LINE_RECOGNIZERS: tuple[Recognizer, ...] = (find_html, find_cues)

@@ -53,6 +53,11 @@ _IN_MARK = str.maketrans("().!?", "~~~~~")
 # What still belongs to a sentence that ended right in front of it.
 _CLOSING_MARKS = re.compile(r"""(?:[)\]}"'”’»*_~`]|</\w{1,10}>|\[\d{1,3}\])+\s*""")
 _LIST_NUMBER = re.compile(r"(?<![^\s(])(\d{1,2})[.)]\s*$")
+# "Table 2. Mean values" says one thing.
+_CAPTION = re.compile(
+    r"\s*(?:Table|Figure|Fig|Box|Chart|Plate|Scheme|Listing|Theorem|Lemma|Definition|Example|Step|Rule|Tabelle|Abbildung)"
+    r"\.?\s\d{1,2}\.\s*"
+)
 _NUMBER = re.compile(r"[\d§(]|[IVXLC]{1,5}\b|[A-Z]\d")
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"[\w/.-]*$")
@@ -114,6 +119,8 @@ def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
             marks = _CLOSING_MARKS.match(text, end)
             if marks is None and text[end - 1].isascii() and _is_inside_name(text, end):
                 continue
+            if text.startswith("![", end - 1):  # an image, not an exclamation
+                continue
             end = marks.end() if marks else end
             end += len(text[end : end + _LONGEST_GAP]) - len(text[end : end + _LONGEST_GAP].lstrip())
             if marks and _LEAD.fullmatch(text, last, end):
@@ -123,7 +130,7 @@ def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
             if number and _opens_item(text, last, number, step):
                 step = int(number[1])
                 end = number.start(1)
-            elif number and _is_ordinal(text, end, language):
+            elif number and (_is_ordinal(text, end, language) or _CAPTION.fullmatch(text, last, end)):
                 continue
         elif text[end - 2] == "." and _is_abbreviation(text, end):
             continue

@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from provence_plugins.text.lines import Found, Line, Lines, long_prose
+from provence_plugins.text.lines import Found, Line, Lines, depth_of, long_prose
 from provence_plugins.types import Span
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -29,6 +29,8 @@ _RECORD = re.compile(
     | (?P<source>\[[^\[\]\n]{{1,40}}\][:\s])
     | (?P<level>{_LEVEL}\b[\s:\]]|[IWEF]\d{{4}}\ \d\d:)
     | (?P<client>\d{{1,3}}(?:\.\d{{1,3}}){{3}}\s\S{{1,30}}\s\S{{1,30}}\s\[)
+    | (?P<asked>(?:[QA]\s?\d{{1,3}}|[QA](?=[.)]\ [A-Z]))[.):]\s)
+    | (?P<field>:[a-z]+(?:\ [^:\n]{{1,40}})?:(?:\s|$))
     | (?P<option>-{{1,2}}\w[\w-]{{0,30}}(?:[=\s,]|$))
     | (?P<mark>[*_]{{0,3}})
         (?P<label>["']?[^\W_][^:=\n|<>{{}}()"';!?]{{0,47}}?(?:\([^()\n]{{0,30}}\))?["']?)(?P=mark)?
@@ -36,13 +38,42 @@ _RECORD = re.compile(
     )?""",
     re.VERBOSE,
 )
+_NO_SECTIONS = (
+    "def ",
+    "class ",
+    "if ",
+    "for ",
+    "while ",
+    "else",
+    "try",
+    "with ",
+    "except",
+    "elif ",
+    "case ",
+    "Traceback",
+)
+_ENDS_OF_DOCSTRING = ('"""', "'''")
 _SIGNS = (":", "=", "..", "__", "…")
 _LONGEST_HEAD = 90
 _CUE_TIMES = re.compile(r"(?:\d{1,3}:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s")
 _MOST_WORDS_OF_LABEL = 6
 _MOST_WORDS_OF_NAME = 3
 _LONGEST_TITLE_OF_RECORD = 60
+_HEADS = ("time", "nick", "source", "level", "client", "asked", "field", "option", "label")
+_TITLE_OF_NAME = re.compile(r"^(?:(?:dr|mr|mrs|ms|prof|sen|rep|gen|rev|hr|fr|m|mme|sr|sra)\. )+")
 _SURE = ("time", "nick", "client", "level")
+
+# A line of its own that names who wrote the lines below it, and when.
+_MESSAGE = re.compile(
+    rf"""[^\W_][^:\n]{{0,40}}?\s{{1,4}}(?:[—–|·-]\s)?
+    [\[(]?(?:(?:Today|Yesterday)(?:\ at)?\ |{_DATE},?\ (?:at\ )?)?
+    \d{{1,2}}:\d\d(?::\d\d)?(?:\ ?[AaPp]\.?[Mm]\.?)?[\])]?\s*""",
+    re.VERBOSE,
+)
+_TERM = re.compile(r"\S.{0,30}?\ [-–—]\ \S")
+_SECTION = re.compile(r"\[[\w][^\[\]]{1,60}\]")
+# Lines of a log that go on with the message above.
+_TRACE = re.compile(r"\s+(?:at|File)\s|Caused by:|Traceback \(|[\w.$]+(?:Exception|Error|Throwable)\b")
 
 _QUESTION = re.compile(r"(?:q|question|frage|pregunta|f)\s?\d{0,3}\.?", re.IGNORECASE)
 _ANSWER = re.compile(r"(?:a|answer|antwort|respuesta|r)\s?\d{0,3}\.?", re.IGNORECASE)
@@ -82,14 +113,15 @@ def read_head(text: str, opening: int) -> Head | None:
     if match is None or match.end() == opening:
         return None
     label = (match["label"] or "").strip(" \"'").lower()
-    if label and (len(label.split()) > _MOST_WORDS_OF_LABEL or ". " in label):
+    if label and (len(label.split()) > _MOST_WORDS_OF_LABEL or ". " in _TITLE_OF_NAME.sub("", label)):
         if not match["time"]:
             return None
         return Head("time", "", match.end("time"))
-    names = [name for name in ("time", "nick", "source", "level", "client", "option", "label") if match[name]]
+    names = [name for name in _HEADS if match[name]]
     if not names:
         return None
-    return Head(names[0], (match["nick"] or label).strip("<> ").lower(), match.end())
+    label = label or (match["nick"] or match["asked"] or "")
+    return Head(names[0], label.strip("<>.): \t\r\n").lower(), match.end())
 
 
 def is_question(label: str | None) -> bool:
@@ -112,6 +144,14 @@ def find_records(lines: Lines, at: int, end: int) -> list[Found] | None:
         number: head for number in range(at, end) if (head := read_head(lines[number].text, lines[number].opening))
     }
     sure = [number for number in heads if heads[number].is_sure]
+    if len(sure) >= 2:
+        heads = {
+            number: head
+            for number, head in heads.items()
+            if number == at or head.is_sure or not _TRACE.match(lines[number].text)
+        }
+    elif _looks_like_statements(lines, heads):
+        return None
     margin = min(lines[number].indent for number in range(at, end))
     outer = [number for number in range(at, end) if lines[number].indent == margin]
     if len(sure) >= 2:
@@ -125,8 +165,93 @@ def find_records(lines: Lines, at: int, end: int) -> list[Found] | None:
     if begins[0] > at:
         found.append(_before_records(lines, at, begins[0]))
     for begin, after in zip(begins, [*begins[1:], end], strict=True):
-        found.append(_record(lines, begin, after, heads[begin]))
+        if heads[begin].name == "source" and after == begin + 1 and _SECTION.fullmatch(lines[begin].bare):
+            found.append(Found("heading", after, level=8))
+        else:
+            found.append(_record(lines, begin, after, heads[begin]))
     return found
+
+
+def _looks_like_statements(lines: Lines, numbers: Iterable[int]) -> bool:
+    """Return whether lines assign values as programs do, rather than being fields."""
+    bare = [lines[number].bare for number in numbers]
+    return sum(line.endswith((";", "{", "(")) for line in bare) * 2 > len(bare)
+
+
+def is_field(line: Line) -> bool:
+    """Return whether a line begins with a name and a colon, as a field of a form or of YAML does."""
+    if ":" not in line.text[:_LONGEST_HEAD]:
+        return False
+    head = read_head(line.text, line.opening)
+    return (
+        head is not None
+        and head.name == "label"
+        and line.text[head.content - 1 : head.content + 1].strip(" \r\n") in (":", "", "|", ">")
+    )
+
+
+def find_messages(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize messages of a chat, each below a line with its author and time."""
+    if not _is_author(lines[at]):
+        return None
+    begins = [number for number in range(at, end) if _is_author(lines[number])]
+    return [
+        Found("record", after, prose=_message_prose(lines, begin, after), depth=depth_of(lines[begin]))
+        for begin, after in zip(begins, [*begins[1:], end], strict=True)
+    ]
+
+
+def _is_author(line: Line) -> bool:
+    bare = line.bare
+    return bare[-1:] in "mM0123456789])" and len(bare) < _LONGEST_HEAD and _MESSAGE.fullmatch(bare) is not None
+
+
+def _message_prose(lines: Lines, at: int, end: int) -> Span | None:
+    return long_prose(lines[at].start, lines[end - 1].end, lines[min(at + 1, end - 1)].start)
+
+
+def find_terms(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize a list of terms, each with a dash and its explanation on the same line."""
+    if not all(_TERM.match(lines[number].text, lines[number].opening) for number in range(at, end)):
+        return None
+    return [Found("record", number + 1, depth=depth_of(lines[number])) for number in range(at, end)]
+
+
+def find_indented_section(lines: Lines, at: int) -> list[Found] | None:
+    """Recognize a line such as "Returns:" with what it announces further in right below it."""
+    label = lines[at]
+    if len(label.text) > _LONGEST_HEAD or label.shape != "prose" or not label.bare.endswith(":"):
+        return None
+    if ". " in label.text or label.bare.startswith(_NO_SECTIONS):
+        return None
+    end = at + 1
+    while end < len(lines) and lines[end].shape == "prose" and lines[end].indent > label.indent + 1:
+        end += 1
+    if end == at + 1:
+        return None
+    found = [Found("record", at + 1, depth=depth_of(label)), *_read_section(lines, at + 1, end)]
+    if end < len(lines) and lines[end].bare in _ENDS_OF_DOCSTRING:
+        found[-1] = found[-1]._replace(after=end + 1)
+    return found
+
+
+def _read_section(lines: Lines, at: int, end: int) -> list[Found]:
+    """Read what stands below the label of a section: its entries, or some prose."""
+    if fields := find_records(lines, at, end):
+        return fields
+    margin = min(lines[number].indent for number in range(at, end))
+    outer = [number for number in range(at, end) if lines[number].indent == margin]
+    entries = [number for number in outer if _opens_entry(lines[number])]
+    begins = outer if 2 * len(entries) > len(outer) and outer[0] == at else [at]
+    found = []
+    for begin, after in zip(begins, [*begins[1:], end], strict=True):
+        prose = long_prose(lines[begin].start, lines[after - 1].end, lines[begin].start)
+        found.append(Found("record", after, prose=prose, depth=depth_of(lines[begin])))
+    return found
+
+
+def _opens_entry(line: Line) -> bool:
+    return read_head(line.text, line.opening) is not None or "  " in line.bare or line.bare[0] in "{-"
 
 
 def _before_records(lines: Lines, at: int, end: int) -> Found:
@@ -140,7 +265,7 @@ def _before_records(lines: Lines, at: int, end: int) -> Found:
 def _record(lines: Lines, at: int, end: int, head: Head) -> Found:
     start, stop = lines[at].start, lines[end - 1].end
     prose = long_prose(start, stop, start + head.content)
-    return Found("record", end, prose=prose, indent=lines[at].indent, label=head.label or None)
+    return Found("record", end, prose=prose, depth=depth_of(lines[at]), label=head.label or None)
 
 
 def find_cues(lines: Lines, at: int, end: int) -> list[Found] | None:
@@ -171,9 +296,10 @@ def find_lone_record(lines: Lines, at: int, count: Callable[[], Counter[str]]) -
         count: Tells how often each label opens a line of this text.
     """
     head = read_head(lines[at].text, lines[at].opening)
-    if head is None or head.name == "option":
+    if head is None or head.name in ("option", "field"):
         return None
-    if not head.is_sure and not _is_speaker(head.label, count):
+    is_labelled = head.name == "asked" or is_question(head.label) or is_answer(head.label)
+    if not head.is_sure and not is_labelled and not _is_speaker(head.label, count):
         return None
     return _record(lines, at, at + 1, head)
 

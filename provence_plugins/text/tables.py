@@ -13,11 +13,12 @@ _MOST_HEADER_LINES = 3
 # Lines that are searched for the end of a table of ruled columns.
 _LONGEST_TABLE = 200
 
+_DIGIT = re.compile(r"\d")
 _QUOTED = re.compile(r'"[^"]*"')
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)|\t+")
 _SEPARATORS = ("\t", " | ", ";", ",")
 # Prose has commas too: a comma parts values only where lines of three or more have the same number of them.
-_FEWEST = {"\t": (2, 1), " | ": (2, 1), ";": (3, 1), ",": (3, 1)}
+_FEWEST = {"\t": (2, 1), " | ": (2, 1), ";": (2, 2), ",": (3, 1)}
 _LONGEST_NAME = 40
 
 
@@ -51,8 +52,16 @@ def read_header(lines: Lines, at: int) -> Iterator[Found]:
 
 
 def read_row(lines: Lines, at: int) -> Iterator[Found]:
-    """Read one row."""
-    yield Found("table_row", at + 1)
+    """Read one row; the first of several is their header if it has names only and the next one has figures."""
+    yield Found("table_header" if _is_bare_header(lines, at) else "table_row", at + 1)
+
+
+def _is_bare_header(lines: Lines, at: int) -> bool:
+    """Return whether a row is the header of a table without dashes."""
+    if lines[at].shape != "row" or (at and lines[at - 1].shape in ("row", "header", "delimiter", "grid")):
+        return False
+    has_rows = at + 1 < len(lines) and lines[at + 1].shape == "row"
+    return has_rows and not _DIGIT.search(lines[at].text) and bool(_DIGIT.search(lines[at + 1].text))
 
 
 def read_grid(lines: Lines, at: int) -> Iterator[Found]:

@@ -158,7 +158,7 @@ class TestBudget:
     def test_the_mark_of_omission_stands_where_a_sentence_is_cut(self, pruner: Pruner) -> None:
         text = "paris is the capital of france and the river is in the city of paris"
         policy = PruningPolicy(threshold=0, max_tokens=5, omission="…")
-        assert pruner.prune(QUERY, [text], policy).text == "paris is the capital of …"
+        assert pruner.prune(QUERY, [text], policy).text == "paris is the capital …"
 
     @pytest.mark.parametrize(("counter", "limit"), [("characters", 20), ("words", 3), (len, 20)])
     def test_the_budget_is_measured_with_the_policys_counter(self, pruner: Pruner, counter: object, limit: int) -> None:

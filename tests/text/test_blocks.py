@@ -127,7 +127,12 @@ def test_a_table_needs_no_outer_pipes_and_ends_at_a_line_without_any() -> None:
 
 
 def test_rows_cut_off_from_their_header_are_still_rows() -> None:
-    assert kinds("| y | z |\n| 1 | 2 |\n") == ["table_row", "table_row"]
+    assert kinds("| y | z |\n| a | b |\n") == ["table_row", "table_row"]
+    assert kinds("| 4 | 5 |\n| 1 | 2 |\n") == ["table_row", "table_row"]
+
+
+def test_names_above_figures_are_the_header_of_a_table_without_dashes() -> None:
+    assert kinds("| Zone | Rate |\n| A | 3 |\n| B | 4 |\n") == ["table_header", "table_row", "table_row"]
 
 
 def test_a_pipe_in_prose_makes_no_table() -> None:

@@ -253,7 +253,7 @@ HTML = [
     "<ul><li>Lamps of all kinds</li>¦<li>Chairs</li>¦<li>Desks</li></ul>",
     "<div>One is here. ¦Two is there.</div>¦<div>Three.</div>",
     "Intro of it. ¦<p>One.</p>¦<h3>More</h3>¦<p>Two.</p>",
-    "<dl><dt>Term</dt>¦<dd>What it means.</dd>¦<dt>Other</dt>¦<dd>What that means.</dd></dl>",
+    "<dl><dt>Term</dt><dd>What it means.</dd>¦<dt>Other</dt><dd>What that means.</dd></dl>",
 ]
 
 LISTS = [
@@ -294,6 +294,8 @@ LISTS = [
 ]
 
 CLAUSES = [
+    "(1) The Seller is liable for intent. ¦(2) For neglect it is liable up to 10,000.\n",
+    "Article 5\n\nPrinciples of processing\n\n¦1. Data shall be:\n\n¦(a) processed fairly;\n\n¦(b) kept safe;\n",
     "(3) The fee is due when the action is filed. ¦It is paid to the cashier of the court. ¦The court may"
     " waive it where "
     "the plaintiff receives social benefits. ¦The plaintiff hands in the papers within two weeks. ¦Copies"
@@ -556,6 +558,8 @@ GLUED = [
     "The style of the '90s is back. ¦Dogs' tails wag. ¦It is so.",
     "An (unclosed bracket stands here. ¦It should not matter. ¦Not at all (see above).",
     'A chunk may begin inside a quote." ¦Then "another" follows. ¦And more. ¦The end of it.',
+    "Table 2. Mean recall of all groups. ¦Figure 3. The mill. ¦It was good.",
+    "[![Build](https://img.example/b.svg)](https://ci.example) [![Code](https://img.example/p.svg)](https://x.example)",
     "We use x <- 3 here. ¦Then y <- 4. ¦It works (mostly).",
 ]
 
@@ -571,7 +575,45 @@ MAILS = [
 """,
 ]
 
+QUESTIONS = [
+    "Q1. What is the warranty?\n¦A1. Two years on all parts.\n\n¦It covers no battery. ¦Batteries have one.\n",
+    "How do I reset my password?\n¦Open the settings. ¦You get a mail.\n\n¦Who can see my files?\n¦Only you.\n",
+]
+
+CODE_LINES = [
+    "Install it with pip:\n\n¦pip install acme-tools\n\n¦Then run it:\n\n¦acme doctor --all\n\n¦It reports.\n",
+    "Install it with pip:\n¦pip install acme-tools\n¦Then run the doctor.\n",
+    'First import the client.\n\n¦from acme import Client\n\nclient = Client("key")\n\n¦It is ready now.\n',
+    'The reply was:\n\n¦{"status": "error", "message": "The disk is full. Free some space."}\n\n¦Then it stopped.\n',
+    "/*\n * Returns the number of items.\n * Never negative.\n */\nint count(struct list *l)\n{\n    return l->n;\n}\n",
+    "SELECT name, price\nFROM items\nWHERE price > 10\nORDER BY price;\n",
+    "or from source:\n\n¦    git clone https://x.example/acme\n    cd acme\n    pip install .\n\n¦It takes a minute.\n",
+    'Traceback (most recent call last):\n  File "run.py", line 8, in main\n    1 / 0\nZeroDivisionError: division\n',
+    "We sell goods (see Annex A);\n\n¦We buy them;\n",
+]
+
+WRAPPERS = [
+    '<div class="main">\n<p>\nThe office is open. ¦On Fridays it closes.\n</p>\n<br>\n¦<p>Bring it.</p>\n<br/>\n'
+    "¦<div>\nPark behind the house.\n</div>\n</div>\n",
+    "<tbody>\n<tr>\n  <td>Sunday</td>\n  <td>10:30</td>\n</tr>\n¦<tr><td>Friday</td></tr>\n</tbody>\n</table>\n¦It.\n",
+    "<dl><dt>Voltage</dt><dd>230 V</dd>¦<dt>Power</dt><dd>1200 W</dd></dl>\n",
+]
+
+SHORT_LINES = [
+    "things to buy:\n¦milk\n¦two loaves of bread\n¦butter\n",
+    "Ingredients\n¦200 g flour\n¦3 eggs\n¦a pinch of salt\n",
+    "API - application programming interface\n¦CLI - command line interface\n¦TTL - time to live, in seconds\n",
+    "Ann Lee  10:04 AM\nHas anyone seen it?\n¦Bob Ray  10:06 AM\nIt is in the safe.\nThe code is with Cara.\n",
+    "ann  [10:04 AM]\nhas anyone seen it?\n\n¦bob  [10:06 AM]\nit is in the safe\n",
+    "Ann — Today at 10:04 AM\nhas anyone seen it?\n¦Bob — Today at 10:06 AM\nit is in the safe\n",
+    ":param x: the value\n¦:returns: nothing\n",
+    "2025-03-07T10:01:02Z ERROR failed to start\njava.lang.StateException: no port\n\tat com.App.start(App.java:42)\n"
+    "¦2025-03-07T10:01:03Z INFO bye\n",
+    "users:\n¦  - name: ann\n    role: admin\n¦  - name: bob\n    role: guest\n¦description: |\n  It has two users.\n",
+]
+
 KINDS = {
+    "question": QUESTIONS, "code line": CODE_LINES, "wrapper": WRAPPERS, "short lines": SHORT_LINES,
     "log": LOGS, "chat": CHATS, "transcript": TRANSCRIPTS, "subtitles": SUBTITLES, "fields": FIELDS, "table": TABLES,
     "HTML": HTML, "list": LISTS, "clauses": CLAUSES, "steps": STEPS, "indented": INDENTED, "code": CODE, "diff": DIFFS,
     "YAML": YAML, "false heading": FALSE_HEADINGS, "title": TITLES, "names": NAMES, "abbreviations": ABBREVIATIONS,

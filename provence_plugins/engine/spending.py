@@ -1,0 +1,244 @@
+"""Spend the budget of a query: which of the wanted sentences there is room for, each with all that it brings."""
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from provence_plugins.engine.budgets import CountTokens, cut_to_fit, find_counter
+from provence_plugins.engine.duplicates import Repeats
+from provence_plugins.engine.passages import ScoredPassage, SentencePart
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.ties import brought_by, is_json
+from provence_plugins.text.json_text import without_cut_escape
+
+
+@dataclass(slots=True)
+class Budget:
+    """The room that is left, and the sentences of each passage that have got some of it.
+
+    Attributes:
+        passages: The passages.
+        policy: What to keep.
+        count_tokens: Counts tokens of the model, if they can be counted.
+        repeats: Which sentences only repeat others.
+        room: What is left of `max_tokens`.
+        costs: What each sentence of each passage takes of it.
+        mark_costs: What one mark of an omission takes of it in each passage.
+        kept: Numbers of the kept sentences of each passage.
+        parts: Kept parts of the sentences that are cut, by number.
+        repeated: Rows of the passages in which a sentence was skipped because another passage says it.
+        unmarked: Rows of the passages in which there is no room for a mark of an omission.
+    """
+
+    passages: Sequence[ScoredPassage]
+    policy: PruningPolicy
+    count_tokens: CountTokens | None
+    repeats: Repeats
+    room: float = field(init=False)
+    costs: list[Sequence[int]] = field(init=False)
+    mark_costs: list[int] = field(init=False)
+    kept: list[set[int]] = field(init=False)
+    parts: list[dict[int, SentencePart]] = field(init=False)
+    repeated: set[int] = field(init=False, default_factory=set)
+    unmarked: set[int] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.room = math.inf if self.policy.max_tokens is None else self.policy.max_tokens
+        self.costs = [self._costs(passage) for passage in self.passages]
+        self.mark_costs = [self._mark_cost(passage) for passage in self.passages]
+        self.kept = [set() for _ in self.passages]
+        self.parts = [{} for _ in self.passages]
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything is kept that says more than a heading."""
+        return any(self._has_content(row) for row in range(len(self.passages)))
+
+    def clear_frames(self) -> None:
+        """Drop a passage that keeps only headings, because other passages say the rest of it."""
+        for row in self.repeated:
+            if not self._has_content(row):
+                self.kept[row].clear()
+
+    def _has_content(self, row: int) -> bool:
+        return any(_is_content(self.passages[row], number) for number in self.kept[row])
+
+    def spend(self, wanted: Sequence[Collection[int]]) -> None:
+        """Keep sentences, the most probable first, each with all that it brings.
+
+        Those that do not fit are skipped, and so are those that a kept one says already. Where another wanted sentence
+        says all of it and more, that one is tried first.
+        """
+        for row, number in _most_probable_first(self.passages, wanted):
+            if self.repeats.is_said(row, number):
+                self.repeated.add(row)
+                continue
+            fuller = (place for place in self.repeats.fuller(row, number) if place.number in wanted[place.row])
+            if not any(self._spend_on(*place) for place in fuller):
+                self._spend_on(row, number)
+
+    def _spend_on(self, row: int, number: int) -> bool:
+        """Keep a sentence with all that it brings, if that fits; return whether it is kept.
+
+        A question whose answer does not fit is kept with the beginning of the answer, a row without its header.
+        """
+        if self._keep_with_brought(row, number, whole_answer=True) or self._keep_with_brought(row, number):
+            if self.policy.keep_title:
+                self._keep(row, {0} - self.kept[row])
+            return True
+        return self.passages[row].sentences[number].kind == "table_row" and self._keep(row, {number})
+
+    def cut_best(self, wanted: Sequence[Collection[int]]) -> None:
+        """Keep the beginning of the most probable sentence, with its headings if they leave room for it.
+
+        Of JSON only long strings are cut, so that what is kept stays JSON; if none fits, the outermost brackets stay.
+        """
+        if self.count_tokens is None or self.room <= 0:
+            return
+        places = [
+            (row, number)
+            for row, number in _most_probable_first(self.passages, wanted)
+            if _is_content(self.passages[row], number)
+        ]
+        for row, number in places:
+            sentence = self.passages[row].sentences[number]
+            if is_json(sentence) and sentence.kind != "sentence":
+                continue
+            headings = self._brought_by(row, number)
+            if headings is not None and self._keep_part(row, number, headings):
+                return
+            if not is_json(sentence):
+                break
+        for row, number in places[:1]:
+            if is_json(self.passages[row].sentences[number]) and self._keep_frame(row, number):
+                return
+            if not self._keep_part(row, number, set()):
+                self.unmarked.add(row)
+                self._keep_part(row, number, set())
+
+    def _keep_frame(self, row: int, number: int) -> bool:
+        """Keep the outermost brackets around a part of a JSON document."""
+        sentences = self.passages[row].sentences
+        opener = number
+        while inside := [tie.to for tie in sentences[opener].ties if tie.kind == "inside"]:
+            opener = inside[0]
+        closing = {tie.to for tie in sentences[opener].ties if tie.kind == "closing"}
+        return opener != number and self._keep(row, {opener, *closing})
+
+    def _keep_part(self, row: int, number: int, headings: set[int]) -> bool:
+        """Keep the beginning of a sentence with its headings, if they leave room for it."""
+        cost = sum(self.costs[row][heading] for heading in headings)
+        if row not in self.unmarked:
+            # The place of the cut is marked too.
+            cost += self._added_marks(row, {number, *headings}) + self.mark_costs[row]
+        if self.room <= cost or self.count_tokens is None:
+            return False
+        passage = self.passages[row]
+        sentence = passage.sentences[number]
+        count = self._policy_count or self.count_tokens
+        beginning = cut_to_fit(sentence.of(passage.passage.text), self.room - cost, count)
+        if is_json(sentence):
+            beginning = without_cut_escape(beginning)
+        if not beginning:
+            return False
+        tokens = self.count_tokens(beginning)
+        self.parts[row][number] = SentencePart(sentence.start, sentence.start + len(beginning), tokens)
+        self.kept[row] |= {number, *headings}
+        self.room -= cost + count(beginning)
+        return True
+
+    @property
+    def _policy_count(self) -> CountTokens | None:
+        """The policy's own counter."""
+        return None if self.policy.token_counter is None else find_counter(self.policy.token_counter)
+
+    def _costs(self, passage: ScoredPassage) -> Sequence[int]:
+        count = self._policy_count
+        if count is None or self.policy.max_tokens is None:
+            return passage.token_counts
+        return [count(sentence.of(passage.passage.text)) for sentence in passage.sentences]
+
+    def _mark_cost(self, passage: ScoredPassage) -> int:
+        """Return what a mark that stands for nearly all sentences of a passage takes of the budget."""
+        count = self._policy_count or self.count_tokens
+        mark = self.policy.omission_mark(len(passage.sentences))
+        if count is None or not mark or self.policy.max_tokens is None or any(map(is_json, passage.sentences)):
+            return 0
+        return count(f" {mark} ")
+
+    def _added_marks(self, row: int, numbers: Collection[int]) -> int:
+        """Return what the marks around sentences take that are kept in addition; less than 0 if they fill gaps."""
+        cost = self.mark_costs[row]
+        if not cost or not numbers:
+            return 0
+        kept, last = self.kept[row], len(self.passages[row].sentences) - 1
+        added: set[int] = set()
+        # As long as nothing is kept of a passage, its only gap has no mark.
+        gaps = 0 if kept else 1
+        for number in numbers:
+            if number in kept:
+                continue
+            before, after = number - 1, number + 1
+            gaps += 1 - (number == 0 or before in kept or before in added)
+            gaps -= number == last or after in kept or after in added
+            added.add(number)
+        return gaps * cost
+
+    def _keep(self, row: int, numbers: set[int]) -> bool:
+        cost = sum(self.costs[row][number] for number in numbers)
+        cost += self._added_marks(row, numbers)
+        if cost > self.room:
+            return False
+        self.kept[row] |= numbers
+        self.repeats.note(row, numbers)
+        self.room -= cost
+        return True
+
+    def _keep_with_brought(self, row: int, number: int, *, whole_answer: bool = False) -> bool:
+        brought = self._brought_by(row, number, whole_answer=whole_answer)
+        return brought is not None and self._keep(row, brought.union({number} - self.kept[row]))
+
+    def _brought_by(self, row: int, number: int, *, whole_answer: bool = False) -> set[int] | None:
+        """Return all that a sentence brings along and that is not kept yet; None if there is no room for it.
+
+        Args:
+            row: The passage.
+            number: The sentence.
+            whole_answer: Whether the sentence, if it is a question, brings all of its answer.
+        """
+        passage, kept = self.passages[row], self.kept[row]
+        brought: set[int] = set()
+        # What fills a gap saves its mark.
+        room = self.room + self.mark_costs[row]
+        waiting = [*brought_by(passage.sentences[number], self.policy, whole_answer=whole_answer)]
+        while waiting:
+            member = waiting.pop()
+            # Whatever is kept has brought everything along.
+            if member in kept or member in brought or member == number:
+                continue
+            brought.add(member)
+            room -= self.costs[row][member]
+            if room < 0:
+                return None
+            waiting += brought_by(passage.sentences[member], self.policy, whole_answer=False)
+        return brought
+
+
+def _is_content(passage: ScoredPassage, number: int) -> bool:
+    is_frame = passage.sentences[number].kind in ("heading", "table_header", "structure")
+    return passage.token_counts[number] > 0 and not is_frame
+
+
+def _most_probable_first(passages: Sequence[ScoredPassage], wanted: Sequence[Collection[int]]) -> list[tuple[int, int]]:
+    """Return the row of the passage and the number of the sentence for all choices.
+
+    Ties stay in reading order. Passages that the model cannot read come last: nothing tells how probable they are.
+    """
+    places = [(row, number) for row, numbers in enumerate(wanted) for number in sorted(numbers)]
+
+    def rank(place: tuple[int, int]) -> tuple[bool, float]:
+        passage = passages[place[0]]
+        return passage.is_legible, passage.probabilities[place[1]]
+
+    places.sort(key=rank, reverse=True)
+    return places

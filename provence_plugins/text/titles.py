@@ -1,0 +1,120 @@
+"""Titles in plain text: underlined, in capitals, alone above a section, or a label above a list."""
+
+import re
+
+from provence_plugins.text.lines import (
+    ITEMS,
+    LONGEST_PLAIN_TITLE,
+    LONGEST_TITLE,
+    TAILS,
+    Found,
+    Line,
+    Lines,
+    follows_blank,
+    skip,
+)
+
+LABEL_LEVEL = 8
+_TITLE_LEVEL = 7
+_UNDERLINES = {"=": 1, "-": 2, "~": 3}
+_MOST_WORDS_OF_TITLE = 12
+_ANNOUNCED = ITEMS | {"fence", "header", "grid", "columns", "quote"}
+_LISTED = ITEMS | {"header", "grid"}
+# "Article 5" with its own title in the next paragraph.
+_NUMBER_OF_PART = re.compile(
+    r"(?:article|section|chapter|part|annex|appendix|artikel|kapitel|anlage|anhang|teil|title|schedule)\s+[\dIVXLA-Z]{1,5}\.?",
+    re.IGNORECASE,
+)
+
+
+def read_title(lines: Lines, at: int) -> Found | None:
+    """Return the title that a line is, None for any other line."""
+    if level := _underlined_level(lines, at):
+        return Found("heading", at + 2, level=level)
+    if after := _number_of_part(lines, at):
+        return Found("heading", after, level=_TITLE_LEVEL)
+    if level := _title_level(lines, at):
+        return Found("heading", at + 1, level=level)
+    return None
+
+
+def _underlined_level(lines: Lines, at: int) -> int:
+    """Return the level of a title with a line of signs below it, 0 for any other line.
+
+    A line between two of signs, such as the total of a bill, is not a title; neither is one above a mail's signature.
+    """
+    if at + 1 == len(lines) or len(lines[at].text) > LONGEST_TITLE:
+        return 0
+    below = lines[at + 1]
+    if below.shape not in ("underline", "fence"):
+        return 0
+    signs = below.bare
+    # Tildes open a fence in Markdown; in reStructuredText they underline a title, and are as long as it is.
+    if below.shape == "fence" and (set(signs) != {"~"} or len(signs) < len(lines[at].bare)):
+        return 0
+    is_amount = "  " in lines[at].bare
+    return 0 if is_amount or not _stands_free(lines, at) else _UNDERLINES[signs[0]]
+
+
+def _stands_free(lines: Lines, at: int) -> bool:
+    """Return whether nothing is right above a line but a break, or a title with its underline."""
+    if at > 1 and lines[at - 1].shape == "underline" and lines[at - 2].shape == "prose":
+        at -= 2
+    return follows_blank(lines, at) or lines[at - 1].shape == "heading"
+
+
+def _number_of_part(lines: Lines, at: int) -> int:
+    """Return the number of the line behind "Article 5" and the title below it, 0 where a line is something else."""
+    if not follows_blank(lines, at) or not _NUMBER_OF_PART.fullmatch(lines[at].bare):
+        return 0
+    title = skip(lines, at + 1, TAILS)
+    is_alone = title + 1 == len(lines) or (title + 1 < len(lines) and lines[title + 1].shape in TAILS)
+    return title + 1 if is_alone and lines[title].shape == "prose" and is_title(lines[title]) else at + 1
+
+
+def _title_level(lines: Lines, at: int) -> int:
+    """Return 7 for a title in plain text, 8 for a label above a list, a table or code, 0 for any other line."""
+    if not is_title(lines[at]):
+        return 0
+    if announces(lines, at):
+        return LABEL_LEVEL
+    below = skip(lines, at + 1, TAILS)
+    is_apart = follows_blank(lines, at) and at + 1 < below < len(lines)
+    if not is_apart or lines[at].bare.endswith((":", "?")):
+        return 0
+    follower = lines[below]
+    is_section = follower.shape == "prose" and len(follower.text) > LONGEST_PLAIN_TITLE
+    return _TITLE_LEVEL if is_section or follower.shape in _LISTED else 0
+
+
+def is_title(line: Line) -> bool:
+    """Return whether a line could be a title: short, with a capital first, and not a sentence."""
+    if len(line.text) > 2 * LONGEST_PLAIN_TITLE:
+        return False
+    bare = line.bare
+    first = bare.lstrip("*_\"“'")[:1]
+    return (
+        len(bare) <= LONGEST_PLAIN_TITLE
+        and (first.isupper() or first.isdigit())
+        and not bare.endswith((".", ",", ";", "!", "…", "。"))
+        and len(bare.split()) <= _MOST_WORDS_OF_TITLE
+    )
+
+
+def announces(lines: Lines, at: int) -> bool:
+    """Return whether a list, table, quote or code begins right below a line, or below a blank one after a colon."""
+    below = at + 1
+    if lines[at].bare.endswith(":"):
+        below = skip(lines, below, TAILS)
+    return below < len(lines) and lines[below].shape in _ANNOUNCED
+
+
+def find_section(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize a title in capitals: of a manual page's section, with everything below further in, or of a speech."""
+    title = lines[at].bare
+    if not title.isupper() or len(title) > LONGEST_PLAIN_TITLE or title[-1] in ".:;,":
+        return None
+    is_above = all(lines[number].indent > lines[at].indent for number in range(at + 1, end))
+    below = lines[at + 1].bare
+    is_sentence = below.endswith((".", "!", "?")) and not below.isupper() and not title[0].isdigit()
+    return [Found("heading", at + 1, level=_TITLE_LEVEL)] if is_above or is_sentence else None

@@ -1,0 +1,151 @@
+"""A budget counts the marks of omissions, serves what the model can read first, and cuts no JSON in two."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provence_plugins.engine.decisions import decide
+from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.text.json_text import without_cut_escape
+from provence_plugins.text.sentences import split_sentences
+from provence_plugins.types import Passage, Sentence
+
+
+def count_words(text: str) -> int:
+    return len(text.split())
+
+
+def scored(text: str, probabilities: Sequence[float], *, index: int = 0, is_legible: bool = True) -> ScoredPassage:
+    sentences = split_sentences(text)
+    counts = [count_words(sentence.of(text)) for sentence in sentences]
+    return ScoredPassage(index, Passage(text), 1.0, sentences, probabilities, counts, is_legible)
+
+
+def kept_of(passages: Sequence[ScoredPassage], policy: PruningPolicy) -> tuple[PrunedPassage, ...]:
+    kept, _ = decide(passages, policy, 0.5, count_words)
+    return kept
+
+
+class TestMarks:
+    TEXT = "One is here. Two is here. Three is here. Four is here. Five is here."
+
+    @pytest.mark.parametrize(
+        ("budget", "expected"),
+        [
+            (5, "[…] Three is here. […]"),
+            (8, "[…] Three is here. […] Five is here."),
+            (10, "[…] Three is here. Four is here. Five is here."),
+            (4, "[…] Five is here."),
+        ],
+    )
+    def test_a_mark_takes_its_part_of_the_budget(self, budget: int, expected: str) -> None:
+        policy = PruningPolicy(threshold=0, max_tokens=budget, omission="[…]")
+        [kept] = kept_of([scored(self.TEXT, [0.1, 0.2, 0.9, 0.7, 0.8])], policy)
+        assert kept.text == expected
+
+    def test_a_mark_that_leaves_no_room_is_left_out(self) -> None:
+        [kept] = kept_of([scored("One is here.", [0.9])], PruningPolicy(threshold=0, max_tokens=1, omission="[…]"))
+        assert kept.text == "One "
+
+    @given(
+        chances=st.lists(st.integers(0, 100), min_size=1, max_size=20),
+        budget=st.integers(1, 60),
+        mark=st.sampled_from(["…", "[{count} sentences left out]"]),
+    )
+    def test_text_and_marks_together_fit(self, chances: list[int], budget: int, mark: str) -> None:
+        text = " ".join(f"Here is number {chance}." for chance in chances)
+        policy = PruningPolicy(threshold=0, max_tokens=budget, omission=mark)
+        [kept] = kept_of([scored(text, [chance / 100 for chance in chances])], policy)
+        assert 0 < count_words(kept.text) <= budget
+
+
+def test_what_the_model_cannot_read_gets_the_room_that_is_left() -> None:
+    unread = scored("Ein Satz. Zwei Satz.", [1.0, 1.0], is_legible=False)
+    read = scored("One is here. Two is here.", [0.2, 0.9], index=1)
+    texts = {
+        budget: [kept.text for kept in kept_of([unread, read], PruningPolicy(threshold=0, max_tokens=budget))]
+        for budget in (4, 8, 10)
+    }
+    assert texts == {
+        4: ["Two is here."],
+        8: ["Ein Satz. ", "One is here. Two is here."],
+        10: ["Ein Satz. Zwei Satz.", "One is here. Two is here."],
+    }
+
+
+class TestJson:
+    STORY = 'It began in spring \\ud83e\\uddc0 and nobody knew \\"why\\" it did not end. ' * 4
+
+    def kept(self, text: str, budget: int, probabilities: Sequence[float] = ()) -> str:
+        chances = probabilities or [0.5] * len(split_sentences(text))
+        policy = PruningPolicy(threshold=0, max_tokens=budget, token_counter="characters")
+        return "".join(kept.text for kept in kept_of([scored(text, chances)], policy))
+
+    def test_a_long_string_is_cut_but_stays_a_string(self) -> None:
+        text = f'{{"story": "{self.STORY}"}}'
+        for budget in range(2, 80):
+            found = json.loads(self.kept(text, budget))
+            assert found == {} or json.loads(text)["story"].startswith(found["story"].rstrip())
+            assert found or budget < 20
+
+    def test_a_value_that_does_not_fit_leaves_its_brackets(self) -> None:
+        assert self.kept(json.dumps({"name": "word " * 20, "other": "word " * 20}), 10) == "{}"
+
+    def test_marks_of_omissions_stay_out_of_json(self) -> None:
+        text = json.dumps({"a": 1, "b": 2, "c": [3] * 99})
+        passage = scored(text, [float('"b"' in sentence.of(text)) for sentence in split_sentences(text)])
+        [kept] = kept_of([passage], PruningPolicy(threshold=0.5, omission="…"))
+        assert json.loads(kept.text) == {"b": 2}
+
+
+@pytest.mark.parametrize(
+    ("string", "expected"),
+    [
+        ("a", "a"),
+        ("a\\", "a"),
+        ("a\\\\", "a\\\\"),
+        ("a\\\\\\", "a\\\\"),
+        ("a\\u", "a"),
+        ("a\\u00e", "a"),
+        ("a\\u00e9", "a\\u00e9"),
+        ("a\\ud83e", "a"),
+        ("a\\ud83e\\uddc0", "a\\ud83e\\uddc0"),
+        ("a\\\\u00e", "a\\\\u00e"),
+        ("a\\n", "a\\n"),
+    ],
+)
+def test_a_string_of_json_is_not_cut_inside_an_escape(string: str, expected: str) -> None:
+    assert without_cut_escape(string) == expected
+
+
+def test_a_question_brings_all_of_its_answer_or_what_fits_and_an_answer_brings_the_question() -> None:
+    text = (
+        "Can I bring a dog?\nSadly not. Guide dogs are free. They need a bed.\n\nIs there a pool?\nYes. It is cold.\n"
+    )
+    sentences = split_sentences(text)
+
+    def kept(part: str, budget: int | None = None) -> str:
+        chances = [float(part in sentence.of(text)) for sentence in sentences]
+        return "".join(kept.text for kept in kept_of([scored(text, chances)], PruningPolicy(max_tokens=budget)))
+
+    assert kept("bring a dog") == text[: text.index("Is there")]
+    assert kept("bring a dog", budget=10) == "Can I bring a dog?\nSadly not. "
+    assert kept("They need") == "Can I bring a dog?\nSadly not. They need a bed.\n\n"
+
+
+def test_a_question_that_was_brought_along_still_brings_its_answer_when_it_is_chosen() -> None:
+    text = "Can I bring a dog?\nSadly not. Guide dogs are free.\n\nIs there a pool?\nYes. It is cold.\n"
+    chances = [0.6, 0.9, 0.0, 0.0, 0.0, 0.0]
+    [kept] = kept_of([scored(text, chances)], PruningPolicy())
+    assert kept.text == text[: text.index("Is there")]
+
+
+def test_a_sentence_of_json_is_told_by_its_ties() -> None:
+    text = '"a", text'
+    plain = ScoredPassage(0, Passage(text), 1.0, [Sentence(0, len(text))], [0.9], [9])
+    [kept] = kept_of([plain], PruningPolicy(max_tokens=1))
+    assert kept.text == '"a", '
