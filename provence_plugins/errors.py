@@ -5,7 +5,7 @@ ProvenceError
 │   └── QueryTooLongError            the query leaves no room for text in a window
 ├── SplitterError                    a sentence splitter returned invalid spans, or its data is missing
 ├── MissingExtraError (ImportError)  an optional package is not installed
-├── CheckpointError                  a model folder is damaged, incomplete or of an unknown layout
+├── CheckpointError                  a model folder is damaged, incomplete or of an unknown format
 │   ├── CheckpointNotFoundError      the folder, the file or the hub repository does not exist
 │   └── UnsafeCheckpointError        the folder could run code or reach other files
 ├── BackendError                     the model failed, or its device is not available
@@ -45,7 +45,7 @@ class MissingExtraError(ProvenceError, ImportError):
 
 
 class CheckpointError(ProvenceError):
-    """A model folder is damaged, incomplete, of an unknown layout or of another format version."""
+    """A model folder is damaged, incomplete, of an unknown format or of another version."""
 
 
 class CheckpointNotFoundError(CheckpointError):

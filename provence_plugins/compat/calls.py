@@ -1,4 +1,4 @@
-"""Shapes of the published calls: how questions, contexts and titles are paired, and how results are laid out."""
+"""Shapes of the published calls: how questions, contexts and titles are paired, and what shape a result has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,23 +32,28 @@ class Call:
 
     Attributes:
         requests: Each question with its contexts.
-        layout: Shape of each field of the result: one value, a list with a value for each context of the one question,
+        shape: Shape of each field of the result: one value, a list with a value for each context of the one question,
             a list with a value for each question, or a list of lists.
     """
 
     requests: list[Request]
-    layout: Literal["single", "contexts", "questions", "nested"]
+    shape: Literal["single", "contexts", "questions", "nested"]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Number of contexts of each question."""
+        return [len(request.contexts) for request in self.requests]
 
     def lay_out(self, rows: Sequence[Sequence[T]]) -> Any:  # the shape is the caller's
         """Return the values of one field, given by question and context, in the shape of the call."""
-        match self.layout:
+        match self.shape:
             case "single":
                 return rows[0][0]
             case "contexts":
                 return list(rows[0])
             case "questions":
                 return [row[0] for row in rows]
-        return [list(row) for row in rows]
+        return list(map(list, rows))
 
 
 def provence_call(question: object, context: object) -> Call:
@@ -59,17 +64,15 @@ def provence_call(question: object, context: object) -> Call:
     """
     if isinstance(question, str) and isinstance(context, str):
         return Call([Request(question, [context])], "single")
-    if not (_is_list(question) and _is_list(context) and all(_is_list(row) for row in context)):
+    if not (_is_list(question) and _is_list(context) and all(map(_is_list, context))):
         raise InvalidInputError(
             f"process() takes a question and a context, or a list of questions and a list of lists of contexts; got "
-            f"{_shape(question)} and {_shape(context)}. Write several contexts of one question as [question], "
+            f"{_describe(question)} and {_describe(context)}. Write several contexts of one question as [question], "
             f"[contexts]."
         )
     _check_equal(len(question), len(context))
-    requests = [
-        Request(_text(one), [_text(text) for text in texts]) for one, texts in zip(question, context, strict=True)
-    ]
-    return Call(requests, "nested")
+    pairs = zip(question, context, strict=True)
+    return Call([Request(_text(one), list(map(_text, texts))) for one, texts in pairs], "nested")
 
 
 def open_provence_call(question: object, context: object) -> Call:
@@ -82,20 +85,21 @@ def open_provence_call(question: object, context: object) -> Call:
     if not _is_list(questions) or not (isinstance(context, str) or _is_list(context)):
         raise InvalidInputError(
             f"process() takes a question or a list of questions, and a text or lists of texts as context; got "
-            f"{_shape(question)} and {_shape(context)}."
+            f"{_describe(question)} and {_describe(context)}."
         )
     if isinstance(context, str):
         _check_equal(len(questions), 1)
         return Call([Request(_text(questions[0]), [context])], "single")
     if len(questions) == 1:
-        return Call([Request(_text(questions[0]), [_context(entry) for entry in context])], "contexts")
+        return Call([Request(_text(questions[0]), list(map(_context, context)))], "contexts")
     _check_equal(len(questions), len(context))
-    pairs = list(zip(questions, context, strict=True))
-    if not any(_is_list(entry) for entry in context):
+    pairs = zip(questions, context, strict=True)
+    lists = sum(map(_is_list, context))
+    if lists == 0:
         return Call([Request(_text(one), [_text(text)]) for one, text in pairs], "questions")
-    if not all(_is_list(entry) for entry in context):
+    if lists < len(context):
         raise InvalidInputError("The contexts of several questions must be all texts or all lists; got a mixture.")
-    return Call([Request(_text(one), [_context(entry) for entry in entries]) for one, entries in pairs], "nested")
+    return Call([Request(_text(one), list(map(_context, entries))) for one, entries in pairs], "nested")
 
 
 def provence_titles(title: object, call: Call) -> Titles:
@@ -104,14 +108,13 @@ def provence_titles(title: object, call: Call) -> Titles:
     Raises:
         InvalidInputError: They have another shape.
     """
-    if isinstance(title, str) and call.layout == "single":
+    if isinstance(title, str) and call.shape == "single":
         return [[_title(title)]]
-    sizes = [len(request.contexts) for request in call.requests]
-    if _is_list(title) and all(_is_list(row) for row in title) and [len(row) for row in title] == sizes:
-        return [[_title(entry) for entry in row] for row in title]
+    if _is_list(title) and all(map(_is_list, title)) and list(map(len, title)) == call.sizes:
+        return [list(map(_title, row)) for row in title]
     raise InvalidInputError(
         f"title must be {FIRST_SENTENCE!r}, None, a text for a single context, or a list of lists with a title for "
-        f"each context; got {_shape(title)}."
+        f"each context; got {_describe(title)}."
     )
 
 
@@ -126,36 +129,39 @@ def open_provence_titles(title: object, call: Call) -> Titles:
     Raises:
         InvalidInputError: They have another shape.
     """
-    sizes = [len(request.contexts) for request in call.requests]
-    if isinstance(title, str):
-        rows: list[Sequence[object]] = [[title] * size for size in sizes]
-    elif not _is_list(title):
-        rows = []
-    elif all(_is_list(entry) for entry in title):
-        rows = list(title)
-    elif any(_is_list(entry) for entry in title):
-        rows = []
-    elif len(sizes) == 1:
-        rows = [title]
-    else:
-        rows = [[entry] * size for entry, size in zip(title, sizes, strict=False)] if len(title) == len(sizes) else []
-    if len(rows) != len(sizes):
+    rows = _title_rows(title, call.sizes)
+    if rows is None:
         raise InvalidInputError(
-            f"title must be {FIRST_SENTENCE!r}, None, a text, or lists shaped like the contexts; got {_shape(title)} "
-            f"for {len(sizes)} questions."
+            f"title must be {FIRST_SENTENCE!r}, None, a text, or lists shaped like the contexts; got "
+            f"{_describe(title)} for {len(call.sizes)} questions."
         )
-    return [_fill_up([_title(entry) for entry in row], size) for row, size in zip(rows, sizes, strict=True)]
+    titles = []
+    for row, size in zip(rows, call.sizes, strict=True):
+        titles.append([*map(_title, row), *[None] * size][:size])
+    return titles
 
 
-def _fill_up(titles: list[str | None], size: int) -> list[str | None]:
-    return [*titles, *[None] * size][:size]
+def _title_rows(title: object, sizes: Sequence[int]) -> list[Sequence[object]] | None:
+    """Return titles by question, perhaps fewer or more than contexts; None for another shape."""
+    if isinstance(title, str):
+        return [[title] * size for size in sizes]
+    if not _is_list(title):
+        return None
+    lists = sum(map(_is_list, title))
+    if title and lists == 0 and len(sizes) == 1:
+        return [title]
+    if len(title) != len(sizes) or 0 < lists < len(title):
+        return None
+    if lists:
+        return list(title)
+    return [[entry] * size for entry, size in zip(title, sizes, strict=True)]
 
 
 def _title(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidInputError(f"A title must be a text or None, got {_shape(value)}.")
+        raise InvalidInputError(f"A title must be a text or None, got {_describe(value)}.")
     return value.strip() or None
 
 
@@ -164,23 +170,25 @@ def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
 
 
 def _context(entry: Any) -> Context:
-    return [_text(sentence) for sentence in entry] if _is_list(entry) else _text(entry)
+    return list(map(_text, entry)) if _is_list(entry) else _text(entry)
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise InvalidInputError(
-            f"Questions and contexts must be texts, got {_shape(value)}. Is one of the lists nested too deep?"
+            f"Questions and contexts must be texts, got {_describe(value)}. Is one of the lists nested too deep?"
         )
     return value
 
 
 def _check_equal(questions: int, contexts: int) -> None:
     if questions != contexts:
-        raise InvalidInputError(f"{questions} questions need as many entries of context, got {contexts}.")
+        raise InvalidInputError(
+            f"{questions} questions need as many entries of context, got {contexts}. Pass one entry for each question."
+        )
 
 
-def _shape(value: object) -> str:
+def _describe(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"a {type(value).__name__} of {len(value)}"
     return f"a value of type {type(value).__name__}"

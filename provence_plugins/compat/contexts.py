@@ -1,10 +1,11 @@
 """One context of a published call: its text with its sentences, and the decision about it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, compress, pairwise
+from operator import not_
 
-from provence_plugins.compat.calls import Context
+from provence_plugins.compat.calls import Call, Context, Titles
 from provence_plugins.compat.interfaces import Interface
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.text.open_provence import loose_lines
@@ -29,22 +30,24 @@ class TitledContext:
     sentences: tuple[Sentence, ...]
 
     @property
+    def whole(self) -> str:
+        """Title and text."""
+        return self.title + self.text
+
+    @property
     def passage(self) -> Passage:
-        """Title and context as the engine takes them."""
-        whole = self.title + self.text
-        return Passage(whole, sentences=self.sentences or Sentence.tile(whole, ()))
+        """Title and text as the engine takes them."""
+        return Passage(self.whole, sentences=self.sentences or Sentence.tile(self.whole, ()))
 
     @property
     def model_texts(self) -> list[str]:
         """The sentences as the model reads them; an empty context is one empty sentence."""
-        whole = self.title + self.text
-        return [sentence.model_text(whole) for sentence in self.sentences] or [""]
+        return [sentence.model_text(self.whole) for sentence in self.sentences] or [""]
 
     @property
     def full_texts(self) -> list[str]:
         """The sentences with the white space behind them, whether the model reads it or not."""
-        whole = self.title + self.text
-        return [sentence.of(whole) for sentence in self.sentences] or [""]
+        return [sentence.of(self.whole) for sentence in self.sentences] or [""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +98,25 @@ class ContextReader:
         interface: Whose habits are followed.
         splitter: Finds the sentences of a context that is one text.
         strip: Whether the white space around each sentence is left out.
+        first_line_as_title: Whether the first line of each context is its title.
     """
 
     interface: Interface
     splitter: SplitterName | SentenceSplitter
     strip: bool
+    first_line_as_title: bool = False
+
+    def read_all(self, call: Call, titles: Titles) -> list[list[TitledContext]]:
+        """Return the contexts of each question."""
+        rows = []
+        for request, of_request in zip(call.requests, titles, strict=True):
+            rows.append(list(map(self.read, request.contexts, of_request)))
+        return rows
 
     def read(self, context: Context, title: str | None) -> TitledContext:
         """Return a context with its sentences and its title."""
+        if self.first_line_as_title:
+            context, title = take_first_line(context)
         if isinstance(context, str):
             text, ranges = context, _find_sentences(context, self.splitter)
         else:
@@ -112,27 +126,31 @@ class ContextReader:
         front = title + self.interface.title_separator if title else ""
         whole = front + text
         in_title = list(loose_lines(whole, [(0, len(front))] if front else []))
-        ranges = [*in_title, *((len(front) + start, len(front) + end) for start, end in ranges)]
-        if self.strip:
-            ranges = [_stripped(whole, found) for found in ranges]
-        return TitledContext(text, front, _tile(whole, [Span(*found) for found in ranges if found[0] < found[1]]))
+        spans = []
+        for start, end in [*in_title, *((len(front) + start, len(front) + end) for start, end in ranges)]:
+            if self.strip:
+                start, end = _stripped(whole, start, end)
+            if start < end:
+                spans.append(Span(start, end))
+        return TitledContext(text, front, _tile(whole, spans))
 
 
 def decide(context: TitledContext, scores: PassageScores, rules: Rules, interface: Interface) -> ContextDecision:
     """Decide which sentences of a context are kept, by the published rules."""
-    texts = context.model_texts
     probabilities = scores.probabilities.tolist() or [0.0]
     is_kept = [probability > rules.threshold for probability in probabilities]
     if rules.keeps_title and (context.title or rules.first_is_title):
         is_kept[0] = any(is_kept)
     pruned = _pruned_text(context, is_kept, interface)
+    scores_zero = rules.zero_when_empty and not pruned.strip()
+    removed = len(context.text) - len(pruned)
     return ContextDecision(
         pruned=pruned,
-        score=scores.relevance if pruned.strip() or not rules.zero_when_empty else 0.0,
-        rate=(len(context.text) - len(pruned)) / max(len(context.text), 1) * 100.0,
+        score=0.0 if scores_zero else scores.relevance,
+        rate=removed / max(len(context.text), 1) * 100.0,
         title=context.title or None,
-        kept=_select(texts, is_kept),
-        removed=_select(texts, [not kept for kept in is_kept]),
+        kept=list(compress(context.model_texts, is_kept)),
+        removed=list(compress(context.model_texts, map(not_, is_kept))),
         probabilities=probabilities,
     )
 
@@ -165,12 +183,8 @@ def take_first_line(context: Context) -> tuple[Context, str | None]:
 def _pruned_text(context: TitledContext, is_kept: Sequence[bool], interface: Interface) -> str:
     pieces = context.full_texts if interface.spaced else context.model_texts
     first = 1 if context.title and not interface.title_in_text else 0
-    pruned = "".join(_select(pieces[first:], is_kept[first:]))
+    pruned = "".join(compress(pieces[first:], is_kept[first:]))
     return pruned.strip() if interface.spaced else pruned
-
-
-def _select(texts: Sequence[str], chosen: Iterable[bool]) -> list[str]:
-    return [text for text, is_chosen in zip(texts, chosen, strict=True) if is_chosen]
 
 
 def _find_sentences(text: str, splitter: SplitterName | SentenceSplitter) -> list[Range]:
@@ -196,7 +210,6 @@ def _tile(text: str, spans: Sequence[Span]) -> tuple[Sentence, ...]:
     return tuple(Sentence(*bound, model_span=span) for bound, span in zip(bounds, spans, strict=True))
 
 
-def _stripped(text: str, found: Range) -> Range:
-    start, end = found
+def _stripped(text: str, start: int, end: int) -> Range:
     inner = text[start:end]
     return start + len(inner) - len(inner.lstrip()), end - len(inner) + len(inner.rstrip())

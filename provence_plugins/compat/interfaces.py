@@ -23,7 +23,7 @@ class Interface:
 
     Attributes:
         name: What the interface is called.
-        layouts: Checkpoint layouts whose models have this interface.
+        formats: Checkpoint formats whose models have this interface.
         read_call: Reads question and context.
         read_titles: Reads explicit titles.
         fields: Fields of the result, with the attribute of `ContextDecision` that each holds.
@@ -39,7 +39,7 @@ class Interface:
     """
 
     name: InterfaceName
-    layouts: tuple[str, ...]
+    formats: tuple[str, ...]
     read_call: Callable[[object, object], Call]
     read_titles: Callable[[object, Call], Titles]
     fields: Mapping[str, str] = field(
@@ -58,14 +58,14 @@ class Interface:
 PROVENCE = Interface(
     "provence",
     # Models of this package have no interface of their own; they are called like naver's.
-    layouts=("provence", "xprovence", "native"),
+    formats=("provence", "xprovence", "native"),
     read_call=provence_call,
     read_titles=provence_titles,
 )
 
 OPEN_PROVENCE = Interface(
     "open-provence",
-    layouts=("open-provence",),
+    formats=("open-provence",),
     read_call=open_provence_call,
     read_titles=open_provence_titles,
     fields={**PROVENCE.fields, "title": "title"},
@@ -82,19 +82,18 @@ OPEN_PROVENCE = Interface(
 INTERFACES = {interface.name: interface for interface in (PROVENCE, OPEN_PROVENCE)}
 
 
-def choose_interface(name: InterfaceName | None, layout: str) -> Interface:
+def choose_interface(name: InterfaceName | None, format_name: str) -> Interface:
     """Return the interface of a name, or that of a checkpoint's publisher.
 
     Args:
-        name: Name of an interface; None for the one of the layout.
-        layout: Name of the checkpoint's layout.
+        name: Name of an interface; None for the one of the format.
+        format_name: Name of the checkpoint's format.
 
     Raises:
         InvalidInputError: There is no interface of that name.
     """
     if name is None:
-        [own] = [interface for interface in INTERFACES.values() if layout in interface.layouts]
-        return own
+        return next(interface for interface in INTERFACES.values() if format_name in interface.formats)
     if name not in INTERFACES:
         raise InvalidInputError(f"interface must be one of {', '.join(map(repr, INTERFACES))}; got {name!r}.")
     return INTERFACES[name]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from provence_plugins.compat.calls import FIRST_SENTENCE, Call, Context, Titles
+from provence_plugins.compat.calls import FIRST_SENTENCE, Call, Titles
 from provence_plugins.compat.contexts import (
     ContextDecision,
     ContextReader,
@@ -11,7 +11,6 @@ from provence_plugins.compat.contexts import (
     TitledContext,
     decide,
     splitter_of_texts,
-    take_first_line,
 )
 from provence_plugins.compat.interfaces import Interface, InterfaceName, choose_interface
 from provence_plugins.engine.pruner import Pruner
@@ -103,11 +102,11 @@ def process(
     Raises:
         InvalidInputError: A keyword is unknown or has an invalid value, or the shapes do not fit each other.
     """
-    rows = choose_interface(interface, pruner.layout)
+    rows = choose_interface(interface, pruner.format)
     call = rows.read_call(question, context)
     titles = _read_titles(rows, call, title, first_line_as_title)
-    reader = ContextReader(rows, _choose_splitter(pruner, sentence_splitter, language), strip_sentences)
-    contexts = _read_contexts(call, titles, reader, first_line_as_title)
+    splitter = _choose_splitter(pruner, sentence_splitter, language)
+    contexts = ContextReader(rows, splitter, strip_sentences, first_line_as_title).read_all(call, titles)
     scoring = PublishedScoring(window=_WINDOWS[use_best_reranker_score], whole_sentences=respect_sentence_boundaries)
     rules = Rules(
         threshold=pruner.default_threshold if threshold is None else float(threshold),
@@ -115,9 +114,11 @@ def process(
         first_is_title=title == FIRST_SENTENCE and not first_line_as_title,
         zero_when_empty=_or_default(zero_score_when_empty, rows.zero_score_when_empty),
     )
-    decided = _decide(pruner, call, contexts, scoring, rules, rows)
-    if reorder:
-        decided = [_reordered(row, rows.top_k if top_k is None else top_k) for row in decided]
+    scores = pruner.score_as_published(_requests(call, contexts, rows), scoring)
+    decided = []
+    for row, of_row in zip(contexts, scores, strict=True):
+        decisions = [decide(one, of_one, rules, rows) for one, of_one in zip(row, of_row, strict=True)]
+        decided.append(_reordered(decisions, rows.top_k if top_k is None else top_k) if reorder else decisions)
     fields = dict(rows.fields)
     if return_sentence_metrics:
         fields["sentence_probabilities"] = "probabilities"
@@ -158,38 +159,12 @@ def _choose_splitter(
     return _LANGUAGES[language]
 
 
-def _read_contexts(
-    call: Call, titles: Titles, reader: ContextReader, first_line_as_title: bool
-) -> list[list[TitledContext]]:
-    rows = []
-    for request, own_titles in zip(call.requests, titles, strict=True):
-        row = []
-        for context, title in zip(request.contexts, own_titles, strict=True):
-            rest: Context = context
-            if first_line_as_title:
-                rest, title = take_first_line(context)
-            row.append(reader.read(rest, title))
-        rows.append(row)
-    return rows
-
-
-def _decide(
-    pruner: Pruner,
-    call: Call,
-    contexts: Sequence[Sequence[TitledContext]],
-    scoring: PublishedScoring,
-    rules: Rules,
-    interface: Interface,
-) -> list[list[ContextDecision]]:
+def _requests(call: Call, contexts: Sequence[Sequence[TitledContext]], interface: Interface) -> list[PublishedRequest]:
     requests = []
     for request, row in zip(call.requests, contexts, strict=True):
         shifted = [interface.title_shift and bool(context.title) for context in row]
         requests.append(PublishedRequest(request.question, [context.passage for context in row], shifted))
-    decided = []
-    for row, scores in zip(contexts, pruner.score_as_published(requests, scoring), strict=True):
-        pairs = zip(row, scores, strict=True)
-        decided.append([decide(context, of_context, rules, interface) for context, of_context in pairs])
-    return decided
+    return requests
 
 
 def _reordered(row: list[ContextDecision], top_k: int | None) -> list[ContextDecision]:

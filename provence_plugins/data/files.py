@@ -41,7 +41,7 @@ def find_folder(name: str) -> Path:
 
 
 def find_model_folder(name: str) -> Path:
-    """Return the folder of an encoder or model in the layout of Transformers.
+    """Return the folder of an encoder or model as Transformers saves it.
 
     Args:
         name: A path, or "package:name/inner/folder" for a folder inside an installed package.

@@ -20,10 +20,10 @@ class PassageScores:
     """The model's scores of one passage.
 
     Attributes:
-        relevance: The maximum over its windows, or the first window's for layouts that are defined so; 0.0 for a
+        relevance: The maximum over its windows, or the first window's for formats that are defined so; 0.0 for a
             passage without tokens.
         probabilities: Keep probability of each sentence, of shape (sentences,): the mean over its tokens, unless the
-            layout pools in another way; 0.0 for a sentence without tokens.
+            format pools in another way; 0.0 for a sentence without tokens.
     """
 
     relevance: float
@@ -99,7 +99,7 @@ ILLEGIBLE_RELEVANCE = -1.0
 
 
 def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
-    """Combine the scores of a passage's windows, in the way of the checkpoint's layout."""
+    """Combine the scores of a passage's windows, as the checkpoint's format does."""
     if not plan.is_legible:
         return PassageScores(ILLEGIBLE_RELEVANCE, np.ones(len(plan.sentences), dtype=np.float32))
     tokens = []

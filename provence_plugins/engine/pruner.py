@@ -1,17 +1,15 @@
 """The whole road of a call: passages are planned, their windows scored, and the scores decide what is kept."""
 
 import asyncio
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self, Unpack
+from typing import Any, Self, Unpack
 
 from provence_plugins.data.examples import Example
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.engine.background import Background
-from provence_plugins.engine.budgets import count_sentences, count_text
 from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
 from provence_plugins.engine.calibration import (
     AnnotatedSentences,
@@ -20,22 +18,17 @@ from provence_plugins.engine.calibration import (
     choose_threshold,
     least_examples,
 )
-from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.direct_scorer import DirectScorer
 from provence_plugins.engine.options import PrunerOptions, choose_batch_tokens, choose_policy, open_backend, open_model
-from provence_plugins.engine.passages import RankedPassage, ScoredPassage
-from provence_plugins.engine.planning import PassagePlan, Planner
-from provence_plugins.engine.policy import PruningPolicy, check_policy, check_top_n
-from provence_plugins.engine.pooling import PassageScores, combine_all, distinct_windows, score_plans
+from provence_plugins.engine.passages import RankedPassage
+from provence_plugins.engine.planned_calls import CallPlanner, PlannedCall
+from provence_plugins.engine.planning import Planner
+from provence_plugins.engine.policy import PruningPolicy, check_top_n
+from provence_plugins.engine.pooling import PassageScores, score_plans
 from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring, plan_as_published
-from provence_plugins.engine.requests import PruneRequest, check_passages, check_query
+from provence_plugins.engine.requests import PruneRequest, check_passages
 from provence_plugins.engine.results import PruneResult, Ranking
-from provence_plugins.engine.scoring import (
-    BatchedModel,
-    Scorer,
-    ScorerFactory,
-    WindowScores,
-)
+from provence_plugins.engine.scoring import BatchedModel, Scorer, ScorerFactory
 from provence_plugins.errors import ClosedError, InvalidInputError
 from provence_plugins.keywords import check_keywords, takes_keywords_of
 from provence_plugins.model.backend import Backend, BackendOptions
@@ -43,10 +36,7 @@ from provence_plugins.model.backends import BackendName
 from provence_plugins.model.families import longest_window
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.tokens.batches import regroup
-from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
-
-logger = logging.getLogger(__name__)
 
 # prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a bound on memory.
 _AHEAD_BATCHES = 4
@@ -97,6 +87,7 @@ class Pruner:
         self.default_threshold = checkpoint.default_threshold
         self._longest_window = longest_window(checkpoint.backbone_config)
         self._planner = Planner.of(checkpoint, splitter, language)
+        self._calls = CallPlanner(self._planner, self.default_threshold)
         backend_options = BackendOptions(
             device=device, dtype=dtype, threads=threads, attention=attention, compiled=bool(compiled)
         )
@@ -107,11 +98,8 @@ class Pruner:
         self._scorer: Scorer = make_scorer(batched)
         if cache_tokens:
             self._scorer = CachingScorer(self._scorer, cache_tokens)
-        # Not a method: a result keeps it, and must not keep the pruner and its threads alive.
-        self._count_text = partial(count_text, encoder=checkpoint.encoder)
         self._background = Background()
         self._closed = False
-        self._has_warned = False
 
     @classmethod
     @takes_keywords_of(__init__)
@@ -120,8 +108,8 @@ class Pruner:
         return cls(model, **options)
 
     @property
-    def layout(self) -> str:
-        """Name of the model's checkpoint layout: "native", "provence", "xprovence" or "open-provence"."""
+    def format(self) -> str:
+        """Name of the model's checkpoint format: "native", "provence", "xprovence" or "open-provence"."""
         return self._planner.format.name
 
     @property
@@ -164,7 +152,7 @@ class Pruner:
             ClosedError: The pruner was closed.
         """
         call = self._plan(query, check_passages(passages), policy)
-        return self._decide(call, self._scorer.score(call.windows))
+        return self._calls.decide(call, self._scorer.score(call.windows))
 
     async def aprune(
         self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None
@@ -178,7 +166,7 @@ class Pruner:
         characters = sum(len(passage.text) for passage in given)
         call = await self._background.run(characters, lambda: self._plan(query, given, policy))
         scores = await asyncio.wrap_future(self._scorer.submit(call.windows))
-        return await self._background.run(characters, lambda: self._decide_with_texts(call, scores))
+        return await self._background.run(characters, lambda: self._calls.decide_with_texts(call, scores))
 
     def prune_many(
         self,
@@ -197,7 +185,7 @@ class Pruner:
             InvalidInputError: As `prune`, when the request's turn comes; earlier results are yielded first, and nothing
                 behind the invalid request has been read.
         """
-        ahead: list[_Call] = []
+        ahead: list[PlannedCall] = []
         tokens = 0
         requests = iter(requests)
         while True:
@@ -210,8 +198,7 @@ class Pruner:
                 yield from self._finish(ahead)
                 raise
             ahead.append(call)
-            # A request without text counts too, or any number of them would pile up.
-            tokens += max(1, sum(len(window.ids) for window in call.windows))
+            tokens += call.tokens
             if tokens >= self._max_batch_tokens * _AHEAD_BATCHES:
                 yield from self._finish(ahead)
                 ahead, tokens = [], 0
@@ -329,55 +316,13 @@ class Pruner:
         threshold = self.policy.threshold_or(self.default_threshold)
         return f"Pruner({self.backend_description}, threshold={threshold:g})"
 
-    def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> "_Call":
+    def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> PlannedCall:
         if self._closed:
             raise ClosedError
-        chosen = self.policy if policy is None else check_policy(policy)
-        check_query(query)
-        plans = self._planner.plan(query, passages)
-        if not self._has_warned and not all(plan.is_legible for plan in plans):
-            self._has_warned = True
-            logger.warning(
-                "The vocabulary of this model cannot read the script of some texts. They are kept as they are, with a "
-                "relevance of -1. Use a model for their language. This is said once for each pruner."
-            )
-        return _Call(query, plans, distinct_windows(plans), chosen)
+        return self._calls.plan(query, passages, self.policy if policy is None else policy)
 
-    def _decide(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
-        combined = zip(call.plans, combine_all(call.plans, scores), strict=True)
-        scored = [self._scored(index, plan, of_passage) for index, (plan, of_passage) in enumerate(combined)]
-        passages, dropped = decide(scored, call.policy, self.default_threshold, self._count_text)
-        return PruneResult(call.query, passages, dropped, call.policy, self.default_threshold, self._count_text)
-
-    def _scored(self, index: int, plan: PassagePlan, scores: PassageScores) -> ScoredPassage:
-        return ScoredPassage(
-            index=index,
-            passage=plan.passage,
-            relevance=scores.relevance,
-            sentences=plan.sentences,
-            probabilities=scores.probabilities.tolist(),
-            token_counts=count_sentences(plan, self._planner.encoder),
-            is_legible=plan.is_legible,
-            relevance_scale=plan.scoring.relevance,
-        )
-
-    def _decide_with_texts(self, call: "_Call", scores: Sequence[WindowScores]) -> PruneResult:
-        result = self._decide(call, scores)
-        for passage in result.passages:
-            _ = passage.text  # remembered by the passage, so that the event loop need not put long texts together
-        return result
-
-    def _finish(self, calls: Sequence["_Call"]) -> Iterator[PruneResult]:
+    def _finish(self, calls: Sequence[PlannedCall]) -> Iterator[PruneResult]:
         scores = self._scorer.score([window for call in calls for window in call.windows])
         groups = regroup(scores, [len(call.windows) for call in calls])
         for call, group in zip(calls, groups, strict=True):
-            yield self._decide(call, group)
-
-
-class _Call(NamedTuple):
-    """One query whose passages are planned, and the windows that are to be scored for it."""
-
-    query: str
-    plans: Sequence[PassagePlan]
-    windows: Sequence[Window]
-    policy: PruningPolicy
+            yield self._calls.decide(call, group)

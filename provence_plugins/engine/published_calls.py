@@ -37,7 +37,7 @@ class PublishedScoring:
     """How a published call wants its texts scored.
 
     Attributes:
-        window: Which window's relevance a passage of several windows gets; None for the layout's own choice.
+        window: Which window's relevance a passage of several windows gets; None for the format's own choice.
         whole_sentences: Cut only sentences that are longer than a window.
     """
 

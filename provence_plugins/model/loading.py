@@ -108,7 +108,7 @@ def load_encoder(folder: Path) -> PreTrainedModel:
     """Load a pretrained encoder without heads and pooler, on the CPU, in float32 and in evaluation mode.
 
     Args:
-        folder: A folder in the layout of Transformers, with safetensors. Tensors of heads in it are ignored.
+        folder: A folder as Transformers saves it, with safetensors. Tensors of heads in it are ignored.
 
     Raises:
         CheckpointError: The folder holds no encoder of a known family, or its weights do not fit its configuration.
@@ -135,7 +135,7 @@ def add_fresh_heads(folder: Path, **facts: Any) -> ProvenceModel:
     """Load a pretrained encoder and put untrained heads on it.
 
     Args:
-        folder: A folder in the layout of Transformers, with safetensors.
+        folder: A folder as Transformers saves it, with safetensors.
         facts: Fields of `ProvenceConfig` other than the encoder's own configuration.
 
     Raises:

@@ -20,7 +20,7 @@ def selective_context(folder: str | Path) -> Method:
     The question is not read, and every passage has relevance 0. Texts longer than the model's limit are read in parts.
 
     Args:
-        folder: A causal language model with a fast tokenizer, in the layout of Transformers.
+        folder: A causal language model with a fast tokenizer, as Transformers saves it.
 
     Raises:
         MissingExtraError: The packages torch and transformers are not installed.

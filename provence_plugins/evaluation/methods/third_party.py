@@ -34,7 +34,7 @@ def llmlingua2(folder: str | Path) -> Method:
     measured.
 
     Args:
-        folder: A token classifier in the layout of Transformers. The package chooses the tokenizer by the
+        folder: A token classifier as Transformers saves it. The package chooses the tokenizer by the
             folder's name, which must hold "xlm-roberta-large" or "bert-base-multilingual-cased".
 
     Raises:
