@@ -3,6 +3,7 @@
 import json
 import os
 import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 # So small a network gains nothing from threads, and on a busy machine they wait for each other. Read when torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A busy machine is no bug of the code under test.
-settings.register_profile("provence", deadline=None)
+# Processes that tests start would compile the whole package each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A busy machine is no bug of the code under test. Every run draws other examples; pytest --hypothesis-profile=long draws
+# many more.
+settings.register_profile("provence", deadline=None, max_examples=50)
 settings.register_profile("long", deadline=None, max_examples=4_000)
 settings.load_profile("provence")
 
@@ -106,6 +111,12 @@ def _build_network() -> "ProvenceModel":
         for layer in (network.relevance_head.dense, network.relevance_head.out, network.keep_head.out):
             layer.weight *= _STRETCH
     return network.train(False)
+
+
+@pytest.fixture(scope="session")
+def build_network() -> Callable[[], "ProvenceModel"]:
+    """Builds the network of `tiny_folder`."""
+    return _build_network
 
 
 @pytest.fixture

@@ -97,6 +97,8 @@ def test_every_page_can_be_reached_from_the_navigation() -> None:
     assert len(yaml.safe_load("nav:" + navigation)["nav"]) <= 7
 
 
+# CI builds the site in a step of its own.
+@pytest.mark.slow
 def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

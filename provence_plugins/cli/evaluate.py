@@ -18,7 +18,7 @@ from provence_plugins.text.sentences import SplitterName
 if TYPE_CHECKING:
     from provence_plugins.data.examples import Example
     from provence_plugins.evaluation.experiment import FigureOptions
-    from provence_plugins.evaluation.methods.catalogue import MethodOptions, MethodRow
+    from provence_plugins.evaluation.methods.catalogue import LoadedMethod, MethodRow
 
 T = TypeVar("T")
 
@@ -137,20 +137,17 @@ def _folder_of(row: "MethodRow") -> str:
     return ":FOLDER" if row.needs_folder else "[:FOLDER]"
 
 
-def evaluate(
-    data: Annotated[
-        list[str], typer.Argument(metavar="DATA...", help="Files of labelled JSON lines, or glob patterns.")
-    ],
-    examples: DataOptions,
-    run: RunOptions,
-    output: OutputOptions,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonOptions:
+    """The methods that are measured, and what they are compared with."""
+
     method: Annotated[
         list[str] | None,
         typer.Option(
             help="NAME or NAME:FOLDER of a method, see --methods; may be repeated.",
             show_default="lead, bm25 and model",
         ),
-    ] = None,
+    ] = None
     predictions: Annotated[
         list[str] | None,
         typer.Option(
@@ -158,17 +155,56 @@ def evaluate(
             help="Measure the output of any system: JSON lines with the spans or texts that it kept; may be repeated.",
             show_default="none",
         ),
-    ] = None,
+    ] = None
     against: Annotated[
         str | None,
         typer.Option(help="Method that the others are compared with.", show_default="the last --method"),
-    ] = None,
+    ] = None
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Allow the method open-provence to run code from its folder.")
-    ] = False,
+    ] = False
     methods: Annotated[
         bool, typer.Option("--methods", callback=_list_methods, is_eager=True, help="List the methods and exit.")
-    ] = False,
+    ] = False
+
+    def open(self, run: RunOptions, seed: int) -> "tuple[dict[str, LoadedMethod], str | None]":
+        """Return the methods by their names in tables, and the name of the one that the others are compared with.
+
+        Raises:
+            InvalidInputError: A method is unknown or lacks its folder, or two have the same name.
+            MissingExtraError: The packages of a method are not installed.
+        """
+        from provence_plugins.engine.options import PrunerOptions
+        from provence_plugins.evaluation.methods.catalogue import (
+            MethodOptions,
+            open_method,
+            open_predictions,
+            short_names,
+        )
+
+        files = _name_predictions(self.predictions or [])
+        specs = list(dict.fromkeys(self.method or (() if files else _METHODS)))
+        names = dict(zip(specs, short_names(specs), strict=True))
+        options = MethodOptions(cast(PrunerOptions, asdict(run)), seed, self.trust_remote_code)
+        opened = {}
+        for spec, name in names.items():
+            opened[name] = open_method(spec, options)
+        for name, path in files.items():
+            if name in opened:
+                raise InvalidInputError(f"--predictions {name} has the name of a method. Give another: NAME={path}.")
+            opened[name] = open_predictions(path)
+        reference = None if self.against is None else names.get(self.against, self.against)
+        return opened, reference
+
+
+def evaluate(
+    data: Annotated[
+        list[str], typer.Argument(metavar="DATA...", help="Files of labelled JSON lines, or glob patterns.")
+    ],
+    examples: DataOptions,
+    run: RunOptions,
+    output: OutputOptions,
+    comparison: ComparisonOptions,
 ) -> None:
     """Measure how many answers methods keep while they remove text (extra: eval).
 
@@ -176,13 +212,9 @@ def evaluate(
     """
     from provence_plugins.evaluation.experiment import make_result, run_experiment
     from provence_plugins.evaluation.measure import prepare
-    from provence_plugins.evaluation.methods.catalogue import open_method, open_predictions, short_names
 
     figures = output.prepare()
-    systems = _name_predictions(predictions or [])
-    specs = list(dict.fromkeys(method or (() if systems else _METHODS)))
-    names = dict(zip(specs, short_names(specs), strict=True))
-    reference = None if against is None else names.get(against, against)
+    methods, reference = comparison.open(run, examples.seed)
     dataset = prepare(
         examples.read(data),
         examples.splitter,
@@ -190,25 +222,12 @@ def evaluate(
         seed=examples.seed,
         groups=examples.read_groups(),
     )
-    options = _method_options(run, examples.seed, trust_remote_code)
-    opened = {name: open_method(spec, options) for spec, name in names.items()}
-    for name, path in systems.items():
-        if name in opened:
-            raise InvalidInputError(f"--predictions {name} has the name of a method. Give another: NAME={path}.")
-        opened[name] = open_predictions(path)
-    experiment = run_experiment(opened, dataset, _show_progress, against=reference)
+    experiment = run_experiment(methods, dataset, _show_progress, against=reference)
     command = shlex.join(["provence", *sys.argv[1:]])
     result = make_result(experiment, title=output.title, command=command, figures=figures)
     if output.output is not None:
         result.write(output.output / f"{output.name}.json")
     streams.print_text(result.to_markdown())
-
-
-def _method_options(run: RunOptions, seed: int, trust_remote_code: bool) -> "MethodOptions":
-    from provence_plugins.engine.options import PrunerOptions
-    from provence_plugins.evaluation.methods.catalogue import MethodOptions
-
-    return MethodOptions(cast(PrunerOptions, asdict(run)), seed, trust_remote_code)
 
 
 def _name_predictions(specs: Sequence[str]) -> dict[str, Path]:

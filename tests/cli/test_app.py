@@ -24,18 +24,21 @@ def test_the_version_is_printed(run: Run) -> None:
     assert run("--version") == (0, f"provence {__version__}\n".encode(), "")
 
 
-@pytest.mark.parametrize("command", [command.__name__ for command in COMMANDS])
-def test_help_loads_nothing_heavy(command: str) -> None:
+def test_help_loads_nothing_heavy() -> None:
+    commands = [command.__name__ for command in COMMANDS]
     heavy = {"numpy", "onnxruntime", "torch", "tokenizers", "huggingface_hub", "tqdm", "matplotlib"}
     script = (
-        f"import sys; sys.argv = ['provence', {command!r}, '--help']\n"
+        "import sys\n"
         "from provence_plugins.cli.app import main\n"
-        "try: main()\n"
-        f"finally: print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
+        f"for command in {commands!r}:\n"
+        "    sys.argv = ['provence', command, '--help']\n"
+        "    try: main()\n"
+        "    except SystemExit: pass\n"
+        f"    print(command, sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "--help" in done.stdout
-    assert done.stderr == "[]\n"
+    assert done.stdout.count("--help") >= len(commands)
+    assert done.stderr.splitlines() == [f"{command} []" for command in commands]
 
 
 @pytest.mark.parametrize(

@@ -150,21 +150,21 @@ def test_an_interrupted_run_says_how_to_go_on(start: Start, tmp_path: Path, tiny
 
 @posix_only
 def test_kills_at_any_time_and_resumes_give_the_bytes_of_an_undisturbed_run(
-    start: Start, tmp_path: Path, tiny_folder: Path
+    run: Run, start: Start, tmp_path: Path, tiny_folder: Path
 ) -> None:
     source, target, undisturbed = (tmp_path / name for name in ("in.jsonl", "out.jsonl", "undisturbed.jsonl"))
     source.write_bytes(many_lines(400))
     arguments = ("--model", tiny_folder, "--threads", 1)
-    assert start("bulk", source, undisturbed, *arguments).wait() == 0
+    assert run("bulk", source, undisturbed, *arguments).code == 0
     size = undisturbed.stat().st_size
-    for share in (0.0, 0.3, 0.8):
+    for share in (0.0, 0.5):
         process = start("bulk", source, target, "--resume", *arguments)
         while process.poll() is None and (not target.exists() or target.stat().st_size <= share * size):
             time.sleep(0.001)
         process.kill()
         process.wait()
     killed = target.stat().st_size
-    assert start("bulk", source, target, "--resume", *arguments).wait() == 0
+    assert run("bulk", source, target, "--resume", *arguments).code == 0
     assert target.read_bytes() == undisturbed.read_bytes()
     assert killed > 0
     record = target.with_name("out.jsonl.run")
@@ -213,11 +213,11 @@ def limit_files(size: int) -> None:
 
 @posix_only
 @pytest.mark.parametrize("size", [50, 9000], ids=lambda size: f"{size} bytes")
-def test_a_full_disk_loses_nothing(size: int, start: Start, tmp_path: Path, tiny_folder: Path) -> None:
+def test_a_full_disk_loses_nothing(size: int, run: Run, start: Start, tmp_path: Path, tiny_folder: Path) -> None:
     source, target, undisturbed = (tmp_path / name for name in ("in.jsonl", "out.jsonl", "undisturbed.jsonl"))
     source.write_bytes(many_lines(40))
     arguments = ("--model", tiny_folder, "--threads", 1)
-    assert start("bulk", source, undisturbed, *arguments).wait() == 0
+    assert run("bulk", source, undisturbed, *arguments).code == 0
     full = start("bulk", source, target, *arguments, before=partial(limit_files, size))
     assert full.wait() == 2
     said = full.stderr.read().decode()
@@ -228,7 +228,7 @@ def test_a_full_disk_loses_nothing(size: int, start: Start, tmp_path: Path, tiny
     if size > 1000:
         count = len(complete.splitlines())
         assert f"{count} lines complete; continue with --resume." in said or f"{count} line complete" in said
-    assert start("bulk", source, target, "--resume", *arguments).wait() == 0
+    assert run("bulk", source, target, "--resume", *arguments).code == 0
     assert target.read_bytes() == undisturbed.read_bytes()
 
 

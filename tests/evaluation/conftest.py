@@ -15,7 +15,7 @@ from provence_plugins.types import Passage, Span
 MakeExample = Callable[..., Example]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_example() -> MakeExample:
     """An example of sentences, those that begin with a star being its evidence."""
 
@@ -31,7 +31,7 @@ def make_example() -> MakeExample:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def written() -> Method:
     """Scores sentences by the number that is written in them, 0 where there is none, and a passage by its best."""
 

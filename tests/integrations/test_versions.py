@@ -72,19 +72,19 @@ def test_an_import_error_of_our_own_stays_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("extra", ADAPTERS)
-@pytest.mark.parametrize("version", ["0.0.9", "99.0"], ids=["too old", "too new"])
-def test_an_adapter_names_the_extra_when_the_release_does_not_fit(extra: str, version: str, tmp_path: Path) -> None:
-    fake_release(tmp_path, FRAMEWORKS[extra], version)
+def test_an_adapter_names_the_extra_when_the_release_does_not_fit(extra: str, tmp_path: Path) -> None:
+    fake_release(tmp_path, FRAMEWORKS[extra], "0.0.9")
     run = import_with(tmp_path, ADAPTERS[extra][0])
-    message = f"MissingExtraError: this needs {FRAMEWORKS[extra].requirement}, but {version} is installed. Install it"
+    message = f"MissingExtraError: this needs {FRAMEWORKS[extra].requirement}, but 0.0.9 is installed. Install it"
     assert message in run.stderr
     assert f'pip install "provence-plugins[{extra}]"' in run.stderr
 
 
 @pytest.mark.parametrize("extra", ADAPTERS)
-@pytest.mark.parametrize("more", ["", " pydantic"], ids=["alone", "with pydantic"])
-def test_an_adapter_names_the_extra_when_the_framework_is_absent(extra: str, more: str, tmp_path: Path) -> None:
+def test_an_adapter_names_the_extra_when_the_framework_is_absent_and_pydantic_with_it(
+    extra: str, tmp_path: Path
+) -> None:
     module, package = ADAPTERS[extra]
-    run = import_with(tmp_path, module, absent=package + more)
+    run = import_with(tmp_path, module, absent=f"{package} pydantic")
     assert f"MissingExtraError: this needs {package}" in run.stderr
     assert f'pip install "provence-plugins[{extra}]"' in run.stderr

@@ -7,6 +7,7 @@ that the weights came from, and decides as the published code is known to.
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,9 +49,17 @@ class Reference:
     score: float
 
 
+@pytest.fixture(scope="module")
+def pruners() -> dict[Path, Pruner]:
+    """The pruners of this module, each loaded once."""
+    return {}
+
+
 @pytest.fixture
-def pruner(published: Published) -> Pruner:
-    return Pruner(published.folder, backend="torch", device="cpu")
+def pruner(published: Published, pruners: dict[Path, Pruner]) -> Pruner:
+    if published.folder not in pruners:
+        pruners[published.folder] = Pruner(published.folder, backend="torch", device="cpu")
+    return pruners[published.folder]
 
 
 def ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -185,8 +194,7 @@ def reference_of(published: Published, question: str, text: str, threshold: floa
         return open_reference(published, question, sentences, threshold)
 
 
-@pytest.mark.parametrize("threshold", [0.1, 0.5])
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(("question", "threshold"), [(QUESTIONS[0], 0.1), (QUESTIONS[1], 0.5)])
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_the_engine_decides_as_the_published_code_does(
     published: Published, pruner: Pruner, question: str, text: str, threshold: float

@@ -21,7 +21,7 @@ def configs(tmp_path: Path, tiny_folder: Path) -> list[Path]:
     for name, base in (("one", tiny_folder), ("two", tmp_path / "one" / "model")):
         path = tmp_path / f"{name}.toml"
         path.write_text(
-            f'base = "{base}"\noutput = "{tmp_path / name}"\nwindow_tokens = 60\nthreads = 1\n'
+            f'base = "{base}"\noutput = "{tmp_path / name}"\nwindow_tokens = 60\nthreads = 1\nprecision = "float32"\n'
             f'[data]\ntrain = ["{data}"]\ndev = ["{data}"]\n'
             f'[optimizer]\ntokens = 400\nbatch_tokens = 256\nautocast = "float32"\n'
         )

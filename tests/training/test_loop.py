@@ -1,7 +1,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -50,27 +50,52 @@ def few_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def settings(tmp_path: Path, tiny_network: "ProvenceModel", tokenizer_folder: Path) -> TrainSettings:
-    base = tmp_path / "base"
-    tiny_network.backbone.save_pretrained(base)
+def make_settings(folder: Path, network: "ProvenceModel", tokenizer_folder: Path) -> TrainSettings:
+    """Write a base and data into a folder, and return the settings of a run on them."""
+    base = folder / "base"
+    network.backbone.save_pretrained(base)
     shutil.copy(tokenizer_folder / "tokenizer.json", base)
     random = Random(5)
     for name, size in (("train", 80), ("dev", 12)):
         lines = [json.dumps(record(number, random)) for number in range(size)]
-        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        (folder / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     return TrainSettings(
         base=str(base),
-        output=str(tmp_path / "run"),
-        data=DataSettings(train=[str(tmp_path / "train.jsonl")], dev=[str(tmp_path / "dev.jsonl")], title_share=0.0),
+        output=str(folder / "run"),
+        data=DataSettings(train=[str(folder / "train.jsonl")], dev=[str(folder / "dev.jsonl")], title_share=0.0),
         optimizer=OptimizerSettings(
-            tokens=20_000, batch_tokens=256, learning_rate=2e-3, head_learning_rate=5e-3, autocast="float32"
+            tokens=1_000, batch_tokens=256, learning_rate=2e-3, head_learning_rate=5e-3, autocast="float32"
         ),
         window_tokens=60,
         evaluate_every=15,
+        precision="float32",
         threads=1,
         card={"license": "mit"},
     )
+
+
+@pytest.fixture
+def settings(tmp_path: Path, tiny_network: "ProvenceModel", tokenizer_folder: Path) -> TrainSettings:
+    """Settings of a run of a few steps; nothing has run yet."""
+    return make_settings(tmp_path, tiny_network, tokenizer_folder)
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, build_network: Callable[[], "ProvenceModel"], tokenizer_folder: Path
+) -> TrainSettings:
+    """A run of a few steps that is finished. Copy it before changing anything."""
+    settings = make_settings(tmp_path_factory.mktemp("finished"), build_network(), tokenizer_folder)
+    train(settings, show_progress=False)
+    return settings
+
+
+@pytest.fixture
+def copied(finished: TrainSettings, tmp_path: Path) -> TrainSettings:
+    """A copy of the finished run; base and data are those of the original."""
+    output = tmp_path / "copied"
+    shutil.copytree(finished.output, output)
+    return replace(finished, output=str(output))
 
 
 def notes(settings: TrainSettings) -> list[dict[str, Any]]:
@@ -102,6 +127,8 @@ def interrupt(settings: TrainSettings) -> None:
 
 
 def test_a_run_learns_and_its_folder_prunes(settings: TrainSettings) -> None:
+    optimizer = replace(settings.optimizer, tokens=20_000)
+    settings = replace(settings, optimizer=optimizer, precision="int8")
     folder = train(settings, show_progress=False)
     assert folder == Path(settings.output, "model")
     lines = notes(settings)
@@ -124,10 +151,13 @@ def test_a_run_learns_and_its_folder_prunes(settings: TrainSettings) -> None:
     assert f"{lines[-1]['step']} steps" in card
 
 
-def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(settings: TrainSettings) -> None:
-    settings = replace(settings, optimizer=replace(settings.optimizer, tokens=5_000))
+def test_an_interrupted_run_says_how_it_goes_on_and_ends_with_the_weights_of_an_uninterrupted_one(
+    settings: TrainSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = replace(settings, optimizer=replace(settings.optimizer, tokens=2_000), evaluate_every=3)
     interrupted = replace(settings, output=f"{settings.output}-interrupted")
     interrupt(interrupted)
+    assert f"Resume the run to go on from {Path(interrupted.output, 'checkpoint.pt')}" in caplog.text
     assert not Path(interrupted.output, "model").exists()
     resumed = load_file(train(interrupted, resume=True, show_progress=False) / "model.safetensors")
     straight = load_file(train(settings, show_progress=False) / "model.safetensors")
@@ -136,18 +166,16 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(settings: T
     assert notes(interrupted)[-1]["step"] == notes(settings)[-1]["step"]
 
 
-def test_a_folder_with_a_run_is_refused_unless_it_is_that_run_resumed(settings: TrainSettings) -> None:
-    short = replace(settings, optimizer=replace(settings.optimizer, tokens=500))
-    train(short, show_progress=False)
+def test_a_folder_with_a_run_is_refused_unless_it_is_that_run_resumed(copied: TrainSettings) -> None:
     with pytest.raises(InvalidInputError, match="already holds a run"):
-        train(short, show_progress=False)
+        train(copied, show_progress=False)
     with pytest.raises(CheckpointError, match="other settings"):
-        train(replace(short, seed=14), resume=True, show_progress=False)
-    weights = load_file(train(short, resume=True, show_progress=False) / "model.safetensors")
+        train(replace(copied, seed=14), resume=True, show_progress=False)
+    weights = load_file(train(copied, resume=True, show_progress=False) / "model.safetensors")
     assert weights
-    Path(short.output, "checkpoint.pt").write_bytes(b"damaged")
+    Path(copied.output, "checkpoint.pt").write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match="cannot be read"):
-        train(short, resume=True, show_progress=False)
+        train(copied, resume=True, show_progress=False)
 
 
 def test_what_cannot_work_is_refused_before_training(settings: TrainSettings, tmp_path: Path) -> None:
@@ -171,21 +199,20 @@ def test_lower_layers_move_less(settings: TrainSettings) -> None:
     assert named["keep_head.similarity"] == named["relevance_head.out.weight"] == optimizer.head_learning_rate
 
 
-def test_soft_labels_take_part_in_a_run(settings: TrainSettings) -> None:
-    short = replace(settings, optimizer=replace(settings.optimizer, tokens=1500))
-    train(short, show_progress=False)
-    hard = load_file(Path(short.output, "model/model.safetensors"))
-    soft = replace(short, output=f"{short.output}-soft", soft_labels=SoftLabelSettings(encoder=settings.base))
+def test_soft_labels_take_part_in_a_run(finished: TrainSettings, tmp_path: Path) -> None:
+    hard = load_file(Path(finished.output, "model/model.safetensors"))
+    soft = replace(finished, output=str(tmp_path / "soft"), soft_labels=SoftLabelSettings(encoder=finished.base))
     train(soft, show_progress=False)
     softened = load_file(Path(soft.output, "model/model.safetensors"))
     assert not torch.equal(hard["keep_head.out.weight"], softened["keep_head.out.weight"])
 
 
-def test_a_head_that_finds_marked_tokens_moves_the_encoder_and_stays_behind(settings: TrainSettings) -> None:
-    short = replace(settings, optimizer=replace(settings.optimizer, tokens=1500))
-    plain = load_file(train(short, show_progress=False) / "model.safetensors")
-    optimizer = replace(short.optimizer, mark_weight=2.0)
-    marking = replace(short, output=f"{short.output}-marked", optimizer=optimizer, evaluate_every=5)
+def test_a_head_that_finds_marked_tokens_moves_the_encoder_and_stays_behind(
+    finished: TrainSettings, tmp_path: Path
+) -> None:
+    plain = load_file(Path(finished.output, "model/model.safetensors"))
+    optimizer = replace(finished.optimizer, mark_weight=2.0)
+    marking = replace(finished, output=str(tmp_path / "marked"), optimizer=optimizer)
     folder = train(marking, show_progress=False)
     marked = load_file(folder / "model.safetensors")
     assert marked.keys() == plain.keys()
@@ -224,12 +251,11 @@ def test_a_device_that_is_not_there_is_named(settings: TrainSettings) -> None:
         TrainingRun(replace(settings, device="cuda:77"))
 
 
-def test_a_run_may_go_on_with_another_length_and_card(settings: TrainSettings) -> None:
-    short = replace(settings, optimizer=replace(settings.optimizer, tokens=1500))
-    train(short, show_progress=False)
-    longer = replace(short, optimizer=replace(short.optimizer, tokens=3000), card={"license": "isc"}, evaluate_every=5)
+def test_a_run_may_go_on_with_another_length_and_card(copied: TrainSettings) -> None:
+    optimizer = replace(copied.optimizer, tokens=2_000)
+    longer = replace(copied, optimizer=optimizer, card={"license": "isc"}, evaluate_every=5)
     folder = train(longer, resume=True, show_progress=False)
-    assert notes(settings)[-1]["tokens"] >= 3000
+    assert notes(longer)[-1]["tokens"] >= 2_000
     assert 'license: "isc"' in (folder / "README.md").read_text(encoding="utf-8")
     with pytest.raises(CheckpointError, match="other settings"):
         train(replace(longer, seed=99), resume=True, show_progress=False)
@@ -241,7 +267,7 @@ def test_the_finished_model_is_the_mean_of_base_and_training_where_asked_for(
     short = replace(
         settings,
         base=str(tiny_folder),
-        optimizer=replace(settings.optimizer, tokens=1_000, freeze_embeddings=False),
+        optimizer=replace(settings.optimizer, tokens=500, freeze_embeddings=False),
         output=f"{settings.output}-mean",
     )
     ends = {}
@@ -256,7 +282,7 @@ def test_the_finished_model_is_the_mean_of_base_and_training_where_asked_for(
 
 
 def test_a_run_does_not_go_on_from_a_base_that_has_changed(settings: TrainSettings) -> None:
-    short = replace(settings, optimizer=replace(settings.optimizer, tokens=1_000))
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=500))
     train(short, show_progress=False)
     [weights] = Path(settings.base).glob("*.safetensors")
     changed = {name: weight + 1 for name, weight in load_file(weights).items()}
@@ -271,30 +297,26 @@ def test_a_base_without_heads_cannot_be_averaged_with(settings: TrainSettings) -
 
 
 def test_a_run_ends_after_its_epochs(settings: TrainSettings) -> None:
+    [file] = map(Path, settings.data.train)
+    file.write_text("\n".join(file.read_text(encoding="utf-8").splitlines()[:40]), encoding="utf-8")
     optimizer = replace(settings.optimizer, tokens=None, epochs=1.5)
     train(replace(settings, optimizer=optimizer), show_progress=False)
     assert notes(settings)[-1]["epochs"] >= 1.5
     assert notes(settings)[-1]["epochs"] < 1.8
 
 
-def test_the_folder_of_a_run_prunes_without_torch(settings: TrainSettings) -> None:
-    short = replace(settings, optimizer=replace(settings.optimizer, tokens=500), precision="float32")
-    folder = train(short, show_progress=False)
+def test_the_folder_of_a_run_prunes_without_torch(finished: TrainSettings) -> None:
+    folder = Path(finished.output, "model")
     assert (folder / "model.onnx").is_file()
     assert not (folder / "model_int8.onnx").exists()
     with Pruner(folder) as pruner:
         assert "onnx" in repr(pruner)
-    assert not list(Path(short.output).glob(".finishing-*"))
-
-
-def test_an_interrupted_run_says_how_it_goes_on(settings: TrainSettings, caplog: pytest.LogCaptureFixture) -> None:
-    interrupt(settings)
-    assert f"Resume the run to go on from {Path(settings.output, 'checkpoint.pt')}" in caplog.text
+    assert not list(Path(finished.output).glob(".finishing-*"))
 
 
 def test_the_log_has_lines_for_people_and_curves(settings: TrainSettings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "provence_plugins")
-    short = replace(settings, optimizer=replace(settings.optimizer, tokens=2_000), log_every=2, evaluate_every=4)
+    short = replace(settings, log_every=2, evaluate_every=4)
     train(short, show_progress=False)
     assert "step 2, " in caplog.text
     assert "% done" in caplog.text

@@ -24,15 +24,16 @@ def keep_logits(network: "ProvenceModel") -> torch.Tensor:
 
 def windows(network: "ProvenceModel", wanted: Scaling) -> list[LabelledWindow]:
     """Windows of one sentence of one token, labelled by chance as the scaled network says."""
-    random, items = Random(0), []
+    random, drawn = Random(0), []
     for _ in range(800):
-        token = random.randrange(5, 20)
-        ids = [2, random.randrange(5, 20), 3, token, 3]
-        window = Window(ids, 3, 0, 1, (SentenceTokens(0, 3, 4),))
-        batch = pad_windows([window], pad_id=0)
-        with torch.no_grad():
-            score = network(*map(torch.from_numpy, (batch.ids, batch.mask, batch.type_ids))).keep_logits[0, 3]
-        label = random.random() < float(torch.sigmoid(wanted.factor * score + wanted.shift))
+        ids = [2, random.randrange(5, 20), 3, random.randrange(5, 20), 3]
+        drawn.append(Window(ids, 3, 0, 1, (SentenceTokens(0, 3, 4),)))
+    batch = pad_windows(drawn, pad_id=0)
+    with torch.no_grad():
+        scores = network(*map(torch.from_numpy, (batch.ids, batch.mask, batch.type_ids))).keep_logits[:, 3]
+    items = []
+    for window, chance in zip(drawn, torch.sigmoid(wanted.factor * scores + wanted.shift).tolist(), strict=True):
+        label = random.random() < chance
         items.append(LabelledWindow(window, "q", ("s",), (label,), label, None))
     return items
 

@@ -4,7 +4,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provence_plugins.errors import InvalidInputError
@@ -13,6 +13,9 @@ from provence_plugins.evaluation.metrics.bootstrap import Interval, middle, resa
 from provence_plugins.evaluation.metrics.scored_examples import ScoredExample
 from provence_plugins.evaluation.metrics.sentences import average_precision, calibration_error
 from provence_plugins.evaluation.metrics.statistics import Statistic, compute, inside_passages, mean_over_sources
+
+# Each property is checked for a dozen statistics.
+fewer = settings(max_examples=max(1, settings().max_examples // 4))
 
 KEPT = mean_over_sources(kept_at_removal(0.5))
 PRECISION = mean_over_sources(average_precision)
@@ -46,6 +49,7 @@ STATISTICS: dict[str, Statistic[ScoredExample]] = {
 
 
 @pytest.mark.parametrize("name", STATISTICS)
+@fewer
 @given(data=st.data())
 def test_a_draw_has_the_value_of_the_questions_drawn(name: str, data: st.DataObject) -> None:
     statistic = STATISTICS[name]
@@ -58,6 +62,7 @@ def test_a_draw_has_the_value_of_the_questions_drawn(name: str, data: st.DataObj
 
 
 @pytest.mark.parametrize("name", [name for name in STATISTICS if name != "mean over sources"])
+@fewer
 @given(data=st.data())
 def test_a_question_that_is_not_drawn_does_not_count(name: str, data: st.DataObject) -> None:
     statistic = STATISTICS[name]
