@@ -22,8 +22,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Processes that tests start would compile the whole package each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A busy machine is no bug of the code under test. Every run draws other examples; pytest --hypothesis-profile=long draws
-# many more.
+# A busy machine is no bug of the code under test. Every run draws other examples, and pytest --hypothesis-profile=long
+# many more of them.
 settings.register_profile("provence", deadline=None, max_examples=50)
 settings.register_profile("long", deadline=None, max_examples=4_000)
 settings.load_profile("provence")

@@ -46,7 +46,7 @@ async def info(request: Request) -> dict[str, Any]:
     return {
         "version": __version__,
         "model": service.model_name,
-        "format": pruner.layout,
+        "format": pruner.format,
         "backend": pruner.backend_description,
         "threshold": pruner.policy.threshold_or(pruner.default_threshold),
         "window_tokens": pruner.window_tokens,
