@@ -26,7 +26,7 @@ def test_every_token_of_every_sentence_is_in_exactly_one_window(planner: Planner
     [full_stop] = planner.encoder.encode([NATIVE.inputs.full_stop])
     reads_all = replace(planner, reads_all=True)
     for plan in reads_all.plan("where is paris", [Passage(text) for text in texts]):
-        read: dict[int, tuple[int, ...]] = {number: () for number in range(len(plan.sentences))}
+        read: dict[int, tuple[int, ...]] = dict.fromkeys(range(len(plan.sentences)), ())
         for window in plan.windows:
             assert len(window.ids) <= MAX_TOKENS
             for part in window.sentences:
