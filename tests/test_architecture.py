@@ -102,7 +102,7 @@ HEAVY_HOMES = {
     "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},
     "pandas": {"engine/dataframes.py"},
     "pyarrow": {"cli/bulk_parquet.py", "cli/bulk_ray.py"},
-    "ray": {"cli/bulk_ray.py"},
+    "ray": {"cli/bulk_ray.py", "serving/ray_serve.py"},
     "tiktoken": {"engine/budgets.py"},
     "fastapi": {
         "serving/admission.py",

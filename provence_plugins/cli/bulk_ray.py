@@ -20,10 +20,8 @@ from provence_plugins.cli.bulk_record import digest_lines
 from provence_plugins.cli.bulk_workers import EngineSettings
 from provence_plugins.errors import BackendError, InvalidInputError, ProvenceError, needs_extra
 
-# Ray reads these when it is imported. Nothing is sent.
+# Ray reads it when it is imported: nothing is sent.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-# Its core would print warnings that only its developers understand; they are in its log files too.
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 
 with needs_extra("ray"):
     import pyarrow as pa
@@ -60,10 +58,7 @@ def open_cluster(address: str, settings: EngineSettings, workers: int | None) ->
     # For the reader of the input, beside the actors.
     started = {"num_cpus": (workers or 1) * threads + 1, "include_dashboard": False} if address == "local" else {}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **started)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise InvalidInputError(_no_cluster(address, str(error))) from error
-    try:
+        _connect(address, started)
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.ERROR)
         yield RayCluster(own, identity, workers)
@@ -130,8 +125,7 @@ class RayCluster:
                     raise result
                 yield result
         except RayError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise BackendError(f"Ray could not go on ({type(error).__name__}: {reason}).") from error
+            raise BackendError(f"Ray could not go on: {_first_line(error)}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +205,16 @@ def _identity(settings: EngineSettings) -> str:
     return f"{__version__} {settings.fingerprint()}"
 
 
+# Any: options of ray.init.
+def _connect(address: str, options: dict[str, Any]) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+    except ConnectionError as error:
+        raise InvalidInputError(_no_cluster(address, _first_line(error))) from error
+    except Exception as error:  # Ray raises plain ones when a process of it does not start in time
+        raise BackendError(f"Ray could not start: {_first_line(error)}.") from error
+
+
 def _require_cluster(address: str) -> None:
     """Find out quickly whether anything listens at an address; Ray itself tries for minutes."""
     if address in ("auto", "local"):
@@ -221,11 +225,16 @@ def _require_cluster(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise InvalidInputError(_no_cluster(address, str(error))) from error
+        raise InvalidInputError(_no_cluster(address, _first_line(error))) from error
 
 
 def _no_cluster(address: str, reason: str) -> str:
     return (
-        f"There is no Ray cluster at {address} ({reason.strip().splitlines()[0].rstrip('.')}). Start one with "
-        f"`ray start --head`, or start one for this run with --ray local."
+        f"There is no Ray cluster at {address} ({reason}). Start one with `ray start --head`, or one for this "
+        f"run with --ray local."
     )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
