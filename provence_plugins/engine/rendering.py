@@ -1,42 +1,36 @@
 """Render pruned passages for the eye: an HTML fragment and a terminal view, both with what was removed."""
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from html import escape
 from itertools import groupby
+from pathlib import Path
 
 from provence_plugins.engine.passages import PrunedPassage, ScoredSentence
 from provence_plugins.text.visible import show_controls, show_on_one_line
+from provence_plugins.types import Kind
 
-# Shading and lines are drawn over the colors of the page, so that the fragment fits light and dark pages alike.
-_SHADE = "38 139 210"
+VIEW_STYLE = Path(__file__).with_name("view.css")
+"""The style sheet of the view, which the page of a server shows too."""
+
 _DEEPEST_SHADE = 0.5
 
 # Most probabilities are small and the usual threshold is 0.1: on a square-root scale the eye can tell them apart.
 _SCALE_STOPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
-_STYLE = f"""
-.provence {{ line-height: 1.5; overflow-wrap: anywhere }}
-.provence p, .provence summary, .provence-legend {{ margin: .4em 0 }}
-.provence summary {{ cursor: pointer }}
-.provence summary:focus-visible {{ outline: 2px solid rgb({_SHADE}) }}
-.provence-query {{ font-weight: bold; font-size: 1.15em }}
-.provence-legend {{ display: flex; flex-wrap: wrap; gap: .3em 1.5em; font-size: .9em }}
-.provence-scale {{ display: inline-flex; align-items: center; gap: .4em }}
-.provence-bar {{ position: relative; width: 9em; height: .8em; border: 1px solid; border-radius: 2px }}
-.provence-bar i {{ position: absolute; top: -.3em; bottom: -.3em; border-left: 2px solid }}
-.provence-text {{ white-space: pre-wrap; margin: .3em 0 1em 1.1em }}
-.provence-text span {{ background: rgb({_SHADE} / var(--shade)); border-radius: 2px; color-adjust: exact;
- print-color-adjust: exact; -webkit-print-color-adjust: exact }}
-.provence del {{ text-decoration: line-through 1px; opacity: .75 }}
-.provence del::before, .provence del::after {{ position: absolute; width: 1px; height: 1px; overflow: hidden;
- clip-path: inset(50%); white-space: nowrap }}
-.provence del::before {{ content: " [removed] " }}
-.provence del::after {{ content: " [end of removed] " }}
-.provence:has(input:checked) .provence-text span::before {{ content: attr(data-probability); margin-right: .3em;
- font: .75em monospace; vertical-align: super; display: inline-block }}
-"""
+_BLANKS = " \t\r"
+
+# What may stand below the names of a table: dashes, and blank lines.
+_BELOW_NAMES = " \t\r\n|:+-"
+
+# The bars between cells; one behind a backslash is part of a cell.
+_BAR = re.compile(r"(?<!\\)\|")
+_HEADING = re.compile(r"([ \t]*#{0,6}[ \t]*)([\s\S]*)")
+
+_MONOSPACE = ("code", "table_header", "table_row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +89,12 @@ _PLAIN = _Marks(header=("", ""), removed=("[-", "-]"))
 def render_html(view: View) -> str:
     """Render a result as an HTML fragment without scripts and outside resources.
 
-    Sentences are shaded by their probability, removed text is struck through, dropped passages are folded. Everything
-    that comes from outside is escaped.
+    Sentences are shaded by their probability, removed text is struck through, headings and tables look like such,
+    dropped passages are folded. Everything that comes from outside is escaped, and every character of it is there.
+    `serving/page/view.js` builds the same elements in the browser.
     """
     parts = [
-        f'<section class="provence" aria-label="Pruned passages"><style>{_STYLE}</style>',
+        f'<section class="provence" aria-label="Pruned passages"><style>{_read_style()}</style>',
         f'<p class="provence-query" role="heading" aria-level="2"><bdi>{escape(view.query)}</bdi></p>',
         f"<p>{escape(view.summary())}</p>",
         _legend_html(view.threshold),
@@ -126,14 +121,19 @@ def render_terminal(view: View, *, color: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
+@cache
+def _read_style() -> str:
+    return VIEW_STYLE.read_text(encoding="utf-8")
+
+
 def _savings(before: int, after: int) -> str:
     removed = 1 - after / before if before else 0.0
     return f"{before} → {after} tokens · {removed:.0%} removed"
 
 
-def _runs(passage: PrunedPassage) -> Iterator[tuple[bool, list[ScoredSentence]]]:
+def _runs(sentences: Iterable[ScoredSentence]) -> Iterator[tuple[bool, list[ScoredSentence]]]:
     """Yield neighboring sentences with the same decision together."""
-    for kept, run in groupby(_with_cuts(passage), key=lambda sentence: sentence.kept):
+    for kept, run in groupby(sentences, key=lambda sentence: sentence.kept):
         yield kept, list(run)
 
 
@@ -153,7 +153,7 @@ def _shade(probability: float) -> float:
 
 
 def _legend_html(threshold: float) -> str:
-    stops = ", ".join(f"rgb({_SHADE} / {_shade(stop):.3f}) {stop:.0%}" for stop in _SCALE_STOPS)
+    stops = ", ".join(f"rgb(var(--hue) / {_shade(stop):.3f}) {stop:.0%}" for stop in _SCALE_STOPS)
     explained = f"Shading from probability 0, clear, to 1, full. The threshold is {threshold:g}."
     return (
         '<div class="provence-legend">'
@@ -169,24 +169,95 @@ def _legend_html(threshold: float) -> str:
 def _passage_html(passage: PrunedPassage, header: str, state: str) -> str:
     text = passage.passage.text
     parts = [f'<details{state}><summary><bdi>{escape(header)}</bdi></summary><div class="provence-text" dir="auto">']
-    for kept, run in _runs(passage):
-        sentences = "".join(_sentence_html(sentence, text) for sentence in run)
-        parts.append(sentences if kept else f"<del>{sentences}</del>")
+    for block in _blocks(passage):
+        runs = "".join(_run_html(kept, run, text) for kept, run in _runs(block))
+        parts.append(f'<span class="provence-table" role="table">{runs}</span>' if _is_row(block[0], text) else runs)
     parts.append("</div></details>")
     return "".join(parts)
 
 
+def _run_html(kept: bool, run: Sequence[ScoredSentence], text: str) -> str:
+    sentences = "".join(_sentence_html(sentence, text) for sentence in run)
+    return sentences if kept else f"<del>{sentences}</del>"
+
+
+def _blocks(passage: PrunedPassage) -> Iterator[list[ScoredSentence]]:
+    """Yield the rows of each table together, and what stands between tables."""
+    text = passage.passage.text
+    block: list[ScoredSentence] = []
+    for sentence in _with_cuts(passage):
+        is_row = _is_row(sentence, text)
+        begins_table = is_row and sentence.kind == "table_header" and block and block[-1].kind == "table_row"
+        if block and (begins_table or is_row != _is_row(block[-1], text)):
+            yield block
+            block = []
+        block.append(sentence)
+    if block:
+        yield block
+
+
+def _is_row(sentence: ScoredSentence, text: str) -> bool:
+    """Tell whether a sentence can be shown as a row with cells: a line of a table in Markdown."""
+    if sentence.kind not in ("table_header", "table_row"):
+        return False
+    line, _, below = sentence.of(text).partition("\n")
+    return "|" in line and not below.strip(_BELOW_NAMES)
+
+
 def _sentence_html(sentence: ScoredSentence, text: str) -> str:
+    own = sentence.of(text)
     hint = f"probability {sentence.probability:.3f} · {sentence.kind} · {sentence.tokens} tokens"
-    return (
-        f'<span style="--shade: {_shade(sentence.probability):.3f}" data-probability="{sentence.probability:.2f}" '
-        f'title="{escape(hint)}">{escape(text[sentence.start : sentence.end])}</span>'
+    about = (
+        f'style="--shade: {_shade(sentence.probability):.3f}" data-probability="{sentence.probability:.2f}" '
+        f'title="{escape(hint)}"'
     )
+    if _is_row(sentence, text):
+        return f'<span class="provence-row" role="row" {about}>{_cells_html(own, sentence.kind)}</span>'
+    if sentence.kind == "heading":
+        [marks, rest] = _HEADING.fullmatch(own).groups()  # type: ignore[union-attr]  # matches everything
+        level = min(6, 2 + (marks.count("#") or 1))
+        shown = f'<span class="provence-mark">{marks}</span>' if marks else ""
+        return (
+            f'<span class="provence-heading" role="heading" aria-level="{level}" {about}>{shown}{escape(rest)}</span>'
+        )
+    style = ' class="provence-code"' if sentence.kind in _MONOSPACE else ""
+    return f"<span{style} {about}>{escape(own)}</span>"
+
+
+def _cells_html(row: str, kind: Kind) -> str:
+    cell, role = ("provence-head", "columnheader") if kind == "table_header" else ("provence-cell", "cell")
+    parts = []
+    for number, part in enumerate(_split_row(row)):
+        is_cell = number % 2
+        parts.append(f'<span class="{cell}" role="{role}">{escape(part)}</span>' if is_cell else _separator_html(part))
+    return "".join(parts)
+
+
+def _split_row(row: str) -> list[str]:
+    """Return separators and cells of a row in turn, beginning and ending with a separator; joined they are the row."""
+    line, newline, below = row.partition("\n")
+    pieces = _BAR.split(line)
+    # A bar at either end encloses the row and parts no cells.
+    first = 1 if len(pieces) > 1 and not pieces[0].strip(_BLANKS) else 0
+    last = len(pieces) - (1 if len(pieces) > first + 1 and not pieces[-1].strip(_BLANKS) else 0)
+    parts = ["|".join([*pieces[:first], ""])]
+    for number in range(first, last):
+        bare = pieces[number].lstrip(_BLANKS)
+        parts[-1] += pieces[number][: len(pieces[number]) - len(bare)]
+        cell = bare.rstrip(_BLANKS)
+        bar = "|" if number < len(pieces) - 1 else ""
+        parts += [cell, bare[len(cell) :] + bar]
+    parts[-1] += "|".join(pieces[last:]) + newline + below
+    return parts
+
+
+def _separator_html(text: str) -> str:
+    return f'<span class="provence-separator" aria-hidden="true">{escape(text)}</span>' if text else ""
 
 
 def _passage_terminal(passage: PrunedPassage, marks: _Marks) -> str:
     parts = []
-    for kept, run in _runs(passage):
+    for kept, run in _runs(_with_cuts(passage)):
         shown = show_controls(passage.passage.text[run[0].start : run[-1].end])
         parts.append(shown if kept else _mark_removed(shown, marks))
     return "".join(parts)

@@ -145,6 +145,14 @@ class TestBudget:
             assert result.text == kept
             assert result.tokens_after == budget
 
+    def test_a_sentence_that_is_cut_keeps_its_heading_also_where_the_heading_does_not_pass(self) -> None:
+        text = "# France\n\nparis is the capital and the city"
+        sentences = [Sentence(0, 10, "heading"), Sentence(10, len(text), heading=0)]
+        passage = ScoredPassage(0, Passage(text), 0.5, sentences, [0.1, 0.9], [2, 7])
+        policy = PruningPolicy(threshold=0.5, max_tokens=5)
+        [kept], _ = decide([passage], policy, 0.5, lambda text: len(text.split()))
+        assert kept.text == "# France\n\nparis is the "
+
     def test_another_policy_gives_the_whole_sentence_back(self, pruner: Pruner) -> None:
         text = "paris is the capital of france and the river is in the city of paris"
         result = pruner.prune(QUERY, [text], PruningPolicy(threshold=0, max_tokens=5))

@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from provence_plugins.engine.passages import PrunedPassage, ScoredPassage, SentencePart
 from provence_plugins.engine.rendering import View, render_html, render_terminal
-from provence_plugins.types import Passage, Sentence
+from provence_plugins.types import Kind, Passage, Sentence
 
 
 def pruned(*pieces: tuple[str, bool], title: str | None = None) -> PrunedPassage:
@@ -62,23 +63,25 @@ class Reader(HTMLParser):
         self.attributes: set[str] = set()
         self.kept: list[str] = []
         self.removed: list[str] = []
-        self._in_sentence = False
+        self._sentence_depth = 0
         self.feed(fragment)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes.update(name for name, _ in attrs)
-        self._in_sentence = "data-probability" in dict(attrs)
         if tag != "input":
             self.open.append(tag)
+        if "data-probability" in dict(attrs):
+            self._sentence_depth = len(self.open)
 
     def handle_endtag(self, tag: str) -> None:
+        if len(self.open) == self._sentence_depth:
+            self._sentence_depth = 0
         assert self.open.pop() == tag
-        self._in_sentence = False
 
     def handle_data(self, data: str) -> None:
-        if self._in_sentence:
+        if self._sentence_depth:
             (self.removed if "del" in self.open else self.kept).append(data)
 
 
@@ -86,7 +89,19 @@ KNOWN_TAGS = {
     *("section", "style", "div", "p", "bdi", "details", "summary", "span", "del", "i", "label", "input"),
 }
 KNOWN_ATTRIBUTES = {
-    *("class", "style", "title", "dir", "open", "role", "aria-label", "aria-level", "type", "data-probability"),
+    *(
+        "class",
+        "style",
+        "title",
+        "dir",
+        "open",
+        "role",
+        "aria-label",
+        "aria-level",
+        "aria-hidden",
+        "type",
+        "data-probability",
+    ),
 }
 HOSTILE = "<script>alert(1)</script>\"><img src=x onerror='alert(2)'>&amp;</style>"
 
@@ -174,6 +189,53 @@ class TestHtml:
         assert "0 of 0 passages kept · 0 → 0 tokens · 0% removed" in html("q", [], [])
 
 
+def structured(*pieces: tuple[str, Kind, bool]) -> PrunedPassage:
+    """A passage whose text is these pieces of some kind, kept or not."""
+    sentences: list[Sentence] = []
+    for text, kind, _ in pieces:
+        start = sentences[-1].end if sentences else 0
+        sentences.append(Sentence(start, start + len(text), kind))
+    text = "".join(text for text, _, _ in pieces)
+    count = len(pieces)
+    scored = ScoredPassage(0, Passage(text), 0.5, sentences, [0.25] * count, [10] * count)
+    return scored.keep(number for number, (_, _, kept) in enumerate(pieces) if kept)
+
+
+class TestStructure:
+    def test_headings_have_their_level_and_faint_marks(self) -> None:
+        fragment = html("q", [structured(("## A <b>\n\n", "heading", True), ("Title\n=====\n", "heading", True))], [])
+        assert '<span class="provence-heading" role="heading" aria-level="4"' in fragment
+        assert '<span class="provence-mark">## </span>A &lt;b&gt;\n\n</span>' in fragment
+        assert 'aria-level="3"' in fragment
+
+    def test_rows_of_a_table_have_cells_whether_they_are_kept_or_removed(self) -> None:
+        rows = ("| a | b |\n|---|---|\n", "table_header", True), ("| 1 | <i> |\n", "table_row", False)
+        fragment = html("q", [structured(*rows)], [])
+        assert fragment.count('<span class="provence-table" role="table">') == 1
+        assert re.findall(r'role="columnheader">(.*?)<', fragment) == ["a", "b"]
+        assert re.findall(r'role="cell">(.*?)<', fragment) == ["1", "&lt;i&gt;"]
+        assert fragment.partition("<details")[2].count("<del>") == 1
+        reader = Reader(fragment)
+        assert (reader.kept, reader.removed) == (
+            ["| ", "a", " | ", "b", " |\n|---|---|\n"],
+            ["| ", "1", " | ", "<i>", " |\n"],
+        )
+
+    def test_a_second_table_begins_at_its_header(self) -> None:
+        table = ("| a |\n|---|\n", "table_header", True), ("| 1 |\n", "table_row", True)
+        assert html("q", [structured(*table, *table)], []).count('role="table"') == 2
+
+    def test_rows_without_bars_and_code_stand_in_monospace(self) -> None:
+        fragment = html("q", [structured(("a,b\n", "table_row", True), ("x = 1\n", "code", True))], [])
+        assert 'role="table"' not in fragment
+        assert fragment.partition("<details")[2].count('class="provence-code"') == 2
+
+    def test_a_row_of_blanks_and_bars_takes_no_time(self) -> None:
+        for signs in (" ", "|", "| ", "\\|"):
+            row = signs * 5_000 + "|\n"
+            assert "".join(Reader(html("q", [structured((row, "table_row", True))], [])).kept) == row
+
+
 class TestTerminal:
     def test_removed_text_stands_in_brackets_without_color(self) -> None:
         view = terminal("q", [pruned(("Kept. ", True), ("Not. ", False), ("Nor. ", False))], [])
@@ -219,6 +281,13 @@ passages = st.lists(
         lambda pieces, title: pruned(*pieces, title=title),
         st.lists(st.tuples(texts, st.booleans()), max_size=4),
         st.none() | texts,
+    )
+    | st.builds(
+        lambda pieces: structured(*pieces),
+        st.lists(
+            st.tuples(texts | st.text("|-\\ \n#<a", min_size=1), st.sampled_from(get_args(Kind)), st.booleans()),
+            max_size=4,
+        ),
     ),
     max_size=3,
 )
