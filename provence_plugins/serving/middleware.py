@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provence_plugins.serving.failures import error_response
 from provence_plugins.serving.metrics import Metrics
+from provence_plugins.serving.page_files import PAGE_PATHS
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ _LONGEST_PATH = 200
 _QUIET_ROUTES = ("/health", "/metrics", "/ready")
 
 # A browser opens the page without a key; a probe has none.
-OPEN_PATHS = frozenset({"/", "/health", "/ready"})
+OPEN_PATHS = PAGE_PATHS | {"/health", "/ready"}
 
 
 # Any: numbers and strings.

@@ -1,17 +1,23 @@
 """Applications over the tiny model, called in this process as an ASGI server would call them."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from provence_plugins import Pruner, SharedScorer
+from provence_plugins import Pruner, SharedScorer, serving
 from provence_plugins.serving.app import create_app
 from provence_plugins.serving.settings import ServeSettings
 from provence_plugins.testing import WordBackend
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+PAGE_FILES = Path(serving.__file__).with_name("page")
 
 Serve = Callable[..., TestClient]
 
@@ -47,3 +53,39 @@ def words() -> Iterator[Pruner]:
     """A pruner that runs no model and keeps the words of the query."""
     with Pruner(backend=WordBackend(), scorer=SharedScorer, threshold=0.2) as pruner:
         yield pruner
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium; tests that need it are skipped where it is missing."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with playwright.sync_playwright() as running:
+        try:
+            browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        except playwright.Error as error:
+            pytest.skip(f"no browser: {error.message.splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_modules(browser: "Browser") -> "Iterator[Callable[[], Page]]":
+    """A function that opens a blank page which can import the modules of the page, without a server."""
+    context = browser.new_context()
+
+    def answer(route: "Route") -> None:
+        path = PAGE_FILES / route.request.url.rpartition("/")[2]
+        if path.suffix == ".js":
+            route.fulfill(path=path, content_type="text/javascript")
+        else:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    def start() -> "Page":
+        page = context.new_page()
+        page.route("**/*", answer)
+        page.goto("http://page.test/")
+        return page
+
+    yield start
+    context.close()

@@ -1,0 +1,322 @@
+// Decides which sentences are kept, given their scores: provence_plugins/engine/decisions.py, step by step, but for the
+// fields `deduplicate`, which compares the words of all passages, and `omission`, whose marks take room.
+// Only a sentence that is longer than the whole budget needs the tokenizer, which the server has: then the answer says
+// which cut is wanted, and the caller decides again with it.
+
+const FRAMES = new Set(["heading", "table_header", "structure"]);
+const ALWAYS = new Set(["inside", "closing", "separator"]);
+
+// The white space of Python's str.isspace, which is not that of \s.
+const SPACE = "\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const SPACE_AT_END = new RegExp(`[${SPACE}]+$`, "u");
+const IS_SPACE = new RegExp(`[${SPACE}]`, "u");
+
+/**
+ * Decide which sentences of the passages are kept.
+ *
+ * @param {object[]} passages Scored passages in input order, as the server describes them.
+ * @param {object} policy The fields of PruningPolicy; threshold must be a number.
+ * @param {Map<string, object>} cuts Answers to cuts that were wanted, by their key.
+ * @returns {{kept: object[], dropped: object[], wanted: object | null}} A row of each list has the position of its
+ *   passage in the input (`row`), the numbers of its kept sentences (`numbers`), and the kept parts of sentences that
+ *   are cut (`parts`). `wanted` is a cut that only the server can make; without it the decision is not final.
+ */
+export function decide(passages, policy, cuts = new Map()) {
+  const budget = spendBudget(passages, policy, cuts);
+  const kept = [];
+  const dropped = [];
+  passages.forEach((passage, row) => {
+    const numbers = budget.kept[row];
+    const hasTokens = [...numbers].some((number) => passage.sentences[number].tokens > 0);
+    if (!countTokens(passage) || hasTokens) kept.push({ row, numbers, parts: budget.parts[row] });
+    else dropped.push({ row, numbers: new Set(), parts: new Map() });
+  });
+  if (policy.order === "relevance") {
+    kept.sort((one, other) => passages[other.row].relevance - passages[one.row].relevance);
+  }
+  return { kept, dropped, wanted: budget.wanted };
+}
+
+function spendBudget(passages, policy, cuts) {
+  let chosen = passages.map((passage) => chooseSentences(passage, policy));
+  if (policy.when_empty === "keep_one") chosen = chooseInOne(passages, chosen, policy);
+  chosen = dropIrrelevant(passages, chosen, policy);
+  const pinned = passages.map((passage) => units(passage).filter((number) => passage.sentences[number].pinned));
+  const budget = new Budget(passages, policy, cuts);
+  budget.spend(pinned);
+  budget.spend(chosen);
+  const anchors = budget.kept.map((kept, row) => {
+    const own = new Set([...pinned[row], ...chosen[row]]);
+    return [...kept].filter((number) => own.has(number));
+  });
+  for (const ring of neighbors(passages, anchors, policy.keep_neighbors)) budget.spend(ring);
+  for (const wanted of [pinned, chosen]) if (!budget.hasContent()) budget.cutBest(wanted);
+  passages.forEach((passage, row) => {
+    for (const number of looseSeparators(passage.sentences, budget.kept[row])) budget.kept[row].delete(number);
+  });
+  return budget;
+}
+
+function chooseSentences(passage, policy) {
+  if (!countTokens(passage)) return passage.sentences.map((_, number) => number);
+  const numbers = units(passage);
+  const passing = numbers.filter((number) => passage.sentences[number].probability >= policy.threshold);
+  if (passing.length || policy.when_empty === "keep_best") {
+    return [...new Set([...passing, ...bestSentences(passage, policy)])];
+  }
+  return policy.when_empty === "keep_all" ? numbers : [];
+}
+
+function bestSentences(passage, policy) {
+  const probability = (number) => passage.sentences[number].probability;
+  return units(passage).sort((one, other) => probability(other) - probability(one)).slice(0, policy.min_sentences);
+}
+
+function units(passage) {
+  const numbers = [];
+  passage.sentences.forEach((sentence, number) => {
+    if (sentence.kind !== "structure") numbers.push(number);
+  });
+  return numbers;
+}
+
+function chooseInOne(passages, chosen, policy) {
+  const rows = passages.map((_, row) => row).filter((row) => countTokens(passages[row]));
+  if (!rows.length || rows.some((row) => chosen[row].length)) return chosen;
+  const best = rows.reduce((one, row) => (passages[row].relevance > passages[one].relevance ? row : one));
+  return chosen.map((numbers, row) => (row === best ? bestSentences(passages[best], policy) : numbers));
+}
+
+function dropIrrelevant(passages, chosen, policy) {
+  const competing = passages
+    .map((_, row) => row)
+    .filter((row) => chosen[row].length && countTokens(passages[row]) && passages[row].is_legible);
+  const least = policy.min_relevance ?? -Infinity;
+  const winning = competing
+    .filter((row) => passages[row].relevance_probability >= least)
+    .sort((one, other) => passages[other].relevance - passages[one].relevance)
+    .slice(0, policy.top_n ?? undefined);
+  const losing = new Set(competing.filter((row) => !winning.includes(row)));
+  return chosen.map((numbers, row) => (losing.has(row) ? [] : numbers));
+}
+
+function* neighbors(passages, anchors, [before, after]) {
+  const longest = Math.max(0, ...passages.map((passage) => passage.sentences.length));
+  const own = passages.map((passage) => new Set(units(passage)));
+  for (let distance = 1; distance <= Math.min(Math.max(before, after), longest); distance += 1) {
+    const steps = [];
+    if (distance <= before) steps.push(-distance);
+    if (distance <= after) steps.push(distance);
+    yield anchors.map((numbers, row) => {
+      const around = new Set(numbers.flatMap((number) => steps.map((step) => number + step)));
+      return [...around].filter((number) => own[row].has(number));
+    });
+  }
+}
+
+/** The room that is left, and the sentences of each passage that have got some of it: engine/spending.py. */
+class Budget {
+  constructor(passages, policy, cuts) {
+    this.passages = passages;
+    this.policy = policy;
+    this.cuts = cuts;
+    this.room = policy.max_tokens ?? Infinity;
+    this.kept = passages.map(() => new Set());
+    this.parts = passages.map(() => new Map());
+    this.wanted = null;
+  }
+
+  hasContent() {
+    return this.passages.some((passage, row) => [...this.kept[row]].some((number) => isContent(passage, number)));
+  }
+
+  spend(wanted) {
+    for (const [row, number] of mostProbableFirst(this.passages, wanted)) {
+      if (this.keepWithBrought(row, number, true) || this.keepWithBrought(row, number, false)) {
+        if (this.policy.keep_title) this.keep(row, this.kept[row].has(0) ? [] : [0]);
+      } else if (this.passages[row].sentences[number].kind === "table_row") {
+        this.keep(row, [number]);
+      }
+    }
+  }
+
+  cutBest(wanted) {
+    if (this.room <= 0) return;
+    const places = mostProbableFirst(this.passages, wanted).filter(([row, number]) =>
+      isContent(this.passages[row], number),
+    );
+    for (const [row, number] of places) {
+      const sentence = this.passages[row].sentences[number];
+      if (isJson(sentence) && sentence.kind !== "sentence") continue;
+      const headings = this.broughtBy(row, number, false);
+      if (headings && this.keepPart(row, number, headings)) return;
+      if (this.wanted) return;
+      if (!isJson(sentence)) break;
+    }
+    if (!places.length) return;
+    const [row, number] = places[0];
+    if (isJson(this.passages[row].sentences[number]) && this.keepFrame(row, number)) return;
+    this.keepPart(row, number, new Set());
+  }
+
+  keepFrame(row, number) {
+    const { sentences } = this.passages[row];
+    const tied = (from, kind) => sentences[from].ties.filter(([tie]) => tie === kind).map(([, to]) => to);
+    let opener = number;
+    for (let [outer] = tied(opener, "inside"); outer !== undefined; [outer] = tied(opener, "inside")) opener = outer;
+    return opener !== number && this.keep(row, new Set([opener, ...tied(opener, "closing")]));
+  }
+
+  keepPart(row, number, headings) {
+    const cost = this.cost(row, headings);
+    if (this.room <= cost) return false;
+    const sentence = this.passages[row].sentences[number];
+    const key = `${row}:${number}:${this.room - cost}`;
+    const cut = this.cuts.get(key);
+    if (!cut) {
+      this.wanted ??= { key, row, number, room: this.room - cost, is_json: isJson(sentence) };
+      return false;
+    }
+    if (!cut.characters) return false;
+    const { start } = sentence;
+    this.parts[row].set(number, { start, end: start + cut.characters, tokens: cut.tokens });
+    for (const kept of [number, ...headings]) this.kept[row].add(kept);
+    this.room -= cost + cut.cost;
+    return true;
+  }
+
+  keep(row, numbers) {
+    const cost = this.cost(row, numbers);
+    if (cost > this.room) return false;
+    for (const number of numbers) this.kept[row].add(number);
+    this.room -= cost;
+    return true;
+  }
+
+  cost(row, numbers) {
+    let cost = 0;
+    for (const number of numbers) cost += this.passages[row].sentences[number].cost;
+    return cost;
+  }
+
+  keepWithBrought(row, number, wholeAnswer) {
+    const brought = this.broughtBy(row, number, wholeAnswer);
+    if (brought && !this.kept[row].has(number)) brought.add(number);
+    return brought !== null && this.keep(row, brought);
+  }
+
+  broughtBy(row, number, wholeAnswer) {
+    const { sentences } = this.passages[row];
+    const brought = new Set();
+    const waiting = tiedTo(sentences[number], this.policy, wholeAnswer);
+    while (waiting.length) {
+      const member = waiting.pop();
+      if (this.kept[row].has(member) || brought.has(member) || member === number) continue;
+      brought.add(member);
+      waiting.push(...tiedTo(sentences[member], this.policy, false));
+    }
+    return this.cost(row, brought) > this.room ? null : brought;
+  }
+}
+
+function tiedTo(sentence, policy, wholeAnswer) {
+  const tied = policy.keep_headings && sentence.heading !== null ? [sentence.heading] : [];
+  let isAnswered = false;
+  for (const [kind, to] of sentence.ties) {
+    if (!ALWAYS.has(kind) && !policy.ties.includes(kind)) continue;
+    if (kind === "question" && isAnswered && !wholeAnswer) continue;
+    if (kind === "question") isAnswered = true;
+    tied.push(to);
+  }
+  return tied;
+}
+
+function isJson({ kind, ties }) {
+  return kind === "structure" || ties.some(([tie]) => ALWAYS.has(tie));
+}
+
+function looseSeparators(sentences, kept) {
+  const numbers = [...kept].sort((one, other) => other - one);
+  const loose = new Set();
+  const followed = new Set();
+  if (!numbers.some((number) => sentences[number].kind === "structure")) return loose;
+  for (const number of numbers) {
+    const { kind, ties } = sentences[number];
+    const opener = ties.find(([tie]) => tie === "inside");
+    if (!opener) continue;
+    const isSeparator = kind === "structure" && ties.length === 1;
+    if (isSeparator && !followed.has(opener[1])) loose.add(number);
+    else if (!isSeparator) followed.add(opener[1]);
+  }
+  return loose;
+}
+
+function isContent(passage, number) {
+  const { tokens, kind } = passage.sentences[number];
+  return tokens > 0 && !FRAMES.has(kind);
+}
+
+function mostProbableFirst(passages, wanted) {
+  const places = wanted.flatMap((numbers, row) => [...numbers].sort((a, b) => a - b).map((number) => [row, number]));
+  const probability = ([row, number]) => passages[row].sentences[number].probability;
+  const legible = ([row]) => Number(passages[row].is_legible);
+  return places.sort(
+    (one, other) => legible(other) - legible(one) || probability(other) - probability(one),
+  );
+}
+
+export function countTokens(passage) {
+  return passage.sentences.reduce((sum, sentence) => sum + sentence.tokens, 0);
+}
+
+/** Return how many tokens of a passage are kept. */
+export function countKept(passage, decision) {
+  let sum = 0;
+  for (const number of decision.numbers) {
+    sum += decision.parts.get(number)?.tokens ?? passage.sentences[number].tokens;
+  }
+  return sum;
+}
+
+/**
+ * Return all kept text, passages separated by a blank line: PruneResult.text of a policy without an omission mark.
+ *
+ * @param {object[]} kept Rows of the decision.
+ * @param {object[]} passages Scored passages.
+ * @param {string[][]} characters The characters (code points) of each passage.
+ */
+export function keptText(kept, passages, characters) {
+  const texts = kept.map(({ row, numbers, parts }) => {
+    const spans = keptSpans(passages[row].sentences, numbers, parts, characters[row]);
+    return spans.map(([start, end]) => characters[row].slice(start, end).join("")).join("");
+  });
+  return texts
+    .map((text) => text.replace(/^[\r\n]+/u, "").replace(SPACE_AT_END, ""))
+    .filter((text) => text)
+    .join("\n\n");
+}
+
+function keptSpans(sentences, numbers, parts, characters) {
+  const spans = [];
+  sentences.forEach((sentence, number) => {
+    if (!numbers.has(number)) return;
+    const kept = parts.get(number) ?? sentence;
+    let { start } = kept;
+    if (spans.length) start -= missingBreak(characters, spans.at(-1), start);
+    if (spans.length && spans.at(-1)[1] === start) [start] = spans.pop();
+    spans.push([start, kept.end]);
+  });
+  return spans;
+}
+
+function missingBreak(characters, [keptStart, keptEnd], start) {
+  let first = start;
+  while (first > keptEnd && IS_SPACE.test(characters[first - 1])) first -= 1;
+  const gap = start - first;
+  if (!gap) return 0;
+  const needsLineBreak = characters.slice(first, start).includes("\n");
+  for (let at = keptEnd - 1; at >= keptStart && IS_SPACE.test(characters[at]); at -= 1) {
+    if (!needsLineBreak || characters[at] === "\n") return 0;
+  }
+  return gap;
+}

@@ -1,0 +1,97 @@
+"""What a browser needs to decide by itself which sentences are kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+from provence_plugins.engine.budgets import CountTokens, cut_to_fit, find_counter
+from provence_plugins.engine.passages import PrunedPassage
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.results import PruneResult
+from provence_plugins.text.json_text import without_cut_escape
+
+
+# Any, here and below: plain values, ready for JSON.
+def describe_scores(result: PruneResult) -> dict[str, Any]:
+    """Return the policy of a result, and the scores of its passages in input order, without their texts.
+
+    Returns:
+        `policy`: the fields of `PruningPolicy`, with the threshold that was used, but for `pins`, `omission`,
+        `token_counter` and `deduplicate`, by which a browser cannot decide;
+        `passages`: for each `index`, `title`, `relevance`, `relevance_probability`, `is_legible` and `sentences`: for
+        each `start`, `end`, `probability`, `kind`, `tokens`, `heading`, `ties` (pairs of kind and number), `cost`
+        (what it takes of `max_tokens`) and `pinned`.
+    """
+    policy = result.policy
+    is_pinned = policy.pin_test() or (lambda text: False)
+    count = None if policy.token_counter is None else find_counter(policy.token_counter)
+    passages = sorted((*result.passages, *result.dropped), key=lambda passage: passage.index)
+    return {
+        "policy": _describe_policy(policy, result.threshold),
+        "passages": [_describe_passage(passage, is_pinned, count) for passage in passages],
+    }
+
+
+def describe_cut(
+    text: str, room: float, policy: PruningPolicy, count_tokens: CountTokens, *, is_json: bool
+) -> dict[str, int]:
+    """Return the beginning of a sentence that fits a budget.
+
+    Args:
+        text: The sentence.
+        room: What is left of the budget.
+        policy: The policy, whose own counter measures the budget if it has one.
+        count_tokens: Counts tokens of the model.
+        is_json: Whether the sentence is a part of a JSON document.
+
+    Returns:
+        `characters` of the beginning, 0 if none fits; its `tokens`, and its `cost` in the budget.
+    """
+    count = count_tokens if policy.token_counter is None else find_counter(policy.token_counter)
+    beginning = cut_to_fit(text, room, count)
+    if is_json:
+        beginning = without_cut_escape(beginning)
+    return {"characters": len(beginning), "tokens": count_tokens(beginning), "cost": count(beginning)}
+
+
+def _describe_policy(policy: PruningPolicy, threshold: float) -> dict[str, Any]:
+    return {
+        "threshold": threshold,
+        "top_n": policy.top_n,
+        "max_tokens": policy.max_tokens,
+        "keep_title": policy.keep_title,
+        "keep_headings": policy.keep_headings,
+        "min_sentences": policy.min_sentences,
+        "when_empty": policy.when_empty,
+        "order": policy.order,
+        "min_relevance": policy.min_relevance,
+        "keep_neighbors": list(policy.keep_neighbors),
+        "ties": list(policy.ties),
+    }
+
+
+def _describe_passage(
+    passage: PrunedPassage, is_pinned: Callable[[str], bool], count: CountTokens | None
+) -> dict[str, Any]:
+    text = passage.passage.text
+    sentences = [
+        {
+            "start": sentence.start,
+            "end": sentence.end,
+            "probability": sentence.probability,
+            "kind": sentence.kind,
+            "tokens": sentence.tokens,
+            "heading": sentence.heading,
+            "ties": [list(tie) for tie in sentence.ties],
+            "cost": sentence.tokens if count is None else count(sentence.of(text)),
+            "pinned": is_pinned(sentence.of(text)),
+        }
+        for sentence in passage.sentences
+    ]
+    return {
+        "index": passage.index,
+        "title": passage.passage.title,
+        "relevance": passage.relevance,
+        "relevance_probability": passage.scored.relevance_probability,
+        "is_legible": passage.is_legible,
+        "sentences": sentences,
+    }
