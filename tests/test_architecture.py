@@ -110,6 +110,7 @@ HEAVY_HOMES = {
         "serving/failures.py",
         "serving/page_routes.py",
         "serving/prune_route.py",
+        "serving/ray_serve.py",
         "serving/reading.py",
         "serving/rerank_routes.py",
         "serving/service.py",
