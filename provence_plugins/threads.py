@@ -135,7 +135,9 @@ class Workers:
         try:
             thread.start()
         except RuntimeError as error:
-            raise BackendError(f"No worker thread could be started: {error}.") from error
+            raise BackendError(
+                f"No worker thread could be started: {error}. Close other pruners, or raise the limit of threads."
+            ) from error
         self._threads.add(thread)
 
     def _work(self) -> None:

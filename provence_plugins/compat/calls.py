@@ -85,7 +85,7 @@ def open_provence_call(question: object, context: object) -> Call:
     if not _is_list(questions) or not (isinstance(context, str) or _is_list(context)):
         raise InvalidInputError(
             f"process() takes a question or a list of questions, and a text or lists of texts as context; got "
-            f"{_describe(question)} and {_describe(context)}."
+            f"{_describe(question)} and {_describe(context)}. Write for example process(question, [text, text])."
         )
     if isinstance(context, str):
         _check_equal(len(questions), 1)
@@ -98,7 +98,9 @@ def open_provence_call(question: object, context: object) -> Call:
     if lists == 0:
         return Call([Request(_text(one), [_text(text)]) for one, text in pairs], "questions")
     if lists < len(context):
-        raise InvalidInputError("The contexts of several questions must be all texts or all lists; got a mixture.")
+        raise InvalidInputError(
+            "The contexts of several questions must be all texts or all lists; got a mixture. Write [text] for a text."
+        )
     return Call([Request(_text(one), list(map(_context, entries))) for one, entries in pairs], "nested")
 
 

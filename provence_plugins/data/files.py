@@ -20,7 +20,7 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
     for pattern in patterns:
         matches = {Path(name) for name in glob(pattern, recursive=True)}
         if not matches:
-            raise InvalidInputError(f"No file matches {pattern!r} (seen from {Path.cwd()}).")
+            raise InvalidInputError(f"No file matches {pattern!r} (seen from {Path.cwd()}). Check the name.")
         found |= matches
     return sorted(found)
 
@@ -51,5 +51,7 @@ def find_model_folder(name: str) -> Path:
     """
     folder = find_folder(name)
     if not (folder / "config.json").is_file():
-        raise InvalidInputError(f"{name!r} is not a model folder: there is no config.json in {folder}.")
+        raise InvalidInputError(
+            f"{name!r} is not a model folder: there is no config.json in {folder}. Name the folder that holds it."
+        )
     return folder

@@ -32,7 +32,10 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, ex
                 if line.strip():
                     yield _parse_line(line, path, number, parse, expected)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise DataError(f"Cannot read {path} as JSON lines: {error}.") from error
+        raise DataError(
+            f"Cannot read {path} as JSON lines: {error}. Name a file of UTF-8 text, or one packed with gzip whose name "
+            f"ends in .gz."
+        ) from error
 
 
 def _parse_line(line: str, path: Path, number: int, parse: Callable[[dict[str, Any], int], T], expected: str) -> T:

@@ -119,7 +119,7 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
 
 def _find(model: str | Path, revision: str | None) -> Path:
     if not isinstance(model, str | Path) or not str(model):
-        raise InvalidInputError(f"model must be a folder or a hub id, got {model!r}. None means the bundled model.")
+        raise InvalidInputError(f"model must be a folder or a repo id, got {model!r}. None means the bundled model.")
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
@@ -187,7 +187,8 @@ def _declared_tokens(folder: Path, config: dict[str, Any], format_: Format, long
     given = config.get(key, longest if format_.is_native else format_.max_tokens)
     if type(given) is not int or given < 1 or (format_.is_native and given > longest):
         raise CheckpointError(
-            f"config.json of {folder} gives {key}={show_value(given)}; expected a number of 1 to {longest}."
+            f"config.json of {folder} gives {key}={show_value(given)}; expected a number of 1 to {longest}. "
+            f"Correct it, or download the model again."
         )
     return given
 
@@ -198,7 +199,10 @@ def _default_threshold(folder: Path, config: dict[str, Any], format_: Format) ->
         return format_.default_threshold
     key, value = next(iter(given.items()), ("default_threshold", None))
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise CheckpointError(f"config.json of {folder} gives {key}={show_value(value)}; expected a number of 0 to 1.")
+        raise CheckpointError(
+            f"config.json of {folder} gives {key}={show_value(value)}; expected a number of 0 to 1. Correct it, or "
+            f"download the model again."
+        )
     return float(value)
 
 

@@ -102,7 +102,9 @@ def read_any_json(folder: Path, name: str) -> Any:
     try:
         size = path.stat().st_size
         if size > _MAX_JSON_BYTES:
-            raise CheckpointError(f"{path} has {size:,} bytes; at most {_MAX_JSON_BYTES:,} are read.")
+            raise CheckpointError(
+                f"{path} has {size:,} bytes; at most {_MAX_JSON_BYTES:,} are read. Download the model again."
+            )
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # a ValueError is also what wrong encodings and JSON raise
         raise CheckpointError(
@@ -126,7 +128,8 @@ def require_weights(folder: Path) -> None:
             f"when they are read, so they are refused. Save the model with safetensors."
         )
     raise CheckpointNotFoundError(
-        f"{folder} has no weights. Expected {WEIGHTS} or one of {', '.join(ONNX_FILES.values())}."
+        f"{folder} has no weights. Expected {WEIGHTS} or one of {', '.join(ONNX_FILES.values())}. Download or export "
+        f"the model again."
     )
 
 

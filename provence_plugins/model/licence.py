@@ -44,7 +44,9 @@ def read_licence(folder: Path) -> str | None:
             # A line without an end is read in parts, so that no card takes much memory.
             return _find_licence(list(islice(iter(lambda: file.readline(_MAX_LINE), ""), _MAX_LINES)))
     except OSError as error:
-        raise CheckpointError(f"{card} cannot be read ({show_error(error)}).") from error
+        raise CheckpointError(
+            f"{card} cannot be read ({show_error(error)}). Make it readable, or remove it."
+        ) from error
 
 
 def _find_licence(lines: list[str]) -> str | None:

@@ -187,7 +187,9 @@ def _build_encoder(folder: Path, config: Mapping[str, Any]) -> PreTrainedModel:
 
 
 def _no_network(folder: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(f"config.json of {folder} does not describe a network: {show_error(error)}")
+    return CheckpointError(
+        f"config.json of {folder} does not describe a network ({show_error(error)}). Download the model again."
+    )
 
 
 def _require_fit(

@@ -95,7 +95,7 @@ class PublishedModel(nn.Module):
         if self.keep_head.out_features != 2:
             raise CheckpointError(
                 f"The keep head {names.keep!r} has {self.keep_head.out_features} outputs; expected 2, for removing and "
-                f"keeping."
+                f"keeping. Download the model again."
             )
 
     @property

@@ -86,7 +86,9 @@ def _fill(target: Any, network: PublishedModel, heads: dict[str, nn.Module]) -> 
     try:
         target.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
-        raise CheckpointError(f"The weights do not fit {type(target).__name__}: {error}") from error
+        raise CheckpointError(
+            f"The weights do not fit {type(target).__name__} ({error}). Download the model again."
+        ) from error
 
 
 def _prefixed(prefix: str, module: nn.Module) -> dict[str, Tensor]:

@@ -96,7 +96,7 @@ def _require_harmless(path: Path, values: Mapping[str, Any]) -> None:
     if not isinstance(longest, int) or longest > _MAX_WORD:
         raise CheckpointError(
             f"{path} gives max_input_chars_per_word={show_value(longest)}; at most {_MAX_WORD} are allowed, because "
-            f"the time for a word grows with the cube of its length."
+            f"the time for a word grows with the cube of its length. Lower it, or choose another model."
         )
 
 

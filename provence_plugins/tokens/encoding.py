@@ -182,7 +182,9 @@ def _template_of_names(tokenizer: Tokenizer, names: Mapping[str, str]) -> PairTe
         )
     start, end = tokenizer.token_to_id(first[0]), tokenizer.token_to_id(last[0])
     if start is None or end is None:
-        raise CheckpointError(f"The tokenizer does not know its own special tokens {first[0]!r} and {last[0]!r}.")
+        raise CheckpointError(
+            f"The tokenizer does not know its own special tokens {first[0]!r} and {last[0]!r}. Download it again."
+        )
     return PairTemplate(before=(start,), between=(end,), after=(end,), text_type=1)
 
 
