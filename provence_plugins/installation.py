@@ -6,7 +6,8 @@ from importlib import metadata
 
 def count_processors() -> int:
     """Return how many processors this process may use."""
-    # A container or taskset may allow fewer processors than the machine has; not every system can tell.
+    # A container or taskset may allow fewer processors than the machine has; not every system can
+    # tell.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -28,7 +28,8 @@ def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]
     """Let a function that passes `**options` on to `target` show and check the keywords of `target`.
 
     Args:
-        target: The function that gets the options; keywords that the function has itself are its own.
+        target: The function that gets the options; keywords that the function has itself are its
+            own.
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:

@@ -1,7 +1,8 @@
 """Worker threads that survive a crash, a fork and the end of the main thread.
 
-`concurrent.futures.ThreadPoolExecutor` does none of that: it refuses work once the main thread has ended, a forked
-child waits for ever for threads that only its parent has, and closing it cancels futures that nobody cancelled.
+`concurrent.futures.ThreadPoolExecutor` does none of that: it refuses work once the main thread has
+ended, a forked child waits for ever for threads that only its parent has, and closing it cancels
+futures that nobody cancelled.
 """
 
 import os
@@ -75,11 +76,11 @@ class Backlog(Protocol):
 class Workers:
     """Daemon threads that work off a backlog.
 
-    Threads start with the first jobs. A job that kills its thread fails, and another thread takes over. A forked child
-    begins with an empty backlog and no threads.
+    Threads start with the first jobs. A job that kills its thread fails, and another thread takes
+    over. A forked child begins with an empty backlog and no threads.
 
-    The threads know this object and not its owner, so that a forgotten owner can be collected. The owner closes the
-    workers with `weakref.finalize`.
+    The threads know this object and not its owner, so that a forgotten owner can be collected. The
+    owner closes the workers with `weakref.finalize`.
 
     Args:
         backlog: The work.
@@ -234,7 +235,8 @@ class _Task:
             result = self._function()
         except BaseException as error:  # it belongs to the caller, SystemExit and KeyboardInterrupt too
             self._future.set_exception(error)
-            # The traceback holds this frame: without `self` in it there is no cycle that keeps the error.
+            # The traceback holds this frame: without `self` in it there is no cycle that keeps the
+            # error.
             del self
         else:
             self._future.set_result(result)
@@ -258,7 +260,8 @@ def map_in_threads(function: Callable[[T], ResultT], items: Sequence[T], *, thre
     The caller's thread works too; the others end with the call.
 
     Raises:
-        BaseException: The first error of the function, whatever its type. Items that wait by then are skipped.
+        BaseException: The first error of the function, whatever its type. Items that wait by then
+            are skipped.
     """
     waiting = deque(enumerate(items))
     results: dict[int, ResultT] = {}

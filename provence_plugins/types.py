@@ -13,16 +13,17 @@ from provence_plugins.errors import InvalidInputError, SplitterError
 Kind = Literal["sentence", "heading", "code", "table_header", "table_row", "list_item", "record", "quote", "structure"]
 """The role of a sentence in the structure of its text.
 
-Running prose is "sentence"; "record" is a line of a log, a turn, a field or a value; "structure" is a bracket or comma
-of JSON, which is kept with what it encloses or separates and never by itself.
+Running prose is "sentence"; "record" is a line of a log, a turn, a field or a value; "structure" is
+a bracket or comma of JSON, which is kept with what it encloses or separates and never by itself.
 """
 
 MeaningTie = Literal["label", "parent", "question", "announced", "title"]
 """Ties that keep the meaning of a sentence, each of which a policy can switch off.
 
-"label" brings the line that names the speaker or the field, "parent" the list item that this one is nested in,
-"question" the question of an answer and its answer, "announced" the line that announces a list or a command and the
-command that a paragraph announces, "title" the line that names the product a sheet of fields is about.
+"label" brings the line that names the speaker or the field, "parent" the list item that this one is
+nested in, "question" the question of an answer and its answer, "announced" the line that announces
+a list or a command and the command that a paragraph announces, "title" the line that names the
+product a sheet of fields is about.
 """
 
 FormTie = Literal["inside", "closing", "separator"]
@@ -85,10 +86,12 @@ class Sentence(Span):
         start: First character.
         end: One past the last character; white space after a sentence belongs to it.
         kind: Its role in the structure of the text.
-        heading: Number of the sentence that this one stands under: the header of a table row, otherwise the nearest
-            heading above. None if there is none. Always smaller than the sentence's own number.
-        model_span: The part of the sentence that the model reads, if it does not read all of it: some published models
-            do not see the blank lines around a sentence. None for the whole sentence.
+        heading: Number of the sentence that this one stands under: the header of a table row,
+            otherwise the nearest heading above. None if there is none. Always smaller than the
+            sentence's own number.
+        model_span: The part of the sentence that the model reads, if it does not read all of it:
+            some published models do not see the blank lines around a sentence. None for the whole
+            sentence.
         ties: The sentences, besides the heading, that are kept along with this one.
     """
 
@@ -122,12 +125,13 @@ class Sentence(Span):
 
         Args:
             text: The text.
-            spans: Spans or pairs of start and end, in order and without overlap. Characters between two spans go to the
-                sentence of the first one, characters in front of all spans to the first sentence. Blank spans are
-                ignored.
+            spans: Spans or pairs of start and end, in order and without overlap. Characters between
+                two spans go to the sentence of the first one, characters in front of all spans to
+                the first sentence. Blank spans are ignored.
 
         Returns:
-            One sentence for each span; a single one if there are no spans; none if the text is empty.
+            One sentence for each span; a single one if there are no spans; none if the text is
+            empty.
 
         Raises:
             SplitterError: Spans are out of order, overlap or reach beyond the text.
@@ -188,11 +192,11 @@ class Passage:
 
     Attributes:
         text: The text itself; all output is cut from it, character for character.
-        title: Title of the page that the text comes from. The model reads it as context; it is never part of the
-            pruned text.
-        sentences: Sentences, if the caller has already split the text. Each starts where the one before ends, the first
-            at 0, and the last ends with the text; `Sentence.tile` makes such a list from spans. None leaves splitting
-            to the pruner.
+        title: Title of the page that the text comes from. The model reads it as context; it is
+            never part of the pruned text.
+        sentences: Sentences, if the caller has already split the text. Each starts where the one
+            before ends, the first at 0, and the last ends with the text; `Sentence.tile` makes such
+            a list from spans. None leaves splitting to the pruner.
         spans: Deprecated; use `sentences=Sentence.tile(text, spans)`.
     """
 

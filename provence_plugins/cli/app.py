@@ -19,10 +19,12 @@ from provence_plugins.cli.serve import serve
 from provence_plugins.errors import ProvenceError
 from provence_plugins.text.visible import show_on_one_line
 
-# What loads numpy, a backend or torch is imported by the command that needs it: help and usage errors come at once.
+# What loads numpy, a backend or torch is imported by the command that needs it: help and usage
+# errors come at once.
 COMMANDS = (prune, rerank, bulk, serve, mcp, evaluate, train, export, push, doctor)
 
-# A server is also configured by its environment. Its variables have the names of its options: PROVENCE_PORT.
+# A server is also configured by its environment. Its variables have the names of its options:
+# PROVENCE_PORT.
 _CONTEXTS = {"serve": {"auto_envvar_prefix": "PROVENCE"}}
 
 app = typer.Typer(

@@ -59,11 +59,12 @@ class Diagnosis:
     """The state of an installation.
 
     Attributes:
-        versions: Versions of Python, of this package and of those that it works with; None for a missing one.
+        versions: Versions of Python, of this package and of those that it works with; None for a
+            missing one.
         processors: Number of processors that this process may use.
         devices: Devices that a model can run on.
-        telemetry: Whether ONNX Runtime may send telemetry. This package switches it off, unless the environment says
-            otherwise or another package loaded ONNX Runtime first.
+        telemetry: Whether ONNX Runtime may send telemetry. This package switches it off, unless the
+            environment says otherwise or another package loaded ONNX Runtime first.
         model: Facts about the model folder; None when it cannot be opened.
         problem: Why the model did not prune a passage without a network; None when it did.
     """

@@ -1,7 +1,8 @@
 """Ctrl-C, from the first module that is loaded to the last line of a command.
 
-A C extension that is interrupted while it is loaded may turn the KeyboardInterrupt into an error of its own, or drop
-it. So the handler also notes that it was there, and whatever ends the command afterwards ends it as interrupted.
+A C extension that is interrupted while it is loaded may turn the KeyboardInterrupt into an error of
+its own, or drop it. So the handler also notes that it was there, and whatever ends the command
+afterwards ends it as interrupted.
 """
 
 import os
@@ -36,8 +37,8 @@ def end_process() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):  # closed, or nobody reads it
             stream.flush()
-    # Not sys.exit: where the interrupt came while Python ran generated code, as for a dataclass, Python would end
-    # itself by the signal instead of with the code.
+    # Not sys.exit: where the interrupt came while Python ran generated code, as for a dataclass,
+    # Python would end itself by the signal instead of with the code.
     os._exit(INTERRUPTED)
 
 

@@ -92,7 +92,8 @@ def push(
 ) -> None:
     """Upload a model folder to the Hugging Face Hub.
 
-    Only the files that a pruner reads are uploaded: configuration, tokenizer, weights, ONNX files and card.
+    Only the files that a pruner reads are uploaded: configuration, tokenizer, weights, ONNX files
+    and card.
     """
     from provence_plugins.model.checkpoint import open_checkpoint
     from provence_plugins.model.hub import upload

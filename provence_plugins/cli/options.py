@@ -166,12 +166,14 @@ class PolicyOptions:
 def flatten_options(command: Callable[..., None]) -> Callable[..., None]:
     """Turn a command that takes groups of options into one that takes each option by itself, as Typer expects it.
 
-    `def prune(query: Query, policy: PolicyOptions)` becomes a function with the parameters `query`, `threshold`,
-    `max_tokens`, …, one for each field of `PolicyOptions`. When it is called, it builds the groups from the values and
-    calls `prune`. A command without groups keeps its parameters.
+    `def prune(query: Query, policy: PolicyOptions)` becomes a function with the parameters `query`,
+    `threshold`, `max_tokens`, …, one for each field of `PolicyOptions`. When it is called, it
+    builds the groups from the values and calls `prune`. A command without groups keeps its
+    parameters.
 
     Args:
-        command: A function; each parameter that is annotated with a dataclass is a group of options.
+        command: A function; each parameter that is annotated with a dataclass is a group of
+            options.
     """
     hints = get_type_hints(command, include_extras=True)
     # Any: a class made by `dataclass`, of which mypy knows neither fields nor call.

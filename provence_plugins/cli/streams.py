@@ -24,8 +24,8 @@ class InterruptedRunError(BaseException):
 def open_closed_streams() -> None:
     """Connect standard streams that the caller has closed to the null device.
 
-    Otherwise the next file that is opened would get the number of such a stream, and a library that reports on
-    standard error would write into that file.
+    Otherwise the next file that is opened would get the number of such a stream, and a library that
+    reports on standard error would write into that file.
     """
     for number in _STANDARD_STREAMS:
         try:

@@ -32,8 +32,8 @@ class Call:
 
     Attributes:
         requests: Each question with its contexts.
-        shape: Shape of each field of the result: one value, a list with a value for each context of the one question,
-            a list with a value for each question, or a list of lists.
+        shape: Shape of each field of the result: one value, a list with a value for each context of
+            the one question, a list with a value for each question, or a list of lists.
     """
 
     requests: list[Request]
@@ -124,8 +124,8 @@ def open_provence_titles(title: object, call: Call) -> Titles:
     """Read titles in OpenProvence's shapes; contexts without one get none.
 
     Args:
-        title: A text for every context; a list with one for each context of the one question, or one for each of
-            several questions; or a list of lists by question and context.
+        title: A text for every context; a list with one for each context of the one question, or
+            one for each of several questions; or a list of lists by question and context.
         call: The call.
 
     Raises:

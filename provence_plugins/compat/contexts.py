@@ -80,7 +80,8 @@ class Rules:
     Attributes:
         threshold: A sentence is kept when its probability is above this.
         keeps_title: Whether the title is kept whenever another sentence is.
-        first_is_title: Whether the first sentence is the title of a context without an explicit one.
+        first_is_title: Whether the first sentence is the title of a context without an explicit
+            one.
         zero_when_empty: Whether a context without a kept sentence has the score 0.
     """
 

@@ -29,10 +29,11 @@ class Interface:
         fields: Fields of the result, with the attribute of `ContextDecision` that each holds.
         title_separator: Stands between an explicit title and the context.
         title_in_text: Whether an explicit title is part of the pruned text.
-        title_shift: Whether sentences behind an explicit title are scored on tokens too far to the left.
+        title_shift: Whether sentences behind an explicit title are scored on tokens too far to the
+            left.
         loose_lines: Whether a sentence of several lines with few full stops is cut at its lines.
-        spaced: Whether the pruned text has the white space between sentences that the model does not read, but none
-            around it.
+        spaced: Whether the pruned text has the white space between sentences that the model does
+            not read, but none around it.
         always_select_title: Default of the keyword of this name.
         zero_score_when_empty: Default of the keyword of this name.
         top_k: Default of the keyword of this name; None for all contexts.

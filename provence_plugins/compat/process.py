@@ -59,34 +59,38 @@ def process(
 ) -> dict[str, Any]:
     """Prune in the call shapes of the published models, and return what they return.
 
-    A blank question is answered, and one that is longer than a window is cut as the published code cuts it; the log
-    says so.
+    A blank question is answered, and one that is longer than a window is cut as the published code
+    cuts it; the log says so.
 
     Args:
         pruner: Any pruner.
         question: A question, or a list of questions.
-        context: A text or lists of texts. For OpenProvence with one question, an inner list is a text that is cut into
-            sentences; for naver it is a list of texts.
-        title: "first_sentence" makes the first sentence of each context its title. None for no title, or explicit
-            titles in the shapes of the interface.
+        context: A text or lists of texts. For OpenProvence with one question, an inner list is a
+            text that is cut into sentences; for naver it is a list of texts.
+        title: "first_sentence" makes the first sentence of each context its title. None for no
+            title, or explicit titles in the shapes of the interface.
         first_line_as_title: Take the first line off each context and make it its title.
-        interface: Whose shapes and defaults hold: "provence" (naver) or "open-provence". [default: that of the model's
-            publisher; naver's for a model of this package]
+        interface: Whose shapes and defaults hold: "provence" (naver) or "open-provence". [default:
+            that of the model's publisher; naver's for a model of this package]
         threshold: A sentence is kept when its probability is above this. [default: the model's own]
-        always_select_title: Keep the title whenever another sentence is kept. [default: True for naver, False for
-            OpenProvence]
+        always_select_title: Keep the title whenever another sentence is kept. [default: True for
+            naver, False for OpenProvence]
         reorder: Order the contexts of a question by relevance, and return the first `top_k`.
-        top_k: Maximum number of contexts after reordering. [default: 5 for naver, all for OpenProvence]
-        sentence_splitter: From a text to the texts of its sentences, or a mapping from `language` to such functions.
+        top_k: Maximum number of contexts after reordering. [default: 5 for naver, all for
+            OpenProvence]
+        sentence_splitter: From a text to the texts of its sentences, or a mapping from `language`
+            to such functions.
         language: "auto", "en" or "ja". [default: the model's own splitter]
-        use_best_reranker_score: Score a context of several windows by its best window; False scores it by its first.
-            [default: the rule of the model's publisher]
-        zero_score_when_empty: Score 0 if nothing is kept. [default: False for naver, True for OpenProvence]
+        use_best_reranker_score: Score a context of several windows by its best window; False scores
+            it by its first. [default: the rule of the model's publisher]
+        zero_score_when_empty: Score 0 if nothing is kept. [default: False for naver, True for
+            OpenProvence]
         strip_sentences: Read and return sentences without the white space around them.
         respect_sentence_boundaries: Cut only sentences that are longer than a window.
         return_sentence_metrics: Return `sentence_probabilities`.
         return_sentence_texts: Return `kept_sentences` and `removed_sentences`.
-        batch_size: Has no effect, like all keywords below: batches follow a budget of tokens, and nothing is printed.
+        batch_size: Has no effect, like all keywords below: batches follow a budget of tokens, and
+            nothing is printed.
         enable_warnings: Has no effect.
         show_progress: Has no effect.
         show_inference_progress: Has no effect.
@@ -96,11 +100,13 @@ def process(
         torch_dataloader_kwargs: Has no effect.
 
     Returns:
-        `pruned_context`, `reranking_score` and `compression_rate` (share of the characters removed, in per cent), for
-        OpenProvence `title` too, and what `return_…` asks for; each in the shape of the call.
+        `pruned_context`, `reranking_score` and `compression_rate` (share of the characters removed,
+        in per cent), for OpenProvence `title` too, and what `return_…` asks for; each in the shape
+        of the call.
 
     Raises:
-        InvalidInputError: A keyword is unknown or has an invalid value, or the shapes do not fit each other.
+        InvalidInputError: A keyword is unknown or has an invalid value, or the shapes do not fit
+            each other.
     """
     rows = choose_interface(interface, pruner.format)
     call = rows.read_call(question, context)

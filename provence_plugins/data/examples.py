@@ -11,7 +11,8 @@ from typing import Any
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.types import Passage, Sentence, Span
 
-# What a mined negative's id has behind its question's. Ids hold signs of every kind, page addresses with a "#" too.
+# What a mined negative's id has behind its question's. Ids hold signs of every kind, page addresses
+# with a "#" too.
 _MINED = re.compile(r"#n\d+$")
 
 _GRADES = ("grade", "relevance")
@@ -28,7 +29,8 @@ class Example:
         passage: The passage, with its title if it has one.
         evidence: Character ranges that hold an answer or its evidence.
         positive: Whether the passage answers the question.
-        teacher: Relevance that a stronger model gave the pair, as a raw score; None where there is none.
+        teacher: Relevance that a stronger model gave the pair, as a raw score; None where there is
+            none.
         grade: How relevant people found the passage, 0 for not at all; None where nobody graded it.
     """
 
@@ -65,8 +67,9 @@ def label_sentences(example: Example, sentences: Sequence[Sentence]) -> list[boo
 def read_examples(path: Path) -> Iterator[Example]:
     """Read a `.jsonl` or `.jsonl.gz` file, one example a line, and skip blank lines.
 
-    A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`, `answer_spans`,
-    `relevant_sentences` (both lists of `[start, end]`), `teacher_score` and `grade` (or `relevance`).
+    A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`,
+    `answer_spans`, `relevant_sentences` (both lists of `[start, end]`), `teacher_score` and `grade`
+    (or `relevance`).
 
     Raises:
         DataError: The file cannot be read, or a line is malformed; the message names the line.

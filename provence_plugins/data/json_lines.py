@@ -18,8 +18,8 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, ex
 
     Args:
         path: The file.
-        parse: Makes a value from an object and the number of its line. It may raise ValueError, KeyError, TypeError
-            and AttributeError.
+        parse: Makes a value from an object and the number of its line. It may raise ValueError,
+            KeyError, TypeError and AttributeError.
         expected: What a line must be, for the error of one that `parse` refuses.
 
     Raises:

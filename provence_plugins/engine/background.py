@@ -8,10 +8,12 @@ from provence_plugins.threads import TaskPool
 
 T = TypeVar("T")
 
-# Splitting and tokenizing this many characters takes some milliseconds; longer calls never hold up shorter ones.
+# Splitting and tokenizing this many characters takes some milliseconds; longer calls never hold up
+# shorter ones.
 _SHORT_CHARACTERS = 20_000
 
-# Most of the work holds the interpreter, so that more threads would only keep the event loop waiting for it.
+# Most of the work holds the interpreter, so that more threads would only keep the event loop
+# waiting for it.
 _SHORT_THREADS = 2
 _LONG_THREADS = 1
 

@@ -15,7 +15,8 @@ CountTokens = Callable[[str], int]
 
 _PLAIN_COUNTERS: dict[str, CountTokens] = {"characters": len, "words": lambda text: len(text.split())}
 
-# A table's header is padded with blanks and underlined with dashes, each of which many tokenizers make a token.
+# A table's header is padded with blanks and underlined with dashes, each of which many tokenizers
+# make a token.
 _PADDING = re.compile(r"([ \t=:-])[ \t=:-]+")
 
 # Places where a text may be cut, the best first: lines, clauses, words, characters.
@@ -24,15 +25,16 @@ _CUTS = tuple(
     for pattern in (r"\n+", r"[.,;:!?…)\]]+[ \t]+|[،。，；：！？、]+[ \t]*|[ \t]+[–—-][ \t]+", r"\s+", r"")
 )
 
-# No token counter gives less than one token for so many characters of text, but white space may be shorter.
+# No token counter gives less than one token for so many characters of text, but white space may be
+# shorter.
 _CHARACTERS_PER_TOKEN = 100
 
 
 def count_sentences(plan: PassagePlan, encoder: TextEncoder) -> list[int]:
     """Return what each sentence of a passage counts in a budget.
 
-    That is its number of tokens, except that padding and dashes of a table's header do not count, and characters that
-    the model's vocabulary does not know count one by one.
+    That is its number of tokens, except that padding and dashes of a table's header do not count,
+    and characters that the model's vocabulary does not know count one by one.
     """
     counts = list(plan.token_counts)
     text = plan.passage.text
@@ -61,7 +63,8 @@ def find_counter(counter: str | CountTokens) -> CountTokens:
 
     Raises:
         InvalidInputError: There is no counter of that name.
-        CheckpointError: The file of that name is not a tokenizer, or one that could end or block the process.
+        CheckpointError: The file of that name is not a tokenizer, or one that could end or block
+            the process.
         MissingExtraError: The name is that of an encoding, and tiktoken is not installed.
     """
     return _named_counter(counter) if isinstance(counter, str) else counter

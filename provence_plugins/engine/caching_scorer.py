@@ -13,7 +13,8 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.threads import renew_in_child, settle
 from provence_plugins.tokens.windows import Window
 
-# Everything that the model reads of a window: where the text begins, the token types of both sides, and the ids.
+# Everything that the model reads of a window: where the text begins, the token types of both sides,
+# and the ids.
 _Key = tuple[int, int, int, bytes]
 
 _ScoresFuture = Future[list[WindowScores]]
@@ -41,7 +42,8 @@ class CachingScorer:
 
     Args:
         scorer: The scorer that runs the model; it is closed with this one.
-        max_tokens: Maximum number of tokens whose scores are remembered; the most recently used are kept.
+        max_tokens: Maximum number of tokens whose scores are remembered; the most recently used are
+            kept.
 
     Raises:
         InvalidInputError: `max_tokens` is not a positive integer.

@@ -1,8 +1,9 @@
 """Choose a threshold on annotated examples, with a guarantee.
 
-Conformal risk control (arXiv 2208.02814): if the examples are drawn as later questions will be, the answer of a later
-question is lost with a probability of at most one minus the target. The guarantee holds on average over random sets of
-examples, for any model, provided there are at least the minimum number of examples.
+Conformal risk control (arXiv 2208.02814): if the examples are drawn as later questions will be, the
+answer of a later question is lost with a probability of at most one minus the target. The guarantee
+holds on average over random sets of examples, for any model, provided there are at least the
+minimum number of examples.
 """
 
 import math
@@ -21,7 +22,8 @@ class Calibration:
 
     Attributes:
         threshold: The highest one for which the guarantee holds.
-        target_recall: The guarantee: the minimum probability that a later question keeps a sentence of its evidence.
+        target_recall: The guarantee: the minimum probability that a later question keeps a sentence
+            of its evidence.
         questions: Number of examples with evidence that it is based on.
         kept: Share of these that keep a sentence of their evidence.
         removed: Share of the characters of all examples that is removed.
@@ -40,7 +42,8 @@ class AnnotatedSentences:
 
     Attributes:
         sentences: All sentences of its passage.
-        evidence: Ranges of the passage that answer the question; none for a passage that does not answer it.
+        evidence: Ranges of the passage that answer the question; none for a passage that does not
+            answer it.
     """
 
     sentences: Sequence[ScoredSentence]
@@ -102,7 +105,8 @@ def choose_threshold(examples: Sequence[AnnotatedSentences], target_recall: floa
             f"target_recall={target_recall:g} needs at least {needed} examples with evidence, got {len(best)}. "
             f"Annotate more examples, or choose a lower target."
         )
-    # n/(n+1) of the mean loss plus 1/(n+1) must stay within 1 - target: so many of the examples may be lost.
+    # n/(n+1) of the mean loss plus 1/(n+1) must stay within 1 - target: so many of the examples may
+    # be lost.
     may_be_lost = math.floor(round((len(best) + 1) * (1.0 - target_recall), 9)) - 1
     threshold = best[may_be_lost]
     return Calibration(

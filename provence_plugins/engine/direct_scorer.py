@@ -14,8 +14,8 @@ from provence_plugins.tokens.windows import Window
 class DirectScorer:
     """Scores each call's windows by themselves.
 
-    `score` runs the model in the caller's thread. `submit` runs it in threads of the scorer, where the batches of
-    several calls take turns.
+    `score` runs the model in the caller's thread. `submit` runs it in threads of the scorer, where
+    the batches of several calls take turns.
 
     Args:
         model: The loaded model.

@@ -21,26 +21,31 @@ class PrunerOptions(TypedDict, total=False):
         threshold: A sentence is kept when its probability is at least this. The same as
             `policy=PruningPolicy(threshold=...)`, so it cannot be given together with `policy`.
         policy: Used by every call that has no policy of its own. [default: PruningPolicy()]
-        backend: "onnx", "torch", or an object that fulfils `Backend`. [default: "onnx" if the model has an ONNX file,
-            else "torch"]
-        device: "cpu", "cuda", "cuda:1", "mps", or several separated by commas ("cuda:0,cuda:1"). [default: the best
-            one that the backend finds]
-        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16". [default: set by the backend]
+        backend: "onnx", "torch", or an object that fulfils `Backend`. [default: "onnx" if the model
+            has an ONNX file, else "torch"]
+        device: "cpu", "cuda", "cuda:1", "mps", or several separated by commas ("cuda:0,cuda:1").
+            [default: the best one that the backend finds]
+        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16". [default: set
+            by the backend]
         threads: Threads of one forward pass. [default: one for each processor]
-        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2". [default: set by the encoder]
+        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2". [default: set
+            by the encoder]
         compiled: Let torch compile the network at its first pass. [default: False]
-        window_tokens: Maximum number of tokens of a window, query and special tokens included. [default: set by the
-            model]
+        window_tokens: Maximum number of tokens of a window, query and special tokens included.
+            [default: set by the model]
         revision: Branch, tag or commit of a repo id.
-        splitter: Name of a sentence splitter, or a callable from a text to spans. [default: set by the model]
-        language: ISO 639 code of the language whose abbreviations the splitter "sentencex" knows, such as "de"; "auto"
-            tells it by the script and the frequent words of each text. [default: "auto"]
-        scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together; bind its options with
-            `functools.partial`. [default: DirectScorer]
-        max_batch_tokens: Maximum number of tokens of a batch, padding included. [default: set by the backend]
-        cache_tokens: Remember the scores of this many tokens across calls, at about 10 bytes each, so that the same
-            text under the same query is not scored again; 0 remembers nothing. Repeats within a call are scored once in
-            any case. [default: 0]
+        splitter: Name of a sentence splitter, or a callable from a text to spans. [default: set by
+            the model]
+        language: ISO 639 code of the language whose abbreviations the splitter "sentencex" knows,
+            such as "de"; "auto" tells it by the script and the frequent words of each text.
+            [default: "auto"]
+        scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together;
+            bind its options with `functools.partial`. [default: DirectScorer]
+        max_batch_tokens: Maximum number of tokens of a batch, padding included. [default: set by
+            the backend]
+        cache_tokens: Remember the scores of this many tokens across calls, at about 10 bytes each,
+            so that the same text under the same query is not scored again; 0 remembers nothing.
+            Repeats within a call are scored once in any case. [default: 0]
     """
 
     threshold: float | None
@@ -101,7 +106,8 @@ def open_backend(checkpoint: Checkpoint, backend: BackendName | Backend | None, 
         CheckpointError: The checkpoint does not have the files that the backend needs.
         BackendError: The device is not available.
         MissingExtraError: The packages of the backend are not installed.
-        InvalidInputError: An option has a value that the backend does not know, or is given beside a backend object.
+        InvalidInputError: An option has a value that the backend does not know, or is given beside
+            a backend object.
     """
     if backend is None or isinstance(backend, str):
         return load_backend(checkpoint, backend, options)

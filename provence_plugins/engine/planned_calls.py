@@ -61,7 +61,8 @@ class CallPlanner:
         """Plan the passages of a query.
 
         Raises:
-            InvalidInputError: The query is blank or too long for a window, or `policy` is not a policy.
+            InvalidInputError: The query is blank or too long for a window, or `policy` is not a
+                policy.
         """
         check_policy(policy)
         check_query(query)

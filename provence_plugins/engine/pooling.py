@@ -20,10 +20,10 @@ class PassageScores:
     """The model's scores of one passage.
 
     Attributes:
-        relevance: The maximum over its windows, or the first window's for formats that are defined so; 0.0 for a
-            passage without tokens.
-        probabilities: Keep probability of each sentence, of shape (sentences,): the mean over its tokens, unless the
-            format pools in another way; 0.0 for a sentence without tokens.
+        relevance: The maximum over its windows, or the first window's for formats that are defined
+            so; 0.0 for a passage without tokens.
+        probabilities: Keep probability of each sentence, of shape (sentences,): the mean over its
+            tokens, unless the format pools in another way; 0.0 for a sentence without tokens.
     """
 
     relevance: float
@@ -70,9 +70,10 @@ def mean_of_pieces(pieces: SentencePieces) -> FloatArray:
 def votes(pieces: SentencePieces) -> FloatArray:
     """Return the highest threshold at which the vote of a sentence's tokens keeps it.
 
-    Provence keeps a sentence at threshold T when a share above T of its tokens has more than T. With its n tokens in
-    falling order of probability p, that holds for every T below the largest of min(p_k, k / n), an h-index of the
-    tokens. The value returned is the next float below it, because the rule is strict and a policy's threshold is not.
+    Provence keeps a sentence at threshold T when a share above T of its tokens has more than T.
+    With its n tokens in falling order of probability p, that holds for every T below the largest of
+    min(p_k, k / n), an h-index of the tokens. The value returned is the next float below it,
+    because the rule is strict and a policy's threshold is not.
     """
     owners = np.repeat(pieces.owners, pieces.lengths)
     order = np.lexsort((-pieces.tokens, owners))

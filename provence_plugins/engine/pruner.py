@@ -38,19 +38,22 @@ from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.tokens.batches import regroup
 from provence_plugins.types import Passage
 
-# prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a bound on memory.
+# prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a
+# bound on memory.
 _AHEAD_BATCHES = 4
 
 
 class Pruner:
     """Keeps the sentences that help to answer a question, and tells how relevant each passage is.
 
-    One pruner serves any number of threads and event loops. It owns threads once it is used from asyncio or with a
-    shared scorer: close it, or use it as a context manager.
+    One pruner serves any number of threads and event loops. It owns threads once it is used from
+    asyncio or with a shared scorer: close it, or use it as a context manager.
 
     Args:
-        model: None for the model that ships with the package, a model folder, or a repo id such as "owner/name".
-        options: The keywords, each explained in `PrunerOptions`. None means the default for every one.
+        model: None for the model that ships with the package, a model folder, or a repo id such as
+            "owner/name".
+        options: The keywords, each explained in `PrunerOptions`. None means the default for every
+            one.
 
     Raises:
         CheckpointError: The model cannot be found or used.
@@ -148,7 +151,8 @@ class Pruner:
             The kept and the dropped passages, with the probability of every sentence.
 
         Raises:
-            InvalidInputError: The query is blank or too long for a window, or an item of `passages` is not a text.
+            InvalidInputError: The query is blank or too long for a window, or an item of `passages`
+                is not a text.
             ClosedError: The pruner was closed.
         """
         call = self._plan(query, check_passages(passages), policy)
@@ -159,8 +163,9 @@ class Pruner:
     ) -> PruneResult:
         """Prune the passages of one query without ever blocking the event loop.
 
-        Splitting, scoring, deciding and putting the kept text together happen in the pruner's threads. A cancelled call
-        costs nothing more than the batch that is running. Arguments, result and errors are those of `prune`.
+        Splitting, scoring, deciding and putting the kept text together happen in the pruner's
+        threads. A cancelled call costs nothing more than the batch that is running. Arguments,
+        result and errors are those of `prune`.
         """
         given = check_passages(passages)
         characters = sum(len(passage.text) for passage in given)
@@ -182,8 +187,8 @@ class Pruner:
             policy: What to keep; None takes the pruner's own.
 
         Raises:
-            InvalidInputError: As `prune`, when the request's turn comes; earlier results are yielded first, and nothing
-                behind the invalid request has been read.
+            InvalidInputError: As `prune`, when the request's turn comes; earlier results are
+                yielded first, and nothing behind the invalid request has been read.
         """
         ahead: list[PlannedCall] = []
         tokens = 0
@@ -224,18 +229,20 @@ class Pruner:
     def calibrate(self, examples: Iterable[Example], target_recall: float = 0.97) -> Calibration:
         """Choose a threshold on annotated examples so that answers are kept with a guaranteed probability.
 
-        Conformal risk control (arXiv 2208.02814) over the event that no sentence of an answer reaches the threshold.
+        Conformal risk control (arXiv 2208.02814) over the event that no sentence of an answer
+        reaches the threshold.
 
         Args:
-            examples: Questions with passages and the ranges that answer them, drawn as later questions will be; one
-                passage for each question, or their answers are not independent. Passages without an answer help to
-                tell how much is removed. `provence_plugins.data.examples.read_examples` reads them from JSON lines.
-            target_recall: Minimum probability, above 0 and below 1, that a later question keeps a sentence of its
-                answer.
+            examples: Questions with passages and the ranges that answer them, drawn as later
+                questions will be; one passage for each question, or their answers are not
+                independent. Passages without an answer help to tell how much is removed.
+                `provence_plugins.data.examples.read_examples` reads them from JSON lines.
+            target_recall: Minimum probability, above 0 and below 1, that a later question keeps a
+                sentence of its answer.
 
         Raises:
-            InvalidInputError: `target_recall` is not between 0 and 1, there are too few examples to guarantee it, or an
-                item is not an `Example`.
+            InvalidInputError: `target_recall` is not between 0 and 1, there are too few examples to
+                guarantee it, or an item is not an `Example`.
         """
         least_examples(target_recall)
         given = check_examples(examples)

@@ -23,8 +23,8 @@ class PublishedRequest:
     Attributes:
         query: The question; it may be blank, or longer than a window.
         passages: Its contexts, with their sentences.
-        shifted: For each passage, whether its first sentence is a title whose tokens are subtracted twice, as
-            OpenProvence does it; its published numbers with titles contain that.
+        shifted: For each passage, whether its first sentence is a title whose tokens are subtracted
+            twice, as OpenProvence does it; its published numbers with titles contain that.
     """
 
     query: str
@@ -37,7 +37,8 @@ class PublishedScoring:
     """How a published call wants its texts scored.
 
     Attributes:
-        window: Which window's relevance a passage of several windows gets; None for the format's own choice.
+        window: Which window's relevance a passage of several windows gets; None for the format's
+            own choice.
         whole_sentences: Cut only sentences that are longer than a window.
     """
 
@@ -77,7 +78,8 @@ def _fit_query(planner: Planner, query: str, longest: int) -> Planner:
     tokens = planner.count_query_tokens(query)
     special = planner.encoder.template.special_tokens
     if planner.format.inputs.halved:
-        # OpenProvence never cuts the question: windows grow, and hold one token of each piece of text.
+        # OpenProvence never cuts the question: windows grow, and hold one token of each piece of
+        # text.
         needed = tokens + special + 1
         if needed <= planner.max_tokens:
             return planner

@@ -37,7 +37,8 @@ def check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
     """Return the passages of a caller as a list of `Passage`s.
 
     Raises:
-        InvalidInputError: `passages` is not a list, or one item is neither a string nor a `Passage`.
+        InvalidInputError: `passages` is not a list, or one item is neither a string nor a
+            `Passage`.
     """
     if isinstance(passages, str | Passage):
         raise InvalidInputError(
@@ -67,13 +68,15 @@ def read_request(value: object) -> tuple[PruneRequest, dict[str, Any]]:
     """Read a request from a decoded JSON object.
 
     Args:
-        value: An object with `query` and `passages`: a list of strings, and of objects with `text` and perhaps `title`.
+        value: An object with `query` and `passages`: a list of strings, and of objects with `text`
+            and perhaps `title`.
 
     Returns:
         The request, and all other keys of the object.
 
     Raises:
-        InvalidInputError: The value is not an object, or lacks `query` or `passages`, or these hold something else.
+        InvalidInputError: The value is not an object, or lacks `query` or `passages`, or these hold
+            something else.
     """
     if not isinstance(value, dict):
         raise InvalidInputError(f"A request must be an object with query and passages, got {type(value).__name__}.")

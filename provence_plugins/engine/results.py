@@ -23,8 +23,8 @@ _LISTED_PASSAGES = 6
 class PruneStats:
     """What pruning saves, for one result or for several: `sum((result.stats for result in results), PruneStats())`.
 
-    Tokens are counted with the pruning model's tokenizer. A language model counts a little differently; the share that
-    is removed is about the same.
+    Tokens are counted with the pruning model's tokenizer. A language model counts a little
+    differently; the share that is removed is about the same.
 
     Attributes:
         tokens_before: Number of tokens of all passages, the dropped ones included.
@@ -89,8 +89,8 @@ class PruneStats:
 class PruneResult:
     """The passages of one query after pruning; `str(result)` is the kept text.
 
-    Nothing is lost: every passage still has its original text and all probabilities, so that another policy can be
-    tried without running the model again.
+    Nothing is lost: every passage still has its original text and all probabilities, so that
+    another policy can be tried without running the model again.
 
     Attributes:
         query: The question.
@@ -98,8 +98,8 @@ class PruneResult:
         dropped: The dropped passages, in input order; none of their sentences is kept.
         policy: The policy that decided, as it was given.
         default_threshold: The model's own threshold.
-        count_tokens: Counts tokens of the model, for policies that cut a sentence to fit a budget; None, as after
-            unpickling, if nothing can be counted.
+        count_tokens: Counts tokens of the model, for policies that cut a sentence to fit a budget;
+            None, as after unpickling, if nothing can be counted.
     """
 
     query: str
@@ -156,10 +156,13 @@ class PruneResult:
 
         Returns:
             `query`, `threshold`, `tokens_before`, `tokens_after`;
-            `passages`: for each kept passage `index`, `title`, `relevance`, `text` (what is kept of it), `kept_spans`
-            (pairs of start and end in the original text), `tokens_before`, `tokens_after` and `sentences` (for each
-            `start`, `end`, `probability`, `kept`, `kind`, `tokens`, `heading`);
-            `dropped`: for each dropped passage `index`, `title`, `relevance`, `text` (all of it), `tokens_before` and
+            `passages`: for each kept passage `index`, `title`, `relevance`, `text` (what is kept of
+                it), `kept_spans`
+            (pairs of start and end in the original text), `tokens_before`, `tokens_after` and
+            `sentences` (for each `start`, `end`, `probability`, `kept`, `kind`, `tokens`,
+            `heading`);
+            `dropped`: for each dropped passage `index`, `title`, `relevance`, `text` (all of it),
+                `tokens_before` and
             `sentences`.
         """
         return {
@@ -176,9 +179,9 @@ class PruneResult:
         """Return a `pandas.DataFrame` with one row for each sentence, in input order.
 
         Returns:
-            Columns `passage` (its index in the input), `title`, `relevance`, `dropped` (whether the whole passage is),
-            `sentence` (its number in the passage), `start`, `end`, `kind`, `tokens`, `heading`, `probability`, `kept`,
-            `text`.
+            Columns `passage` (its index in the input), `title`, `relevance`, `dropped` (whether the
+            whole passage is), `sentence` (its number in the passage), `start`, `end`, `kind`,
+            `tokens`, `heading`, `probability`, `kept`, `text`.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -202,8 +205,8 @@ class PruneResult:
         """Return an HTML fragment that shows what is kept and what is removed; it needs no other file.
 
         Args:
-            names: Names of the passages in the order of the input, for instance file names; without them passages are
-                shown by number.
+            names: Names of the passages in the order of the input, for instance file names; without
+                them passages are shown by number.
         """
         return render_html(self._view(names))
 

@@ -26,7 +26,8 @@ class Budget:
         mark_costs: What one mark of an omission takes of it in each passage.
         kept: Numbers of the kept sentences of each passage.
         parts: Kept parts of the sentences that are cut, by number.
-        repeated: Rows of the passages in which a sentence was skipped because another passage says it.
+        repeated: Rows of the passages in which a sentence was skipped because another passage says
+            it.
         unmarked: Rows of the passages in which there is no room for a mark of an omission.
     """
 
@@ -66,8 +67,8 @@ class Budget:
     def spend(self, wanted: Sequence[Collection[int]]) -> None:
         """Keep sentences, the most probable first, each with all that it brings.
 
-        Those that do not fit are skipped, and so are those that a kept one says already. Where another wanted sentence
-        says all of it and more, that one is tried first.
+        Those that do not fit are skipped, and so are those that a kept one says already. Where
+        another wanted sentence says all of it and more, that one is tried first.
         """
         for row, number in _most_probable_first(self.passages, wanted):
             if self.repeats.is_said(row, number):
@@ -80,7 +81,8 @@ class Budget:
     def _spend_on(self, row: int, number: int) -> bool:
         """Keep a sentence with all that it brings, if that fits; return whether it is kept.
 
-        A question whose answer does not fit is kept with the beginning of the answer, a row without its header.
+        A question whose answer does not fit is kept with the beginning of the answer, a row without
+        its header.
         """
         if self._keep_with_brought(row, number, whole_answer=True) or self._keep_with_brought(row, number):
             if self.policy.keep_title:
@@ -91,7 +93,8 @@ class Budget:
     def cut_best(self, wanted: Sequence[Collection[int]]) -> None:
         """Keep the beginning of the most probable sentence, with its headings if they leave room for it.
 
-        Of JSON only long strings are cut, so that what is kept stays JSON; if none fits, the outermost brackets stay.
+        Of JSON only long strings are cut, so that what is kept stays JSON; if none fits, the
+        outermost brackets stay.
         """
         if self.count_tokens is None or self.room <= 0:
             return
@@ -232,7 +235,8 @@ def _is_content(passage: ScoredPassage, number: int) -> bool:
 def _most_probable_first(passages: Sequence[ScoredPassage], wanted: Sequence[Collection[int]]) -> list[tuple[int, int]]:
     """Return the row of the passage and the number of the sentence for all choices.
 
-    Ties stay in reading order. Passages that the model cannot read come last: nothing tells how probable they are.
+    Ties stay in reading order. Passages that the model cannot read come last: nothing tells how
+    probable they are.
     """
     places = [(row, number) for row, numbers in enumerate(wanted) for number in sorted(numbers)]
 

@@ -3,8 +3,8 @@
 Two rules keep a short call from waiting behind long ones, whatever their number:
 
 - Short calls and long calls have a worker thread each, and the two run side by side.
-- Within a thread, every other batch goes to the calls that have the least left to score, and the batches between go
-  round all calls in turn, so that each of them proceeds.
+- Within a thread, every other batch goes to the calls that have the least left to score, and the
+  batches between go round all calls in turn, so that each of them proceeds.
 """
 
 from abc import ABC, abstractmethod
@@ -19,18 +19,20 @@ from provence_plugins.errors import BackendError
 from provence_plugins.threads import Workers, settle
 from provence_plugins.tokens.windows import Window
 
-# A call of up to this share of a batch is short. A batch of long calls takes so much longer than such a call that it
-# would wait for a multiple of its own time.
+# A call of up to this share of a batch is short. A batch of long calls takes so much longer than
+# such a call that it would wait for a multiple of its own time.
 _SHORT_SHARE = 4
 
-# Shared batches are chosen from this many batches' worth of windows: enough to put windows of like lengths together.
+# Shared batches are chosen from this many batches' worth of windows: enough to put windows of like
+# lengths together.
 _CHOICE_BATCHES = 2
 
 
 class Call:
     """The windows of one call, and the future of their scores.
 
-    The future stays pending until all windows are scored, so that it can be cancelled at any time before.
+    The future stays pending until all windows are scored, so that it can be cancelled at any time
+    before.
 
     Attributes:
         future: Gets the scores of all windows in order.
@@ -97,7 +99,8 @@ class WaitingCalls(ABC):
 
     Args:
         model: The loaded model.
-        gather_seconds: How long the first of several calls waits for company, unless a batch is full before.
+        gather_seconds: How long the first of several calls waits for company, unless a batch is
+            full before.
     """
 
     def __init__(self, model: BatchedModel, gather_seconds: float = 0.0) -> None:

@@ -26,8 +26,8 @@ def judge(
 ) -> JudgedExamples:
     """Join labelled passages with the scores of a method.
 
-    A positive of one sentence, or without annotated spans, says nothing about pruning and counts for ranking only. A
-    negative belongs to the positive whose id it has.
+    A positive of one sentence, or without annotated spans, says nothing about pruning and counts
+    for ranking only. A negative belongs to the positive whose id it has.
 
     Args:
         passages: Labelled passages.

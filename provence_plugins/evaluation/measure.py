@@ -65,7 +65,8 @@ class Measurement:
 
     Attributes:
         name: Its name in tables.
-        threshold: The method's own default, or the threshold that removes `COMPARED_AT` of all characters.
+        threshold: The method's own default, or the threshold that removes `COMPARED_AT` of all
+            characters.
         has_default: Whether it is the method's own.
         judged: The examples with the method's scores.
         unrelated: Unrelated passages at the threshold.
@@ -95,10 +96,11 @@ def prepare(
     Args:
         examples: Labelled examples.
         splitter: How passages are split into sentences.
-        needles: Number of needles of each size, and of passages that are shown at several lengths; 0 leaves both
-            probes out.
+        needles: Number of needles of each size, and of passages that are shown at several lengths;
+            0 leaves both probes out.
         seed: Seed of everything random.
-        groups: Patterns of source names (`*` and `?` stand for anything) by the name of the group that they make.
+        groups: Patterns of source names (`*` and `?` stand for anything) by the name of the group
+            that they make.
 
     Raises:
         InvalidInputError: A pattern matches no source.

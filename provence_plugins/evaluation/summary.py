@@ -37,7 +37,8 @@ _CURVE_AT = tuple(share / 20 for share in range(20))
 
 _THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 
-# Few passages have more relevant sentences, or more sentences that a threshold for comparison keeps.
+# Few passages have more relevant sentences, or more sentences that a threshold for comparison
+# keeps.
 _MOST_SENTENCES = 10
 
 
@@ -57,15 +58,17 @@ class Summary:
         fixed: Whether the method gives one output, so that the threshold only stands for it.
         at_threshold: Answers kept and text removed at the threshold.
         thresholds: The same at others; only for probabilities.
-        sentences_at_removal: Sentence precision, recall and F2 at `COMPARED_AT` removed, source by source; None for a
-            method with fixed outputs.
+        sentences_at_removal: Sentence precision, recall and F2 at `COMPARED_AT` removed, source by
+            source; None for a method with fixed outputs.
         sentences_at_threshold: The same at the threshold.
         reliability: Bins of probabilities; only for probabilities.
         by_source: Answers kept at `COMPARED_AT` removed of each source.
-        by_kind: For each way to sort questions, their number and the share that keeps its answer, at the threshold that
-            removes `COMPARED_AT` of all text.
-        counts: Passages by relevant and kept sentences at the threshold; row 0 are unrelated passages.
-        unrelated_removed: Share of the characters of unrelated passages that is removed; None when there are none.
+        by_kind: For each way to sort questions, their number and the share that keeps its answer,
+            at the threshold that removes `COMPARED_AT` of all text.
+        counts: Passages by relevant and kept sentences at the threshold; row 0 are unrelated
+            passages.
+        unrelated_removed: Share of the characters of unrelated passages that is removed; None when
+            there are none.
         needles: The needle probe.
         lengths: The probe of passage lengths.
     """

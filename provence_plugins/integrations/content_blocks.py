@@ -1,8 +1,9 @@
 """The texts inside the content of a message, in the shapes of LangChain, OpenAI and Anthropic.
 
-A content is a text or a list of blocks. Text lies in blocks of type "text", "text-plain", "input_text" and
-"output_text", in Anthropic's "search_result" and "document" blocks, and in "tool_result" blocks, which hold a content
-of their own. Images, files and other blocks are not touched.
+A content is a text or a list of blocks. Text lies in blocks of type "text", "text-plain",
+"input_text" and "output_text", in Anthropic's "search_result" and "document" blocks, and in
+"tool_result" blocks, which hold a content of their own. Images, files and other blocks are not
+touched.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,8 +42,8 @@ def replace_texts(content: Any, texts: Mapping[tuple[str | int, ...], str | None
 
     Args:
         content: The content; it is not changed.
-        texts: The new texts by the path of `find_texts`. None removes the block of a text and each block around it
-            that held nothing else.
+        texts: The new texts by the path of `find_texts`. None removes the block of a text and each
+            block around it that held nothing else.
     """
     return _replaced(content, (), texts)
 

@@ -35,11 +35,14 @@ class EngineFields(BaseModel):
     """Which model an adapter runs, and where.
 
     Attributes:
-        model: None for the model that ships with the package, a model folder, a repo id, or your own `Pruner`.
-        backend: "onnx" or "torch"; None chooses by the files of the model. Not allowed with a `Pruner`.
-        device: "cpu", "cuda", "cuda:1", "mps"; None chooses the best available. Not allowed with a `Pruner`.
-        language: ISO 639 code of the language that texts are split in; "auto" tells it by each text. Not allowed with
-            a `Pruner`.
+        model: None for the model that ships with the package, a model folder, a repo id, or your
+            own `Pruner`.
+        backend: "onnx" or "torch"; None chooses by the files of the model. Not allowed with a
+            `Pruner`.
+        device: "cpu", "cuda", "cuda:1", "mps"; None chooses the best available. Not allowed with a
+            `Pruner`.
+        language: ISO 639 code of the language that texts are split in; "auto" tells it by each
+            text. Not allowed with a `Pruner`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", protected_namespaces=())
@@ -64,7 +67,8 @@ class EngineFields(BaseModel):
         return self.model_reference
 
     def __repr_args__(self) -> Any:
-        # Any: pairs of a name and a value, as pydantic types them. Only what differs from the defaults is shown.
+        # Any: pairs of a name and a value, as pydantic types them. Only what differs from the
+        # defaults is shown.
         fields = type(self).model_fields
         shown = {name for name, field in fields.items() if field.repr and not field.exclude}
         values = [(name, getattr(self, name)) for name in fields if name in shown]
@@ -75,8 +79,8 @@ class EngineFields(BaseModel):
         """The model's folder or repo id; None for the one that ships with the package.
 
         Raises:
-            InvalidInputError: The model is a `Pruner`. pydantic's own `model_dump` turns this into a
-                `PydanticSerializationError`.
+            InvalidInputError: The model is a `Pruner`. pydantic's own `model_dump` turns this into
+                a `PydanticSerializationError`.
         """
         if isinstance(self.model, Pruner):
             raise InvalidInputError(
@@ -122,16 +126,18 @@ class EngineFields(BaseModel):
 class PruningFields(EngineFields):
     """What can be set in every adapter that prunes, beside `EngineFields`.
 
-    `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`, `when_empty`, `order`,
-    `min_relevance`, `keep_neighbors`, `pins`, `omission`, `ties`, `token_counter` and `deduplicate` are those of
-    `PruningPolicy`. One default differs: `when_empty="keep_one"`, because most applications mistake an empty context
-    for a failure.
+    `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`,
+    `when_empty`, `order`, `min_relevance`, `keep_neighbors`, `pins`, `omission`, `ties`,
+    `token_counter` and `deduplicate` are those of `PruningPolicy`. One default differs:
+    `when_empty="keep_one"`, because most applications mistake an empty context for a failure.
 
     Attributes:
         pins: A regular expression, as in `PruningPolicy`; a function cannot be serialized.
         token_counter: A name, as in `PruningPolicy`; a function cannot be serialized.
-        split_questions: Ask the parts of a query with several questions too, each in a pass of its own.
-        title_key: Metadata key of a text's title, which the model reads as context; None shows it none.
+        split_questions: Ask the parts of a query with several questions too, each in a pass of its
+            own.
+        title_key: Metadata key of a text's title, which the model reads as context; None shows it
+            none.
         metadata_key: Key of the entry about kept spans and token counts; None writes none.
         on_error: "raise" raises errors; "keep" logs them and returns everything unchanged.
     """
@@ -171,7 +177,8 @@ class PruningFields(EngineFields):
         """Return the policy of one call, with other values for some of its fields.
 
         Raises:
-            InvalidInputError: A name is not that of a field of `PruningPolicy`, or a value is invalid.
+            InvalidInputError: A name is not that of a field of `PruningPolicy`, or a value is
+                invalid.
         """
         unknown = sorted(set(changes).difference(POLICY_FIELDS))
         if unknown:
@@ -191,11 +198,12 @@ class PruningFields(EngineFields):
     ) -> PruneResult | None:
         """Prune passages; None means that everything stays as it is.
 
-        That happens when there is nothing to prune, when the query is blank, and when pruning fails under
-        `on_error="keep"`.
+        That happens when there is nothing to prune, when the query is blank, and when pruning fails
+        under `on_error="keep"`.
 
         Args:
-            query: One query, or several whose results are united. A long one is shortened, see `queries`.
+            query: One query, or several whose results are united. A long one is shortened, see
+                `queries`.
             passages: The texts.
             policy: What to keep; None takes the adapter's own.
         """
@@ -237,8 +245,8 @@ class DocumentFields(PruningFields):
     """What can be set in adapters that write into the metadata of documents, beside `PruningFields`.
 
     Attributes:
-        flat_metadata: Write single values `provence_relevance`, `provence_kept` (JSON text), … instead of one
-            dictionary, for stores such as Chroma that refuse nested metadata.
+        flat_metadata: Write single values `provence_relevance`, `provence_kept` (JSON text), …
+            instead of one dictionary, for stores such as Chroma that refuse nested metadata.
     """
 
     flat_metadata: bool = False

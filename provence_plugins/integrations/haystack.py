@@ -24,8 +24,8 @@ class ProvenceDocumentPruner:
     """A component that keeps the sentences of documents that help to answer the query, and reranks documents.
 
     Documents are copied with their ids. `score` is the relevance; the retriever's score moves to
-    `meta["retrieval_score"]`, and `meta["provence"]` tells what was kept. Documents without text come out unchanged and
-    in their place; so does everything when the query is blank.
+    `meta["retrieval_score"]`, and `meta["provence"]` tells what was kept. Documents without text
+    come out unchanged and in their place; so does everything when the query is blank.
 
     Args: see `DocumentFields`, `PruningFields` and `EngineFields`.
 
@@ -79,7 +79,8 @@ class ProvenceDocumentPruner:
         """Return the component as plain values.
 
         Raises:
-            PydanticSerializationError: The model is a `Pruner` instance, which has no name to load it by.
+            PydanticSerializationError: The model is a `Pruner` instance, which has no name to load
+                it by.
         """
         return dict(default_to_dict(self, **self.fields.model_dump(mode="json")))
 

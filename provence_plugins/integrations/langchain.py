@@ -36,17 +36,19 @@ __all__ = ["PRUNED_EVENT", "ProvenceCompressor", "ProvenceCrossEncoder", "Proven
 
 _QUERY_KEYS = ("query", "question")
 
-# LangChain's stateful documents keep the vector of their text here; after pruning it is that of another text.
+# LangChain's stateful documents keep the vector of their text here; after pruning it is that of
+# another text.
 _EMBEDDING_KEY = "embedded_doc"
 
 
 class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
     """A document compressor that keeps the sentences that help to answer the question.
 
-    Documents are copied with their ids, classes and metadata. `metadata["relevance_score"]` tells how well each answers
-    (the score of an earlier reranker moves to `metadata["retrieval_score"]`), and `metadata["provence"]` what was kept
-    of it. A blank document is returned unchanged, and so is everything when the question is blank. The fields are those
-    of `DocumentFields`, `PruningFields` and `EngineFields`; `config["configurable"]["provence"]` changes fields of the
+    Documents are copied with their ids, classes and metadata. `metadata["relevance_score"]` tells
+    how well each answers (the score of an earlier reranker moves to `metadata["retrieval_score"]`),
+    and `metadata["provence"]` what was kept of it. A blank document is returned unchanged, and so
+    is everything when the question is blank. The fields are those of `DocumentFields`,
+    `PruningFields` and `EngineFields`; `config["configurable"]["provence"]` changes fields of the
     policy for one call.
     """
 
@@ -58,7 +60,8 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
         Args:
             documents: The documents that a retriever found; they are not changed.
             query: The question, or several whose results are united.
-            callbacks: If anybody listens, the call is a run of its own in the trace, with an event about tokens.
+            callbacks: If anybody listens, the call is a run of its own in the trace, with an event
+                about tokens.
 
         Returns:
             Pruned copies of the documents that are kept, in the order of the policy.
@@ -79,12 +82,14 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
         policy = self._policy_of_call()
         return self._rebuild(documents, await self.aprune_passages(query, self._passages(documents), policy))
 
-    # Any, here and below: chains and graphs pass dictionaries with whatever else their author put there.
+    # Any, here and below: chains and graphs pass dictionaries with whatever else their author put
+    # there.
     def as_runnable(self) -> Runnable[dict[str, Any], list[Document]]:
         """Return the compressor as a step of a chain, under its own name in traces.
 
         Returns:
-            A step from a dictionary with "documents" and "query" or "question" to the documents that are kept.
+            A step from a dictionary with "documents" and "query" or "question" to the documents
+            that are kept.
         """
         return RunnableLambda(self._invoke, self._ainvoke, name=type(self).__name__)
 
@@ -92,7 +97,8 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
         """Return the compressor as a node of a LangGraph graph.
 
         Args:
-            documents_key: Key of the state that holds the documents; the node writes the pruned ones there.
+            documents_key: Key of the state that holds the documents; the node writes the pruned
+                ones there.
             query_key: Key of the state that holds the question; None takes "query" or "question".
 
         Returns:
@@ -173,13 +179,15 @@ class ProvenceRetriever(BaseRetriever):
     retriever: BaseRetriever
     compressor: ProvenceCompressor = Field(default_factory=ProvenceCompressor)
 
-    # Any, here and below: what a caller hands on to the retriever, and values of fields of the policy.
+    # Any, here and below: what a caller hands on to the retriever, and values of fields of the
+    # policy.
     def invoke(self, input: str, config: RunnableConfig | None = None, **kwargs: Any) -> list[Document]:
         """Find and prune documents.
 
         Args:
             input: The question.
-            config: LangChain's own; `configurable["provence"]` changes fields of the policy for this call.
+            config: LangChain's own; `configurable["provence"]` changes fields of the policy for
+                this call.
             kwargs: Further arguments of the retriever.
         """
         return super().invoke(input, config, policy=changes_of_call(config), **kwargs)

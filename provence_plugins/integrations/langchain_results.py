@@ -67,8 +67,8 @@ def document_passages(artifact: Any, title_of: Callable[[Mapping[str, object]], 
 def original_texts(message: ToolMessage) -> list[str]:
     """Return the texts of a pruned message as they were, in the order that `index` of the entries counts.
 
-    They are the documents of the artifact or, where the tool left none, the texts of the content as it was. After a
-    checkpointer they are found as well.
+    They are the documents of the artifact or, where the tool left none, the texts of the content as
+    it was. After a checkpointer they are found as well.
     """
     documents = document_passages(message.artifact, lambda metadata: None)
     if documents:

@@ -55,14 +55,15 @@ class PruningQuery(QueryBundle):
 class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
     """A node postprocessor that keeps the sentences that help to answer the query, and reranks nodes.
 
-    The nodes that come out are copies in which everything but the text is kept: ids, relationships, metadata, character
-    positions. Their score is the relevance; the retriever's score moves to the metadata under "retrieval_score", and
-    that of a reranker between the two under "rerank_score". What is added to the metadata is hidden from prompts and
-    embeddings. Images, nodes that stand for an object, nodes with other media and blank ones come out unchanged and in
-    their place; so does everything when there is no query.
+    The nodes that come out are copies in which everything but the text is kept: ids, relationships,
+    metadata, character positions. Their score is the relevance; the retriever's score moves to the
+    metadata under "retrieval_score", and that of a reranker between the two under "rerank_score".
+    What is added to the metadata is hidden from prompts and embeddings. Images, nodes that stand
+    for an object, nodes with other media and blank ones come out unchanged and in their place; so
+    does everything when there is no query.
 
-    A copy has no `embedding`, because that is the vector of the whole text. It has no character positions if those of
-    the node do not fit its text, as after `MetadataReplacementPostProcessor`.
+    A copy has no `embedding`, because that is the vector of the whole text. It has no character
+    positions if those of the node do not fit its text, as after `MetadataReplacementPostProcessor`.
 
     Attributes:
         callback_manager: LlamaIndex's own; query engines set it.
@@ -75,8 +76,8 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
         return "ProvencePostprocessor"
 
     def __getstate__(self) -> dict[Any, Any]:
-        # LlamaIndex would leave a pruner that cannot be pickled out with a warning, and the copy would run with the
-        # shipped model.
+        # LlamaIndex would leave a pruner that cannot be pickled out with a warning, and the copy
+        # would run with the shipped model.
         if isinstance(self.model, Pruner):
             self.model.__reduce__()
         return super().__getstate__()

@@ -66,7 +66,8 @@ class MessageTexts:
             documents: The documents that it was written from.
         """
         leaves = tuple(find_texts(content))
-        # Documents were written into one text. Where there are several, each is a document by itself.
+        # Documents were written into one text. Where there are several, each is a document by
+        # itself.
         documents = documents if len(leaves) == 1 else ()
         return cls(content, leaves, tuple(read_result(leaf.text, documents, leaf.title) for leaf in leaves))
 
@@ -112,7 +113,8 @@ class MessageTexts:
     def describe(self, pruned: Sequence[PrunedPassage]) -> list[dict[str, Any]]:
         """Return an entry for each passage that is kept.
 
-        `index` is the number of its document or, where there are none, of its text among all texts of the content.
+        `index` is the number of its document or, where there are none, of its text among all texts
+        of the content.
         """
         places = self._places()
         return [

@@ -29,8 +29,8 @@ def describe(passage: PrunedPassage, offset: int = 0) -> dict[str, Any]:
         offset: Where the passage begins in the text that positions are counted in.
 
     Returns:
-        `kept`, pairs [start, end] of character positions in the text as it was before; `tokens_before` and
-        `tokens_after`; `version` of this package.
+        `kept`, pairs [start, end] of character positions in the text as it was before;
+        `tokens_before` and `tokens_after`; `version` of this package.
     """
     return {
         "kept": [[span.start + offset, span.end + offset] for span in passage.kept_spans],
@@ -45,8 +45,8 @@ def describe_flat(passage: PrunedPassage, prefix: str) -> dict[str, Any]:
     """Return the same as `describe` as single entries, for stores that refuse nested metadata.
 
     Returns:
-        `{prefix}_relevance`, `{prefix}_kept` (JSON text), `{prefix}_tokens_before`, `{prefix}_tokens_after` and
-        `{prefix}_version`.
+        `{prefix}_relevance`, `{prefix}_kept` (JSON text), `{prefix}_tokens_before`,
+        `{prefix}_tokens_after` and `{prefix}_version`.
     """
     entry = {"relevance": passage.relevance, **describe(passage)}
     entry["kept"] = json.dumps(entry["kept"])
@@ -67,7 +67,8 @@ def _copied(value: Any) -> Any:
 def earlier_score(metadata: Mapping[str, Any]) -> dict[str, float]:
     """Return the entry that keeps the score of an earlier reranker, whose place ours takes.
 
-    It is empty if there is no earlier score, if it was kept already, or if it comes from an earlier pass of ours.
+    It is empty if there is no earlier score, if it was kept already, or if it comes from an earlier
+    pass of ours.
     """
     score = metadata.get(RELEVANCE_KEY)
     if isinstance(score, bool) or not isinstance(score, int | float):

@@ -14,7 +14,8 @@ _MIN_PROSE_SHARE = 0.6
 _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PLAIN = re.compile(r"[^\W\d_]|[ .,;:!?'\"()\-–—’‘“”…。、，！？]")
 
-# "12:", "12\t" and "12|" in front of every line: an excerpt of a file, which is quoted by line numbers.
+# "12:", "12\t" and "12|" in front of every line: an excerpt of a file, which is quoted by line
+# numbers.
 _NUMBERED_LINE = re.compile(r"\s*\d+(?:\t|[:|→]\s?)")
 
 

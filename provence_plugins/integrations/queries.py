@@ -1,13 +1,15 @@
 """Queries as applications send them, turned into questions that fit into a window of the model.
 
-Chat messages and search calls are not always one short question: they are long, hold several questions, or are lists.
-Each question is asked by itself, and a sentence counts with its best probability.
+Chat messages and search calls are not always one short question: they are long, hold several
+questions, or are lists. Each question is asked by itself, and a sentence counts with its best
+probability.
 
-How to shorten a long query was measured on 72 questions of six data sets, each hidden in 450 tokens of other text.
-Asking only the sentences with a question mark gave the scores of the question alone (93.1 % of the answers kept, 27.6 %
-of their passages removed). Sentences most like the passages, and all parts united, kept 94.4 % but removed half as
-much; the last sentences kept 90.3 %. Where the question had no question mark, the sentences that share most words with
-the passages kept 95.8 % of the answers, the last ones 84.7 %.
+How to shorten a long query was measured on 72 questions of six data sets, each hidden in 450 tokens
+of other text. Asking only the sentences with a question mark gave the scores of the question alone
+(93.1 % of the answers kept, 27.6 % of their passages removed). Sentences most like the passages,
+and all parts united, kept 94.4 % but removed half as much; the last sentences kept 90.3 %. Where
+the question had no question mark, the sentences that share most words with the passages kept 95.8 %
+of the answers, the last ones 84.7 %.
 """
 
 import re
@@ -74,7 +76,8 @@ def read_questions(query: Query, passages: Sequence[Passage], pruner: Pruner, *,
         query: One query or several.
         passages: The texts that are asked.
         pruner: The pruner that is asked; it counts tokens.
-        split: Ask the parts of a query with several questions too, and not only the query as a whole.
+        split: Ask the parts of a query with several questions too, and not only the query as a
+            whole.
 
     Raises:
         InvalidInputError: A query is not a string.
@@ -100,7 +103,8 @@ def unite(results: Sequence[PruneResult]) -> PruneResult:
     """Return one result in which every sentence and passage has the best score that any of the questions gave it.
 
     Args:
-        results: Results of different questions for the same passages under one policy; at least one.
+        results: Results of different questions for the same passages under one policy; at least
+            one.
     """
     first = results[0]
     if len(results) == 1:

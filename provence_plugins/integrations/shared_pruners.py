@@ -1,7 +1,8 @@
 """The loaded pruners that adapters share: one for each model, backend and device.
 
-A pruner is loaded when an adapter first needs it, once, whatever the number of threads, and its scorer batches the
-windows of all its callers. It stays loaded until `release_pruners` is called or the process ends.
+A pruner is loaded when an adapter first needs it, once, whatever the number of threads, and its
+scorer batches the windows of all its callers. It stays loaded until `release_pruners` is called or
+the process ends.
 """
 
 import os
@@ -91,7 +92,7 @@ def loaded_pruners() -> Mapping[PrunerKey, Pruner]:
 def release_pruners() -> None:
     """Close all pruners that adapters of this process have loaded, for instance to free the memory of a GPU.
 
-    Adapters stay usable: the next call loads the model again. A `Pruner` of your own that was passed to an adapter is
-    not touched.
+    Adapters stay usable: the next call loads the model again. A `Pruner` of your own that was
+    passed to an adapter is not touched.
     """
     shared_pruners.release()

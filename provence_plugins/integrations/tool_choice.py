@@ -1,8 +1,9 @@
 """Which results of tools are pruned: one rule, which can be looked at and overruled.
 
-A result is pruned if it carries documents, search-like records or long prose, and its tool is not one whose results
-must be complete. `tools` prunes the results of the named tools whatever they look like, `exclude_tools` keeps those of
-the named tools. Results that are shorter than `min_tokens` are always kept.
+A result is pruned if it carries documents, search-like records or long prose, and its tool is not
+one whose results must be complete. `tools` prunes the results of the named tools whatever they look
+like, `exclude_tools` keeps those of the named tools. Results that are shorter than `min_tokens` are
+always kept.
 """
 
 import logging
@@ -29,7 +30,8 @@ COMPLETE_TOOLS = frozenset(
 MIN_TOKENS = 100
 """Default size from which results are pruned: numbers, dates and short messages are shorter."""
 
-# The usual estimate of four characters, in bytes: it also holds for scripts in which one character is a token.
+# The usual estimate of four characters, in bytes: it also holds for scripts in which one character
+# is a token.
 _BYTES_PER_TOKEN = 4
 
 _MUST_BE_COMPLETE = "results of this tool must be complete (COMPLETE_TOOLS)"
@@ -62,7 +64,8 @@ def reason_to_keep(
     Args:
         tool: Name of the tool.
         texts: The result, taken apart.
-        tools: Tools whose results are pruned whatever they look like; None applies the rule to all tools.
+        tools: Tools whose results are pruned whatever they look like; None applies the rule to all
+            tools.
         exclude_tools: Tools whose results are kept.
         min_tokens: Shorter results are kept; a token is estimated as four bytes.
     """

@@ -4,12 +4,13 @@ A content is read as the first of these shapes that fits:
 
 * **documents**: the texts of documents that came with it are found in it, in order;
 * **values**: JSON, JSON lines or a printed Python value; its long strings are texts;
-* **records**: blocks of lines such as "Title: …", "URL: …", "Content: …"; what stands under a label is a text;
+* **records**: blocks of lines such as "Title: …", "URL: …", "Content: …"; what stands under a label
+  is a text;
 * **prose**: the content is one text that consists of sentences;
 * **other**: one text that does not, such as a listing, code, a log or a table.
 
-A block (a document or record with the lines about it) is kept or dropped as a whole, so that no sentence ends up under
-the title, source or address of another block.
+A block (a document or record with the lines about it) is kept or dropped as a whole, so that no
+sentence ends up under the title, source or address of another block.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,9 +49,11 @@ class Block:
 
     Attributes:
         parts: The parts in order.
-        separator: What stands between this block and the one before it; not written in front of the first block.
+        separator: What stands between this block and the one before it; not written in front of the
+            first block.
         stays: Keep the block even if all its texts are dropped.
-        under: Number of an earlier block that stays whenever this one does; None for a block that stands alone.
+        under: Number of an earlier block that stays whenever this one does; None for a block that
+            stands alone.
     """
 
     parts: tuple[Part, ...]
@@ -101,7 +104,8 @@ class ResultText:
 
         Args:
             kept: For each text what is kept of it; None if it is dropped.
-            order: Numbers of texts, the most relevant first; those not named keep their place after them.
+            order: Numbers of texts, the most relevant first; those not named keep their place after
+                them.
 
         Returns:
             The content, or None if nothing of it is kept.

@@ -51,15 +51,15 @@ FRAMEWORKS = {
 def needs_framework(extra: str) -> Iterator[None]:
     """Raise an error that names the extra if a framework is absent or its release is not supported.
 
-    An adapter imports its framework inside the block and the fields that all adapters share after it, so that this
-    error comes before any other.
+    An adapter imports its framework inside the block and the fields that all adapters share after
+    it, so that this error comes before any other.
 
     Args:
         extra: Name of the extra, as in `pip install "provence-plugins[extra]"`.
 
     Raises:
-        MissingExtraError: The framework is absent, too old or too new. An import error of our own modules is raised
-            unchanged.
+        MissingExtraError: The framework is absent, too old or too new. An import error of our own
+            modules is raised unchanged.
     """
     framework = FRAMEWORKS[extra]
     installed = installed_version(framework.distribution)

@@ -20,9 +20,10 @@ class BatchScores:
     """Probabilities of one batch, float32 in [0, 1].
 
     Attributes:
-        relevance: How well each row's text answers its query, of shape (rows,); a raw score for formats defined that
-            way.
-        keep: Probability that each token is kept, of shape (rows, length); values on padding mean nothing.
+        relevance: How well each row's text answers its query, of shape (rows,); a raw score for
+            formats defined that way.
+        keep: Probability that each token is kept, of shape (rows, length); values on padding mean
+            nothing.
     """
 
     relevance: FloatArray
@@ -56,12 +57,13 @@ class BackendOptions:
     """How a model is run.
 
     Attributes:
-        device: "cpu", "cuda", "cuda:1", "mps", or several separated by commas, each of which scores a share of every
-            batch; None for the best that the backend finds.
-        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; None for the backend's choice.
+        device: "cpu", "cuda", "cuda:1", "mps", or several separated by commas, each of which scores
+            a share of every batch; None for the best that the backend finds.
+        dtype: Precision of the weights: "int8", "float32", "bfloat16" or "float16"; None for the
+            backend's choice.
         threads: Threads of one forward pass; None for one per available processor.
-        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2", or another implementation that is
-            installed; None for the encoder's default.
+        attention: How torch computes attention: "eager", "sdpa", "flash_attention_2", or another
+            implementation that is installed; None for the encoder's default.
         compiled: Whether torch compiles the network at its first pass.
     """
 
@@ -105,8 +107,8 @@ def load_backend(
 
     Args:
         checkpoint: The opened model folder.
-        name: A name in `BACKENDS`; None for ONNX Runtime if the folder has an ONNX file and the device is the CPU,
-            and for torch otherwise.
+        name: A name in `BACKENDS`; None for ONNX Runtime if the folder has an ONNX file and the
+            device is the CPU, and for torch otherwise.
         options: Device, precision and threads.
 
     Raises:

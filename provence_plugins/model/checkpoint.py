@@ -86,14 +86,18 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
     """Find a model folder, check it and read its facts.
 
     Args:
-        model: None for the model that ships with the package, a folder, or a repo id such as "owner/name". Only a repo
-            id can cause a download, and only of safetensors, ONNX, tokenizer, configuration and card.
+        model: None for the model that ships with the package, a folder, or a repo id such as
+            "owner/name". Only a repo id can cause a download, and only of safetensors, ONNX,
+            tokenizer, configuration and card.
         revision: Branch, tag or commit of a repo id.
 
     Raises:
-        CheckpointNotFoundError: There is no such folder or hub repository, or it has no `config.json`.
-        UnsafeCheckpointError: The folder's only weights are pickles, or a file lies outside the folder.
-        CheckpointError: A file is missing, damaged, or of a format or version that this package does not read.
+        CheckpointNotFoundError: There is no such folder or hub repository, or it has no
+            `config.json`.
+        UnsafeCheckpointError: The folder's only weights are pickles, or a file lies outside the
+            folder.
+        CheckpointError: A file is missing, damaged, or of a format or version that this package
+            does not read.
     """
     folder = BUNDLED if model is None else _find(model, revision)
     name = "bundled" if model is None else str(model)
@@ -132,7 +136,8 @@ def _find(model: str | Path, revision: str | None) -> Path:
 
 def _format_of(folder: Path, config: dict[str, Any]) -> Format:
     format_ = format_by_config(config)
-    # Stock classes and private copies rewrite the configuration of published models; tensor names do not lie.
+    # Stock classes and private copies rewrite the configuration of published models; tensor names
+    # do not lie.
     if format_ is not NATIVE and (tensors := read_headers(folder)):
         format_ = next((row for row in FORMATS if row.fits(tensors)), None)
     if format_ is None:
@@ -168,7 +173,8 @@ def _described_encoder(folder: Path, config: dict[str, Any], format_: Format) ->
 
 def _read_encoder(folder: Path, format_: Format) -> TextEncoder:
     inputs = format_.inputs
-    # Plain tokenizer.json, not a class of Transformers: its version 5 rebuilds some of them with other ids.
+    # Plain tokenizer.json, not a class of Transformers: its version 5 rebuilds some of them with
+    # other ids.
     names = {} if format_.is_native else special_names(folder)
     tokenizer = read_tokenizer(folder)
     try:

@@ -1,7 +1,8 @@
 """An encoder's configuration, reduced to the keys that this package knows.
 
-The configuration of a folder can tell Transformers to download and run code: an attention kernel, a class of a
-repository, a quantizer. So only listed keys are passed on, and only numbers, words and lists of them as values.
+The configuration of a folder can tell Transformers to download and run code: an attention kernel, a
+class of a repository, a quantizer. So only listed keys are passed on, and only numbers, words and
+lists of them as values.
 """
 
 import math
@@ -29,7 +30,8 @@ _WORD = re.compile(r"[A-Za-z0-9_|-]{1,64}")
 _MAX_NUMBER = 2**31
 _MAX_LIST = 1000
 
-# The deepest known encoder has 48 layers. Building thousands takes a minute, however small they are.
+# The deepest known encoder has 48 layers. Building thousands takes a minute, however small they
+# are.
 _MAX_LAYERS = 256
 
 

@@ -49,13 +49,14 @@ class _Limit:
     largest: float
 
 
-# float32 differs by the order of sums. int8 changes single probabilities, which matters little for the mean of a
-# sentence; a mean difference above this limit would change decisions throughout.
+# float32 differs by the order of sums. int8 changes single probabilities, which matters little for
+# the mean of a sentence; a mean difference above this limit would change decisions throughout.
 _LIMITS = {"float32": _Limit(mean=1e-4, largest=1e-4), "int8": _Limit(mean=0.05, largest=1.0)}
 
 _OPSET = 17
 
-# Rows and length of random batches: padded and full, shorter and longer than a local attention span of 128 tokens.
+# Rows and length of random batches: padded and full, shorter and longer than a local attention span
+# of 128 tokens.
 _PROBE_SHAPES = ((3, 40), (1, 24), (4, 128), (2, 320))
 
 
@@ -86,7 +87,8 @@ def export_onnx(
     twin = copy.deepcopy(network)
     twin.train(False)
     twin.to(torch.device("cpu"), torch.float32)
-    # The plain formula becomes fewer and faster ONNX nodes than the traced parts of the fused kernel.
+    # The plain formula becomes fewer and faster ONNX nodes than the traced parts of the fused
+    # kernel.
     twin.backbone.set_attn_implementation("eager")
     probes = probes or _random_probes(twin)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".export-") as name:
@@ -118,8 +120,8 @@ def _trace(network: Network, example: TokenBatch, path: Path) -> None:
     with needs_extra("export"):
         import onnx  # noqa: F401  # torch imports it during the export
     with warnings.catch_warnings():
-        # The exporter that needs no further package is called legacy, and tracing warns of every branch on a shape.
-        # The comparison with torch shows whether the graph is right.
+        # The exporter that needs no further package is called legacy, and tracing warns of every
+        # branch on a shape. The comparison with torch shows whether the graph is right.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             _Probabilities(network).train(False),
@@ -144,8 +146,8 @@ def _quantize(source: Path, target: Path) -> None:
         target,
         op_types_to_quantize=["MatMul", "Gather"],
         per_channel=True,
-        # Seven bits never overflow the 16-bit sums of processors without VNNI, so all processors agree. The accuracy
-        # was the same as with eight.
+        # Seven bits never overflow the 16-bit sums of processors without VNNI, so all processors
+        # agree. The accuracy was the same as with eight.
         reduce_range=True,
         weight_type=QuantType.QInt8,
     )

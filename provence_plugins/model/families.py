@@ -1,7 +1,7 @@
 """What differs between encoder families, one row of facts each.
 
-Rows follow the model classes of Transformers. A family without a row is refused by name instead of guessed at: a wrong
-guess about positions or token types gives wrong probabilities, not an error.
+Rows follow the model classes of Transformers. A family without a row is refused by name instead of
+guessed at: a wrong guess about positions or token types gives wrong probabilities, not an error.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,8 @@ class RankingHead:
         activation: Name of the activation between the two.
         activation_key: Key of the encoder's configuration that can name another activation.
         norm: Name of a layer norm before the output layer.
-        pooling_key: Key of the encoder's configuration that says "cls" or "mean"; without one the first token is read.
+        pooling_key: Key of the encoder's configuration that says "cls" or "mean"; without one the
+            first token is read.
     """
 
     dense: str
@@ -41,10 +42,13 @@ class Family:
         model_type: Its name in `config.json`.
         takes_type_ids: Whether its forward pass reads token types.
         has_pooler: Whether its class builds a pooler by default; this package never uses one.
-        prefix: Prefix of the encoder's tensors in its sequence classification model in Transformers.
+        prefix: Prefix of the encoder's tensors in its sequence classification model in
+            Transformers.
         ranking: The head of that model.
-        plain_tokens: Whether its token classification model is one linear layer on the final states.
-        position_offset: Rows of the position table that no token can use (RoBERTa starts after its padding id).
+        plain_tokens: Whether its token classification model is one linear layer on the final
+            states.
+        position_offset: Rows of the position table that no token can use (RoBERTa starts after its
+            padding id).
         final_norm: Name of a layer norm after the last layer.
         layers: Prefix of its numbered layers, without the encoder's own prefix.
         layers_key: Key of its configuration with the number of layers.
@@ -66,7 +70,8 @@ class Family:
     keys: frozenset[str] = frozenset()
 
 
-# Rotary positions need no table that would bound them; the longest window of a known encoder has 8,192 tokens.
+# Rotary positions need no table that would bound them; the longest window of a known encoder has
+# 8,192 tokens.
 _MAX_WINDOW = 65_536
 
 _ROBERTA_HEAD = RankingHead("classifier.dense", "classifier.out_proj", "tanh")

@@ -23,7 +23,8 @@ ONNX_FILES: Mapping[str, str] = MappingProxyType({"int8": "model_int8.onnx", "fl
 FILES_READ = (CONFIG, TOKENIZER, TOKENIZER_CONFIG, SPECIAL_TOKENS, CARD, WEIGHTS_INDEX, "*.safetensors", "*.onnx")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 
-# The largest tokenizer.json in use, with 260,000 tokens, has 33 MB. Parsed JSON takes about ten times its size.
+# The largest tokenizer.json in use, with 260,000 tokens, has 33 MB. Parsed JSON takes about ten
+# times its size.
 _MAX_JSON_BYTES = 64_000_000
 
 _SHORT = Repr()
@@ -44,8 +45,8 @@ def locate(folder: Path, name: str) -> Path | None:
     """Return the path of a file in a folder, or None if there is no such file.
 
     Raises:
-        UnsafeCheckpointError: The name or a symbolic link leads out of the folder. Links into the hub's cache, from
-            a folder that lies in it, are allowed.
+        UnsafeCheckpointError: The name or a symbolic link leads out of the folder. Links into the
+            hub's cache, from a folder that lies in it, are allowed.
     """
     path = folder / name
     try:

@@ -1,7 +1,7 @@
 """A check of folders that another library will load, such as the baselines of an evaluation.
 
-This package's own loading passes on known keys only. Other libraries read a folder by themselves, so what could make
-them download or run code is refused before.
+This package's own loading passes on known keys only. Other libraries read a folder by themselves,
+so what could make them download or run code is refused before.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from typing import Any
 from provence_plugins.errors import CheckpointError, UnsafeCheckpointError
 from provence_plugins.model.folder import PICKLES, TOKENIZER, locate, read_any_json, show_value
 
-# Classes and quantizers of a repository, attention kernels, and adapters, which name the repository of their base.
+# Classes and quantizers of a repository, attention kernels, and adapters, which name the repository
+# of their base.
 _KEYS_OF_CODE = ("auto_map", "custom_pipelines", "quantization_config", "trust_remote_code")
 _ATTENTION = "attn_implementation"
 _KERNELS = ("use_kernels", "kernel_config", "kernel_mapping")
@@ -27,10 +28,12 @@ def require_no_code(folder: Path) -> None:
     """Check that no file of a folder makes Transformers or sentence-transformers download or run code.
 
     Args:
-        folder: The folder; nothing is checked if there is none, because the library has a message for that.
+        folder: The folder; nothing is checked if there is none, because the library has a message
+            for that.
 
     Raises:
-        UnsafeCheckpointError: A file names code, a repository or a kernel, or the only weights are pickles.
+        UnsafeCheckpointError: A file names code, a repository or a kernel, or the only weights are
+            pickles.
         CheckpointError: A file is damaged.
     """
     if not folder.is_dir():

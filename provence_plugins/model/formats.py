@@ -1,6 +1,7 @@
 """Conventions of each checkpoint format: what its models expect to read, and what their numbers mean.
 
-Rows follow published source code and model cards; `docs/published-models.md` says which of them are certain.
+Rows follow published source code and model cards; `docs/published-models.md` says which of them are
+certain.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,17 +18,22 @@ class InputConventions:
 
     Attributes:
         title_suffix: Appended to a title, so that the model can tell it from the first sentence.
-        full_stop: Read behind each sentence that ends without one. A tokenizer that drops line breaks shows a model
-            rows, items and fields as one run of words; with this it sees where each of them ends.
+        full_stop: Read behind each sentence that ends without one. A tokenizer that drops line
+            breaks shows a model rows, items and fields as one run of words; with this it sees where
+            each of them ends.
         query: "verbatim", or "bare" for a query in lower case without ASCII punctuation.
-        spaced: Sentences are read without surrounding white space, and each but the very first with one space before
-            it. Otherwise each is read as it is, trailing white space included.
-        single_separator: Only the first of the tokens between query and text is used (RoBERTa's template has two).
+        spaced: Sentences are read without surrounding white space, and each but the very first with
+            one space before it. Otherwise each is read as it is, trailing white space included.
+        single_separator: Only the first of the tokens between query and text is used (RoBERTa's
+            template has two).
         special_tokens: Texts that spell a special token ("[SEP]") are read as that token.
-        packing: "even" distributes sentences over as few windows as possible, "greedy" fills each window up.
-        halved: A sentence is read in pieces of at most half a window, and pieces that decode to nothing are not read.
-        cut_off: The end of a piece that does not fit beside a long query is not read, as in the published code;
-            otherwise it goes into another window. No row sets this: only `compat`, which stands in for that code, does.
+        packing: "even" distributes sentences over as few windows as possible, "greedy" fills each
+            window up.
+        halved: A sentence is read in pieces of at most half a window, and pieces that decode to
+            nothing are not read.
+        cut_off: The end of a piece that does not fit beside a long query is not read, as in the
+            published code; otherwise it goes into another window. No row sets this: only `compat`,
+            which stands in for that code, does.
     """
 
     title_suffix: str = ""
@@ -46,9 +52,11 @@ class Scoring:
     """How the model's numbers become those of sentences and passages.
 
     Attributes:
-        pooling: How a sentence's probability is computed: the mean over its "tokens"; the mean over the means of its
-            "pieces"; or, by "votes", the highest threshold that more than that share of its tokens pass.
-        window: Which relevance a passage of several windows has, that of the "best" or of the "first" window.
+        pooling: How a sentence's probability is computed: the mean over its "tokens"; the mean over
+            the means of its "pieces"; or, by "votes", the highest threshold that more than that
+            share of its tokens pass.
+        window: Which relevance a passage of several windows has, that of the "best" or of the
+            "first" window.
         relevance: Whether relevance is a "probability" or a raw "logit".
     """
 
@@ -62,12 +70,14 @@ class TensorNames:
     """What the tensors of a published checkpoint are called, and which encoder they belong to.
 
     Attributes:
-        keep: Name of the keep head, a linear layer with two outputs per token of which the second means "keep".
-        model_type: Family of the encoder; None if the configuration names it in `base_model_config`.
+        keep: Name of the keep head, a linear layer with two outputs per token of which the second
+            means "keep".
+        model_type: Family of the encoder; None if the configuration names it in
+            `base_model_config`.
         prefix: Prefix of every tensor of the encoder and its ranking head.
         ranking: The head on the whole text; None for the family's own in Transformers.
-        states: Whether the keep head reads the encoder's "final" states or those "before_norm", before the last layer
-            norm. For families without such a norm the two are the same.
+        states: Whether the keep head reads the encoder's "final" states or those "before_norm",
+            before the last layer norm. For families without such a norm the two are the same.
         ignored: Prefixes of tensors that are not needed for inference.
     """
 
@@ -91,7 +101,8 @@ class Format:
         splitter: Sentence splitter, unless the configuration names one.
         default_threshold: Keep threshold, unless the configuration gives one.
         threshold_keys: Keys of the configuration that can give the threshold.
-        max_tokens: Longest window, unless the configuration gives one; never more than the encoder reads.
+        max_tokens: Longest window, unless the configuration gives one; never more than the encoder
+            reads.
         max_tokens_key: Key of the configuration that gives the longest window.
         version: The format version that this code reads; None for a format without versions.
         tensors: Names of the tensors of a published checkpoint; None for this package's own format.

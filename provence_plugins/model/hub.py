@@ -1,7 +1,7 @@
 """Model folders from and to the Hugging Face Hub: only files that a pruner reads, in both directions.
 
-The hub's client is imported where it is used: it takes half of the time that importing the pruner takes, and loads an
-HTTP client that a local model has no use for.
+The hub's client is imported where it is used: it takes half of the time that importing the pruner
+takes, and loads an HTTP client that a local model has no use for.
 """
 
 from pathlib import Path
@@ -18,7 +18,8 @@ def download(repository: str, *, revision: str | None = None) -> Path:
         revision: Branch, tag or commit; None for the main branch.
 
     Raises:
-        CheckpointNotFoundError: The hub has no such repository or revision, or could not be reached.
+        CheckpointNotFoundError: The hub has no such repository or revision, or could not be
+            reached.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError

@@ -11,7 +11,8 @@ from provence_plugins.text.visible import show_on_one_line
 
 logger = logging.getLogger(__name__)
 
-# A card begins with its metadata between two lines of dashes. That of the longest card known has about 100 lines.
+# A card begins with its metadata between two lines of dashes. That of the longest card known has
+# about 100 lines.
 _FENCE = "---"
 _MAX_LINES = 1000
 _MAX_LINE = 1000

@@ -33,10 +33,12 @@ logger = logging.getLogger(__name__)
 
 _NAMES_SHOWN = 3
 
-# Keys of a native config.json that say something of the network; the encoder's own are checked apart.
+# Keys of a native config.json that say something of the network; the encoder's own are checked
+# apart.
 _NATIVE_KEYS = ("separator_id", "splitter", "default_threshold", "max_tokens", "calibration", "format_version")
 
-# What BERT's authors called the two tensors of a layer norm, and encoders from before 2020 still do.
+# What BERT's authors called the two tensors of a layer norm, and encoders from before 2020 still
+# do.
 _OLD_NORM_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 
 
@@ -82,7 +84,8 @@ def load_network(checkpoint: Checkpoint) -> Network:
     if not stored:
         raise CheckpointNotFoundError(f"The folder {checkpoint.folder} has no {WEIGHTS}. Use backend='onnx' with it.")
     _require_sizes(checkpoint, stored)
-    # On the device "meta" tensors have shapes and no memory, so a configuration that does not fit costs nothing.
+    # On the device "meta" tensors have shapes and no memory, so a configuration that does not fit
+    # costs nothing.
     with torch.device("meta"):
         network, names = _build(checkpoint, stored)
     _require_fit(network, names, stored, checkpoint)
@@ -108,10 +111,12 @@ def load_encoder(folder: Path) -> PreTrainedModel:
     """Load a pretrained encoder without heads and pooler, on the CPU, in float32 and in evaluation mode.
 
     Args:
-        folder: A folder as Transformers saves it, with safetensors. Tensors of heads in it are ignored.
+        folder: A folder as Transformers saves it, with safetensors. Tensors of heads in it are
+            ignored.
 
     Raises:
-        CheckpointError: The folder holds no encoder of a known family, or its weights do not fit its configuration.
+        CheckpointError: The folder holds no encoder of a known family, or its weights do not fit
+            its configuration.
     """
     config = known_config(read_json(folder, CONFIG))
     require_weights(folder)
@@ -139,7 +144,8 @@ def add_fresh_heads(folder: Path, **facts: Any) -> ProvenceModel:
         facts: Fields of `ProvenceConfig` other than the encoder's own configuration.
 
     Raises:
-        CheckpointError: The folder holds no encoder of a known family, or its weights do not fit its configuration.
+        CheckpointError: The folder holds no encoder of a known family, or its weights do not fit
+            its configuration.
     """
     encoder = load_encoder(folder)
     network = ProvenceModel(ProvenceConfig(backbone_config=encoder.config, **facts))
@@ -158,7 +164,8 @@ def _require_sizes(checkpoint: Checkpoint, stored: Mapping[str, StoredTensor]) -
 def _build(checkpoint: Checkpoint, stored: Mapping[str, StoredTensor]) -> tuple[Network, dict[str, str]]:
     """Return the network, and for each of its tensors the name under which the checkpoint stores it."""
     try:
-        # First weights are drawn and immediately overwritten; the caller's random numbers must not change.
+        # First weights are drawn and immediately overwritten; the caller's random numbers must not
+        # change.
         with torch.random.fork_rng(devices=[]):
             if checkpoint.format.is_native:
                 facts = {key: checkpoint.config[key] for key in _NATIVE_KEYS if key in checkpoint.config}

@@ -1,7 +1,7 @@
 """The network with two heads: one encoder pass gives a passage's relevance and each token's keep probability.
 
-After Provence (arXiv 2501.16214). Importing this module registers the network with the Auto classes of Transformers,
-so that `sentence_transformers.CrossEncoder(folder)` can rerank with it.
+After Provence (arXiv 2501.16214). Importing this module registers the network with the Auto classes
+of Transformers, so that `sentence_transformers.CrossEncoder(folder)` can rerank with it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ with needs_extra("torch"):
     )
     from transformers.utils.generic import ModelOutput
 
-# Initial values of the similarity term. The cosines of a sentence encoder's tokens and its pooled question are 0.2 to
-# 0.8; these values spread them over keep probabilities of 0.1 to 0.7, so that training begins with a useful ranking.
+# Initial values of the similarity term. The cosines of a sentence encoder's tokens and its pooled
+# question are 0.2 to 0.8; these values spread them over keep probabilities of 0.1 to 0.7, so that
+# training begins with a useful ranking.
 _SIMILARITY_SCALE = 5.0
 _SIMILARITY_OFFSET = -3.0
 
@@ -47,7 +48,8 @@ class ProvenceConfig(PretrainedConfig):
     """The content of `config.json` in a native model folder.
 
     Args:
-        backbone_config: The encoder's own configuration, or its dictionary, of which only known keys are read.
+        backbone_config: The encoder's own configuration, or its dictionary, of which only known
+            keys are read.
         separator_id: Id of the token between query and text; it marks the query's end.
         splitter: Name of the sentence splitter that the model was trained with.
         default_threshold: Keep threshold for a policy without one.
@@ -115,9 +117,10 @@ class ProvenceOutput(ModelOutput):
 class SimilarityHead(nn.Module):
     """Score of a state, computed from the state itself and its similarity to the question.
 
-    The question is the mean of its token states. Its cosine with the state, and their product feature by feature, give
-    the head from the first step what a sentence encoder already knows. A head that sees only the state must learn the
-    comparison first, and stays at chance for thousands of steps.
+    The question is the mean of its token states. Its cosine with the state, and their product
+    feature by feature, give the head from the first step what a sentence encoder already knows. A
+    head that sees only the state must learn the comparison first, and stays at chance for thousands
+    of steps.
     """
 
     def __init__(self, hidden_size: int) -> None:
@@ -180,7 +183,8 @@ class ProvenceModel(PreTrainedModel):
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if self.family.takes_type_ids and token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
-        # The encoder may run in half precision; the heads are small, and float32 keeps close probabilities apart.
+        # The encoder may run in half precision; the heads are small, and float32 keeps close
+        # probabilities apart.
         states = self.backbone(**inputs).last_hidden_state.to(self.keep_head.out.weight.dtype)
         in_query = (input_ids == self.config.separator_id).long().cumsum(1) == 0
         query = _mean(states, in_query)

@@ -1,7 +1,8 @@
 """The model in ONNX Runtime on the CPU: the backend that needs nothing but the package itself.
 
-ONNX Runtime from version 1.29 on sends telemetry unless an environment variable says otherwise before it is first
-imported. Importing this module switches it off; a value that the user has set is left alone.
+ONNX Runtime from version 1.29 on sends telemetry unless an environment variable says otherwise
+before it is first imported. Importing this module switches it off; a value that the user has set is
+left alone.
 """
 
 import ctypes
@@ -30,8 +31,8 @@ os.environ.setdefault(_TELEMETRY_SWITCH, "1")
 
 import onnxruntime as ort  # noqa: E402 - only now, because it reads the switch once, when it is loaded
 
-# Each thread takes the next window as it becomes free. With this many tokens per thread, little time is lost at the end
-# of a batch, when some threads have nothing left to do.
+# Each thread takes the next window as it becomes free. With this many tokens per thread, little
+# time is lost at the end of a batch, when some threads have nothing left to do.
 _BATCH_TOKENS_PER_THREAD = 2048
 
 # Errors are raised as exceptions. Printed, they would show names from a model file as they are.
@@ -43,19 +44,21 @@ _Outputs = tuple[FloatArray, FloatArray]  # relevance and keep of one window, as
 class OnnxBackend:
     """Runs an exported file, whose graph ends in probabilities.
 
-    Every window runs alone, without padding: int8 scales activations by the largest value of a run, so that windows in
-    one run would change each other's scores. Many windows run side by side, each in one thread, which is faster than
-    one run of all of them; few windows run one after another, each in all threads.
+    Every window runs alone, without padding: int8 scales activations by the largest value of a run,
+    so that windows in one run would change each other's scores. Many windows run side by side, each
+    in one thread, which is faster than one run of all of them; few windows run one after another,
+    each in all threads.
 
     Args:
         path: The ONNX file.
         max_tokens: Longest window of the model.
-        threads: Maximum number of windows that run at once, over all callers, and threads of a window that runs by
-            itself; None for one per processor that the process may use.
+        threads: Maximum number of windows that run at once, over all callers, and threads of a
+            window that runs by itself; None for one per processor that the process may use.
 
     Raises:
         CheckpointError: The file is damaged, or is not an exported model of this package.
-        UnsafeCheckpointError: The graph holds more than ordinary operators, or names files outside its folder.
+        UnsafeCheckpointError: The graph holds more than ordinary operators, or names files outside
+            its folder.
     """
 
     def __init__(self, path: Path, *, max_tokens: int, threads: int | None = None) -> None:
@@ -124,7 +127,8 @@ class OnnxBackend:
         if len(windows) <= self._threads // 2:
             session = self._wide.open() if self._wide.can_open else self._narrow.open()
             return [self._run(session, window) for window in windows]
-        # Starting threads takes 0.01 % of a batch's time, and threads that end with it need not be closed.
+        # Starting threads takes 0.01 % of a batch's time, and threads that end with it need not be
+        # closed.
         return map_in_threads(self._take_turn, windows, threads=self._threads, name="provence-onnx")
 
     def _take_turn(self, window: TokenBatch) -> _Outputs:
@@ -172,8 +176,9 @@ class _Session:
         """Leave the parent's session alone and open another one at the next use."""
         self._opening = Lock()
         if self._session is not None:
-            # Its threads exist in the parent only, and its destructor would wait for them for ever, at the end of the
-            # process at the latest. One reference that is never given back keeps the destructor from running.
+            # Its threads exist in the parent only, and its destructor would wait for them for ever,
+            # at the end of the process at the latest. One reference that is never given back keeps
+            # the destructor from running.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
             self._session = None
 
@@ -220,7 +225,8 @@ def _open_session(path: Path, threads: int) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = threads
-    # Threads that wait for work would otherwise spin and take the processor from the application around us.
+    # Threads that wait for work would otherwise spin and take the processor from the application
+    # around us.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # The file was checked as ONNX; it must not be read as anything else.
     options.add_session_config_entry("session.load_model_format", "ONNX")

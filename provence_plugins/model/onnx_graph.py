@@ -1,8 +1,9 @@
 """What an ONNX file of this package maps to what, and a check of such a file before it is run.
 
-A graph can hold loops without an end, operators of other libraries and weights in any file of the disk. The check reads
-the file's fields in one pass, without the package onnx: a message of protobuf is a sequence of numbered fields, and
-long ones begin with their length, so that they can be skipped.
+A graph can hold loops without an end, operators of other libraries and weights in any file of the
+disk. The check reads the file's fields in one pass, without the package onnx: a message of protobuf
+is a sequence of numbered fields, and long ones begin with their length, so that they can be
+skipped.
 """
 
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ from provence_plugins.model.folder import require_file, show_error, show_value
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("relevance", "keep")
 
-# What an encoder and its heads are made of. Loops, random numbers, sequences, texts and the operators of other domains
-# are not on the list.
+# What an encoder and its heads are made of. Loops, random numbers, sequences, texts and the
+# operators of other domains are not on the list.
 _OPERATORS = frozenset(
     {"Abs", "Add", "And", "ArgMax", "ArgMin", "Attention", "Cast", "CastLike", "Ceil", "Clip", "Concat", "Constant"}
     | {"ConstantOfShape", "Conv", "Cos", "CumSum", "DequantizeLinear", "Div", "Dropout", "DynamicQuantizeLinear"}
@@ -116,8 +117,8 @@ def require_plain_graph(path: Path) -> None:
 
     Raises:
         CheckpointError: The file is damaged.
-        UnsafeCheckpointError: It holds another operator, a function, graphs nested deep, or data of a file that is
-            not in the same folder.
+        UnsafeCheckpointError: It holds another operator, a function, graphs nested deep, or data of
+            a file that is not in the same folder.
     """
     try:
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:

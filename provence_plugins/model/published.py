@@ -1,7 +1,7 @@
 """Published checkpoints of other projects as one network: an encoder, a head on the whole text, a head on each token.
 
-Classes of this package read their safetensors; none of their code is run. The names of the tensors are rows in
-`formats.py` and `families.py`.
+Classes of this package read their safetensors; none of their code is run. The names of the tensors
+are rows in `formats.py` and `families.py`.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ class PublishedModel(nn.Module):
         if self.family.takes_type_ids and token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
         states = self.backbone(**inputs).last_hidden_state
-        # The encoder may run in half precision; the heads are small, and float32 keeps close probabilities apart.
+        # The encoder may run in half precision; the heads are small, and float32 keeps close
+        # probabilities apart.
         precise = self.keep_head.weight.dtype
         relevance = self.relevance_head(self.final_norm(states).to(precise), attention_mask).float()
         keep = self.keep_head(states.to(precise)).float().softmax(-1)[..., 1]
@@ -128,7 +129,8 @@ class PublishedModel(nn.Module):
 
         Args:
             names: Names of the tensors in the checkpoint's format.
-            prefix: Prefix of encoder and ranking head; an early checkpoint can lack the format's own.
+            prefix: Prefix of encoder and ranking head; an early checkpoint can lack the format's
+                own.
         """
         ranking = names.ranking or self.family.ranking
         prefixes = {

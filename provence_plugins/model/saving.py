@@ -33,15 +33,17 @@ def save_folder(
 ) -> None:
     """Write a native model folder: configuration, safetensors and tokenizer.
 
-    In an existing folder, files of these names are replaced, ONNX files of the former weights are removed, and other
-    files stay. An interrupted save leaves the former model, or a folder without `config.json`, which does not open: it
-    never leaves a mixture that loads.
+    In an existing folder, files of these names are replaced, ONNX files of the former weights are
+    removed, and other files stay. An interrupted save leaves the former model, or a folder without
+    `config.json`, which does not open: it never leaves a mixture that loads.
 
     Args:
         network: Is not changed; it keeps its device and precision.
         folder: Created if it does not exist.
-        tokenizer_from: Folder whose `tokenizer.json` and `tokenizer_config.json` are copied unchanged.
-        dtype: Precision of the stored weights; half precision halves the file, and loading converts it to float32.
+        tokenizer_from: Folder whose `tokenizer.json` and `tokenizer_config.json` are copied
+            unchanged.
+        dtype: Precision of the stored weights; half precision halves the file, and loading converts
+            it to float32.
 
     Raises:
         CheckpointNotFoundError: `tokenizer_from` has no `tokenizer.json`.
@@ -69,8 +71,8 @@ def save_half_precision(network: Network, source: Path, folder: Path) -> None:
     """Write a copy of a model folder, its card included, with the weights of this package's own format halved.
 
     Args:
-        network: The network of `source`, in float32. In this package's own format it is written in half precision; the
-            files of a published model are copied unchanged.
+        network: The network of `source`, in float32. In this package's own format it is written in
+            half precision; the files of a published model are copied unchanged.
         source: The folder that it was loaded from.
         folder: Created if it does not exist.
     """

@@ -1,7 +1,8 @@
 """Published pruners as stock models of Transformers, for servers and libraries that know no other classes.
 
-Each head becomes a model of its own: a sequence classification model reranks (sentence-transformers' CrossEncoder loads
-it), and a token classification model gives each token the label "remove" or "keep".
+Each head becomes a model of its own: a sequence classification model reranks
+(sentence-transformers' CrossEncoder loads it), and a token classification model gives each token
+the label "remove" or "keep".
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, task: S
         network: The network of `checkpoint`.
         checkpoint: Where tokenizer and configuration come from.
         folder: Created if it does not exist; must differ from the checkpoint's.
-        task: "sequence-classification" for the ranking head, "token-classification" for the keep head.
+        task: "sequence-classification" for the ranking head, "token-classification" for the keep
+            head.
 
     Returns:
         The folder.
 
     Raises:
-        InvalidInputError: No stock class has this network's head, or the folder is the checkpoint's own.
+        InvalidInputError: No stock class has this network's head, or the folder is the checkpoint's
+            own.
     """
     if not isinstance(network, PublishedModel):
         raise InvalidInputError(

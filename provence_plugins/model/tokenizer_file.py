@@ -1,7 +1,8 @@
 """The tokenizer of a model folder, checked before the library that runs it sees it.
 
-That library is written in Rust. Some descriptions make it recurse until the process ends, take time that grows with the
-cube of a word's length, or turn one letter into a million; none of that can be stopped once it runs.
+That library is written in Rust. Some descriptions make it recurse until the process ends, take time
+that grows with the cube of a word's length, or turn one letter into a million; none of that can be
+stopped once it runs.
 """
 
 import math
@@ -25,18 +26,21 @@ from provence_plugins.model.folder import (
 )
 from provence_plugins.tokens.encoding import is_failure_of_rust
 
-# Parts of a tokenizer that are made of steps. Tokenizers in use nest two deep, and have up to ten steps.
+# Parts of a tokenizer that are made of steps. Tokenizers in use nest two deep, and have up to ten
+# steps.
 _PARTS = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 _MAX_DEPTH = 12
 _MAX_VALUES = 2000
 
-# A replacement may make a text longer; several in a row multiply. NFKC, the strongest in use, turns one letter into 18.
+# A replacement may make a text longer; several in a row multiply. NFKC, the strongest in use, turns
+# one letter into 18.
 _MAX_GROWTH = 128
 
 # WordPiece compares all parts of a word with the vocabulary. Its default is 100.
 _MAX_WORD = 1000
 
-# Texts that show what a tokenizer cannot read: an unknown letter, several bytes, a digit, white space.
+# Texts that show what a tokenizer cannot read: an unknown letter, several bytes, a digit, white
+# space.
 _PROBES = ("Is it so?", "\u4f60\u597d \U0001f600 \u00e9\u0301", "\ue000\u0007\n\t 42")
 
 

@@ -33,15 +33,16 @@ _MAX_BATCH_TOKENS_GPU = 32768
 class TorchBackend:
     """Runs a network on the device and in the precision that it has.
 
-    The network belongs to the caller: parameters are not moved, cast or frozen, and a network in training is put into
-    evaluation mode for one pass only, so that a training loop can evaluate its live network. Do not train it from
-    another thread during a pass. Passes take turns: each uses all processors or the whole GPU, and two at once would
-    only need twice the memory.
+    The network belongs to the caller: parameters are not moved, cast or frozen, and a network in
+    training is put into evaluation mode for one pass only, so that a training loop can evaluate its
+    live network. Do not train it from another thread during a pass. Passes take turns: each uses
+    all processors or the whole GPU, and two at once would only need twice the memory.
 
     Args:
-        network: In any training mode, on any device; its heads can be more precise than its encoder.
-        compiled: Whether torch compiles the network at the first pass, for all shapes at once. That takes about a
-            minute, pays off on a GPU, and needs a C++ compiler.
+        network: In any training mode, on any device; its heads can be more precise than its
+            encoder.
+        compiled: Whether torch compiles the network at the first pass, for all shapes at once. That
+            takes about a minute, pays off on a GPU, and needs a C++ compiler.
     """
 
     def __init__(self, network: Network, *, compiled: bool = False) -> None:
@@ -76,7 +77,8 @@ class TorchBackend:
         """Score every row; a batch that is too large for the GPU's memory is halved until it fits.
 
         Raises:
-            BackendError: Torch failed, a single row is too large for the memory, or an id is outside the vocabulary.
+            BackendError: Torch failed, a single row is too large for the memory, or an id is
+                outside the vocabulary.
         """
         self._require_known_ids(batch)
         device = self._network.device
@@ -107,12 +109,14 @@ class TorchBackend:
 def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:
     """Load a model folder's safetensors into torch.
 
-    `options.threads` sets torch's own number of threads, which applies to the whole process; None leaves it alone. The
-    encoder is converted to `options.dtype`, and the small heads stay in float32.
+    `options.threads` sets torch's own number of threads, which applies to the whole process; None
+    leaves it alone. The encoder is converted to `options.dtype`, and the small heads stay in
+    float32.
 
     Raises:
         CheckpointError: The weights are missing, damaged, or do not fit the configuration.
-        InvalidInputError: Torch does not run this precision here, or the encoder does not support this attention.
+        InvalidInputError: Torch does not run this precision here, or the encoder does not support
+            this attention.
         BackendError: A device is not available.
     """
     devices = [choose_device(name) for name in (options.device or "").split(",")]
@@ -133,7 +137,8 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:
 
 @contextmanager
 def _without_gradients(network: Network) -> Iterator[None]:
-    # Tables that an encoder caches in inference mode (rotary positions) are unusable in later training.
+    # Tables that an encoder caches in inference mode (rotary positions) are unusable in later
+    # training.
     trainable = any(parameter.requires_grad for parameter in network.parameters())
     with torch.no_grad() if trainable else torch.inference_mode():
         yield
@@ -207,8 +212,8 @@ def _choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
 
 
 def _is_download(attention: str) -> bool:
-    # Transformers takes a name with a slash for a repository of the hub, and a kernel of the hub in place of a package
-    # for flash attention that is not installed.
+    # Transformers takes a name with a slash for a repository of the hub, and a kernel of the hub in
+    # place of a package for flash attention that is not installed.
     if "/" in attention:
         return True
     package = _FLASH_ATTENTION.get(attention)

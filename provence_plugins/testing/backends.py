@@ -33,7 +33,8 @@ class Gated:
         """Wait until the gate is open.
 
         Raises:
-            BackendError: Nobody opens it, for instance because the thread that should do so is the one that waits.
+            BackendError: Nobody opens it, for instance because the thread that should do so is the
+                one that waits.
         """
         self.waiting.set()
         if not self.gate.wait(_PATIENCE_SECONDS):
@@ -43,11 +44,13 @@ class Gated:
 class WordBackend(Gated):
     """Keeps the words of the query: a token's probability is 1.0 when the query has it too, and 0.0 otherwise.
 
-    A sentence's probability is thus the share of its tokens that occur in the query, and a text's relevance the share
-    of the query's tokens that occur in it. The company in a batch changes nothing.
+    A sentence's probability is thus the share of its tokens that occur in the query, and a text's
+    relevance the share of the query's tokens that occur in it. The company in a batch changes
+    nothing.
 
     Args:
-        seconds: How long each forward pass takes; the interpreter is free meanwhile, as with a real model.
+        seconds: How long each forward pass takes; the interpreter is free meanwhile, as with a real
+            model.
     """
 
     description = "words, no model"
@@ -65,7 +68,8 @@ class WordBackend(Gated):
         keep = np.zeros(batch.ids.shape, dtype=np.float32)
         for row, (ids, length) in enumerate(zip(batch.ids, batch.mask.sum(axis=1), strict=True)):
             window = ids[:length]
-            # The token that ends a window also stands between query and text, in every pair template there is.
+            # The token that ends a window also stands between query and text, in every pair
+            # template there is.
             between = int(np.argmax(window == window[-1]))
             query, text = window[1:between], window[between:]
             keep[row, between:length] = np.isin(text, query)

@@ -34,7 +34,8 @@ class Item(NamedTuple):
         id: The framework's own id of it.
         text: The text that the adapter prunes.
         metadata: Its metadata.
-        relevance: The score, from the place where the framework's users look for it; None if there is none.
+        relevance: The score, from the place where the framework's users look for it; None if there
+            is none.
     """
 
     id: str
@@ -212,7 +213,8 @@ class AdapterContract(ABC, Generic[AdapterT, ThingT]):
                 call = asyncio.create_task(self.aprune(adapter, QUERY, self.wrap(_items(RELEVANT))))
                 await _until_a_pass_waits(backend)
                 assert not call.done()
-                # An adapter that scores in the event loop holds it up, so that nobody could come here.
+                # An adapter that scores in the event loop holds it up, so that nobody could come
+                # here.
                 backend.gate.set()
                 return await call
 

@@ -9,11 +9,13 @@ from tokenizers import AddedToken, Encoding, Tokenizer
 from provence_plugins.errors import BackendError, CheckpointError, ProvenceError, is_panic, translate_panics
 from provence_plugins.types import Span
 
-# Tuples and not lists, because the garbage collector does not look into a tuple of numbers again: a long text has tens
-# of thousands of sentences, and the event loop stands still for as long as the collector walks over their tokens.
+# Tuples and not lists, because the garbage collector does not look into a tuple of numbers again: a
+# long text has tens of thousands of sentences, and the event loop stands still for as long as the
+# collector walks over their tokens.
 TokenIds = tuple[int, ...]
 
-# Half a surrogate pair is no character; the tokenizer refuses it. One stand-in for one keeps every offset.
+# Half a surrogate pair is no character; the tokenizer refuses it. One stand-in for one keeps every
+# offset.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
@@ -26,7 +28,8 @@ class PairTemplate:
         before: Ids in front of the query.
         between: Ids that part the query from the text.
         after: Ids behind the text.
-        query_type: Token type of the query, of what is in front of it and of what parts it from the text.
+        query_type: Token type of the query, of what is in front of it and of what parts it from the
+            text.
         text_type: Token type of the text and of what is behind it.
         pad_id: Id that fills a row up to the length of its batch.
     """
@@ -49,10 +52,12 @@ class EncoderOptions:
     """How a tokenizer is used.
 
     Attributes:
-        special_tokens: Texts that spell a special token ("[SEP]") are read as that token, as published models have it.
-            Otherwise they are read as ordinary characters, so that a passage cannot forge the end of its own window.
+        special_tokens: Texts that spell a special token ("[SEP]") are read as that token, as
+            published models have it. Otherwise they are read as ordinary characters, so that a
+            passage cannot forge the end of its own window.
         single_separator: Only the first of the tokens that part query and text is used.
-        names: What the special tokens are called, as in `tokenizer_config.json`: "cls_token" to "[CLS]" and the like.
+        names: What the special tokens are called, as in `tokenizer_config.json`: "cls_token" to
+            "[CLS]" and the like.
     """
 
     special_tokens: bool = False

@@ -9,7 +9,8 @@ from provence_plugins.tokens.encoding import PairTemplate, TokenIds
 # With fewer tokens beside the query a window could not hold even a short sentence.
 MIN_TEXT_TOKENS = 16
 
-# A title is context, not the subject: it may take this share of the room beside the query, and no more.
+# A title is context, not the subject: it may take this share of the room beside the query, and no
+# more.
 _TITLE_SHARE = 4
 
 
@@ -37,7 +38,8 @@ class Window:
         text_start: Position of the first token behind the query and what parts it from the text.
         query_type: Token type of all that is in front of `text_start`.
         text_type: Token type of the rest.
-        sentences: Where each sentence lies, in reading order; sentences without tokens are left out.
+        sentences: Where each sentence lies, in reading order; sentences without tokens are left
+            out.
     """
 
     ids: TokenIds
@@ -52,11 +54,13 @@ class Packing:
     """How sentences are put into windows.
 
     Attributes:
-        evenly: As few windows as possible, of about equal size; otherwise each is filled to the brim.
-        piece_tokens: Sentences are cut into pieces of at most this many tokens; None cuts only those that are longer
-            than a window.
+        evenly: As few windows as possible, of about equal size; otherwise each is filled to the
+            brim.
+        piece_tokens: Sentences are cut into pieces of at most this many tokens; None cuts only
+            those that are longer than a window.
         is_read: Whether a piece is worth reading; None reads all. When none is, the first is read.
-        cut_off: Whether what of a piece does not fit into a window is left out instead of read in a further one.
+        cut_off: Whether what of a piece does not fit into a window is left out instead of read in a
+            further one.
     """
 
     evenly: bool = True
@@ -80,7 +84,8 @@ def plan_head(
 ) -> WindowHead:
     """Share a window out among query, title and text.
 
-    A title longer than a quarter of the room beside the query is cut to that quarter, which `title_cut` tells.
+    A title longer than a quarter of the room beside the query is cut to that quarter, which
+    `title_cut` tells.
 
     Raises:
         QueryTooLongError: The query leaves less than `least` tokens for text.
@@ -107,9 +112,9 @@ def plan_windows(
         packing: How windows are filled; None fills them evenly.
 
     Returns:
-        As few windows as whole sentences allow, which together hold every token of every sentence exactly once. A
-        sentence that is cut is cut between tokens, and its parts carry the same sentence number. None when there are
-        no tokens.
+        As few windows as whole sentences allow, which together hold every token of every sentence
+        exactly once. A sentence that is cut is cut between tokens, and its parts carry the same
+        sentence number. None when there are no tokens.
     """
     front = [*template.before, *head.query, *template.between]
     windows = []

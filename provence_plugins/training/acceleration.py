@@ -15,8 +15,9 @@ with needs_extra("train"):
 
 _PLAIN_ATTENTION = "provence_plain"
 
-# oneDNN keeps a compiled kernel for every shape of a product that it has met, by default 1,024 of them. In bfloat16
-# they hold tens of megabytes each, and a run with windows of every length filled the memory of its machine with them.
+# oneDNN keeps a compiled kernel for every shape of a product that it has met, by default 1,024 of
+# them. In bfloat16 they hold tens of megabytes each, and a run with windows of every length filled
+# the memory of its machine with them.
 _CACHE_VARIABLE = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 _CACHED_KERNELS = "256"
 
@@ -24,7 +25,8 @@ _CACHED_KERNELS = "256"
 def bound_kernel_cache() -> None:
     """Limit how many compiled kernels oneDNN keeps, unless the environment already says how many.
 
-    oneDNN reads the limit once, at its first product, so a process that has used torch before keeps the former limit.
+    oneDNN reads the limit once, at its first product, so a process that has used torch before keeps
+    the former limit.
     """
     os.environ.setdefault(_CACHE_VARIABLE, _CACHED_KERNELS)
 
@@ -63,7 +65,8 @@ def is_bfloat16_faster(device: torch.device) -> bool:
 def use_plain_attention(encoder: PreTrainedModel) -> None:
     """Make an encoder compute attention as two products and a softmax, in the precision of its states.
 
-    On a CPU this trains faster than torch's fused kernel. An encoder with an attention of its own keeps it.
+    On a CPU this trains faster than torch's fused kernel. An encoder with an attention of its own
+    keeps it.
     """
     if not encoder._supports_attention_backend:
         return

@@ -29,7 +29,8 @@ def find_base(name: str) -> Path:
 
     Raises:
         InvalidInputError: The package is not installed, or its folder holds no model.
-        CheckpointNotFoundError: There is no such folder, and the hub cannot be reached or has no such model.
+        CheckpointNotFoundError: There is no such folder, and the hub cannot be reached or has no
+            such model.
     """
     if name == "bundled":
         return BUNDLED
@@ -49,8 +50,8 @@ def open_network(base: Path, planner: Planner, settings: TrainSettings) -> Prove
 
     Raises:
         CheckpointError: The base is damaged, or of an unknown family.
-        InvalidInputError: The windows of the settings are longer than the encoder reads, or the run is to be averaged
-            with a base that has no heads.
+        InvalidInputError: The windows of the settings are longer than the encoder reads, or the run
+            is to be averaged with a base that has no heads.
     """
     facts: dict[str, Any] = {
         "separator_id": planner.encoder.template.between[0],

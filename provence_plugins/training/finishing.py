@@ -38,8 +38,8 @@ logger = logging.getLogger(__name__)
 # Thresholds of the table that a trained model carries, beside its default.
 _TABLE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
-# On dev data that the model separates without a mistake the highest threshold that keeps the answers lies near 1, and
-# would drop nearly every sentence of harder texts.
+# On dev data that the model separates without a mistake the highest threshold that keeps the
+# answers lies near 1, and would drop nearly every sentence of harder texts.
 _HIGHEST_DEFAULT = 0.5
 
 
@@ -53,14 +53,17 @@ def finish_model(
     """Write the finished model folder.
 
     Args:
-        network: The network at the end of the run; its weights are averaged with the base and scaled in place.
+        network: The network at the end of the run; its weights are averaged with the base and
+            scaled in place.
         planner: The planner of the run.
         settings: The run.
-        examples: Dev examples that decide on scaling, default threshold and the metrics of the card.
+        examples: Dev examples that decide on scaling, default threshold and the metrics of the
+            card.
         progress: The position of the run, for the card.
 
     Returns:
-        The folder `model/` in the output folder. It holds safetensors and the ONNX file of `settings.precision`.
+        The folder `model/` in the output folder. It holds safetensors and the ONNX file of
+        `settings.precision`.
     """
     base, output = find_base(settings.base), Path(settings.output)
     if settings.base_share:

@@ -48,13 +48,16 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
         show_progress: Draw a progress bar.
 
     Returns:
-        The model folder, `model/` in the output folder. `log.jsonl` beside it has one line per evaluation.
+        The model folder, `model/` in the output folder. `log.jsonl` beside it has one line per
+        evaluation.
 
     Raises:
-        InvalidInputError: The output folder already holds a run and `resume` is False, or a setting is invalid.
+        InvalidInputError: The output folder already holds a run and `resume` is False, or a setting
+            is invalid.
         DataError: A line of data is malformed, or there is none.
-        CheckpointError: The checkpoint to resume cannot be read, or belongs to settings that differ in more than the
-            length of the run, its evaluation and its card, or the base has other weights by now.
+        CheckpointError: The checkpoint to resume cannot be read, or belongs to settings that differ
+            in more than the length of the run, its evaluation and its card, or the base has other
+            weights by now.
     """
     run = TrainingRun(settings)
     if run.checkpoint.is_file():
@@ -226,7 +229,8 @@ def _read(patterns: Sequence[str]) -> list[Example]:
     return examples
 
 
-# Settings that may change before a run goes on: the next step does not depend on them, or only through its place.
+# Settings that may change before a run goes on: the next step does not depend on them, or only
+# through its place.
 _CHANGEABLE = ("evaluate_every", "log_every", "base_share", "target_recall", "precision", "card")
 
 

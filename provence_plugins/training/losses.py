@@ -17,13 +17,16 @@ class Targets:
     """Labels of one padded batch.
 
     Attributes:
-        sentence: Number, counted through the batch, of the sentence that each token belongs to; -1 for tokens without
-            a label. Shape (rows, length).
+        sentence: Number, counted through the batch, of the sentence that each token belongs to; -1
+            for tokens without a label. Shape (rows, length).
         row: Row of the batch that each sentence lies in, of shape (sentences,).
-        keep: Probability that each sentence should stay, of shape (sentences,); 0 or 1 as the data says, or softened.
-        relevance: Probability that the row answers the question, or the teacher's raw score, of shape (rows,).
+        keep: Probability that each sentence should stay, of shape (sentences,); 0 or 1 as the data
+            says, or softened.
+        relevance: Probability that the row answers the question, or the teacher's raw score, of
+            shape (rows,).
         from_teacher: Which rows hold a teacher's score, of shape (rows,).
-        marked: 1 for tokens that people marked as answer or evidence, 0 for others, of shape (rows, length).
+        marked: 1 for tokens that people marked as answer or evidence, 0 for others, of shape (rows,
+            length).
     """
 
     sentence: Tensor
@@ -88,9 +91,10 @@ def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float, 
 def _contrast(means: Tensor, targets: Targets) -> Tensor:
     """Compute the cross-entropy of each sentence's share of its passage's probability with its share of the labels.
 
-    It compares the sentences of one passage only; cross-entropy sentence by sentence mostly learns to tell answers from
-    negatives. Both have their minimum where probabilities equal the labels. Passages without an answer are skipped,
-    because the similarity of their sentences to the question gives an order that is not worth learning.
+    It compares the sentences of one passage only; cross-entropy sentence by sentence mostly learns
+    to tell answers from negatives. Both have their minimum where probabilities equal the labels.
+    Passages without an answer are skipped, because the similarity of their sentences to the
+    question gives an order that is not worth learning.
     """
     zeros = torch.zeros(len(targets.from_teacher), device=means.device)
     best = zeros.scatter_reduce(0, targets.row, targets.keep, "amax")
@@ -106,8 +110,9 @@ def _contrast(means: Tensor, targets: Targets) -> Tensor:
 def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
     """Compute the cross-entropy of the tokens that people annotated, among those of labelled sentences.
 
-    A sentence label is one bit; the annotated words tell why the sentence holds the answer. A head that predicts them
-    from the encoder's states teaches the encoder to look for them, and is discarded after training.
+    A sentence label is one bit; the annotated words tell why the sentence holds the answer. A head
+    that predicts them from the encoder's states teaches the encoder to look for them, and is
+    discarded after training.
 
     Args:
         mark_logits: Scores of shape (rows, length).

@@ -15,11 +15,13 @@ from provence_plugins.training.settings import DataSettings
 from provence_plugins.training.structuring import restructure
 from provence_plugins.types import Passage, Sentence, Span
 
-# Windows gathered before they are sorted by length into batches: enough for like lengths, few enough to stay mixed.
+# Windows gathered before they are sorted by length into batches: enough for like lengths, few
+# enough to stay mixed.
 _GATHERED = 256
 
-# Rows of a batch are padded to a multiple of this. oneDNN keeps a compiled kernel for every shape that it has met;
-# with lengths of every kind a run on a CPU grew by several hundred megabytes a minute.
+# Rows of a batch are padded to a multiple of this. oneDNN keeps a compiled kernel for every shape
+# that it has met; with lengths of every kind a run on a CPU grew by several hundred megabytes a
+# minute.
 LENGTH_STEP = 16
 
 
@@ -31,11 +33,12 @@ class LabelledWindow:
         window: The input.
         question: The question, as text.
         sentences: For each run of `window.sentences` its text.
-        keep: For each run of `window.sentences` whether it should stay; None when the data does not say.
+        keep: For each run of `window.sentences` whether it should stay; None when the data does not
+            say.
         positive: Whether the window holds what answers the question.
         teacher: Raw relevance score of a stronger model, which then takes the place of `positive`.
-        marked: Positions in the window of the tokens that people marked as answer or evidence: often a few words of a
-            sentence, now and then all of it.
+        marked: Positions in the window of the tokens that people marked as answer or evidence:
+            often a few words of a sentence, now and then all of it.
     """
 
     window: Window

@@ -1,7 +1,8 @@
 """Keep probabilities that mean what they say: a factor and a shift for the keep scores, fitted on dev.
 
-Platt scaling (Platt 1999; for networks arXiv 1706.04599) on what decides in the end, the mean probability of a
-sentence. The two numbers go into the keep head itself, so that nothing else has to know of them.
+Platt scaling (Platt 1999; for networks arXiv 1706.04599) on what decides in the end, the mean
+probability of a sentence. The two numbers go into the keep head itself, so that nothing else has to
+know of them.
 """
 
 from collections.abc import Iterable

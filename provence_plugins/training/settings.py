@@ -24,18 +24,20 @@ class DataSettings:
     """Which examples a run reads, and how it cuts their passages.
 
     Attributes:
-        train: Files of labelled JSON lines. Glob patterns are allowed; paths are relative to the working directory.
+        train: Files of labelled JSON lines. Glob patterns are allowed; paths are relative to the
+            working directory.
         dev: The same, for evaluation during the run and for choosing the default threshold.
         negatives: Number of mined negatives that each epoch draws for every positive.
-        crop_sentences: Minimum and maximum number of sentences in a cropped passage. Crops place the evidence anywhere,
-            show more questions in the same time, and teach the model passages of many lengths.
+        crop_sentences: Minimum and maximum number of sentences in a cropped passage. Crops place
+            the evidence anywhere, show more questions in the same time, and teach the model
+            passages of many lengths.
         whole_share: Share of passages that are read whole.
         title_share: Share of passages whose title is shown to the model.
-        structured_share: Share of passages that are rewritten as lists, rows, turns, `key: value` lines or lines
-            without punctuation; see `training.structuring`.
-        source_exponent: How strongly the size of a source counts. A source of n examples is drawn in proportion to n
-            to this power; the largest source is read once per epoch. 1 reads every example once, 0 draws all sources
-            equally often.
+        structured_share: Share of passages that are rewritten as lists, rows, turns, `key: value`
+            lines or lines without punctuation; see `training.structuring`.
+        source_exponent: How strongly the size of a source counts. A source of n examples is drawn
+            in proportion to n to this power; the largest source is read once per epoch. 1 reads
+            every example once, 0 draws all sources equally often.
         dev_limit: Maximum number of dev questions per source during the run.
         final_dev_limit: Maximum number of dev questions per source at the end; None takes all.
     """
@@ -67,27 +69,34 @@ class OptimizerSettings:
     """Length of the run, learning rates and loss weights.
 
     Attributes:
-        tokens: Length of the run in tokens that the model reads, padding not counted. Give this or `epochs`.
+        tokens: Length of the run in tokens that the model reads, padding not counted. Give this or
+            `epochs`.
         epochs: Length of the run in epochs; fractions are allowed. Give this or `tokens`.
         batch_tokens: Maximum number of tokens in a batch, padding included.
         learning_rate: Peak learning rate of the encoder's last layer.
-        layer_decay: Factor between the learning rates of neighbouring layers, from the last layer down. Below 1 the
-            lower layers, which hold most of what the encoder learned before, change least.
+        layer_decay: Factor between the learning rates of neighbouring layers, from the last layer
+            down. Below 1 the lower layers, which hold most of what the encoder learned before,
+            change least.
         head_learning_rate: Peak learning rate of the two heads, which start untrained.
-        warmup: Share of the run during which the learning rate rises; after it the rate falls linearly.
+        warmup: Share of the run during which the learning rate rises; after it the rate falls
+            linearly.
         final_rate: Share of the peak learning rate that is left at the end.
         weight_decay: Weight decay of AdamW.
         max_gradient_norm: Gradients are clipped to this norm.
-        ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv 2501.16214, section 3).
+        ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv
+            2501.16214, section 3).
         sentence_weight: Weight of the loss on sentence means beside the loss on tokens.
-        contrast_weight: Weight of the loss on how the sentences of a passage compare with each other.
-        mark_weight: Weight of the loss of a third head that finds the annotated tokens. The head is discarded at the
-            end; see `training.losses.mark_loss`.
+        contrast_weight: Weight of the loss on how the sentences of a passage compare with each
+            other.
+        mark_weight: Weight of the loss of a third head that finds the annotated tokens. The head is
+            discarded at the end; see `training.losses.mark_loss`.
         dropout: Dropout of the encoder; 0 is much faster on a CPU.
-        freeze_embeddings: Do not train the token embeddings, which are half of a small model's weights and change
-            little.
-        autocast: Precision of the encoder: "bfloat16", "float32", or "auto" for the faster one on this machine.
-        compile: Compile the encoder with torch, which needs a C++ compiler and costs a minute at the start.
+        freeze_embeddings: Do not train the token embeddings, which are half of a small model's
+            weights and change little.
+        autocast: Precision of the encoder: "bfloat16", "float32", or "auto" for the faster one on
+            this machine.
+        compile: Compile the encoder with torch, which needs a C++ compiler and costs a minute at
+            the start.
     """
 
     tokens: int | None = None
@@ -131,8 +140,8 @@ class SoftLabelSettings:
         confidence: Log-odds of a label by itself, for or against.
         weight: Log-odds that a cosine similarity of 1 between question and sentence adds.
         neutral: Cosine similarity that adds nothing.
-        answers_only: Soften only windows that hold an answer. In the others everything is to be removed, however
-            similar to the question, and the encoder does half of the work.
+        answers_only: Soften only windows that hold an answer. In the others everything is to be
+            removed, however similar to the question, and the encoder does half of the work.
     """
 
     encoder: str
@@ -148,24 +157,28 @@ class TrainSettings:
 
     Attributes:
         base: What to start from: the folder of an encoder or of a model that an earlier run wrote,
-            "package:name/folder" for a folder inside an installed package, a repo id, or "bundled" for the model that
-            ships with this package. The heads of a model of this package are trained on.
+            "package:name/folder" for a folder inside an installed package, a repo id, or "bundled"
+            for the model that ships with this package. The heads of a model of this package are
+            trained on.
         output: Folder that receives the model, its card, the log, the curves and the checkpoint.
         data: Which examples are read.
         optimizer: Length of the run, learning rates and loss weights.
-        soft_labels: How a sentence encoder softens the labels; None trains on the labels as they are.
+        soft_labels: How a sentence encoder softens the labels; None trains on the labels as they
+            are.
         seed: Seed of every random choice.
         splitter: Sentence splitter, also recorded in the model.
         window_tokens: Maximum length of a window in tokens, also recorded in the model.
-        base_share: Share of the base's weights in the finished model. The model is then the weighted mean of the base
-            and of the end of the run, which brings back what training forgot (arXiv 2109.01903). The base must be a
-            model of this package.
-        target_recall: The default threshold is the highest one that keeps this share of the dev answers.
-        precision: Precision of the ONNX file that the run writes, "int8" or "float32". The default threshold is chosen
-            with this file, because it decides later.
+        base_share: Share of the base's weights in the finished model. The model is then the
+            weighted mean of the base and of the end of the run, which brings back what training
+            forgot (arXiv 2109.01903). The base must be a model of this package.
+        target_recall: The default threshold is the highest one that keeps this share of the dev
+            answers.
+        precision: Precision of the ONNX file that the run writes, "int8" or "float32". The default
+            threshold is chosen with this file, because it decides later.
         evaluate_every: Number of steps between two evaluations on dev; each writes a checkpoint.
         log_every: Number of steps between two lines of the log with the losses and the speed.
-        device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU if there is none.
+        device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU if there is
+            none.
         threads: Number of threads that torch uses; None leaves torch's own choice.
         card: Facts for the model card: `license`, `base_model`, `datasets` and so on.
     """
@@ -206,7 +219,8 @@ def read_settings(path: Path) -> TrainSettings:
     """Read a training configuration.
 
     Raises:
-        InvalidInputError: The file is missing or is not valid TOML, or a key is missing, unknown or invalid.
+        InvalidInputError: The file is missing or is not valid TOML, or a key is missing, unknown or
+            invalid.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

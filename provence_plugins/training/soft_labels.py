@@ -1,9 +1,10 @@
 """Labels softened by what a sentence encoder already knows.
 
-An answer span says which sentence holds the answer; it does not say which other sentences are about the question, and a
-network that is trained on spans alone forgets what its encoder knew of that. Here the log-odds of a label and the
-cosine of question and sentence, from the encoder as it was before training, are added up, and their sigmoid is what the
-network learns. After knowledge distillation (arXiv 1503.02531), with the labels inside the teacher.
+An answer span says which sentence holds the answer; it does not say which other sentences are about
+the question, and a network that is trained on spans alone forgets what its encoder knew of that.
+Here the log-odds of a label and the cosine of question and sentence, from the encoder as it was
+before training, are added up, and their sigmoid is what the network learns. After knowledge
+distillation (arXiv 1503.02531), with the labels inside the teacher.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +49,8 @@ class SoftLabels:
         self._encoder = load_encoder(folder).to(device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
         if device.type == "cpu":
             use_plain_attention(self._encoder)
-        # Passages come back with other questions and in later epochs; in half precision a sentence takes under 1 kB.
+        # Passages come back with other questions and in later epochs; in half precision a sentence
+        # takes under 1 kB.
         self._vectors: dict[str, Tensor] = {}
 
     def soften(self, items: Sequence[LabelledWindow], targets: Targets) -> Targets:
@@ -56,8 +58,8 @@ class SoftLabels:
 
         Args:
             items: The windows of a batch.
-            targets: Their hard labels; relevance from a teacher stays as it is, and so does a window without an answer
-                where only those with one are softened.
+            targets: Their hard labels; relevance from a teacher stays as it is, and so does a
+                window without an answer where only those with one are softened.
         """
         soft = torch.tensor([item.positive or not self._settings.answers_only for item in items])
         chosen = [item for item, is_soft in zip(items, soft.tolist(), strict=True) if is_soft]

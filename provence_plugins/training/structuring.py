@@ -1,8 +1,8 @@
 """Turn prose into texts of other forms, so that a model also learns from lists, rows, turns and unpunctuated lines.
 
-Labelled data are mostly prose whose sentences end in a full stop. Retrieved texts are not: a model that has only seen
-prose takes a missing full stop for the same sentence going on. Here sentences become the lines of another form, and the
-annotated ranges move with them.
+Labelled data are mostly prose whose sentences end in a full stop. Retrieved texts are not: a model
+that has only seen prose takes a missing full stop for the same sentence going on. Here sentences
+become the lines of another form, and the annotated ranges move with them.
 """
 
 import re
@@ -32,13 +32,14 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
     """Rewrite a passage in a form drawn at random, one line or row for each sentence.
 
     Args:
-        example: A labelled example; its annotated ranges are moved to where the same words stand in the new text.
+        example: A labelled example; its annotated ranges are moved to where the same words stand in
+            the new text.
         sentences: The sentences of its passage.
         random: Source of every choice.
 
     Returns:
-        The example with the new passage. Its words and their order are those of the old one; some forms leave out full
-        stops, or put them in lower case.
+        The example with the new passage. Its words and their order are those of the old one; some
+        forms leave out full stops, or put them in lower case.
     """
     text = example.passage.text
     trimmed = [span for span in (_trim(text, sentence) for sentence in sentences) if span.start < span.end]

@@ -11,7 +11,8 @@ from provence_plugins.evaluation.methods.method import Method, SplitPassage, one
 
 _WORD = re.compile(r"\w+")
 
-# Every variant of BM25 keeps more answers without these words: the idf of one passage does not show what is common.
+# Every variant of BM25 keeps more answers without these words: the idf of one passage does not show
+# what is common.
 _STOP_WORDS = frozenset(
     _WORD.findall(
         "a an and are as at be been by can could did do does for from had has have how in is it its not of on or "
@@ -46,10 +47,11 @@ def chance(seed: int = 0) -> Method:
 def bm25() -> Method:
     """Return BM25 of the question over the sentences of one passage; the best sentence gives the relevance.
 
-    The idf is log((sentences + 1) / sentences with the word), as in BM25+ but without its constant for words that are
-    missing. Okapi's idf is negative for words in more than half of the sentences, which in a passage are often what the
-    question asks about; the floor that rank-bm25 puts in is a share of the mean idf, and in so small a collection that
-    can be negative too. Measured on dev data, this variant keeps more answers than Okapi and BM25L.
+    The idf is log((sentences + 1) / sentences with the word), as in BM25+ but without its constant
+    for words that are missing. Okapi's idf is negative for words in more than half of the
+    sentences, which in a passage are often what the question asks about; the floor that rank-bm25
+    puts in is a share of the mean idf, and in so small a collection that can be negative too.
+    Measured on dev data, this variant keeps more answers than Okapi and BM25L.
 
     Raises:
         MissingExtraError: The package rank-bm25 is not installed.

@@ -20,9 +20,12 @@ class LoadedMethod:
 
     Attributes:
         score: The method.
-        threshold: The lowest score that is kept by the method's own default; None when it has no such default.
-        probabilities: Whether its scores claim to be probabilities, so that their calibration means something.
-        output: What it keeps of a passage, for a system that gives one output and no scores; None for all others.
+        threshold: The lowest score that is kept by the method's own default; None when it has no
+            such default.
+        probabilities: Whether its scores claim to be probabilities, so that their calibration means
+            something.
+        output: What it keeps of a passage, for a system that gives one output and no scores; None
+            for all others.
     """
 
     score: Method
@@ -72,7 +75,8 @@ class MethodRow:
 def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
     """Make the method that "NAME" or "NAME:FOLDER" stands for.
 
-    A folder may also be "package:NAME/PATH", a folder inside an installed package, and for some methods a repo id.
+    A folder may also be "package:NAME/PATH", a folder inside an installed package, and for some
+    methods a repo id.
 
     Raises:
         InvalidInputError: There is no such method, or a folder is missing, superfluous or unusable.

@@ -45,11 +45,12 @@ def embeddings(folder: str | Path) -> Method:
 def late_chunking(folder: str | Path) -> Method:
     """Return the cosine of the question and of the mean of each sentence's token states in one pass over the passage.
 
-    A sentence's vector then knows its context (arXiv 2409.04701). A passage longer than the encoder's limit is read in
-    parts.
+    A sentence's vector then knows its context (arXiv 2409.04701). A passage longer than the
+    encoder's limit is read in parts.
 
     Args:
-        folder: As for `embeddings`; the encoder must average its token states and have a fast tokenizer.
+        folder: As for `embeddings`; the encoder must average its token states and have a fast
+            tokenizer.
 
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
@@ -130,7 +131,8 @@ def _vectors_in_context(encoder: "SentenceTransformer", passage: SplitPassage, *
         text = passage.example.passage.text[start:end]
         states = encoder.encode(text, output_value="token_embeddings", show_progress_bar=False)
         bounds = _offsets(encoder, text)[: len(states)]
-        # Special tokens cover nothing. A token belongs to the sentence that holds its last character, as in the engine.
+        # Special tokens cover nothing. A token belongs to the sentence that holds its last
+        # character, as in the engine.
         rows = np.flatnonzero(bounds[:, 1] > bounds[:, 0])
         owners = np.searchsorted(ends, start + bounds[rows, 1] - 1, side="right")
         np.add.at(sums, owners, np.asarray(states, dtype=np.float32)[rows])

@@ -37,8 +37,9 @@ class _Encoder(Embeddings):
 def embeddings_filter(folder: str | Path) -> Method:
     """Return LangChain's `EmbeddingsFilter`, which keeps or drops whole passages by their similarity to the question.
 
-    The filter compares that similarity with `similarity_threshold` and writes it into the documents that it keeps. It
-    is the score of every sentence of the passage: the highest threshold at which the passage is kept.
+    The filter compares that similarity with `similarity_threshold` and writes it into the documents
+    that it keeps. It is the score of every sentence of the passage: the highest threshold at which
+    the passage is kept.
 
     Args:
         folder: What `SentenceTransformer` can open.

@@ -17,7 +17,8 @@ _LONGEST = 1024
 def selective_context(folder: str | Path) -> Method:
     """Return the mean self-information, in nats, of a sentence's tokens under a language model (arXiv 2310.06201).
 
-    The question is not read, and every passage has relevance 0. Texts longer than the model's limit are read in parts.
+    The question is not read, and every passage has relevance 0. Texts longer than the model's limit
+    are read in parts.
 
     Args:
         folder: A causal language model with a fast tokenizer, as Transformers saves it.
@@ -43,7 +44,8 @@ def selective_context(folder: str | Path) -> Method:
 def _self_information(model: LanguageModel, text: str) -> Iterator[tuple[int, float]]:
     """Yield the place of each token's last character, and the token's self-information.
 
-    The first token of a text is predicted from the token that begins texts; without such a token it has no value.
+    The first token of a text is predicted from the token that begins texts; without such a token it
+    has no value.
     """
     import torch
 

@@ -43,9 +43,10 @@ class _Encoder(BaseEmbedding):
 def sentence_optimizer(folder: str | Path) -> Method:
     """Return LlamaIndex's `SentenceEmbeddingOptimizer`: the most similar sentences, with one neighbour on either side.
 
-    The score of a sentence is the highest of some cutoffs (`threshold_cutoff`) at which its text is in the output. The
-    neighbours are the optimizer's default; it gets our sentences instead of those of its own splitter. It repeats a
-    sentence that is a neighbour twice, which is not counted.
+    The score of a sentence is the highest of some cutoffs (`threshold_cutoff`) at which its text is
+    in the output. The neighbours are the optimizer's default; it gets our sentences instead of
+    those of its own splitter. It repeats a sentence that is a neighbour twice, which is not
+    counted.
 
     Args:
         folder: What `SentenceTransformer` can open.

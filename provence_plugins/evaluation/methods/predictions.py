@@ -102,7 +102,8 @@ def read_predictions(path: Path) -> Predictions:
     """Read a file of predictions, one passage a line; docs/evaluation.md describes the format.
 
     Raises:
-        DataError: The file cannot be read, a line is malformed, or two lines are about the same passage.
+        DataError: The file cannot be read, a line is malformed, or two lines are about the same
+            passage.
     """
     lines: dict[tuple[str | None, ...], Prediction] = {}
     for prediction in read_json_lines(path, _to_prediction, expected=_EXPECTED):

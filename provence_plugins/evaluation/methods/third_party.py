@@ -29,13 +29,14 @@ _WORD_END, _LABEL_START = "\x1e", "\x1f"
 def llmlingua2(folder: str | Path) -> Method:
     """Return LLMLingua-2 (arXiv 2403.12968) of the package llmlingua, on the CPU; it does not read the question.
 
-    It deletes words at a given rate. A word's score is the share of the rates from 10 to 90 % at which it is kept, a
-    sentence's score the mean over its words. Whether a sentence without some of its words is still useful is not
-    measured.
+    It deletes words at a given rate. A word's score is the share of the rates from 10 to 90 % at
+    which it is kept, a sentence's score the mean over its words. Whether a sentence without some of
+    its words is still useful is not measured.
 
     Args:
-        folder: A token classifier as Transformers saves it. The package chooses the tokenizer by the
-            folder's name, which must hold "xlm-roberta-large" or "bert-base-multilingual-cased".
+        folder: A token classifier as Transformers saves it. The package chooses the tokenizer by
+            the folder's name, which must hold "xlm-roberta-large" or
+            "bert-base-multilingual-cased".
 
     Raises:
         MissingExtraError: The package llmlingua is not installed.
@@ -132,8 +133,8 @@ def _share_of_words(passage: SplitPassage, words: Sequence[tuple[str, bool]]) ->
 def _find_words(text: str, words: Sequence[tuple[str, bool]]) -> Iterator[tuple[int, bool]]:
     """Yield the place of each word in a text in lower case, and whether it is kept.
 
-    Words that the tokenizer spells differently from the text are skipped. The next word is searched nearby only,
-    because a frequent word would otherwise be found at a later place.
+    Words that the tokenizer spells differently from the text are skipped. The next word is searched
+    nearby only, because a frequent word would otherwise be found at a later place.
     """
     read = missed = 0
     for word, is_kept in words:

@@ -141,8 +141,8 @@ def pareto_curve(examples: Sequence[ScoredExample], removed: Iterable[float]) ->
 def area_under_curve(examples: Sequence[ScoredExample]) -> Evaluator:
     """Return the area under answers kept against text removed; 1 would be perfect.
 
-    An answer is kept up to the share that is removed at the highest threshold which keeps it, so the area is the mean
-    of those shares: nothing is interpolated.
+    An answer is kept up to the share that is removed at the highest threshold which keeps it, so
+    the area is the mean of those shares: nothing is interpolated.
     """
     sentences = _sort_sentences(examples)
     last = sentences.last_at(sentences.best)

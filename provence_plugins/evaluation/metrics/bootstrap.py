@@ -26,8 +26,9 @@ class Interval:
 def resample(examples: Sequence[Q], statistic: Statistic[Q], *, rounds: int = 500, seed: int = 0) -> FloatArray:
     """Return a metric for each draw of the bootstrap, of shape (rounds,).
 
-    The bootstrap is stratified: a draw has as many questions of each source as there are. The draws depend only on
-    the seed and on the number of questions of each source, so that two methods see the same ones.
+    The bootstrap is stratified: a draw has as many questions of each source as there are. The draws
+    depend only on the seed and on the number of questions of each source, so that two methods see
+    the same ones.
 
     Raises:
         InvalidInputError: There are no examples.

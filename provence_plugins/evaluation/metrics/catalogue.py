@@ -1,7 +1,7 @@
 """The metrics that are reported, a row for each.
 
-Summaries, intervals, tests, tables, the training log and the model card read the rows. A new metric is a statistic in
-this folder and a row here.
+Summaries, intervals, tests, tables, the training log and the model card read the rows. A new metric
+is a statistic in this folder and a row here.
 """
 
 from collections.abc import Callable, Sequence

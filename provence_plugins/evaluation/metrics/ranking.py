@@ -37,8 +37,8 @@ def _ndcg(question: RankedQuestion) -> float:
 
 def _graded_ndcg(question: GradedQuestion) -> float:
     relevances, grades = np.array(question.relevances), np.array(question.grades)
-    # The last key sorts first; of passages with equal relevance the one with the lower grade comes first, as ties
-    # count against the method.
+    # The last key sorts first; of passages with equal relevance the one with the lower grade comes
+    # first, as ties count against the method.
     ranked = grades[np.lexsort((grades, -relevances))]
     ideal = -np.sort(-grades)
     return _discounted_gain(ranked) / _discounted_gain(ideal)

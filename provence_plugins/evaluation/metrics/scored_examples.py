@@ -35,7 +35,8 @@ Q = TypeVar("Q", bound=JudgedQuestion)
 class ScoredExample:
     """One question with the sentences of its passages; the three arrays have shape (sentences,).
 
-    The passage that holds the answer comes first, then the negatives, as a retriever would bring them together.
+    The passage that holds the answer comes first, then the negatives, as a retriever would bring
+    them together.
 
     Attributes:
         source: Name of the data set that it comes from.
@@ -169,9 +170,11 @@ class JudgedExamples:
         scored: Questions with annotated sentences.
         ranked: Questions with negatives.
         graded: Questions with graded passages.
-        words: Questions with the words that are kept at one threshold; empty before a threshold is chosen.
+        words: Questions with the words that are kept at one threshold; empty before a threshold is
+            chosen.
         probabilities: Whether the scores claim to be probabilities.
-        fixed: Whether the method gives one output and no scores, so that no threshold can be varied.
+        fixed: Whether the method gives one output and no scores, so that no threshold can be
+            varied.
     """
 
     scored: Sequence[ScoredExample]

@@ -18,8 +18,8 @@ class SentenceQuality:
     Attributes:
         precision: Share of the kept sentences that are relevant; 0 when none is kept.
         recall: Share of the relevant sentences that are kept.
-        f2: Their harmonic mean with recall weighing four times as much, since a lost answer costs more than a
-            sentence too many.
+        f2: Their harmonic mean with recall weighing four times as much, since a lost answer costs
+            more than a sentence too many.
     """
 
     precision: float
@@ -65,8 +65,8 @@ def average_precision(examples: Sequence[ScoredExample]) -> Evaluator:
 def calibration_error(examples: Sequence[ScoredExample]) -> Evaluator:
     """Return the expected calibration error of sentence probabilities (arXiv 1706.04599) over 15 equally wide bins.
 
-    That is the mean distance, over sentences, between the mean probability of a sentence's bin and the share of
-    relevant sentences in it.
+    That is the mean distance, over sentences, between the mean probability of a sentence's bin and
+    the share of relevant sentences in it.
     """
     gaps = np.zeros((len(examples), _CALIBRATION_BINS))
     sizes = np.array([len(example.scores) for example in examples])

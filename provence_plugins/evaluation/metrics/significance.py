@@ -18,8 +18,8 @@ class Comparison:
     Attributes:
         difference: The metric of the first method less that of the second.
         interval: The middle 95 % of the difference over the draws of the bootstrap.
-        p_value: Two-sided: twice the share of draws in which the difference has the other sign or is 0. The data
-            themselves count as one more draw, so that it is never 0.
+        p_value: Two-sided: twice the share of draws in which the difference has the other sign or
+            is 0. The data themselves count as one more draw, so that it is never 0.
     """
 
     difference: float
@@ -32,10 +32,12 @@ def compare(
 ) -> Comparison:
     """Compare two methods by a paired bootstrap over questions, stratified by source.
 
-    Every round draws the same questions for both methods and computes the metric anew, thresholds included.
+    Every round draws the same questions for both methods and computes the metric anew, thresholds
+    included.
 
     Raises:
-        InvalidInputError: The methods did not judge the same questions in the same order, or there are none.
+        InvalidInputError: The methods did not judge the same questions in the same order, or there
+            are none.
     """
     if [example.identity for example in first] != [example.identity for example in second]:
         raise InvalidInputError(

@@ -63,9 +63,9 @@ class LengthRow:
 def resize_passages(passages: Sequence[SplitPassage], count: int, *, seed: int = 0) -> list[ResizedPassage]:
     """Bring passages with an answer to several lengths: cut them around the answer, or add other text.
 
-    A shorter one is always part of a longer one. Added text comes first from the negatives of the question, then from
-    unrelated passages. A passage is left out if its evidence spans more than two sentences, so that it cannot be cut
-    to two, or if there is not enough text to add.
+    A shorter one is always part of a longer one. Added text comes first from the negatives of the
+    question, then from unrelated passages. A passage is left out if its evidence spans more than
+    two sentences, so that it cannot be cut to two, or if there is not enough text to add.
 
     Args:
         passages: Labelled examples with their sentences, negatives among them.

@@ -19,7 +19,8 @@ from provence_plugins.evaluation.probes.synthetic_passages import (
     unrelated_prose,
 )
 
-# Sentences around a needle: with it about as many as the passages of the data have, and ten places to put it.
+# Sentences around a needle: with it about as many as the passages of the data have, and ten places
+# to put it.
 _HAY = 9
 
 _SIZES = (1, 2)
@@ -64,8 +65,8 @@ class NeedleRow:
 def plant_needles(passages: Sequence[SplitPassage], count: int, *, seed: int = 0) -> list[Needle]:
     """Put the evidence of some questions at every place among sentences that have nothing to do with it.
 
-    A needle is the evidence of a passage when that is one sentence, or two neighbours. The hay is the same at every
-    place; see `unrelated_prose` for where it comes from.
+    A needle is the evidence of a passage when that is one sentence, or two neighbours. The hay is
+    the same at every place; see `unrelated_prose` for where it comes from.
 
     Args:
         passages: Labelled examples with their sentences; needles and hay come from them.

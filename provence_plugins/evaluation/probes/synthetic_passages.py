@@ -43,8 +43,8 @@ def put_together(example: Example, sentences: Sequence[LabelledSentence], *, tit
 def unrelated_prose(passages: Sequence[SplitPassage], question: Example) -> Iterator[LabelledSentence]:
     """Yield sentences of running text that have nothing to do with a question, in the order of the passages.
 
-    They come from other sources, where a question of this one cannot be answered; in data of one source, from passages
-    of other questions.
+    They come from other sources, where a question of this one cannot be answered; in data of one
+    source, from passages of other questions.
     """
     others = [passage for passage in passages if passage.example.source != question.source]
     others = others or [passage for passage in passages if passage.example.question_id != question.question_id]

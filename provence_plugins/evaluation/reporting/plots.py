@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 ImageFormat = Literal["svg", "png"]
 Draw = Callable[[Sequence["Axes"], Sequence[Summary]], None]
 
-# Text stays text, and the same numbers give the same file. Any: matplotlib types the keys one by one.
+# Text stays text, and the same numbers give the same file. Any: matplotlib types the keys one by
+# one.
 _STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "provence", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 
 

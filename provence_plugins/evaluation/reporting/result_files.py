@@ -69,7 +69,8 @@ class ResultFile:
         Args:
             level: Level of its heading.
             text: Text before the tables.
-            figures: Folder of the plots, seen from the page, with a slash at its end; "" for the page's own folder.
+            figures: Folder of the plots, seen from the page, with a slash at its end; "" for the
+                page's own folder.
         """
         parts = [
             f"{'#' * level} {self.title}",
