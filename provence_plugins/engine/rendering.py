@@ -18,7 +18,8 @@ VIEW_STYLE = Path(__file__).with_name("view.css")
 
 _DEEPEST_SHADE = 0.5
 
-# Most probabilities are small and the usual threshold is 0.1: on a square-root scale the eye can tell them apart.
+# Most probabilities are small and the usual threshold is 0.1: on a square-root scale the eye can
+# tell them apart.
 _SCALE_STOPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 _BLANKS = " \t\r"
@@ -42,7 +43,8 @@ class View:
         passages: The passages that are kept.
         dropped: The passages that are dropped.
         threshold: The threshold that decided.
-        names: Names of the passages by their index in the input, for instance file names; empty for numbers.
+        names: Names of the passages by their index in the input, for instance file names; empty for
+            numbers.
     """
 
     query: str
@@ -89,9 +91,9 @@ _PLAIN = _Marks(header=("", ""), removed=("[-", "-]"))
 def render_html(view: View) -> str:
     """Render a result as an HTML fragment without scripts and outside resources.
 
-    Sentences are shaded by their probability, removed text is struck through, headings and tables look like such,
-    dropped passages are folded. Everything that comes from outside is escaped, and every character of it is there.
-    `serving/page/view.js` builds the same elements in the browser.
+    Sentences are shaded by their probability, removed text is struck through, headings and tables
+    look like such, dropped passages are folded. Everything that comes from outside is escaped, and
+    every character of it is there. `serving/page/view.js` builds the same elements in the browser.
     """
     parts = [
         f'<section class="provence" aria-label="Pruned passages"><style>{_read_style()}</style>',
@@ -110,7 +112,8 @@ def render_terminal(view: View, *, color: bool = True) -> str:
 
     Args:
         view: The result.
-        color: Removed text is dim and struck through with ANSI codes; otherwise it stands in `[-…-]`.
+        color: Removed text is dim and struck through with ANSI codes; otherwise it stands in
+            `[-…-]`.
     """
     marks = _ANSI if color else _PLAIN
     headers = [(passage, view.header(passage)) for passage in view.passages]
