@@ -8,6 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.serving.middleware import LAST_REQUEST
 
 _BACKLOG = 2048
 
@@ -81,6 +82,12 @@ class PatientProtocol(H11Protocol):
         """Take bytes in; between two requests they begin the next one."""
         super().data_received(data)
         self._time_headers()
+
+    def shutdown(self) -> None:
+        """Let the request that runs be the last one of this connection, and its answer say so."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.scope["state"][LAST_REQUEST] = True
+        super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""

@@ -29,6 +29,10 @@ _QUIET_ROUTES = ("/health", "/metrics", "/ready")
 OPEN_PATHS = PAGE_PATHS | {"/health", "/ready"}
 
 
+LAST_REQUEST = "last_request"
+"""The key of a request's state by which a server says that it closes the connection after the answer."""
+
+
 # Any: numbers and strings.
 def note(scope: Scope, **facts: Any) -> None:
     """Add facts about a request to its line in the log: numbers and names, never a text."""
@@ -52,8 +56,9 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send, _request_id(scope))
-        scope.setdefault("state", {})["request_id"] = answer.request_id
+        state = scope.setdefault("state", {})
+        answer = _Answer(send, state, _request_id(scope))
+        state["request_id"] = answer.request_id
         began = perf_counter()
         try:
             await self._app(scope, receive, answer.send)
@@ -91,13 +96,19 @@ class _Answer:
     """Sends an answer on, with the id of its request, and notes its status; 0 until it has begun."""
 
     _send: Send
+    # Any: what an application and its server tell each other of a request.
+    _state: dict[str, Any]
     request_id: str
     status: int = field(default=0, init=False)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["X-Request-ID"] = self.request_id
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            if self._state.get(LAST_REQUEST):
+                # Otherwise the client would send its next request into a connection that is being closed.
+                headers["Connection"] = "close"
         await self._send(message)
 
 

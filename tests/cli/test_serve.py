@@ -80,6 +80,7 @@ def test_a_server_answers_refuses_and_finishes_what_it_took(serve: Any, run: Run
     assert server.end() == 0
     client.join()
     assert answers[0].status_code == 200
+    assert answers[0].headers["Connection"] == "close"
     assert server.lines[-1]["message"] == "ended"
 
 
