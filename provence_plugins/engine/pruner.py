@@ -121,11 +121,6 @@ class Pruner:
         return self._backend.description
 
     @property
-    def relevance_is_probability(self) -> bool:
-        """Whether the relevance of this model lies between 0 and 1; otherwise it is a logit."""
-        return self._planner.format.scoring.relevance == "probability"
-
-    @property
     def splitter(self) -> SplitterName | SentenceSplitter:
         """The sentence splitter for passages without sentences of their own."""
         return self._planner.splitter

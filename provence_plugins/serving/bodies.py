@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from provence_plugins.engine.policy import Order, PruningPolicy, WhenEmpty
+from provence_plugins.engine.policy import Deduplicate, Order, PruningPolicy, WhenEmpty
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.keywords import refuse_unknown
 from provence_plugins.types import MeaningTie, Passage
@@ -81,6 +81,7 @@ class PolicyBody(StrictBody):
     omission: Annotated[str, Field(max_length=_MAX_MARK)] | None = None
     ties: list[MeaningTie] = []
     token_counter: Literal["characters", "words"] | None = None
+    deduplicate: Deduplicate | None = None
 
     @field_validator("omission")
     @classmethod

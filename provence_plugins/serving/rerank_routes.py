@@ -37,7 +37,7 @@ async def rerank_as_cohere(body: CohereBody, request: Request) -> Response:
     def describe() -> _Row:
         rows = []
         for passage in result.by_relevance()[: body.top_n]:
-            row = _cohere_row(passage, service, with_text=body.return_documents)
+            row = _cohere_row(passage, with_text=body.return_documents)
             if body.relevant_spans is not None and body.relevant_spans.mode == "enabled":
                 row["relevant_spans"] = _relevant_spans(passage, body.relevant_spans, result.threshold)
             rows.append(row)
@@ -55,7 +55,7 @@ async def rerank_as_jina(body: JinaBody, request: Request) -> Response:
 
     def describe() -> _Row:
         rows = [
-            _cohere_row(passage, service, with_text=bool(body.return_documents))
+            _cohere_row(passage, with_text=bool(body.return_documents))
             for passage in result.by_relevance()[: body.top_n]
         ]
         return {
@@ -85,7 +85,7 @@ async def _rerank_as_tei(body: TeiBody, request: Request) -> Response:
     def describe() -> list[_Row]:
         rows = []
         for passage in result.by_relevance():
-            score = service.probability_of(passage)
+            score = _score_of(passage)
             row: _Row = {"index": passage.index, "score": _logit(score) if body.raw_scores else score}
             rows.append(row | ({"text": passage.passage.text} if body.return_text else {}))
         return rows
@@ -110,9 +110,14 @@ async def _answer(describe: Any, result: PruneResult) -> Response:
     return Response(await write_aside(describe, characters=characters), media_type="application/json")
 
 
-def _cohere_row(passage: PrunedPassage, service: Service, *, with_text: bool) -> _Row:
-    row: _Row = {"index": passage.index, "relevance_score": service.probability_of(passage)}
+def _cohere_row(passage: PrunedPassage, *, with_text: bool) -> _Row:
+    row: _Row = {"index": passage.index, "relevance_score": _score_of(passage)}
     return row | ({"document": {"text": passage.passage.text}} if with_text else {})
+
+
+def _score_of(passage: PrunedPassage) -> float:
+    """Return the relevance of a passage as a number from 0 to 1; 0 if the model cannot read it."""
+    return passage.scored.relevance_probability if passage.is_legible else 0.0
 
 
 def _check_spans(wanted: RelevantSpans | None) -> None:

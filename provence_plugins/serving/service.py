@@ -1,7 +1,6 @@
 """The pruner behind the routes, and how a request gets to it."""
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Self, TypeVar
 from fastapi import Request
 
 from provence_plugins.engine.options import PrunerOptions
-from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.scoring import BatchedModel
 from provence_plugins.engine.shared_scorer import SharedScorer
@@ -72,14 +70,6 @@ class Service:
         if model is None:
             return "bundled"
         return Path(model).resolve().name if Path(model).is_dir() else str(model)
-
-    def probability_of(self, passage: PrunedPassage) -> float:
-        """Return the relevance of a passage as a number from 0 to 1, whatever the model's own numbers are."""
-        if not passage.is_legible:
-            return 0.0
-        if self.pruner.relevance_is_probability:
-            return passage.relevance
-        return 1 / (1 + math.exp(-max(-700.0, passage.relevance)))  # e to the 710 is no float any more
 
     async def run(self, request: Request, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work of a request, if there is room for it and as long as its client waits.
