@@ -94,7 +94,7 @@ HEAVY_HOMES = {
         "integrations/langchain_results.py",
         "integrations/langchain_tool_fields.py",
     },
-    "haystack": {"integrations/haystack.py"},
+    "haystack": {"integrations/haystack.py", "integrations/haystack_agents.py"},
     "llama_index": {"evaluation/methods/llama_index.py", "integrations/llama_index.py"},
     "llmlingua": {"evaluation/methods/third_party.py"},
     "mcp": {"serving/mcp_server.py", "serving/mcp_http.py"},

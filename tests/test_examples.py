@@ -27,6 +27,33 @@ def test_an_example_runs(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pyt
         assert text in printed
 
 
+# Examples of frameworks that the development environment does not have, and the module that each imports.
+WITHOUT_ADAPTER = {
+    "pydantic_ai_agent.py": "pydantic_ai",
+    "openai_agents.py": "agents",
+    "litellm_hook.py": "litellm",
+    "dspy_tools.py": "dspy",
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_ADAPTER)
+def test_a_framework_without_an_adapter_gets_shorter_results(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # otherwise it asks the network at import
+    pytest.importorskip(WITHOUT_ADAPTER[name])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    result, _, answer = capsys.readouterr().out.partition("--- answer ---")
+    assert "if flown at night, must be illuminated" in result
+    assert len(result) < len((EXAMPLES / "us_flag.md").read_text(encoding="utf-8")) / 2
+    assert "illuminated" in answer
+
+
+def test_the_page_of_examples_lists_them_all() -> None:
+    page = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert {path.name for path in EXAMPLES.glob("*.py")} == set(re.findall(r"`(\w+\.py)`", page))
+
+
 def test_the_chain_shows_its_prompt_before_and_after(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

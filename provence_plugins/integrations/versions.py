@@ -42,6 +42,7 @@ FRAMEWORKS = {
         Framework("langchain-reranker", "langchain-core", "1.2.19", "2"),
         Framework("agents", "langchain", "1.0", "2"),
         Framework("haystack", "haystack-ai", "3.0", "4"),
+        Framework("haystack-agents", "haystack-ai", "3.2", "4"),
         Framework("llama-index", "llama-index-core", "0.13", "0.15"),
     )
 }

@@ -27,7 +27,7 @@ with needs_extra("torch"):
     import torch
     from safetensors import SafetensorError, safe_open
     from torch import Tensor, nn
-    from transformers import PreTrainedModel
+    from transformers import PretrainedConfig, PreTrainedModel
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +74,12 @@ class Network(Protocol):
     def state_dict(self) -> dict[str, Tensor]: ...
 
 
-def load_network(checkpoint: Checkpoint) -> Network:
+def load_network(checkpoint: Checkpoint, attention: str | None = None) -> Network:
     """Load the network of a checkpoint with its weights, on the CPU, in float32 and in evaluation mode.
+
+    Args:
+        checkpoint: The checkpoint.
+        attention: How the encoder computes attention; None leaves the choice to Transformers.
 
     Raises:
         CheckpointError: Weights are missing, damaged, or do not fit the configuration.
@@ -87,9 +91,9 @@ def load_network(checkpoint: Checkpoint) -> Network:
     # On the device "meta" tensors have shapes and no memory, so a configuration that does not fit
     # costs nothing.
     with torch.device("meta"):
-        network, names = _build(checkpoint, stored)
+        network, names = _build(checkpoint, stored, attention)
     _require_fit(network, names, stored, checkpoint)
-    network, names = _build(checkpoint, stored)
+    network, names = _build(checkpoint, stored, attention)
     _fill(network.state_dict(), names, stored)
     network.train(False)
     return network
@@ -161,28 +165,35 @@ def _require_sizes(checkpoint: Checkpoint, stored: Mapping[str, StoredTensor]) -
     require_sizes(checkpoint.backbone_config, _shapes(stored), prefix)
 
 
-def _build(checkpoint: Checkpoint, stored: Mapping[str, StoredTensor]) -> tuple[Network, dict[str, str]]:
+def _build(
+    checkpoint: Checkpoint, stored: Mapping[str, StoredTensor], attention: str | None
+) -> tuple[Network, dict[str, str]]:
     """Return the network, and for each of its tensors the name under which the checkpoint stores it."""
     try:
         # First weights are drawn and immediately overwritten; the caller's random numbers must not
         # change.
         with torch.random.fork_rng(devices=[]):
+            encoder = encoder_config(checkpoint.backbone_config)
             if checkpoint.format.is_native:
                 facts = {key: checkpoint.config[key] for key in _NATIVE_KEYS if key in checkpoint.config}
                 if type(facts.get("separator_id", 0)) is not int:
                     raise ValueError(f"separator_id is {show_value(facts['separator_id'])} instead of a number")
-                network = ProvenceModel(ProvenceConfig(backbone_config=dict(checkpoint.backbone_config), **facts))
+                native = ProvenceConfig(backbone_config=encoder, **facts)
+                _choose_attention(encoder, attention)  # not before, because a configuration resets those inside it
+                network = ProvenceModel(native)
                 return network, {name: name for name in network.state_dict()}
-            config = PublishedConfig(
-                encoder_config(checkpoint.backbone_config),
-                checkpoint.max_tokens,
-                checkpoint.encoder.template.between[0],
-            )
+            _choose_attention(encoder, attention)
+            config = PublishedConfig(encoder, checkpoint.max_tokens, checkpoint.encoder.template.between[0])
             return build_published(checkpoint.format, config, _shapes(stored))
     except CheckpointError:
         raise
     except Exception as error:  # Transformers raises whatever its arithmetic on a wrong size does
         raise _no_network(checkpoint.folder, error) from error
+
+
+def _choose_attention(encoder: PretrainedConfig, attention: str | None) -> None:
+    if attention is not None:
+        encoder._attn_implementation = attention
 
 
 def _build_encoder(folder: Path, config: Mapping[str, Any]) -> PreTrainedModel:

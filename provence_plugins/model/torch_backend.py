@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from threading import Lock
+from typing import Any
 
-from provence_plugins.errors import BackendError, InvalidInputError, needs_extra
+from provence_plugins.errors import BackendError, CheckpointError, InvalidInputError, needs_extra
 from provence_plugins.model.backend import Backend, BackendOptions, BatchScores
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.loading import Network, load_network
@@ -121,8 +122,7 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:
     """
     devices = [choose_device(name) for name in (options.device or "").split(",")]
     dtypes = [_choose_dtype(options.dtype, device) for device in devices]
-    network = load_network(checkpoint)
-    _set_attention(network, options.attention)
+    network = _load_with_attention(checkpoint, options.attention)
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     backends = []
@@ -220,20 +220,30 @@ def _is_download(attention: str) -> bool:
     return "flash_attention" in attention and (package is None or find_spec(package) is None)
 
 
-def _set_attention(network: Network, name: str | None) -> None:
+def _load_with_attention(checkpoint: Checkpoint, name: str | None) -> Network:
     if name is None:
-        return
+        return load_network(checkpoint)
     if _is_download(name):
         raise InvalidInputError(
             f"attention={name!r} would download code and run it, which this package never does. Use 'eager' or 'sdpa', "
             f"or install flash-attn for 'flash_attention_2'."
         )
+    network = load_network(checkpoint)
     try:
+        if not _can_change_attention(network.backbone):
+            network = load_network(checkpoint, name)
         network.backbone.set_attn_implementation(name)
-        if network.backbone.config._attn_implementation != name:  # Transformers 4 only logs it
-            raise ValueError("this version of Transformers does not change it in a loaded model")
-    except (ValueError, ImportError, RuntimeError, AttributeError) as error:
+        if network.backbone.config._attn_implementation != name:
+            raise ValueError("this version of Transformers does not have it")
+    except (CheckpointError, ValueError, ImportError, RuntimeError, AttributeError) as error:
         raise InvalidInputError(
             f"attention={name!r} is not available here for the encoder {network.family.model_type!r}: {error}. Leave "
             f"it out, or use 'eager'."
         ) from error
+    return network
+
+
+def _can_change_attention(encoder: Any) -> bool:
+    # Some encoders of Transformers 4 choose it when they are built, and only log a warning when it is set later.
+    can_change = getattr(encoder, "_can_set_attn_implementation", None)
+    return can_change is None or bool(can_change())
