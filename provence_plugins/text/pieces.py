@@ -35,11 +35,9 @@ def _ends_of_long_text(text: str, find: Callable[[str], Iterable[str]], longest:
     start = 0
     while start < len(text):
         end = _piece_end(text, start, longest)
-        before, last = start, start
-        for sentence in filter(None, find(text[start:end])):
-            if last > start:
-                yield last
-            before, last = last, last + len(sentence)
+        ends = list(accumulate(map(len, filter(None, find(text[start:end]))), initial=start))
+        before = ends[-2:][0]  # where the last sentence of the piece starts
+        yield from ends[1:-1]
         if end == len(text):
             yield end
             return

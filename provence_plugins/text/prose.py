@@ -61,6 +61,8 @@ _CAPTION = re.compile(
 _NUMBER = re.compile(r"[\d§(]|[IVXLC]{1,5}\b|[A-Z]\d")
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"[\w/.-]*$")
+_ABBREVIATIONS = ABBREVIATIONS | NUMBERED
+_LONGEST_ABBREVIATION = 10
 # "Node.JS"
 _LONGEST_ENDING = 3
 _LONGEST_GAP = 100
@@ -178,8 +180,11 @@ def _is_ordinal(text: str, end: int, language: str) -> bool:
 
 def _is_abbreviation(text: str, end: int) -> bool:
     """Return whether the word in front of an end is an abbreviation, seen what follows."""
-    words = text[max(0, end - 10) : end - 2].rsplit(maxsplit=1)
-    word = words[-1].lstrip("([\"'").lower() if words else ""
+    word = text[max(0, end - _LONGEST_ABBREVIATION) : end - 2].rpartition(" ")[2].lower()
+    if word not in _ABBREVIATIONS:
+        if word.isalpha():  # nearly always
+            return False
+        word = (word.split() or [""])[-1].lstrip("([\"'")
     if word in ABBREVIATIONS:
         return True
     if word not in NUMBERED:

@@ -65,7 +65,9 @@ def _stands_free(lines: Lines, at: int) -> bool:
 
 def _number_of_part(lines: Lines, at: int) -> int:
     """Return the number of the line behind "Article 5" and the title below it, 0 where a line is something else."""
-    if not follows_blank(lines, at) or not _NUMBER_OF_PART.fullmatch(lines[at].bare):
+    if len(lines[at].text) > LONGEST_PLAIN_TITLE or not follows_blank(lines, at):
+        return 0
+    if not _NUMBER_OF_PART.fullmatch(lines[at].bare):
         return 0
     title = skip(lines, at + 1, TAILS)
     is_alone = title + 1 == len(lines) or (title + 1 < len(lines) and lines[title + 1].shape in TAILS)
