@@ -56,7 +56,7 @@ def check_what_is_kept(document: Any, policy: PruningPolicy, data: st.DataObject
 
 
 @given(document=documents, policy=policies, data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_what_is_kept_of_json_is_json(document: Any, policy: PruningPolicy, data: st.DataObject) -> None:
     check_what_is_kept(document, policy, data)
 
