@@ -4,13 +4,15 @@
 
 Every run prunes the same file from nothing, and its output must be, to the byte, that of the first run. A row is one
 run: `lines a second` is what the command says at its end, which leaves out loading the model except on Ray, whose
-actors load it when the first lines come; `seconds` is everything.
+actors load it when the first lines come; `seconds` is everything. On a machine that has other work too, compare
+`processor seconds`, which leave out waiting; those of Ray's processes are not known to the command.
 """
 
 import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -41,16 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(name)
         write_requests(folder / "in.jsonl", given.lines, given.passages)
         print(f"{count_processors()} processors, load {os.getloadavg()[0]:.1f} before the first run\n")
-        print("| pruned by | number | lines a second | seconds |\n|---|---|---|---|", flush=True)
+        print(
+            "| pruned by | number | lines a second | seconds | processor seconds |\n|---|---|---|---|---|", flush=True
+        )
         outputs = set()
         for kind, number, more in runs:
             target = folder / "out.jsonl"
-            began = perf_counter()
+            began, worked = perf_counter(), processor_seconds()
             summary = prune(folder / "in.jsonl", target, [*more, *options])
             seconds = perf_counter() - began
+            work = "" if "--ray" in more else f"{processor_seconds() - worked:.1f}"
             outputs.add(target.read_bytes())
             [speed] = re.findall(r"([\d.]+) lines a second", summary)
-            print(f"| {kind} | {number} | {speed} | {seconds:.1f} |", flush=True)
+            print(f"| {kind} | {number} | {speed} | {seconds:.1f} | {work} |", flush=True)
     if len(outputs) > 1:
         sys.exit("The runs wrote different outputs.")
 
@@ -63,6 +68,12 @@ def write_requests(path: Path, lines: int, passages: int) -> None:
         for line in range(lines):
             own = texts[line * passages : (line + 1) * passages]
             file.write(json.dumps({"query": QUERIES[line % len(QUERIES)], "passages": own}) + "\n")
+
+
+def processor_seconds() -> float:
+    """Return the time that processors have spent on commands that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def prune(source: Path, target: Path, options: Sequence[object]) -> str:

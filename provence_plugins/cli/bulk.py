@@ -107,8 +107,9 @@ def _open_engine(
         ProvenceError: The model or the cluster cannot be opened.
     """
     if ray is not None:
-        from provence_plugins.cli.bulk_ray import open_cluster
+        from provence_plugins.cli.bulk_ray import open_cluster, require_file
 
+        require_file(source)
         with open_cluster(ray, settings, workers) as cluster:
             yield cluster.prune_file(source, only_requests=only_requests)
     elif workers is not None and workers > 1:

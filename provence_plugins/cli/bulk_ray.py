@@ -38,6 +38,16 @@ _BLOCK_BYTES = 1
 _GROUP, _RESULT = "group", "result"
 
 
+def require_file(path: str) -> None:
+    """Refuse an input that another process cannot read again.
+
+    Raises:
+        InvalidInputError: The input is a stream.
+    """
+    if not os.path.isfile(path):
+        raise InvalidInputError(f"{path} is not a regular file. With --ray the input must be one.")
+
+
 @contextmanager
 def open_cluster(address: str, settings: EngineSettings, workers: int | None) -> Iterator["RayCluster"]:
     """Connect to a Ray cluster, and leave it afterwards.
@@ -80,12 +90,7 @@ class RayCluster:
         Args:
             path: The input.
             only_requests: As for `open_input`.
-
-        Raises:
-            InvalidInputError: The input is not a regular file.
         """
-        if not os.path.isfile(path):
-            raise InvalidInputError(f"{path} is not a regular file. With --ray the input must be one.")
         full_path = os.path.abspath(path)
 
         def prune(groups: Iterator[LineGroup]) -> Iterator[BulkLine]:
@@ -93,7 +98,7 @@ class RayCluster:
             if first is None:
                 return
             results = self._results(_GroupSource(full_path, first.first, only_requests))
-            # The same file is read here once more, for the record of the run: that takes a thousandth of the time.
+            # The same file is read here once more, for the record of the run.
             for group in chain([first], groups):
                 result = next(results, None)
                 if result is None or (result.first, result.digest) != (group.first, digest_lines(group.lines)):
@@ -152,7 +157,7 @@ class _GroupSource(Datasource):  # type: ignore[misc]  # Ray is not typed
 
     # Any: types of Ray, whose parameters differ from version to version.
     def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[Any]:
-        """Return one task, because reading takes a thousandth of the time of pruning."""
+        """Return one task: reading is quick beside pruning."""
         path, first, only_requests = self._path, self._first, self._only_requests
         about = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
         return [ReadTask(lambda: _read_groups(path, first, only_requests), about)]
