@@ -26,6 +26,7 @@ from timing import milliseconds, percentile, ratio, spread, time_in_turns
 from workloads import QUERIES, Request, open_source
 
 from provence_plugins import Pruner, SharedScorer
+from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.evaluation.reporting.result_files import Table
 
 _CLIENTS = 32
@@ -173,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="folder or repo id [default: the bundled model]")
     parser.add_argument("--threads", type=int, help="threads of engine and server [default: one for each processor]")
+    parser.add_argument("--cache-tokens", type=int, default=0, help="let the model's own time fall away after a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full amount of work under load")
     parser.add_argument("--only", nargs="*", choices=("overhead", "throughput", "double-load"))
@@ -185,7 +187,8 @@ def main() -> None:
         Request(QUERIES[number % len(QUERIES)], source.passages(_PASSAGES_UNDER_LOAD, WORDS, seed=number))
         for number in range(count)
     ]
-    flags = [*(("--model", options.model) if options.model else ())]
+    flags = ["--timeout-seconds", 600, "--cache-tokens", options.cache_tokens]
+    flags += [*(("--model", options.model) if options.model else ())]
     flags += [*(("--threads", options.threads) if options.threads else ())]
     measurements: dict[str, tuple[Sequence[Request], Sequence[object], Callable[[Bench], tuple[Table, object]]]] = {
         "overhead": (one, (), measure_overhead),
@@ -197,7 +200,8 @@ def main() -> None:
         ),
     }
     tables, data = [], {}
-    with Pruner(options.model, threads=options.threads, scorer=SharedScorer) as pruner:
+    engine: PrunerOptions = {"threads": options.threads, "cache_tokens": options.cache_tokens, "scorer": SharedScorer}
+    with Pruner(options.model, **engine) as pruner:
         for name in options.only or measurements:
             requests, own_flags, measure = measurements[name]
             with server(*flags, *own_flags) as port:

@@ -112,3 +112,17 @@ def test_a_short_soak_breaks_nothing(tiny_folder: Path) -> None:
 def test_a_soak_of_two_hundred_callers_breaks_nothing(scorer: str) -> None:
     printed = run("soak.py", "--seconds", 30, "--scorer", scorer)
     assert "by 200 callers" in printed
+
+
+@pytest.mark.slow
+def test_a_server_is_measured(tiny_folder: Path, tmp_path: Path) -> None:
+    result = measure("serving.py", tmp_path, "--model", tiny_folder, "--rounds", 1, "--scale", 0.02)
+    assert list(result.data["measurements"]) == ["overhead", "throughput", "double-load"]
+    statuses = {status for status, _ in result.data["measurements"]["double-load"]}
+    assert statuses <= {200, 429}
+
+
+@pytest.mark.slow
+def test_no_request_is_lost_or_answered_twice_when_things_break(tiny_folder: Path) -> None:
+    printed = run("serving_faults.py", "--model", tiny_folder, "--requests", 1_000)
+    assert "lost: 0; answered twice: 0; mixed up: 0" in printed
