@@ -304,6 +304,6 @@ def test_the_list_of_modules_that_are_tested_elsewhere_is_up_to_date() -> None:
 def test_the_modules_that_the_page_of_the_architecture_names_exist() -> None:
     page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(\w+(?:/\w+)*/\w+\.py)`", page)) - set(
-        re.findall(r"`((?:tests|benchmarks)/[\w/.]+)`", page)
+        re.findall(r"`((?:tests|benchmarks|examples)/[\w/.]+)`", page)
     )
     assert [name for name in sorted(named) if not (PACKAGE / name).is_file()] == []

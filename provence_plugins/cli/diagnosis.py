@@ -12,20 +12,21 @@ from provence_plugins import __version__
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import ProvenceError
 from provence_plugins.installation import count_processors, installed_version
+from provence_plugins.integrations.versions import FRAMEWORKS
 from provence_plugins.model.backends import BACKENDS, BackendRow
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.onnx_backend import telemetry_is_off
 
-_PACKAGES = (
-    "numpy",
-    "onnxruntime",
-    "tokenizers",
-    "sentencex",
-    "torch",
-    "transformers",
-    "nltk",
-    "langchain-core",
-    "llama-index-core",
+# Each once, in this order: what every installation has, what backends need, and the frameworks.
+_PACKAGES = tuple(
+    dict.fromkeys(
+        (
+            *("numpy", "onnxruntime", "tokenizers", "sentencex"),
+            *(package for row in BACKENDS.values() for package in row.packages),
+            "nltk",
+            *(framework.distribution for framework in FRAMEWORKS.values()),
+        )
+    )
 )
 
 

@@ -9,6 +9,8 @@ from huggingface_hub import constants
 
 from provence_plugins import __version__
 from provence_plugins.cli.diagnosis import Diagnosis, diagnose
+from provence_plugins.integrations.versions import FRAMEWORKS
+from provence_plugins.model.backends import BACKENDS
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,12 @@ def test_versions_are_those_that_are_installed(healthy: Diagnosis) -> None:
         assert healthy.versions[package] == metadata.version(package)
 
 
+def test_the_packages_of_every_backend_and_framework_are_listed(healthy: Diagnosis) -> None:
+    needed = {package for row in BACKENDS.values() for package in row.packages}
+    frameworks = {framework.distribution for framework in FRAMEWORKS.values()}
+    assert needed | frameworks <= healthy.versions.keys()
+
+
 def test_the_cpu_is_a_device_and_there_is_a_processor(healthy: Diagnosis) -> None:
     assert healthy.devices[0] == "cpu"
     assert healthy.processors >= 1
@@ -36,7 +44,7 @@ def test_the_model_is_described(healthy: Diagnosis, tiny_folder: Path) -> None:
     model = healthy.model
     assert model is not None
     assert (model.name, model.format, model.format_version) == (str(tiny_folder), "native", 1)
-    assert (model.threshold, model.window_tokens, model.backends) == (0.1, 64, ["onnx", "torch"])
+    assert (model.threshold, model.window_tokens, model.backends) == (0.1, 64, list(BACKENDS))
     assert model.files["model.onnx"] == (tiny_folder / "model.onnx").stat().st_size
 
 
@@ -45,7 +53,7 @@ def test_a_backend_without_its_files_is_not_offered(tiny_folder: Path, tmp_path:
     (folder / "model.safetensors").unlink()
     model = diagnose(str(folder)).model
     assert model is not None
-    assert model.backends == ["onnx"]
+    assert model.backends == [name for name, row in BACKENDS.items() if row.weights == "onnx"]
 
 
 def test_a_model_that_is_not_there_is_a_problem_and_not_an_error() -> None:
