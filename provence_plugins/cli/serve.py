@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from provence_plugins.cli.options import ModelOptions, PolicyOptions
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.keywords import refuse_unknown
-from provence_plugins.serving.logs import LogFormat, LogLevel
+from provence_plugins.serving.logs import LogFormat, LogLevel, write_logs
 from provence_plugins.serving.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -121,10 +121,10 @@ def serve(
 
     Every option may also stand in the environment: PROVENCE_PORT=9000 is --port 9000.
     """
-    from provence_plugins.serving.listening import Listener
-    from provence_plugins.serving.logs import write_logs
-    from provence_plugins.serving.server import serve_here
-    from provence_plugins.serving.workers import Job, serve_with_workers
+    with needs_extra("serve"):
+        from provence_plugins.serving.listening import Listener
+        from provence_plugins.serving.server import serve_here
+        from provence_plugins.serving.workers import Job, serve_with_workers
 
     values = {**asdict(model), "cache_tokens": cache_tokens}
     settings = ServeSettings(

@@ -5,16 +5,16 @@ from contextlib import asynccontextmanager
 
 from provence_plugins import __version__
 from provence_plugins.errors import needs_extra
+from provence_plugins.serving.settings import ServeSettings
 
 with needs_extra("serve"):
     from fastapi import FastAPI
 
-from provence_plugins.serving import page_routes, prune_route, rerank_routes, status_routes
-from provence_plugins.serving.failures import add_handlers
-from provence_plugins.serving.metrics import Metrics
-from provence_plugins.serving.middleware import BearerKey, RequestLog
-from provence_plugins.serving.service import Service
-from provence_plugins.serving.settings import ServeSettings
+    from provence_plugins.serving import page_routes, prune_route, rerank_routes, status_routes
+    from provence_plugins.serving.failures import add_handlers
+    from provence_plugins.serving.metrics import Metrics
+    from provence_plugins.serving.middleware import BearerKey, RequestLog
+    from provence_plugins.serving.service import Service
 
 ROUTERS = (prune_route.router, page_routes.router, rerank_routes.router, status_routes.router)
 

@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +17,15 @@ from typing import Any
 import httpx
 import pytest
 
+import provence_plugins
 from provence_plugins.cli.serve import LimitOptions, ListenOptions
 from provence_plugins.serving.listening import Listener
 from provence_plugins.serving.settings import ServeSettings
 
 Run = Callable[..., Any]
 Start = Callable[..., Any]
+
+ROOT = Path(provence_plugins.__file__).parents[1]
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -139,6 +144,19 @@ def test_an_unknown_model_is_one_line(start: Start) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert re.fullmatch(rb"provence: .*no model folder 'no/such/folder'.*\n", said), said
+
+
+@pytest.mark.parametrize("package", ["fastapi", "prometheus_client", "uvicorn"])
+def test_a_missing_extra_is_one_line(package: str) -> None:
+    script = (
+        f"import sys; sys.modules[{package!r}] = None; sys.argv = ['provence', 'serve']\n"
+        "from provence_plugins.cli.app import main\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    advice = 'Install it with: pip install "provence-plugins[serve]"'
+    assert done.returncode == 2
+    assert re.fullmatch(rf"provence: this needs {package}[\w.]*\. {re.escape(advice)}\n", done.stderr), done.stderr
 
 
 @pytest.mark.slow
