@@ -1,5 +1,6 @@
 """Collect facts about this installation, and find out whether it prunes without a network."""
 
+import logging
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from provence_plugins.integrations.versions import FRAMEWORKS
 from provence_plugins.model.backends import BACKENDS, BackendRow
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.onnx_backend import telemetry_is_off
+
+logger = logging.getLogger(__name__)
 
 # Each once, in this order: what every installation has, what backends need, and the frameworks.
 _PACKAGES = tuple(
@@ -114,8 +117,11 @@ def _versions() -> dict[str, str | None]:
 def _devices(versions: Mapping[str, str | None]) -> list[str]:
     if not _installed(BACKENDS["torch"], versions):
         return ["cpu"]
-    from provence_plugins.model.torch_backend import devices
-
+    try:
+        from provence_plugins.model.torch_backend import devices
+    except (ImportError, OSError) as error:  # installed in part, or for another system
+        logger.warning("torch is installed and cannot be loaded (%s). Install it again.", error)
+        return ["cpu"]
     return devices()
 
 

@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
@@ -33,6 +34,18 @@ def test_the_packages_of_every_backend_and_framework_are_listed(healthy: Diagnos
     needed = {package for row in BACKENDS.values() for package in row.packages}
     frameworks = {framework.distribution for framework in FRAMEWORKS.values()}
     assert needed | frameworks <= healthy.versions.keys()
+
+
+def test_a_torch_that_cannot_be_loaded_is_reported(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for module in ("torch_backend", "loading", "network"):
+        monkeypatch.delitem(sys.modules, f"provence_plugins.model.{module}", raising=False)
+    diagnosis = diagnose(str(tiny_folder))
+    assert diagnosis.ready
+    assert diagnosis.devices == ["cpu"]
+    assert "torch is installed and cannot be loaded" in caplog.text
 
 
 def test_the_cpu_is_a_device_and_there_is_a_processor(healthy: Diagnosis) -> None:
