@@ -237,6 +237,9 @@ def test_the_picture_of_the_rooms_is_that_of_the_layers() -> None:
 # another file, because they have one reason to change with it.
 TESTED_ELSEWHERE = {
     "cli/bulk_output.py": "cli/test_bulk_files.py",
+    "cli/progress.py": "cli/test_evaluate.py",
+    "evaluation/reading/outcome.py": "evaluation/reading/test_report.py",
+    "evaluation/reading/prompts.py": "evaluation/reading/test_asking.py",
     "engine/direct_scorer.py": "engine/test_scoring.py",
     "engine/shared_scorer.py": "engine/test_scoring.py",
     "evaluation/reporting/plots.py": "evaluation/test_experiment.py",

@@ -2,25 +2,30 @@
 
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from provence_plugins.cli import streams
+from provence_plugins.cli.evaluate_reader import (
+    EQUAL_SIZE_METHODS,
+    ReaderChoices,
+    ReadingRun,
+    make_reading_result,
+)
 from provence_plugins.cli.options import RunOptions
+from provence_plugins.cli.progress import show_progress
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import SplitterName
 
 if TYPE_CHECKING:
     from provence_plugins.data.examples import Example
-    from provence_plugins.evaluation.experiment import FigureOptions
+    from provence_plugins.evaluation.experiment import Experiment, FigureOptions
     from provence_plugins.evaluation.methods.catalogue import LoadedMethod, MethodRow
-
-T = TypeVar("T")
 
 _METHODS = ("lead", "bm25", "model")
 
@@ -55,21 +60,27 @@ class DataOptions:
     ] = None
 
     def read(self, patterns: Sequence[str]) -> "list[Example]":
-        """Return the examples of all files that are not excluded.
+        """Return the examples of all files that are not excluded, of at most `limit` questions of each source."""
+        from provence_plugins.data.examples import first_questions
+
+        examples = self.read_all(patterns)
+        return examples if self.limit is None else first_questions(examples, self.limit)
+
+    def read_all(self, patterns: Sequence[str]) -> "list[Example]":
+        """Return all examples of all files that are not excluded.
 
         Raises:
             InvalidInputError: No file is left.
             DataError: A line is malformed.
         """
-        from provence_plugins.data.examples import first_questions, read_examples
+        from provence_plugins.data.examples import read_examples
         from provence_plugins.data.files import find_files
 
         files = find_files(patterns)
         left = [path for path in files if not any(fnmatch(path.name, pattern) for pattern in self.exclude or ())]
         if not left:
             raise InvalidInputError(f"--exclude skips all {len(files)} files. Remove this option, or name other files.")
-        examples = [example for path in left for example in read_examples(path)]
-        return examples if self.limit is None else first_questions(examples, self.limit)
+        return [example for path in left for example in read_examples(path)]
 
     def read_groups(self) -> dict[str, list[str]]:
         """Return the patterns of each group by its name.
@@ -167,8 +178,13 @@ class ComparisonOptions:
         bool, typer.Option("--methods", callback=_list_methods, is_eager=True, help="List the methods and exit.")
     ] = False
 
-    def open(self, run: RunOptions, seed: int) -> "tuple[dict[str, LoadedMethod], str | None]":
+    def open(self, run: RunOptions, seed: int, default: Sequence[str]) -> "tuple[dict[str, LoadedMethod], str | None]":
         """Return the methods by their names in tables, and the name of the one that the others are compared with.
+
+        Args:
+            run: How the models of this package are run.
+            seed: Seed of random methods.
+            default: The methods where none are named.
 
         Raises:
             InvalidInputError: A method is unknown or lacks its folder, or two have the same name.
@@ -183,7 +199,7 @@ class ComparisonOptions:
         )
 
         files = _name_predictions(self.predictions or [])
-        specs = list(dict.fromkeys(self.method or (() if files else _METHODS)))
+        specs = list(dict.fromkeys(self.method or (() if files else default)))
         names = dict(zip(specs, short_names(specs), strict=True))
         options = MethodOptions(cast(PrunerOptions, asdict(run)), seed, self.trust_remote_code)
         opened = {}
@@ -205,16 +221,35 @@ def evaluate(
     run: RunOptions,
     output: OutputOptions,
     comparison: ComparisonOptions,
+    reading: ReaderChoices,
 ) -> None:
     """Measure how many answers methods keep while they remove text (extra: eval).
 
     DATA are files of labelled JSON lines, as for training. The result is printed as Markdown.
     """
-    from provence_plugins.evaluation.experiment import make_result, run_experiment
-    from provence_plugins.evaluation.measure import prepare
+    from provence_plugins.evaluation.experiment import make_result
 
     figures = output.prepare()
-    methods, reference = comparison.open(run, examples.seed)
+    default = _METHODS if reading.reader is None else EQUAL_SIZE_METHODS
+    methods, reference = comparison.open(run, examples.seed, default)
+    command = shlex.join(["provence", *sys.argv[1:]])
+    if reading.reader is not None:
+        outcome = _reading_run(reading, examples, run, output).ask(examples.read_all(data), methods)
+        result = make_reading_result(outcome, title=output.title, command=command, figures=figures)
+    else:
+        experiment = _measure(data, examples, methods, reference)
+        result = make_result(experiment, title=output.title, command=command, figures=figures)
+    if output.output is not None:
+        result.write(output.output / f"{output.name}.json")
+    streams.print_text(result.to_markdown())
+
+
+def _measure(
+    data: Sequence[str], examples: DataOptions, methods: "dict[str, LoadedMethod]", against: str | None
+) -> "Experiment":
+    from provence_plugins.evaluation.experiment import run_experiment
+    from provence_plugins.evaluation.measure import prepare
+
     dataset = prepare(
         examples.read(data),
         examples.splitter,
@@ -222,12 +257,21 @@ def evaluate(
         seed=examples.seed,
         groups=examples.read_groups(),
     )
-    experiment = run_experiment(methods, dataset, _show_progress, against=reference)
-    command = shlex.join(["provence", *sys.argv[1:]])
-    result = make_result(experiment, title=output.title, command=command, figures=figures)
-    if output.output is not None:
-        result.write(output.output / f"{output.name}.json")
-    streams.print_text(result.to_markdown())
+    return run_experiment(methods, dataset, show_progress, against=against)
+
+
+def _reading_run(reading: ReaderChoices, examples: DataOptions, run: RunOptions, output: OutputOptions) -> ReadingRun:
+    from provence_plugins.evaluation.reading.questions import QuestionOptions
+
+    questions = QuestionOptions(
+        passages=reading.passages,
+        answerable=examples.limit,
+        unanswerable=reading.unanswerable,
+        splitter=examples.splitter,
+        seed=examples.seed,
+    )
+    record = reading.record or (output.output or Path()) / f"{output.name}.answers.jsonl"
+    return ReadingRun(choices=reading, questions=questions, model=run, record=record)
 
 
 def _name_predictions(specs: Sequence[str]) -> dict[str, Path]:
@@ -247,9 +291,3 @@ def _name_predictions(specs: Sequence[str]) -> dict[str, Path]:
             )
         files[name] = path
     return files
-
-
-def _show_progress(items: Sequence[T], what: str, /) -> Iterable[T]:
-    from tqdm import tqdm
-
-    return tqdm(items, desc=what, disable=not sys.stderr.isatty(), leave=False)

@@ -32,6 +32,7 @@ class Example:
         teacher: Relevance that a stronger model gave the pair, as a raw score; None where there is
             none.
         grade: How relevant people found the passage, 0 for not at all; None where nobody graded it.
+        answers: Right answers to the question in a few words, any of which counts; empty where they are not known.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Example:
     positive: bool
     teacher: float | None = None
     grade: float | None = None
+    answers: tuple[str, ...] = ()
 
     @property
     def has_sentence_labels(self) -> bool:
@@ -67,9 +69,9 @@ def label_sentences(example: Example, sentences: Sequence[Sentence]) -> list[boo
 def read_examples(path: Path) -> Iterator[Example]:
     """Read a `.jsonl` or `.jsonl.gz` file, one example a line, and skip blank lines.
 
-    A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`,
-    `answer_spans`, `relevant_sentences` (both lists of `[start, end]`), `teacher_score` and `grade`
-    (or `relevance`).
+    A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`, `answer_spans`,
+    `relevant_sentences` (both lists of `[start, end]`), `answers` (a list of strings), `teacher_score` and `grade` (or
+    `relevance`).
 
     Raises:
         DataError: The file cannot be read, or a line is malformed; the message names the line.
@@ -111,6 +113,7 @@ def _to_example(record: dict[str, Any], *, default_id: str, default_source: str)
         positive=record["is_positive"],
         teacher=_finite(record.get("teacher_score"), "teacher_score"),
         grade=_finite(grade, "grade"),
+        answers=_read_answers(record.get("answers") or ()),
     )
 
 
@@ -123,6 +126,13 @@ def _read_evidence(record: dict[str, Any], text: str) -> tuple[Span, ...]:
                 f"the span {span.start} to {span.end} ends behind the passage, which has {len(text)} characters"
             )
     return evidence
+
+
+# Any: whatever JSON holds.
+def _read_answers(answers: Any) -> tuple[str, ...]:
+    if isinstance(answers, str) or not all(isinstance(answer, str) for answer in answers):
+        raise ValueError(f"`answers` must be a list of strings, got {answers!r}")
+    return tuple(answer.strip() for answer in answers if answer.strip())
 
 
 def _finite(value: float | None, name: str) -> float | None:

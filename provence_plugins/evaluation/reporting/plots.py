@@ -73,6 +73,40 @@ def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: I
     return figures
 
 
+class QualityPoint(NamedTuple):
+    """One point of a plot of quality against text removed, with the ends of its interval."""
+
+    name: str
+    removed: float
+    value: float
+    low: float
+    high: float
+
+
+def draw_quality_against_removal(points: Sequence[QualityPoint], heading: str, path: Path) -> None:
+    """Draw points with their intervals.
+
+    Args:
+        points: The points; `removed` is in per cent.
+        heading: What the vertical axis shows.
+        path: The file; its suffix decides its kind.
+
+    Raises:
+        MissingExtraError: The package matplotlib is not installed.
+    """
+    require_matplotlib()
+
+    def draw(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
+        [plot] = axes
+        for point in points:
+            ends = [[point.value - point.low], [point.high - point.value]]
+            plot.errorbar([point.removed], [point.value], yerr=ends, marker="o", capsize=3, label=point.name)
+        plot.set(xlabel="text removed, %", ylabel=heading, xlim=(-4, 104))
+        plot.legend(fontsize=7)
+
+    _save(path, _Plot(path.stem, heading, (), draw, 1))
+
+
 def _save(path: Path, plot: _Plot) -> None:
     from matplotlib import rc_context
     from matplotlib.figure import Figure as Canvas

@@ -1,0 +1,161 @@
+"""`provence evaluate --reader`: whether a language model still answers when its context is pruned."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from provence_plugins.cli import streams
+from provence_plugins.cli.progress import show_progress
+from provence_plugins.errors import ReaderError
+
+if TYPE_CHECKING:
+    from provence_plugins.cli.options import RunOptions
+    from provence_plugins.data.examples import Example
+    from provence_plugins.engine.options import PrunerOptions
+    from provence_plugins.evaluation.experiment import FigureOptions
+    from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+    from provence_plugins.evaluation.reading.outcome import ReadingOutcome
+    from provence_plugins.evaluation.reading.questions import QuestionOptions
+    from provence_plugins.evaluation.reporting.result_files import ResultFile
+
+EQUAL_SIZE_METHODS = ("random", "lead", "bm25")
+"""The methods that get as much text as the first pruned arm, where none are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderChoices:
+    """The language model that answers, and what it is shown."""
+
+    reader: Annotated[
+        str | None,
+        typer.Option(
+            metavar="gguf:PATH|hf:FOLDER|openai:URL#MODEL",
+            help="Let this language model answer, instead of measuring sentences.",
+            show_default="no reader",
+        ),
+    ] = None
+    pruner: Annotated[
+        str | None,
+        typer.Option(help="With --reader: folder or repo id of the pruning model.", show_default="the bundled model"),
+    ] = None
+    threshold: Annotated[
+        list[float] | None,
+        typer.Option(help="With --reader: prune at this threshold; may be repeated.", show_default="the model's own"),
+    ] = None
+    budget: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="With --reader: prune to so many tokens; may be repeated.", show_default="none"),
+    ] = None
+    passages: Annotated[int, typer.Option(min=1, help="With --reader: passages of a question.")] = 5
+    unanswerable: Annotated[int, typer.Option(min=0, help="With --reader: unanswerable questions of each source.")] = 0
+    answer_tokens: Annotated[int, typer.Option(min=1, help="With --reader: longest answer.")] = 32
+    context_tokens: Annotated[int, typer.Option(min=1, help="With --reader: context of a local language model.")] = 4096
+    timeout: Annotated[float, typer.Option(help="With --reader: seconds until a request to a server fails.")] = 120.0
+    margin: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="With --reader: loss of right answers that counts as not inferior."),
+    ] = 0.05
+    price: Annotated[
+        float | None,
+        typer.Option(help="With --reader: price of a million tokens of prompts.", show_default="no money"),
+    ] = None
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --reader: file that keeps every answer; a run that was stopped goes on from it.",
+            show_default="NAME.answers.jsonl in the folder of --output",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingRun:
+    """Everything that a run with a reader is given.
+
+    Attributes:
+        choices: The reader and what it is shown.
+        questions: How questions are made of the examples.
+        model: How the pruning model is run.
+        record: The file of answers.
+    """
+
+    choices: ReaderChoices
+    questions: "QuestionOptions"
+    model: "RunOptions"
+    record: Path
+
+    def ask(self, examples: "Sequence[Example]", methods: "dict[str, LoadedMethod]") -> "ReadingOutcome":
+        """Ask all questions in all arms.
+
+        Raises:
+            InterruptedRunError: Ctrl-C was pressed; what was answered is in the record.
+            ReaderError: The reader is down; the same holds.
+            InvalidInputError: There is no question, no complete answer, or the record is that of another reader.
+        """
+        from provence_plugins.engine.pruner import Pruner
+        from provence_plugins.evaluation.reading.asking import Interviewer, ask_all
+        from provence_plugins.evaluation.reading.contexts import ContextMaker, pruned_arms
+        from provence_plugins.evaluation.reading.outcome import arrange
+        from provence_plugins.evaluation.reading.questions import make_questions
+        from provence_plugins.evaluation.reading.record import open_record
+        from provence_plugins.readers.catalogue import open_reader
+        from provence_plugins.readers.reader import ReaderOptions
+
+        choices = self.choices
+        spec = str(choices.reader)
+        questions = make_questions(examples, self.questions)
+        options = ReaderOptions(
+            threads=self.model.threads, context_tokens=choices.context_tokens, timeout=choices.timeout
+        )
+        with (
+            open_record(self.record, spec) as record,
+            closing(open_reader(spec, options)) as reader,
+            Pruner(choices.pruner, **cast("PrunerOptions", asdict(self.model))) as pruner,
+        ):
+            pruned = pruned_arms(pruner, choices.threshold or (), choices.budget or ())
+            contexts = ContextMaker(pruner, pruned, methods)
+            interviewer = Interviewer(reader, record, max_tokens=choices.answer_tokens)
+            try:
+                answers = ask_all(questions, contexts, interviewer, show_progress, seed=self.questions.seed)
+            except KeyboardInterrupt as stop:
+                raise streams.InterruptedRunError(f"Interrupted. {self._how_to_go_on(len(record))}") from stop
+            except ReaderError as error:
+                raise ReaderError(f"{error} {self._how_to_go_on(len(record))}") from error
+            return arrange(
+                answers,
+                reader=reader.name,
+                arms=contexts.arms,
+                reference=contexts.reference,
+                margin=choices.margin,
+                price=choices.price,
+            )
+
+    def _how_to_go_on(self, answers: int) -> str:
+        return f"{self.record} holds {answers:,} answers. Run the same command again to go on from there."
+
+
+def make_reading_result(
+    outcome: "ReadingOutcome", *, title: str, command: str, figures: "FigureOptions | None"
+) -> "ResultFile":
+    """Return the result of a run with its tables, and draw a plot when there is a folder for it."""
+    from provence_plugins.evaluation.reading.report import draw_pareto, make_reading_tables, raw_data
+    from provence_plugins.evaluation.reporting.machine import describe_commit, describe_machine
+    from provence_plugins.evaluation.reporting.result_files import ResultFile
+
+    drawn = []
+    if figures is not None:
+        figures.folder.mkdir(parents=True, exist_ok=True)
+        drawn = draw_pareto(outcome, figures)
+    return ResultFile(
+        title=title,
+        command=command,
+        machine=describe_machine(),
+        commit=describe_commit(),
+        tables=make_reading_tables(outcome),
+        figures=drawn,
+        data=raw_data(outcome),
+    )

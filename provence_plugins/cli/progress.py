@@ -1,0 +1,14 @@
+"""The progress bar of long commands."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def show_progress(items: Sequence[T], what: str, /) -> Iterable[T]:
+    """Return the items, and count them on standard error as they are taken, where that is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, desc=what, disable=not sys.stderr.isatty(), leave=False)

@@ -1,0 +1,122 @@
+"""Ask a reader all questions in all arms, one question after another, so that the arms of a question are neighbours."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+
+from provence_plugins.errors import PromptTooLongError, ReaderError, ReaderTimeoutError, UnreadableAnswerError
+from provence_plugins.evaluation.measure import Progress, show_nothing
+from provence_plugins.evaluation.reading.contexts import Context, ContextMaker
+from provence_plugins.evaluation.reading.prompts import make_prompt
+from provence_plugins.evaluation.reading.questions import ReadingQuestion
+from provence_plugins.evaluation.reading.record import ReadingRecord, RecordedAnswer, fingerprint
+from provence_plugins.readers.reader import Reader
+
+# Failures that concern one prompt; anything else would concern the next prompt too.
+_COUNTED: Mapping[type[ReaderError], str] = {
+    PromptTooLongError: "prompt too long",
+    ReaderTimeoutError: "timeout",
+    UnreadableAnswerError: "not an answer",
+}
+
+_MOST_IN_A_ROW = 5
+"""After so many failures one after another the reader counts as down; prompts that are too long are not failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmAnswer:
+    """One question in one arm.
+
+    Attributes:
+        question: The question.
+        arm: The name of the arm.
+        size: Characters that the reader was shown, white space not counted.
+        choosing_seconds: Seconds that it took to choose them.
+        answer: What the reader said.
+    """
+
+    question: ReadingQuestion
+    arm: str
+    size: int
+    choosing_seconds: float
+    answer: RecordedAnswer
+
+    @property
+    def source(self) -> str:
+        """Name of the data set that the question comes from."""
+        return self.question.source
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Source and id of the question."""
+        return self.question.source, self.question.id
+
+
+class Interviewer:
+    """Asks a reader, writes down what it says, and gives up when it is down."""
+
+    def __init__(self, reader: Reader, record: ReadingRecord, *, max_tokens: int) -> None:
+        self._reader = reader
+        self._record = record
+        self._max_tokens = max_tokens
+        self._session = uuid.uuid4().hex[:8]
+        self._failures = count(1)
+
+    def ask(self, question: ReadingQuestion, arm: str, context: Context) -> ArmAnswer:
+        """Ask one question in one arm, unless the answer is recorded.
+
+        Raises:
+            ReaderError: The reader is down.
+        """
+        messages = make_prompt(question.question, context.texts)
+        right = question.answers[0] if question.answers else ""
+        key = fingerprint(messages, right, self._max_tokens)
+        found = self._record.find(key)
+        if found is None:
+            blank = RecordedAnswer(key, self._session)
+            try:
+                answer = self._reader.answer(messages, max_tokens=self._max_tokens)
+                found = replace(
+                    blank,
+                    text=answer.text,
+                    log_probability=self._reader.score(messages, right) if right else None,
+                    prompt_tokens=answer.prompt_tokens,
+                    prefill_seconds=answer.prefill_seconds,
+                    seconds=answer.seconds,
+                )
+                self._failures = count(1)
+            except (PromptTooLongError, ReaderTimeoutError, UnreadableAnswerError) as error:
+                found = replace(blank, failure=_COUNTED[type(error)])
+                if not isinstance(error, PromptTooLongError) and next(self._failures) >= _MOST_IN_A_ROW:
+                    raise ReaderError(f"{_MOST_IN_A_ROW} requests in a row failed. The last one: {error}") from error
+            about = {"source": question.source, "id": question.id, "arm": arm, "question": question.question}
+            self._record.add(found, {**about, "right": right})
+        return ArmAnswer(question, arm, context.size, context.seconds, found)
+
+
+def ask_all(
+    questions: Sequence[ReadingQuestion],
+    contexts: ContextMaker,
+    interviewer: Interviewer,
+    progress: Progress = show_nothing,
+    *,
+    seed: int = 0,
+) -> list[ArmAnswer]:
+    """Ask every question in every arm.
+
+    The arms of a question come one after another in a random order, so that a machine that becomes slower or faster
+    meets all of them alike.
+
+    Raises:
+        ReaderError: The reader is down; what it said before is recorded.
+    """
+    random = np.random.default_rng(seed)
+    answers: list[ArmAnswer] = []
+    for question in progress(questions, "questions"):
+        made = contexts.make(question)
+        for arm in random.permutation(contexts.arms).tolist():
+            answers.append(interviewer.ask(question, arm, made[arm]))
+    return answers

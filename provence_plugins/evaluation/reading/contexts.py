@@ -1,0 +1,177 @@
+"""What a reader is shown: the arms of the experiment, each of which makes a context out of a question's passages."""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from provence_plugins.data.examples import label_sentences
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.pooling import PassageScores
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.methods.method import SplitPassage
+from provence_plugins.evaluation.metrics.words import find_words
+from provence_plugins.evaluation.reading.questions import ReadingQuestion
+from provence_plugins.types import Span
+
+NO_CONTEXT, FULL, GOLD = "no context", "full", "gold sentences"
+
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What one arm shows of a question's passages.
+
+    Attributes:
+        texts: What is left of each passage, without those of which nothing is left.
+        seconds: What choosing took.
+    """
+
+    texts: tuple[str, ...]
+    seconds: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """The number of characters, white space not counted."""
+        return sum(map(count_characters, self.texts))
+
+
+Choose = Callable[[ReadingQuestion], tuple[str, ...]]
+"""Returns what is left of each passage of a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedArm:
+    """The passages as this package prunes them, at one policy."""
+
+    name: str
+    policy: PruningPolicy
+
+
+def pruned_arms(pruner: Pruner, thresholds: Sequence[float], budgets: Sequence[int]) -> list[PrunedArm]:
+    """Return an arm for each threshold and for each budget in tokens; without both, one at the model's threshold."""
+    if not thresholds and not budgets:
+        thresholds = [pruner.default_threshold]
+    return [
+        *(PrunedArm(f"pruned at {value:.3g}", PruningPolicy(threshold=value)) for value in thresholds),
+        *(PrunedArm(f"pruned to {value} tokens", PruningPolicy(threshold=0.0, max_tokens=value)) for value in budgets),
+    ]
+
+
+class ContextMaker:
+    """Makes the contexts of all arms.
+
+    The first pruned arm sets the size: every method with scores gets as many characters as it kept of a question.
+    """
+
+    def __init__(self, pruner: Pruner, pruned: Sequence[PrunedArm], methods: dict[str, LoadedMethod]) -> None:
+        self._pruner = pruner
+        self._pruned = pruned
+        self._methods = methods
+
+    @property
+    def arms(self) -> list[str]:
+        """The names of all arms, in the order of tables."""
+        return [NO_CONTEXT, FULL, *(arm.name for arm in self._pruned), *self._methods, GOLD]
+
+    @property
+    def reference(self) -> str:
+        """The arm that sets the size."""
+        return self._pruned[0].name
+
+    def make(self, question: ReadingQuestion) -> dict[str, Context]:
+        """Return the context of each arm, by its name."""
+        contexts = {
+            NO_CONTEXT: Context(()),
+            FULL: Context(tuple(passage.example.passage.text.strip() for passage in question.passages)),
+        }
+        for arm in self._pruned:
+            contexts[arm.name] = _time(partial(self._prune, policy=arm.policy), question)
+        size = contexts[self.reference].size
+        for name, method in self._methods.items():
+            contexts[name] = _time(partial(_choose, method=method, size=size), question)
+        contexts[GOLD] = Context(_gold(question))
+        return contexts
+
+    def _prune(self, question: ReadingQuestion, policy: PruningPolicy) -> tuple[str, ...]:
+        passages = [passage.example.passage for passage in question.passages]
+        result = self._pruner.prune(question.question, passages, policy)
+        return _without_empty(passage.text for passage in result.passages)
+
+
+def take_best(passages: Sequence[SplitPassage], scores: Sequence[PassageScores], size: int) -> tuple[str, ...]:
+    """Return the best sentences of some passages, in reading order, up to a number of characters.
+
+    White space does not count. The last sentence is cut behind a word, so what is missing is less than a word.
+    """
+    sentences = [(place, span) for place, passage in enumerate(passages) for span in passage.sentences]
+    flat = np.concatenate([each.probabilities for each in scores]) if scores else np.zeros(0)
+    kept: dict[int, list[Span]] = {place: [] for place in range(len(passages))}
+    left = size
+    for number in np.argsort(-flat, kind="stable").tolist():
+        place, sentence = sentences[number]
+        text = sentence.of(passages[place].example.passage.text)
+        end = _end_within(text, left)
+        left -= count_characters(text[:end])
+        if end:
+            kept[place].append(Span(sentence.start, sentence.start + end))
+        if end < len(text.rstrip()):
+            break
+    return _join(passages, [kept[place] for place in range(len(passages))])
+
+
+def count_characters(text: str) -> int:
+    """Return the number of characters that are not white space."""
+    return len(_SPACE.sub("", text))
+
+
+def _time(choose: Choose, question: ReadingQuestion) -> Context:
+    begin = time.perf_counter()
+    texts = choose(question)
+    return Context(texts, time.perf_counter() - begin)
+
+
+def _choose(question: ReadingQuestion, method: LoadedMethod, size: int) -> tuple[str, ...]:
+    """Let a method choose: what it kept, for one with fixed outputs, and its best sentences otherwise."""
+    if method.output is not None:
+        return _join(question.passages, [list(method.output(passage).spans) for passage in question.passages])
+    return take_best(question.passages, method.score(question.passages), size)
+
+
+def _gold(question: ReadingQuestion) -> tuple[str, ...]:
+    if not question.is_answerable:
+        return ()
+    spans: list[list[Span]] = []
+    for passage in question.passages:
+        # Passages of other questions have evidence too, for those.
+        is_own = passage.example.question_id == question.id
+        labels = label_sentences(passage.example, passage.sentences)
+        spans.append([span for span, label in zip(passage.sentences, labels, strict=True) if label and is_own])
+    return _join(question.passages, spans)
+
+
+def _join(passages: Sequence[SplitPassage], spans: Sequence[Sequence[Span]]) -> tuple[str, ...]:
+    texts: list[str] = []
+    for passage, kept in zip(passages, spans, strict=True):
+        ordered = sorted(kept, key=lambda span: span.start)
+        texts.append(" ".join(span.of(passage.example.passage.text).strip() for span in ordered))
+    return _without_empty(texts)
+
+
+def _without_empty(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(text.strip() for text in texts if text.strip())
+
+
+def _end_within(text: str, size: int) -> int:
+    """Return the end of the longest beginning of a text that has whole words and at most so many characters."""
+    if count_characters(text) <= size:
+        return len(text)
+    words = find_words(text)
+    total = np.cumsum(words[:, 1] - words[:, 0])
+    fitting = int(np.searchsorted(total, size, side="right"))
+    return int(words[fitting - 1, 1]) if fitting else 0

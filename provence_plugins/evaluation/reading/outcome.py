@@ -1,0 +1,99 @@
+"""Arrange the answers of a run for comparison: the same questions in every arm."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.evaluation.reading.asking import ArmAnswer
+
+FEWEST_QUESTIONS, FEWEST_OF_A_SOURCE = 30, 5
+"""A bootstrap of fewer has intervals that are too narrow: a source with one question seems to have no spread at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingOutcome:
+    """The answers that are compared.
+
+    Attributes:
+        reader: The name of the reader.
+        arms: The names of the arms, in the order of tables.
+        reference: The arm that the others are compared with, beside the full context.
+        margin: How much worse than with the full context, as a share, still counts as not inferior.
+        price: Price of a million tokens of prompts; None leaves money out.
+        answerable: The answers of each arm to the questions that no arm failed, in the same order.
+        unanswerable: The same for questions that the passages do not answer.
+        failures: For each arm, the number of failures by their reason.
+    """
+
+    reader: str
+    arms: Sequence[str]
+    reference: str
+    margin: float
+    price: float | None
+    answerable: Mapping[str, Sequence[ArmAnswer]]
+    unanswerable: Mapping[str, Sequence[ArmAnswer]]
+    failures: Mapping[str, Mapping[str, int]]
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether there are too few answerable questions for a verdict."""
+        [answers, *_] = self.answerable.values()
+        smallest = min(Counter(each.source for each in answers).values())
+        return len(answers) < FEWEST_QUESTIONS or smallest < FEWEST_OF_A_SOURCE
+
+    @property
+    def of_one_session(self) -> dict[str, list[ArmAnswer]]:
+        """The answers whose times can be compared: to questions that one session asked in all arms."""
+        rows = zip(*self.answerable.values(), strict=True)
+        kept = [row for row in rows if len({answer.answer.session for answer in row}) == 1]
+        return {arm: [row[place] for row in kept] for place, arm in enumerate(self.answerable)}
+
+
+def arrange(
+    answers: Sequence[ArmAnswer],
+    *,
+    reader: str,
+    arms: Sequence[str],
+    reference: str,
+    margin: float = 0.05,
+    price: float | None = None,
+) -> ReadingOutcome:
+    """Keep the questions that every arm answered, and count the failures of the others.
+
+    A question that one arm failed is left out of all arms, so that every figure is about the same questions.
+
+    Raises:
+        InvalidInputError: No answerable question was answered in all arms.
+    """
+    by_question: dict[tuple[str, str], dict[str, ArmAnswer]] = defaultdict(dict)
+    failures: dict[str, Counter[str]] = {arm: Counter() for arm in arms}
+    for answer in answers:
+        by_question[answer.identity][answer.arm] = answer
+        if answer.answer.failure:
+            failures[answer.arm][answer.answer.failure] += 1
+    complete = [
+        row
+        for row in by_question.values()
+        if len(row) == len(arms) and not any(each.answer.failure for each in row.values())
+    ]
+    kept: dict[bool, dict[str, list[ArmAnswer]]] = {flag: {arm: [] for arm in arms} for flag in (True, False)}
+    for row in complete:
+        for arm, each in row.items():
+            kept[each.question.is_answerable][arm].append(each)
+    if not kept[True][arms[0]]:
+        counts = ", ".join(f"{arm}: {dict(reasons)}" for arm, reasons in failures.items() if reasons) or "none"
+        raise InvalidInputError(
+            f"The reader answered no answerable question in all arms, so that there is nothing to compare. Failures: "
+            f"{counts}. Give the reader a longer context or more time, or show it fewer passages."
+        )
+    return ReadingOutcome(
+        reader=reader,
+        arms=arms,
+        reference=reference,
+        margin=margin,
+        price=price,
+        answerable=kept[True],
+        unanswerable=kept[False],
+        failures=failures,
+    )

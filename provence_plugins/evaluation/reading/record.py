@@ -1,0 +1,139 @@
+"""The record of a run: every answer as soon as it is there, so that a run that was stopped goes on where it was."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TextIO
+
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.readers.reader import Message
+
+_KIND = "provence_reader_run"
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswer:
+    """What a reader said to one prompt.
+
+    Attributes:
+        prompt: Fingerprint of the prompt, of the answer that was scored and of the limit of tokens.
+        session: Which run asked; times of one run can be compared.
+        text: The answer; "" after a failure.
+        log_probability: Mean log-probability per token of the right answer; None when it is not known.
+        prompt_tokens: Tokens of the prompt; None when the reader does not tell.
+        prefill_seconds: Seconds until the prompt was read; None when the reader does not tell.
+        seconds: Seconds of the whole answer.
+        failure: Why there is no answer; "" when there is one.
+    """
+
+    prompt: str
+    session: str
+    text: str = ""
+    log_probability: float | None = None
+    prompt_tokens: int | None = None
+    prefill_seconds: float | None = None
+    seconds: float = 0.0
+    failure: str = ""
+
+
+class ReadingRecord:
+    """The answers of earlier runs by their prompts, and the file that gets the new ones."""
+
+    def __init__(self, stream: TextIO, answers: dict[str, RecordedAnswer]) -> None:
+        self._stream = stream
+        self._answers = answers
+
+    def __len__(self) -> int:
+        """Return the number of answers; failures do not count."""
+        return len(self._answers)
+
+    def find(self, prompt: str) -> RecordedAnswer | None:
+        """Return the answer to a prompt; None when there is none yet. What failed is asked again by the next run."""
+        return self._answers.get(prompt)
+
+    def add(self, answer: RecordedAnswer, about: Mapping[str, str]) -> None:
+        """Write an answer, with what a person wants to know about it.
+
+        Raises:
+            OSError: The file takes no more.
+        """
+        _write(self._stream, {**about, **asdict(answer)})
+        if not answer.failure:
+            self._answers[answer.prompt] = answer
+
+
+@contextmanager
+def open_record(path: Path, reader: str) -> Iterator[ReadingRecord]:
+    """Open the record of a run, a new one or that of an earlier run with the same reader.
+
+    Args:
+        path: The file, JSON lines.
+        reader: How the reader was named.
+
+    Raises:
+        InvalidInputError: The file is not a record, or that of another reader.
+        OSError: The file cannot be read or written.
+    """
+    answers: dict[str, RecordedAnswer] = {}
+    is_new = not path.is_file() or not path.stat().st_size
+    if not is_new:
+        answers = _read(path, reader)
+    with open(path, "a", encoding="utf-8") as stream:
+        if is_new:
+            _write(stream, {_KIND: _FORMAT, "reader": reader})
+        yield ReadingRecord(stream, answers)
+
+
+def fingerprint(messages: Sequence[Message], right_answer: str, max_tokens: int) -> str:
+    """Return what an answer depends on, for one reader, as a short text."""
+    content = [[message.to_dict() for message in messages], right_answer, max_tokens]
+    return sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+
+# Any: plain values of every kind.
+def _write(stream: TextIO, row: Mapping[str, Any]) -> None:
+    stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+    stream.flush()
+
+
+def _read(path: Path, reader: str) -> dict[str, RecordedAnswer]:
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    lines = whole.decode("utf-8", "replace").splitlines()
+    header = _parse(lines[0]) if lines else None
+    if header is None or header.get(_KIND) != _FORMAT:
+        raise InvalidInputError(f"{path} is not the record of a run with a reader. Name another file with --record.")
+    if header.get("reader") != reader:
+        raise InvalidInputError(
+            f"{path} holds the answers of the reader {header.get('reader')!r}, and this run has {reader!r}. Name "
+            f"another file with --record, one for each reader."
+        )
+    if len(whole) < len(content):
+        # A run that was killed left half a line.
+        with open(path, "r+b") as stream:
+            stream.truncate(len(whole))
+    answers: dict[str, RecordedAnswer] = {}
+    for line in lines[1:]:
+        answer = _to_answer(_parse(line))
+        if answer is not None and not answer.failure:
+            answers[answer.prompt] = answer
+    return answers
+
+
+def _to_answer(row: dict[str, Any] | None) -> RecordedAnswer | None:
+    names = RecordedAnswer.__dataclass_fields__
+    if row is None or not names.keys() <= row.keys():
+        return None
+    return RecordedAnswer(**{name: row[name] for name in names})
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,245 @@
+"""The tables and the plot of an experiment with a reader."""
+
+import math
+from dataclasses import asdict
+from statistics import fmean
+
+from provence_plugins.evaluation.experiment import FigureOptions
+from provence_plugins.evaluation.metrics.scored_examples import group_by_source
+from provence_plugins.evaluation.reading.asking import ArmAnswer
+from provence_plugins.evaluation.reading.contexts import FULL, GOLD, NO_CONTEXT
+from provence_plugins.evaluation.reading.measures import (
+    LOG_PROBABILITY,
+    MEASURES,
+    Measured,
+    ReadingMeasure,
+    difference,
+    measure,
+    pair,
+    ratio,
+    share_abstaining,
+    share_that_turned,
+)
+from provence_plugins.evaluation.reading.outcome import FEWEST_OF_A_SOURCE, FEWEST_QUESTIONS, ReadingOutcome
+from provence_plugins.evaluation.reporting.plots import QualityPoint, draw_quality_against_removal
+from provence_plugins.evaluation.reporting.result_files import Cell, Figure, Table
+
+_NOTHING = "–"
+
+
+def make_reading_tables(outcome: ReadingOutcome) -> list[Table]:
+    """Return all tables that have rows, the most important first."""
+    tables = [
+        _answers(outcome),
+        _differences(outcome, FULL),
+        _differences(outcome, outcome.reference),
+        _turned(outcome),
+        _abstention(outcome),
+        _costs(outcome),
+        _by_source(outcome),
+        _failures(outcome),
+    ]
+    return [table for table in tables if table.rows]
+
+
+def draw_pareto(outcome: ReadingOutcome, place: FigureOptions) -> list[Figure]:
+    """Draw the quality of answers against the text removed.
+
+    Raises:
+        MissingExtraError: The package matplotlib is not installed.
+    """
+    [shown, *_] = _measures(outcome)
+    scale = 100.0 if shown.is_share else 1.0
+    points: list[QualityPoint] = []
+    for arm, answers in outcome.answerable.items():
+        found = measure(answers, shown.value)
+        points.append(
+            QualityPoint(
+                arm,
+                removed=100 * _removed(outcome, arm),
+                value=scale * found.value,
+                low=scale * found.interval.low,
+                high=scale * found.interval.high,
+            )
+        )
+    heading = f"{shown.heading}, %" if shown.is_share else shown.heading
+    figure = Figure(f"{place.stem}-answers.{place.image}", f"{shown.heading} against text removed, for each arm")
+    draw_quality_against_removal(points, heading, place.folder / figure.file)
+    return [figure]
+
+
+# The raw numbers, so that others can compute what we did not.
+def raw_data(outcome: ReadingOutcome) -> dict[str, object]:
+    """Return every answer that is compared, as plain values."""
+    rows: list[dict[str, object]] = []
+    for arms in (outcome.answerable, outcome.unanswerable):
+        for arm, answers in arms.items():
+            for each in answers:
+                recorded = asdict(each.answer)
+                about = {"source": each.question.source, "id": each.question.id, "arm": arm, "characters": each.size}
+                rows.append({**about, "choosing_seconds": each.choosing_seconds, **recorded})
+    return {"reader": outcome.reader, "reference": outcome.reference, "margin": outcome.margin, "answers": rows}
+
+
+def _measures(outcome: ReadingOutcome) -> list[ReadingMeasure]:
+    """Return the measures that the reader allows: a server does not tell the probability of a given answer."""
+    scored = [each.answer.log_probability for answers in outcome.answerable.values() for each in answers]
+    return [each for each in MEASURES if each is not LOG_PROBABILITY or None not in scored]
+
+
+def _answers(outcome: ReadingOutcome) -> Table:
+    measures = _measures(outcome)
+    rows: list[list[Cell]] = []
+    for arm, answers in outcome.answerable.items():
+        cells = [_show_measured(measure(answers, each.value), each) for each in measures]
+        tokens = [each.answer.prompt_tokens for each in answers if each.answer.prompt_tokens is not None]
+        mean_tokens = f"{fmean(tokens):.0f}" if tokens else _NOTHING
+        rows.append([arm, f"{100 * _removed(outcome, arm):.1f}", mean_tokens, *cells])
+    full = outcome.answerable[FULL]
+    sources = len(group_by_source(full))
+    note = (
+        f"Reader: {outcome.reader}. {len(full):,} questions with short answers from {sources} sources. Means over "
+        f"sources, with 95 % intervals; shares in per cent. *Text removed* counts characters. The arms between the "
+        f"pruned ones and *{GOLD}* have, question by question, as many characters as *{outcome.reference}*, short of "
+        f"less than a word.{_warning(outcome)}"
+    )
+    headings = [each.heading for each in measures]
+    return Table("Answers", ["context", "text removed", "tokens of the prompt", *headings], rows, note)
+
+
+def _differences(outcome: ReadingOutcome, against: str) -> Table:
+    rows: list[list[Cell]] = []
+    with_verdict = against == FULL
+    for arm, answers in outcome.answerable.items():
+        if arm == against or (not with_verdict and arm == FULL):
+            continue
+        for each in _measures(outcome):
+            found = difference(answers, outcome.answerable[against], each.value)
+            low, high = (each.show(end, signed=True) for end in (found.interval.low, found.interval.high))
+            cells = [arm, each.heading, f"{each.show(found.difference, signed=True)} [{low}, {high}]"]
+            if with_verdict:
+                margin = outcome.margin if each.margin is None else each.margin
+                is_shown = found.interval.low >= -margin and not outcome.is_too_small
+                cells.append(f"{'yes' if is_shown else 'not shown'} (margin {each.show(margin)})")
+            rows.append([*cells, _NOTHING if outcome.is_too_small else f"{found.p_value:.3f}"])
+    note = f"Paired bootstrap over questions, stratified by source; 95 % intervals.{_warning(outcome)}"
+    if not with_verdict:
+        return Table(f"Differences from {against}", ["context", "measure", "difference", "p"], rows, note)
+    note += (
+        " *Not inferior*: the whole interval lies above minus the margin, which was fixed before the run. *Not shown* "
+        "does not mean worse: with few questions the interval is wide."
+    )
+    return Table(
+        "Differences from the full context", ["context", "measure", "difference", "not inferior", "p"], rows, note
+    )
+
+
+def _turned(outcome: ReadingOutcome) -> Table:
+    rows: list[list[Cell]] = []
+    for arm, answers in outcome.answerable.items():
+        if arm != FULL:
+            pairs = pair(outcome.answerable[FULL], answers)
+            found = [share_that_turned(pairs, was_right=was_right) for was_right in (True, False)]
+            rows.append([arm, *(_show_share(each) for each in found)])
+    note = (
+        "*Lost*: of the questions that the reader answers rightly with the full context, the share that it answers "
+        "wrongly here (the regression rate). *Won*: the mirror. In per cent, all sources together; in round brackets "
+        "the number of questions."
+    )
+    return Table("Answers lost and won", ["context", "lost", "won"], rows, note)
+
+
+def _abstention(outcome: ReadingOutcome) -> Table:
+    rows: list[list[Cell]] = []
+    for arm, answers in outcome.unanswerable.items():
+        if answers:
+            wrongly = share_abstaining(outcome.answerable[arm])
+            rows.append([arm, _show_share(share_abstaining(answers)), _show_share(wrongly)])
+    note = "Share of questions to which the reader says that there is no answer, in per cent, averaged over sources."
+    return Table("Abstention", ["context", "unanswerable questions", "answerable questions"], rows, note)
+
+
+def _costs(outcome: ReadingOutcome) -> Table:
+    timed = outcome.of_one_session
+    columns = ["context", "tokens of the prompt", "time to read the prompt", "total time", "with choosing"]
+    rows: list[list[Cell]] = []
+    for arm, answers in timed.items():
+        if arm == FULL or not answers:
+            continue
+        pairs = pair(timed[FULL], answers)
+        everyone = [each for both in pairs for each in (both.full, both.other)]
+        knows_tokens = all(each.answer.prompt_tokens for each in everyone)
+        knows_prefill = all(each.answer.prefill_seconds for each in everyone)
+        cells: list[Cell] = [arm]
+        cells.append(_show_share(ratio(pairs, _prompt_tokens)) if knows_tokens else _NOTHING)
+        cells.append(_show_share(ratio(pairs, _prefill_seconds)) if knows_prefill else _NOTHING)
+        cells.append(_show_share(ratio(pairs, lambda each: each.answer.seconds)))
+        cells.append(_show_share(ratio(pairs, lambda each: each.answer.seconds + each.choosing_seconds)))
+        if outcome.price is not None and knows_tokens:
+            saved = sum(_prompt_tokens(both.full) - _prompt_tokens(both.other) for both in pairs) / len(pairs)
+            cells.append(f"{saved * outcome.price / 1000:.2f}")
+        rows.append(cells)
+    note = (
+        "In per cent of the full context, with 95 % intervals; the arms of a question were measured one after another "
+        "in random order. In round brackets the number of questions that one session asked in all arms."
+    )
+    if outcome.price is not None:
+        columns.append("money saved")
+        note += f" Money: for 1,000 questions, at {outcome.price:g} for a million tokens of prompts."
+    return Table("Cost against the full context", columns, rows, note)
+
+
+def _by_source(outcome: ReadingOutcome) -> Table:
+    [shown, *_] = _measures(outcome)
+    rows: list[list[Cell]] = []
+    names = [NO_CONTEXT, FULL, outcome.reference]
+    for group in group_by_source(outcome.answerable[FULL]):
+        source = group[0].source
+        cells = []
+        for arm in names:
+            values = [shown.value(each) for each in outcome.answerable[arm] if each.source == source]
+            cells.append(shown.show(fmean(values)))
+        rows.append([f"{source} ({len(group)})", *cells])
+    note = f"{shown.heading[0].upper()}{shown.heading[1:]}; in brackets the number of questions."
+    return Table("By source", ["source", *names], rows, note)
+
+
+def _failures(outcome: ReadingOutcome) -> Table:
+    rows: list[list[Cell]] = [
+        [arm, reason, number] for arm, reasons in outcome.failures.items() for reason, number in reasons.items()
+    ]
+    note = "Questions that failed in one arm are left out of all arms, in every table."
+    return Table("Failures", ["context", "reason", "questions"], rows, note)
+
+
+def _warning(outcome: ReadingOutcome) -> str:
+    if not outcome.is_too_small:
+        return ""
+    return (
+        f" **Too few questions for a conclusion:** with fewer than {FEWEST_QUESTIONS} questions, or "
+        f"{FEWEST_OF_A_SOURCE} of a source, the intervals are too narrow, and no test is reported."
+    )
+
+
+def _removed(outcome: ReadingOutcome, arm: str) -> float:
+    full = sum(each.size for each in outcome.answerable[FULL])
+    return 1.0 - sum(each.size for each in outcome.answerable[arm]) / full
+
+
+def _prompt_tokens(answer: ArmAnswer) -> float:
+    return float(answer.answer.prompt_tokens or math.nan)
+
+
+def _prefill_seconds(answer: ArmAnswer) -> float:
+    return float(answer.answer.prefill_seconds or math.nan)
+
+
+def _show_measured(found: Measured, shown: ReadingMeasure) -> str:
+    return f"{shown.show(found.value)} [{shown.show(found.interval.low)}, {shown.show(found.interval.high)}]"
+
+
+def _show_share(found: Measured | None) -> str:
+    if found is None:
+        return _NOTHING
+    value, low, high = (100 * each for each in (found.value, found.interval.low, found.interval.high))
+    return f"{value:.0f} [{low:.0f}, {high:.0f}] ({found.questions})"

@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.evaluation.reading.record import RecordedAnswer, fingerprint, open_record
+from provence_plugins.readers.reader import Message
+
+ANSWER = RecordedAnswer("p1", "now", "Paris", -0.5, 7, 0.1, 0.2)
+
+
+def write(path: Path, *answers: RecordedAnswer) -> None:
+    with open_record(path, "gguf:a") as record:
+        for answer in answers:
+            record.add(answer, {"arm": "full"})
+
+
+def test_an_answer_is_found_again_by_its_prompt(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    write(path, ANSWER)
+    with open_record(path, "gguf:a") as record:
+        assert record.find("p1") == ANSWER
+        assert record.find("p2") is None
+        assert len(record) == 1
+
+
+def test_an_answer_is_in_the_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    with open_record(path, "gguf:a") as record:
+        record.add(ANSWER, {"arm": "full"})
+        last = json.loads(path.read_text().splitlines()[-1])
+        assert (last["arm"], last["text"]) == ("full", "Paris")
+
+
+def test_what_failed_is_asked_again_by_the_next_run(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    write(path, RecordedAnswer("p1", "now", failure="timeout"))
+    with open_record(path, "gguf:a") as record:
+        assert record.find("p1") is None
+
+
+def test_half_a_line_of_a_killed_run_is_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    write(path, ANSWER)
+    whole = path.read_bytes()
+    path.write_bytes(whole + '{"prompt": "p2", "text": "東'.encode()[:-1])
+    write(path, RecordedAnswer("p3", "later", "Rome"))
+    assert path.read_bytes().startswith(whole)
+    with open_record(path, "gguf:a") as record:
+        assert [record.find(name) is not None for name in ("p1", "p2", "p3")] == [True, False, True]
+
+
+def test_damaged_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    write(path, ANSWER)
+    path.write_text(path.read_text() + "{\n[]\n{}\n")
+    with open_record(path, "gguf:a") as record:
+        assert len(record) == 1
+
+
+def test_the_record_of_another_reader_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    write(path, ANSWER)
+    with (
+        pytest.raises(InvalidInputError, match="reader 'gguf:a', and this run has 'gguf:b'"),
+        open_record(path, "gguf:b"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("content", ["hello\n", '{"a": 1}\n', "no line end"])
+def test_a_file_of_another_kind_is_refused_and_stays(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(content)
+    with pytest.raises(InvalidInputError, match="is not the record of a run"), open_record(path, "gguf:a"):
+        pass
+    assert path.read_text() == content
+
+
+def test_a_fingerprint_depends_on_everything_that_decides_an_answer() -> None:
+    prompt = [Message("user", "Who?")]
+    prints = {
+        fingerprint(prompt, "Paris", 5),
+        fingerprint(prompt, "Rome", 5),
+        fingerprint(prompt, "Paris", 6),
+        fingerprint([Message("system", "Who?")], "Paris", 5),
+    }
+    assert len(prints) == 4
+    assert fingerprint(list(prompt), "Paris", 5) in prints
