@@ -126,3 +126,12 @@ def test_a_server_is_measured(tiny_folder: Path, tmp_path: Path) -> None:
 def test_no_request_is_lost_or_answered_twice_when_things_break(tiny_folder: Path) -> None:
     printed = run("serving_faults.py", "--model", tiny_folder, "--requests", 1_000)
     assert "lost: 0; answered twice: 0; mixed up: 0" in printed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processor seconds of POSIX")
+def test_bulk_is_measured_with_several_processes(tiny_folder: Path) -> None:
+    printed = run("scaling.py", "--model", tiny_folder, "--lines", 300, "--passages", 1, "--workers", 1, 2)
+    assert [line.split("|")[1:3] for line in printed.splitlines()[-2:]] == [
+        [" processes ", " 1 "],
+        [" processes ", " 2 "],
+    ]
