@@ -69,8 +69,10 @@ def open_cluster(address: str, settings: EngineSettings, workers: int | None) ->
     started = {"num_cpus": (workers or 1) * threads + 1, "include_dashboard": False} if address == "local" else {}
     try:
         _connect(address, started)
+        # What ends the run is raised too, and said in one line.
         for name in ("ray", "ray.data"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        _require_room(own)
         yield RayCluster(own, identity, workers)
     finally:
         ray.shutdown()
@@ -121,7 +123,7 @@ class RayCluster:
             batch_format="pyarrow",
             compute=ActorPoolStrategy(**size),
             num_cpus=model.threads,
-            num_gpus=1 if (model.device or "").startswith("cuda") else 0,
+            num_gpus=_gpus(self._settings),
         )
         try:
             for row in results.iter_rows():
@@ -210,6 +212,23 @@ def _identity(settings: EngineSettings) -> str:
     return f"{__version__} {settings.fingerprint()}"
 
 
+def _gpus(settings: EngineSettings) -> int:
+    return 1 if (settings.model.device or "").startswith("cuda") else 0
+
+
+def _require_room(settings: EngineSettings) -> None:
+    """Refuse a run that would wait for ever for a machine that the cluster does not have."""
+    threads, gpus = settings.model.threads or 1, _gpus(settings)
+    for node in ray.nodes():
+        has = node["Resources"]
+        if node["Alive"] and has.get("CPU", 0) >= threads and has.get("GPU", 0) >= gpus:
+            return
+    raise InvalidInputError(
+        f"No machine of the cluster has {threads} processors{' and a GPU' if gpus else ''} for an actor. Give fewer "
+        f"--threads or another --device, or add such a machine."
+    )
+
+
 # Any: options of ray.init.
 def _connect(address: str, options: dict[str, Any]) -> None:
     try:
@@ -222,15 +241,17 @@ def _connect(address: str, options: dict[str, Any]) -> None:
 
 def _require_cluster(address: str) -> None:
     """Find out quickly whether anything listens at an address; Ray itself tries for minutes."""
-    if address in ("auto", "local"):
+    # Ray reads this variable for "auto".
+    named = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
+    if named in ("auto", "local"):
         return
-    host, _, port = address.rpartition(":")
+    host, _, port = named.rpartition(":")
     if not (host and port.isdecimal()) or "/" in host:
-        raise InvalidInputError(f"--ray must be HOST:PORT, auto or local, got {address!r}.")
+        raise InvalidInputError(f"--ray must be HOST:PORT, auto or local, got {named!r}.")
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise InvalidInputError(_no_cluster(address, _first_line(error))) from error
+        raise InvalidInputError(_no_cluster(named, _first_line(error))) from error
 
 
 def _no_cluster(address: str, reason: str) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+import provence_plugins
+
 pytest.importorskip("ray")
 
 pytestmark = [
@@ -19,6 +21,8 @@ pytestmark = [
     # Ray's own code.
     pytest.mark.filterwarnings("default"),
 ]
+
+ROOT = Path(provence_plugins.__file__).parents[1]
 
 Run = Callable[..., Any]
 Start = Callable[..., Any]
@@ -126,12 +130,12 @@ def test_an_interrupt_is_one_line_and_can_be_resumed(
 def test_a_cluster_that_is_not_there_is_one_line(
     address: str, run: Run, source: Path, tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    # Where `auto` looks for a cluster that runs here.
-    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        address = address.format(free=listener.getsockname()[1])
+        free = listener.getsockname()[1]
+    # Where `auto` looks first; without it, it finds whichever cluster runs on this machine.
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free}")
+    address = address.format(free=free)
     complaint = run("bulk", source, tmp_path / "out", "--model", tiny_folder, "--ray", address).complaint
     assert "--ray" in complaint
     assert not (tmp_path / "out").exists()
@@ -142,11 +146,32 @@ def test_standard_input_is_refused(run: Run, cluster: Any, tmp_path: Path, tiny_
     assert "- is not a regular file" in run("bulk", "-", tmp_path / "out", *more).complaint
 
 
-def test_a_model_that_an_actor_cannot_open_is_the_error_that_it_is_in_one_process(
-    run: Run, cluster: Any, source: Path, tmp_path: Path, tiny_folder: Path
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (("--backend", "torch", "--device", "mps"), "mps"),
+        (("--backend", "torch", "--device", "cuda"), "No machine of the cluster has 1 processors and a GPU"),
+        (("--threads", 1000), "No machine of the cluster has 1000 processors"),
+    ],
+    ids=["a device that is not there", "no GPU", "too many threads"],
+)
+def test_what_no_actor_can_do_is_one_line(
+    more: tuple[object, ...],
+    reason: str,
+    start: Start,
+    cluster: Any,
+    source: Path,
+    tmp_path: Path,
+    tiny_folder: Path,
 ) -> None:
-    more = ("--model", tiny_folder, "--device", "cuda:99", "--backend", "torch", "--ray", cluster.address)
-    assert "cuda:99" in run("bulk", source, tmp_path / "out", *more).complaint
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_ADDRESS": cluster.address}
+    arguments = ("bulk", source, tmp_path / "out", "--model", tiny_folder, "--ray", "auto", *more)
+    process = start(*arguments, env=environment)
+    said = process.communicate(timeout=300)[1].decode()
+    assert process.returncode == 2
+    [line] = own_lines(said)
+    assert line.startswith("provence: ")
+    assert reason in line
 
 
 def own_lines(said: str) -> list[str]:
