@@ -128,6 +128,7 @@ def test_no_request_is_lost_or_answered_twice_when_things_break(tiny_folder: Pat
     assert "lost: 0; answered twice: 0; mixed up: 0" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="processor seconds of POSIX")
 def test_bulk_is_measured_with_several_processes(tiny_folder: Path) -> None:
     printed = run("scaling.py", "--model", tiny_folder, "--lines", 300, "--passages", 1, "--workers", 1, 2)
