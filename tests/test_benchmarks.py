@@ -102,6 +102,24 @@ def test_splitting_is_measured(tmp_path: Path) -> None:
     assert {row[0] for row in table.rows} == {"sentencex", "lines"}
 
 
+@pytest.mark.slow
+def test_the_results_of_tools_are_measured_in_seven_formats(tmp_path: Path) -> None:
+    texts = [
+        f"Mill number {number} was built in 18{number}. It stands by a wide river. " * 8 for number in range(10, 18)
+    ]
+    answer = {"answer_spans": [[24, 28]], "is_positive": True}
+    rows = [
+        {"question": f"When was mill {number} built?", "passage": text, **answer}
+        for number, text in enumerate(texts, start=10)
+    ]
+    path = tmp_path / "examples.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    result = measure("tool_results.py", tmp_path, "--data", path, "--questions", 3)
+    [table] = result.tables
+    assert len(table.rows) == 7
+    assert {(row[3], row[4]) for row in table.rows} == {("0.0 %", "100.0 %")}
+
+
 def test_a_short_soak_breaks_nothing(tiny_folder: Path) -> None:
     printed = run("soak.py", "--seconds", 2, "--callers", 10, "--reopen", 0.5, "--forks", 1, "--model", tiny_folder)
     assert "longest gap of the event loop" in printed

@@ -37,9 +37,6 @@ class ProvenceDocumentPruner:
     def __init__(self, **fields: Any) -> None:
         self.fields = DocumentFields(**fields)
 
-    def __repr__(self) -> str:
-        return repr(self.fields).replace(type(self.fields).__name__, type(self).__name__, 1)
-
     def warm_up(self) -> None:
         """Load the model."""
         _ = self.fields.pruner

@@ -1,5 +1,6 @@
 """The middleware inside agents that LangChain builds, with its own retriever tools."""
 
+import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -124,3 +125,23 @@ def test_two_middlewares_prune_the_results_of_their_own_tools(words: Pruner) -> 
         "guide": "The castle has nine towers. ",
         "add": "Sheep graze on the meadow.",
     }
+
+
+@pytest.mark.slow
+async def test_two_hundred_agents_at_once_read_what_each_reads_alone(words: Pruner) -> None:
+    @tool
+    async def search(query: str) -> str:
+        """Searches."""
+        return f"The castle number {query.split()[-1]} has nine towers. Sheep graze on the meadow."
+
+    def agent(number: int) -> Any:
+        call = ToolCall(name="search", args={"query": f"castle towers {number}"}, id="1")
+        model = Listener(messages=iter([AIMessage("", tool_calls=[call]), AIMessage("Nine.")]))
+        return create_agent(model, [search], middleware=[middleware])
+
+    middleware = ContextPruningMiddleware(model=words, threshold=0.2, min_tokens=0)
+    asked = {"messages": [HumanMessage("How many?")]}
+    states = await asyncio.gather(*(agent(number).ainvoke(asked) for number in range(200)))
+    assert [state["messages"][2].content for state in states] == [
+        f"The castle number {number} has nine towers. " for number in range(200)
+    ]
