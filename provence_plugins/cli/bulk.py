@@ -1,7 +1,6 @@
 """The command that prunes the requests of a file, alone, in several processes or on a cluster."""
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provence_plugins.cli.options import ModelOptions, PolicyOptions
-from provence_plugins.cli.streams import InterruptedRunError, report
-from provence_plugins.errors import BackendError
+from provence_plugins.cli.streams import report
 
 if TYPE_CHECKING:
     from provence_plugins.cli.bulk_input import LineSource
-    from provence_plugins.cli.bulk_lines import BulkLine, GroupPruner
+    from provence_plugins.cli.bulk_lines import GroupPruner
     from provence_plugins.cli.bulk_record import RunSettings
     from provence_plugins.cli.bulk_workers import EngineSettings
 
@@ -61,38 +59,27 @@ def bulk(
     A line is {"query": ..., "passages": [...]}; a passage is a text, or {"text": ..., "title": ...}. A Parquet file has
     the same names as columns.
     """
-    from tqdm import tqdm
-
     from provence_plugins.cli.bulk_files import open_output
     from provence_plugins.cli.bulk_input import count_lines, is_parquet, open_input
     from provence_plugins.cli.bulk_lines import prune_lines
+    from provence_plugins.cli.bulk_tally import PruneTally, write_lines
     from provence_plugins.cli.bulk_workers import EngineSettings
 
     if resume and overwrite:
         raise typer.BadParameter("Use only one of --resume and --overwrite.")
-    chosen, is_watched = policy.build(), sys.stderr.isatty()
+    chosen = policy.build()
     only_requests = is_parquet(target)
-    total = count_lines(source) if is_watched else None
+    total = count_lines(source) if sys.stderr.isatty() else None
     engine = EngineSettings(model, chosen)
     with (
         open_input(source, only_requests=only_requests) as lines,
         _open_engine(engine, workers, ray, source, only_requests) as prune_groups,
     ):
         settings = _run_settings(engine, lines)
-        with (
-            open_output(target, lines, settings, resume=resume, overwrite=overwrite) as output,
-            tqdm(total=total, initial=output.lines, unit=" lines", disable=not is_watched, leave=False) as bar,
-        ):
-            tally = _Tally(earlier=output.lines, failed=output.failed, can_resume=output.can_resume)
-            with tally.explain_stop():
-                for line in prune_lines(lines, prune_groups, done=output.lines, check_group=output.check_group):
-                    output.write(line.to_json())
-                    tally.add(line)
-                    bar.update()
-                    if line.error is not None:
-                        with tqdm.external_write_mode(sys.stderr):
-                            report(f"line {line.number}: {line.error}")
-                output.finish()
+        with open_output(target, lines, settings, resume=resume, overwrite=overwrite) as output:
+            tally = PruneTally(earlier=output.lines, failed=output.failed, can_resume=output.can_resume)
+            results = prune_lines(lines, prune_groups, done=output.lines, check_group=output.check_group)
+            write_lines(results, output, tally, total=total)
     report(tally.summary())
     raise typer.Exit(1 if tally.failed else 0)
 
@@ -133,67 +120,3 @@ def _run_settings(engine: "EngineSettings", lines: "LineSource") -> "RunSettings
     for name in _MODEL_NAMES:
         del options[name]
     return RunSettings(engine.fingerprint(), file_size(lines), options)
-
-
-class _Tally:
-    """Counts what a run has done, for its last words.
-
-    Args:
-        earlier: Number of lines that the resumed run had written.
-        failed: How many of them are errors.
-        can_resume: Whether this run can be resumed.
-    """
-
-    def __init__(self, *, earlier: int, failed: int, can_resume: bool) -> None:
-        from provence_plugins.engine.results import PruneStats
-
-        self.failed = failed
-        self._earlier = earlier
-        self._can_resume = can_resume
-        self._lines = 0
-        self._stats = PruneStats()
-        self._began = time.perf_counter()
-
-    def add(self, line: "BulkLine") -> None:
-        """Count a line that was written."""
-        self._lines += 1
-        self._stats += line.stats
-        self.failed += line.error is not None
-
-    def summary(self) -> str:
-        """Return one line about the whole run."""
-        seconds = time.perf_counter() - self._began
-        stats = self._stats
-        parts = [f"{self._written} written"]
-        if self._earlier:
-            parts.append(f"{self._earlier:,} of them by earlier runs")
-        if self.failed:
-            parts.append(f"{self.failed:,} of them errors")
-        parts += [
-            f"{stats.tokens_before:,} tokens before, {stats.tokens_after:,} after, {stats.removed_share:.0%} removed",
-            f"{seconds:.1f} seconds, {self._lines / seconds:.1f} lines a second",
-        ]
-        return "; ".join(parts)
-
-    @contextmanager
-    def explain_stop(self) -> Iterator[None]:
-        """Say how many lines are complete, and how to go on, when Ctrl-C, a full disk or the model ends the run."""
-        try:
-            yield
-        except KeyboardInterrupt as stop:
-            raise InterruptedRunError(f"Interrupted. {self._state()}.") from stop
-        except BrokenPipeError:
-            raise
-        except BackendError as error:
-            raise BackendError(f"{error} {self._state()}.") from error
-        except OSError as error:
-            raise OSError(error.errno, f"{error.strerror}. {self._state()}", error.filename) from error
-
-    @property
-    def _written(self) -> str:
-        count = self._earlier + self._lines
-        return f"{count:,} line" if count == 1 else f"{count:,} lines"
-
-    def _state(self) -> str:
-        advice = "; continue with --resume" if self._can_resume else ""
-        return f"{self._written} complete{advice}"

@@ -12,6 +12,7 @@ from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.requests import PruneRequest, decode_json, read_request
 from provence_plugins.engine.results import PruneResult, PruneStats
 from provence_plugins.errors import InvalidInputError, InvalidScoresError
+from provence_plugins.thresholds import Thresholds
 
 # Lines are pruned in groups whose bounds depend on the input alone. A resumed run prunes the group in which it was
 # stopped again from its beginning: the same batches give the same numbers to the last bit, which other batches
@@ -20,7 +21,7 @@ _GROUP_LINES = 256
 _GROUP_BYTES = 4_000_000
 
 # Keys that a line of output has itself.
-OWN_KEYS = {"line", "error", *PruneResult("", (), (), PruningPolicy(), 0.0).to_dict()}
+OWN_KEYS = {"line", "error", *PruneResult("", (), (), PruningPolicy(), Thresholds(0.0)).to_dict()}
 
 # Most passages are dropped; their texts lie in the input and would make the output as large.
 _DROPPED_KEYS = ("index", "relevance", "tokens_before")
@@ -190,7 +191,7 @@ def prune_group(group: LineGroup, pruner: Pruner, policy: PruningPolicy | None =
     """
     read = [_read_or_error(line) for line in group.lines]
     requests = (line.request for line in read if isinstance(line, _Line))
-    outcomes = _outcomes(requests, pruner, policy)
+    outcomes = prune_outcomes(requests, pruner, policy)
     for number, line in enumerate(read, group.first):
         outcome = next(outcomes) if isinstance(line, _Line) else line
         if isinstance(line, _Line) and isinstance(outcome, PruneResult):
@@ -206,9 +207,10 @@ def _compact(result: PruneResult) -> dict[str, Any]:
     return values
 
 
-def _outcomes(
+def prune_outcomes(
     requests: Iterator[PruneRequest], pruner: Pruner, policy: PruningPolicy | None
 ) -> Iterator[PruneResult | InvalidInputError | InvalidScoresError]:
+    """Yield the result of each request, in order, or the error of one that cannot be pruned."""
     # The requests that were read and whose outcome is not known yet.
     pending: deque[PruneRequest] = deque()
 

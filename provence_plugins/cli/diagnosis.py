@@ -34,6 +34,21 @@ _PACKAGES = tuple(
 
 
 @dataclass(frozen=True, slots=True)
+class ThresholdFacts:
+    """A threshold of a model, and what it did on the data that it was measured on.
+
+    Attributes:
+        threshold: The threshold.
+        kept: Share of the answers that it kept; None if the model does not say.
+        removed: Share of the characters that it removed; None if the model does not say.
+    """
+
+    threshold: float
+    kept: float | None
+    removed: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFacts:
     """Facts about a model folder.
 
@@ -44,6 +59,7 @@ class ModelFacts:
         format: Name of its format.
         format_version: Version of that format; None for a format without versions.
         threshold: Threshold of policies that name none.
+        thresholds: Thresholds with a name.
         window_tokens: Length of a window.
         backends: Those that can run it here.
     """
@@ -54,6 +70,7 @@ class ModelFacts:
     format: str
     format_version: int | None
     threshold: float
+    thresholds: Mapping[str, ThresholdFacts]
     window_tokens: int
     backends: Sequence[str]
 
@@ -134,9 +151,22 @@ def _model_facts(checkpoint: Checkpoint, versions: Mapping[str, str | None]) -> 
         format=checkpoint.format.name,
         format_version=checkpoint.format.version,
         threshold=checkpoint.default_threshold,
+        thresholds={name: _threshold_facts(checkpoint, value) for name, value in checkpoint.thresholds.named.items()},
         window_tokens=checkpoint.max_tokens,
         backends=backends,
     )
+
+
+def _threshold_facts(checkpoint: Checkpoint, threshold: float) -> ThresholdFacts:
+    rows = checkpoint.config.get("calibration")
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and row.get("threshold") == threshold:
+            return ThresholdFacts(threshold, _number(row.get("kept")), _number(row.get("removed")))
+    return ThresholdFacts(threshold, None, None)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _installed(backend: BackendRow, versions: Mapping[str, str | None]) -> bool:

@@ -8,7 +8,7 @@ from provence_plugins.cli import streams
 from provence_plugins.text.visible import show_on_one_line
 
 if TYPE_CHECKING:
-    from provence_plugins.cli.diagnosis import Diagnosis
+    from provence_plugins.cli.diagnosis import Diagnosis, ThresholdFacts
 
 
 def doctor(
@@ -43,7 +43,14 @@ def _rows(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
         rows += [
             ("format", model.format + version),
             ("threshold", f"{model.threshold:g}"),
+            *((f"  {name}", _describe(facts)) for name, facts in model.thresholds.items()),
             ("window tokens", str(model.window_tokens)),
             ("backends", ", ".join(model.backends) or "none"),
         ]
     return [*rows, ("offline ready", "yes" if diagnosis.ready else f"no: {diagnosis.problem}")]
+
+
+def _describe(facts: "ThresholdFacts") -> str:
+    if facts.kept is None or facts.removed is None:
+        return f"{facts.threshold:g}"
+    return f"{facts.threshold:g} (on labelled data: {facts.kept:.1%} of the answers kept, {facts.removed:.0%} removed)"

@@ -12,10 +12,14 @@ from provence_plugins.cli.streams import report
 from provence_plugins.engine.policy import ALL_TIES, Deduplicate, Order, PruningPolicy, WhenEmpty
 from provence_plugins.model.backends import BackendName
 from provence_plugins.text.sentences import SplitterName
+from provence_plugins.thresholds import THRESHOLD_NAMES
 
 if TYPE_CHECKING:
     from provence_plugins.engine.pruner import Pruner
     from provence_plugins.engine.scoring import ScorerFactory
+
+
+_NAMES = ", ".join(THRESHOLD_NAMES[:-1]) + f" or {THRESHOLD_NAMES[-1]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +92,12 @@ class PolicyOptions:
     """What is kept; the fields are those of `PruningPolicy`, and old spellings of them."""
 
     threshold: Annotated[
-        float | None,
-        typer.Option(help="Keep sentences with at least this probability, 0 to 1.", show_default="the model's own"),
+        str | None,
+        typer.Option(
+            metavar="NUMBER|NAME",
+            help=f"Keep sentences with at least this probability, 0 to 1, or {_NAMES}.",
+            show_default="the model's own",
+        ),
     ] = None
     max_tokens: Annotated[
         int | None,
@@ -158,9 +166,20 @@ class PolicyOptions:
             prefix = "" if old else "no-"
             report(f"--{prefix}headings is deprecated. Use --{prefix}keep-headings.")
             values["keep_headings"] = old
+        values["threshold"] = _read_threshold(self.threshold)
         names = [name.strip() for name in self.ties.split(",")]
         values["ties"] = tuple(name for name in names if name not in ("", "none"))
         return PruningPolicy(**values)
+
+
+# Any: a number, or a text that the policy judges.
+def _read_threshold(given: str | None) -> Any:
+    if given is None:
+        return None
+    try:
+        return float(given)
+    except ValueError:
+        return given
 
 
 def flatten_options(command: Callable[..., None]) -> Callable[..., None]:

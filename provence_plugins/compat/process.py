@@ -19,6 +19,7 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.keywords import check_keywords
 from provence_plugins.text.open_provence import english_spans, japanese_spans
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
+from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold
 
 TextSplitter = Callable[[str], list[str]]
 """A published splitter: from a text to the texts of its sentences."""
@@ -36,7 +37,7 @@ def process(
     first_line_as_title: bool = False,
     *,
     interface: InterfaceName | None = None,
-    threshold: float | None = None,
+    threshold: Threshold | None = None,
     always_select_title: bool | None = None,
     reorder: bool = False,
     top_k: int | None = None,
@@ -70,11 +71,12 @@ def process(
         title: "first_sentence" makes the first sentence of each context its title. None for no
             title, or explicit titles in the shapes of the interface.
         first_line_as_title: Take the first line off each context and make it its title.
-        interface: Whose shapes and defaults hold: "provence" (naver) or "open-provence". [default:
-            that of the model's publisher; naver's for a model of this package]
-        threshold: A sentence is kept when its probability is above this. [default: the model's own]
-        always_select_title: Keep the title whenever another sentence is kept. [default: True for
-            naver, False for OpenProvence]
+        interface: Whose shapes and defaults hold: "provence" (naver) or "open-provence". [default: that of the model's
+            publisher; naver's for a model of this package]
+        threshold: A sentence is kept when its probability is above this number, or above the model's threshold of this
+            name. [default: the model's own]
+        always_select_title: Keep the title whenever another sentence is kept. [default: True for naver, False for
+            OpenProvence]
         reorder: Order the contexts of a question by relevance, and return the first `top_k`.
         top_k: Maximum number of contexts after reordering. [default: 5 for naver, all for
             OpenProvence]
@@ -115,7 +117,7 @@ def process(
     contexts = ContextReader(rows, splitter, strip_sentences, first_line_as_title).read_all(call, titles)
     scoring = PublishedScoring(window=_WINDOWS[use_best_reranker_score], whole_sentences=respect_sentence_boundaries)
     rules = Rules(
-        threshold=pruner.default_threshold if threshold is None else float(threshold),
+        threshold=_read_threshold(pruner, threshold),
         keeps_title=_or_default(always_select_title, rows.always_select_title),
         first_is_title=title == FIRST_SENTENCE and not first_line_as_title,
         zero_when_empty=_or_default(zero_score_when_empty, rows.zero_score_when_empty),
@@ -176,6 +178,11 @@ def _requests(call: Call, contexts: Sequence[Sequence[TitledContext]], interface
 def _reordered(row: list[ContextDecision], top_k: int | None) -> list[ContextDecision]:
     ordered = sorted(row, key=lambda decision: decision.score, reverse=True)
     return ordered if top_k is None else ordered[: max(0, top_k)]
+
+
+def _read_threshold(pruner: Pruner, given: Threshold | None) -> float:
+    # The published code takes numbers of any type, numpy's too, and of any range.
+    return pruner.thresholds.resolve(given) if given is None or given in THRESHOLD_NAMES else float(given)
 
 
 def _or_default(given: bool | None, default: bool) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from provence_plugins.data.json_lines import read_json_lines
+from provence_plugins.data.silver import LIKELY, TEACHER_KEY, SilverSpan, read_silver
 from provence_plugins.types import Passage, Sentence, Span
 
 # What a mined negative's id has behind its question's. Ids hold signs of every kind, page addresses
@@ -20,7 +21,7 @@ _GRADES = ("grade", "relevance")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question, a passage, and what people annotated in it.
+    """A question, a passage, and what people annotated in it or a teacher says of it.
 
     Attributes:
         id: Unique in its data set; a mined negative has its question's id, "#n" and a number.
@@ -33,6 +34,9 @@ class Example:
             none.
         grade: How relevant people found the passage, 0 for not at all; None where nobody graded it.
         answers: Right answers to the question in a few words, any of which counts; empty where they are not known.
+        silver: How surely a teacher keeps the parts of the passage; empty where no teacher was asked.
+        is_annotated: Whether people told that the passage answers the question, or does not. Otherwise `positive` is
+            what the teacher finds more likely.
     """
 
     id: str
@@ -44,11 +48,13 @@ class Example:
     teacher: float | None = None
     grade: float | None = None
     answers: tuple[str, ...] = ()
+    silver: tuple[SilverSpan, ...] = ()
+    is_annotated: bool = True
 
     @property
     def has_sentence_labels(self) -> bool:
-        """Whether the relevant sentences are known; a positive without evidence only tells that there are some."""
-        return bool(self.evidence) or not self.positive
+        """Whether people told the relevant sentences; a positive without evidence only tells that there are some."""
+        return self.is_annotated and (bool(self.evidence) or not self.positive)
 
     @property
     def question_id(self) -> str:
@@ -71,17 +77,21 @@ def read_examples(path: Path) -> Iterator[Example]:
 
     A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`, `answer_spans`,
     `relevant_sentences` (both lists of `[start, end]`), `answers` (a list of strings), `teacher_score` and `grade` (or
-    `relevance`).
+    `relevance`). A line that `provence label` wrote also holds `silver`, a list of `[start, end, probability]`, and
+    then needs no `is_positive`; a line for which that command had no labels is skipped.
 
     Raises:
         DataError: The file cannot be read, or a line is malformed; the message names the line.
     """
     default_source = path.name.split(".")[0]
 
-    def parse(record: dict[str, Any], number: int) -> Example:
+    def parse(record: dict[str, Any], number: int) -> Example | None:
+        if isinstance(record, dict) and "passage" not in record and ({"error", "discarded"} & record.keys()):
+            return None
         return _to_example(record, default_id=f"{path.name}:{number}", default_source=default_source)
 
-    return read_json_lines(path, parse, expected="an object with question, passage and is_positive")
+    expected = "an object with question, passage and is_positive or silver"
+    return (example for example in read_json_lines(path, parse, expected=expected) if example is not None)
 
 
 def first_questions(examples: Sequence[Example], most: int | None) -> list[Example]:
@@ -98,8 +108,11 @@ def _to_example(record: dict[str, Any], *, default_id: str, default_source: str)
     passage = Passage(record["passage"], record.get("title"))
     if not isinstance(record["question"], str) or not record["question"].strip():
         raise ValueError("`question` must be a string that is not blank")
-    if not isinstance(record["is_positive"], bool):
-        raise ValueError(f"`is_positive` must be true or false, got {record['is_positive']!r}")
+    silver = read_silver(record, passage.text)
+    is_annotated = not silver or "is_positive" in record
+    positive = record["is_positive"] if is_annotated else any(given.probability >= LIKELY for given in silver)
+    if not isinstance(positive, bool):
+        raise ValueError(f"`is_positive` must be true or false, got {positive!r}")
     evidence = _read_evidence(record, passage.text)
     grade = next((record[name] for name in _GRADES if record.get(name) is not None), None)
     if grade is not None and grade < 0:
@@ -109,11 +122,13 @@ def _to_example(record: dict[str, Any], *, default_id: str, default_source: str)
         source=str(record.get("source", default_source)),
         question=record["question"],
         passage=passage,
-        evidence=evidence if record["is_positive"] else (),
-        positive=record["is_positive"],
-        teacher=_finite(record.get("teacher_score"), "teacher_score"),
+        evidence=evidence if positive else (),
+        positive=positive,
+        teacher=_finite(record.get(TEACHER_KEY), TEACHER_KEY),
         grade=_finite(grade, "grade"),
         answers=_read_answers(record.get("answers") or ()),
+        silver=silver,
+        is_annotated=is_annotated,
     )
 
 

@@ -10,12 +10,13 @@ from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.spending import Budget
 from provence_plugins.engine.ties import is_json, loose_separators
+from provence_plugins.thresholds import Thresholds
 
 
 def decide(
     passages: Sequence[ScoredPassage],
     policy: PruningPolicy,
-    default_threshold: float,
+    thresholds: Thresholds,
     count_tokens: CountTokens | None = None,
 ) -> tuple[tuple[PrunedPassage, ...], tuple[PrunedPassage, ...]]:
     """Decide which sentences of a query's passages are kept.
@@ -26,7 +27,7 @@ def decide(
     Args:
         passages: All scored passages of one query, in any order.
         policy: What to keep.
-        default_threshold: The model's own threshold, for a policy that has none.
+        thresholds: The model's thresholds, for a policy that has none or names one.
         count_tokens: Counts tokens of the model; None if nothing can be counted, so that no sentence is ever cut.
 
     Returns:
@@ -36,7 +37,7 @@ def decide(
     passages = sorted(passages, key=lambda passage: passage.index)
     kept: list[PrunedPassage] = []
     dropped: list[PrunedPassage] = []
-    budget = _spend_budget(passages, policy, default_threshold, count_tokens)
+    budget = _spend_budget(passages, policy, thresholds.resolve(policy.threshold), count_tokens)
     rows = zip(passages, budget.kept, budget.parts, strict=True)
     for row, (passage, numbers, parts) in enumerate(rows):
         if not passage.tokens or any(passage.token_counts[number] for number in numbers):
@@ -59,11 +60,10 @@ def _omission(passage: ScoredPassage, policy: PruningPolicy) -> str | None:
 def _spend_budget(
     passages: Sequence[ScoredPassage],
     policy: PruningPolicy,
-    default_threshold: float,
+    threshold: float,
     count_tokens: CountTokens | None,
 ) -> Budget:
     """Choose sentences, and spend the budget on them."""
-    threshold = policy.threshold_or(default_threshold)
     chosen = [_choose_sentences(passage, threshold, policy) for passage in passages]
     if policy.when_empty == "keep_one":
         chosen = _choose_in_one(passages, chosen, policy)

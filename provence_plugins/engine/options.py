@@ -12,14 +12,16 @@ from provence_plugins.model.backends import BackendName
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.families import longest_window
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
+from provence_plugins.thresholds import Threshold
 
 
 class PrunerOptions(TypedDict, total=False):
     """The keywords of `Pruner`, for code that passes them on; each may be left out or None for its default.
 
     Attributes:
-        threshold: A sentence is kept when its probability is at least this. The same as
-            `policy=PruningPolicy(threshold=...)`, so it cannot be given together with `policy`.
+        threshold: A sentence is kept when its probability is at least this number, or the model's threshold of this
+            name, as in `PruningPolicy`. The same as `policy=PruningPolicy(threshold=...)`, so it cannot be given
+            together with `policy`.
         policy: Used by every call that has no policy of its own. [default: PruningPolicy()]
         backend: "onnx", "torch", or an object that fulfils `Backend`. [default: "onnx" if the model
             has an ONNX file, else "torch"]
@@ -48,7 +50,7 @@ class PrunerOptions(TypedDict, total=False):
             Repeats within a call are scored once in any case. [default: 0]
     """
 
-    threshold: float | None
+    threshold: Threshold | None
     policy: PruningPolicy | None
     backend: BackendName | Backend | None
     device: str | None
@@ -65,7 +67,7 @@ class PrunerOptions(TypedDict, total=False):
     cache_tokens: int | None
 
 
-def choose_policy(policy: PruningPolicy | None, threshold: float | None) -> PruningPolicy:
+def choose_policy(policy: PruningPolicy | None, threshold: Threshold | None) -> PruningPolicy:
     """Return the policy that a pruner uses for calls without one.
 
     Raises:

@@ -14,6 +14,7 @@ from provence_plugins.engine.pooling import PassageScores, combine_all, distinct
 from provence_plugins.engine.requests import check_query
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.engine.scoring import WindowScores
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.tokens.windows import Window
 from provence_plugins.types import Passage
 
@@ -47,12 +48,12 @@ class CallPlanner:
 
     Args:
         planner: Plans the passages.
-        default_threshold: Threshold of policies without one.
+        thresholds: Thresholds of the model.
     """
 
-    def __init__(self, planner: Planner, default_threshold: float) -> None:
+    def __init__(self, planner: Planner, thresholds: Thresholds) -> None:
         self._planner = planner
-        self._default_threshold = default_threshold
+        self._thresholds = thresholds
         # Not a method: a result keeps it, and must not keep the pruner and its threads alive.
         self._count_text = partial(count_text, encoder=planner.encoder)
         self._has_warned = False
@@ -61,10 +62,11 @@ class CallPlanner:
         """Plan the passages of a query.
 
         Raises:
-            InvalidInputError: The query is blank or too long for a window, or `policy` is not a
-                policy.
+            InvalidInputError: The query is blank or too long for a window, `policy` is not a policy, or it names a
+                threshold that the model does not store.
         """
         check_policy(policy)
+        self._thresholds.resolve(policy.threshold)
         check_query(query)
         plans = self._planner.plan(query, passages)
         if not self._has_warned and not all(plan.is_legible for plan in plans):
@@ -81,9 +83,8 @@ class CallPlanner:
         scored = []
         for index, (plan, of_passage) in enumerate(zip(call.plans, combined, strict=True)):
             scored.append(self._scored(index, plan, of_passage))
-        threshold, count = self._default_threshold, self._count_text
-        passages, dropped = decide(scored, call.policy, threshold, count)
-        return PruneResult(call.query, passages, dropped, call.policy, threshold, count)
+        passages, dropped = decide(scored, call.policy, self._thresholds, self._count_text)
+        return PruneResult(call.query, passages, dropped, call.policy, self._thresholds, self._count_text)
 
     def decide_with_texts(self, call: PlannedCall, scores: Sequence[WindowScores]) -> PruneResult:
         """Return the result with the kept texts put together, so that the event loop need not do it."""

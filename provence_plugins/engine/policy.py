@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold
 from provence_plugins.types import MeaningTie
 
 WhenEmpty = Literal["drop", "keep_one", "keep_best", "keep_all"]
@@ -29,8 +30,10 @@ class PruningPolicy:
     """Controls which sentences of a query's passages are kept, given their probabilities.
 
     Attributes:
-        threshold: A sentence passes the threshold when its probability is at least this; 0 keeps everything. None for
-            the model's own threshold.
+        threshold: A sentence passes the threshold when its probability is at least this; 0 keeps everything. A name
+            stands for a threshold that the model stores: "careful", "balanced" and "short" keep 99, 97 and 93 of 100
+            answers on the data that they were measured on. None for the model's own threshold, which is "balanced"
+            unless its training chose another share.
         top_n: Maximum number of passages that are kept, the most relevant ones; they are chosen before the budget is
             spent. Blank passages are kept in any case and do not count. None for no limit.
         max_tokens: Maximum number of tokens that are kept over all passages of a query; never exceeded, whatever else
@@ -74,7 +77,7 @@ class PruningPolicy:
             the budget is spent; a passage that only repeats others is dropped. None drops nothing.
     """
 
-    threshold: float | None = None
+    threshold: Threshold | None = None
     top_n: int | None = None
     max_tokens: int | None = None
     keep_title: bool = False
@@ -92,7 +95,7 @@ class PruningPolicy:
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
-            _check_share("threshold", self.threshold, otherwise=", or None for the model's own")
+            _check_threshold(self.threshold)
         if self.min_relevance is not None:
             _check_share("min_relevance", self.min_relevance, otherwise=", or None for no minimum")
         check_top_n(self.top_n)
@@ -108,10 +111,6 @@ class PruningPolicy:
         _check_pins(self.pins)
         _check_omission(self.omission)
         _check_counter(self.token_counter)
-
-    def threshold_or(self, default: float) -> float:
-        """Return the policy's threshold, or the model's own if the policy has none."""
-        return default if self.threshold is None else self.threshold
 
     def pin_test(self) -> Callable[[str], bool] | None:
         """Return a function that tells whether a sentence of some text is pinned; None if none is."""
@@ -146,6 +145,12 @@ def check_policy(policy: PruningPolicy) -> PruningPolicy:
             f"`policy` must be a PruningPolicy, got {type(policy).__name__}. Write PruningPolicy(threshold=0.5)."
         )
     return policy
+
+
+def _check_threshold(value: object) -> None:
+    if value not in THRESHOLD_NAMES:
+        names = ", ".join(map(repr, THRESHOLD_NAMES))
+        _check_share("threshold", value, otherwise=f", one of the names {names}, or None for the model's own")
 
 
 def _check_share(name: str, value: object, *, otherwise: str = "") -> None:

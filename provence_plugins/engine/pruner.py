@@ -35,6 +35,7 @@ from provence_plugins.model.backend import Backend, BackendOptions
 from provence_plugins.model.backends import BackendName
 from provence_plugins.model.families import longest_window
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
+from provence_plugins.thresholds import Threshold
 from provence_plugins.tokens.batches import regroup
 from provence_plugins.types import Passage
 
@@ -67,7 +68,7 @@ class Pruner:
         self,
         model: str | Path | None = None,
         *,
-        threshold: float | None = None,
+        threshold: Threshold | None = None,
         policy: PruningPolicy | None = None,
         backend: BackendName | Backend | None = None,
         device: str | None = None,
@@ -87,10 +88,11 @@ class Pruner:
         self._arguments = {name: value for name, value in given.items() if name != "self"}
         self.policy = choose_policy(policy, threshold)
         checkpoint = open_model(model, revision, window_tokens)
-        self.default_threshold = checkpoint.default_threshold
+        self.thresholds = checkpoint.thresholds
+        self.thresholds.resolve(self.policy.threshold)
         self._longest_window = longest_window(checkpoint.backbone_config)
         self._planner = Planner.of(checkpoint, splitter, language)
-        self._calls = CallPlanner(self._planner, self.default_threshold)
+        self._calls = CallPlanner(self._planner, self.thresholds)
         backend_options = BackendOptions(
             device=device, dtype=dtype, threads=threads, attention=attention, compiled=bool(compiled)
         )
@@ -124,6 +126,11 @@ class Pruner:
     def splitter(self) -> SplitterName | SentenceSplitter:
         """The sentence splitter for passages without sentences of their own."""
         return self._planner.splitter
+
+    @property
+    def default_threshold(self) -> float:
+        """The threshold of policies without one."""
+        return self.thresholds.default
 
     @property
     def window_tokens(self) -> int:
@@ -315,7 +322,7 @@ class Pruner:
         return partial(type(self), **self._arguments), ()
 
     def __repr__(self) -> str:
-        threshold = self.policy.threshold_or(self.default_threshold)
+        threshold = self.thresholds.resolve(self.policy.threshold)
         return f"Pruner({self.backend_description}, threshold={threshold:g})"
 
     def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> PlannedCall:

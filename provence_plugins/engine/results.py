@@ -13,6 +13,7 @@ from provence_plugins.engine.passages import PrunedPassage, RankedPassage, Score
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.rendering import View, render_html, render_terminal
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import shorten
 
 # A repr lists at most this many passages, so that it fits on one screen.
@@ -97,16 +98,16 @@ class PruneResult:
         passages: The kept passages, in the policy's order.
         dropped: The dropped passages, in input order; none of their sentences is kept.
         policy: The policy that decided, as it was given.
-        default_threshold: The model's own threshold.
-        count_tokens: Counts tokens of the model, for policies that cut a sentence to fit a budget;
-            None, as after unpickling, if nothing can be counted.
+        thresholds: The model's thresholds.
+        count_tokens: Counts tokens of the model, for policies that cut a sentence to fit a budget; None, as after
+            unpickling, if nothing can be counted.
     """
 
     query: str
     passages: tuple[PrunedPassage, ...]
     dropped: tuple[PrunedPassage, ...]
     policy: PruningPolicy
-    default_threshold: float
+    thresholds: Thresholds
     count_tokens: CountTokens | None = field(default=None, compare=False)
 
     # Any: the state is a dict of all attributes.
@@ -123,7 +124,12 @@ class PruneResult:
     @property
     def threshold(self) -> float:
         """The threshold that was used: the policy's, or the model's own if the policy has none."""
-        return self.policy.threshold_or(self.default_threshold)
+        return self.thresholds.resolve(self.policy.threshold)
+
+    @property
+    def default_threshold(self) -> float:
+        """The model's own threshold."""
+        return self.thresholds.default
 
     @property
     def tokens_before(self) -> int:
@@ -147,7 +153,7 @@ class PruneResult:
     def with_policy(self, policy: PruningPolicy) -> "PruneResult":
         """Return the result that another policy gives for the same scores, without running the model."""
         scored = [passage.scored for passage in (*self.passages, *self.dropped)]
-        passages, dropped = decide(scored, policy, self.default_threshold, self.count_tokens)
+        passages, dropped = decide(scored, policy, self.thresholds, self.count_tokens)
         return replace(self, passages=passages, dropped=dropped, policy=policy)
 
     # Any: nested plain values, ready for json.dumps.

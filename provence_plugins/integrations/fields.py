@@ -18,6 +18,7 @@ from provence_plugins.integrations.metadata import METADATA_KEY, describe, descr
 from provence_plugins.integrations.queries import Query, is_blank, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.model.backends import BackendName
+from provence_plugins.thresholds import Threshold
 from provence_plugins.types import MeaningTie, Passage
 
 with needs_extra("langchain,llama-index"):
@@ -142,7 +143,7 @@ class PruningFields(EngineFields):
         on_error: "raise" raises errors; "keep" logs them and returns everything unchanged.
     """
 
-    threshold: float | None = None
+    threshold: Threshold | None = None
     top_n: int | None = None
     max_tokens: int | None = None
     keep_title: bool = False

@@ -1,7 +1,7 @@
 """A model folder on disk, in the package or on the hub, opened and checked without torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
@@ -16,12 +16,16 @@ from provence_plugins.model.licence import warn_of_licence
 from provence_plugins.model.tokenizer_file import read_tokenizer, special_names
 from provence_plugins.model.weights import StoredTensor, read_headers
 from provence_plugins.text.sentences import SplitterName
+from provence_plugins.thresholds import THRESHOLD_NAMES, Thresholds
 from provence_plugins.tokens.encoding import EncoderOptions, TextEncoder, is_failure_of_rust
 
 BUNDLED = Path(__file__).parent / "bundled"
 
 # Published window lengths assume three special tokens per pair; RoBERTa's template has four.
 _COUNTED_SPECIAL_TOKENS = 3
+
+# Key of a native configuration with the named thresholds.
+THRESHOLDS_KEY = "thresholds"
 
 # A piece of a sentence is never shorter than this, however short the window.
 _LEAST_PIECE = 16
@@ -39,7 +43,7 @@ class Checkpoint:
         backbone_config: The known keys of the encoder's own configuration.
         encoder: Its tokenizer.
         declared_tokens: Longest window as its configuration counts it.
-        default_threshold: Keep threshold for a policy without one.
+        thresholds: Keep thresholds: that of a policy without one, and those with a name.
         splitter: Sentence splitter that the model was trained with.
     """
 
@@ -50,8 +54,13 @@ class Checkpoint:
     backbone_config: Mapping[str, Any]
     encoder: TextEncoder
     declared_tokens: int
-    default_threshold: float
+    thresholds: Thresholds
     splitter: SplitterName
+
+    @property
+    def default_threshold(self) -> float:
+        """Keep threshold for a policy without one."""
+        return self.thresholds.default
 
     @property
     def max_tokens(self) -> int:
@@ -114,7 +123,7 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
         backbone_config=MappingProxyType(backbone),
         encoder=_read_encoder(folder, format_),
         declared_tokens=_declared_tokens(folder, config, format_, longest),
-        default_threshold=_default_threshold(folder, config, format_),
+        thresholds=_thresholds(folder, config, format_),
         splitter=_splitter(folder, config, format_),
     )
     warn_of_licence(folder, name)
@@ -199,11 +208,28 @@ def _declared_tokens(folder: Path, config: dict[str, Any], format_: Format, long
     return given
 
 
+def _thresholds(folder: Path, config: dict[str, Any], format_: Format) -> Thresholds:
+    default = _default_threshold(folder, config, format_)
+    if not format_.is_native:
+        return replace(format_.thresholds, default=default)
+    given = config.get(THRESHOLDS_KEY) or {}
+    if not isinstance(given, dict) or set(given).difference(THRESHOLD_NAMES):
+        raise CheckpointError(
+            f"config.json of {folder} gives {THRESHOLDS_KEY}={show_value(given)}; this version knows "
+            f"{', '.join(THRESHOLD_NAMES)}. Correct it, or update provence-plugins."
+        )
+    return Thresholds(default, **{name: _share(folder, name, value) for name, value in given.items()})
+
+
 def _default_threshold(folder: Path, config: dict[str, Any], format_: Format) -> float:
     given = {key: config[key] for key in format_.threshold_keys if config.get(key) is not None}
     if not given and not format_.is_native:
-        return format_.default_threshold
+        return format_.thresholds.default
     key, value = next(iter(given.items()), ("default_threshold", None))
+    return _share(folder, key, value)
+
+
+def _share(folder: Path, key: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise CheckpointError(
             f"config.json of {folder} gives {key}={show_value(value)}; expected a number of 0 to 1. Correct it, or "

@@ -1,6 +1,7 @@
 """The files of a model folder: their names, how much of each is read, and that none lies outside."""
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from reprlib import Repr
@@ -111,6 +112,27 @@ def read_any_json(folder: Path, name: str) -> Any:
         raise CheckpointError(
             f"{path} is not readable JSON ({show_error(error)}). Download or export the model again."
         ) from error
+
+
+# Any: values of a configuration.
+def update_config(folder: Path, values: Mapping[str, Any]) -> None:
+    """Replace some values of a folder's `config.json`; an interruption leaves the former file.
+
+    Raises:
+        CheckpointNotFoundError: There is no such file.
+        CheckpointError: It does not hold a JSON object.
+    """
+    config = {**read_json(folder, CONFIG), **values}
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".config-") as name:
+        staged = Path(name, CONFIG)
+        write_json(staged, config)
+        staged.replace(folder / CONFIG)
+
+
+# Any: values of a configuration.
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a JSON object with sorted keys, so that two configurations can be compared line by line."""
+    path.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def require_weights(folder: Path) -> None:

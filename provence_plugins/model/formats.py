@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from provence_plugins.model.families import RankingHead
 from provence_plugins.text.sentences import SplitterName
+from provence_plugins.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ class TensorNames:
     ignored: tuple[str, ...] = ()
 
 
+# The two thresholds that the authors of Provence published, a cautious and a strong one. They were not measured as ours
+# are, so no published model has a balanced one.
+PUBLISHED_THRESHOLDS = Thresholds(0.1, careful=0.1, short=0.5)
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """One checkpoint format.
@@ -99,10 +105,9 @@ class Format:
         inputs: How texts become model inputs.
         scoring: How the model's numbers are read.
         splitter: Sentence splitter, unless the configuration names one.
-        default_threshold: Keep threshold, unless the configuration gives one.
-        threshold_keys: Keys of the configuration that can give the threshold.
-        max_tokens: Longest window, unless the configuration gives one; never more than the encoder
-            reads.
+        thresholds: The default keep threshold, unless the configuration gives one, and those with a name.
+        threshold_keys: Keys of the configuration that can give the default.
+        max_tokens: Longest window, unless the configuration gives one; never more than the encoder reads.
         max_tokens_key: Key of the configuration that gives the longest window.
         version: The format version that this code reads; None for a format without versions.
         tensors: Names of the tensors of a published checkpoint; None for this package's own format.
@@ -115,7 +120,7 @@ class Format:
     inputs: InputConventions
     scoring: Scoring = field(default_factory=Scoring)
     splitter: SplitterName = "sentencex"
-    default_threshold: float = 0.1
+    thresholds: Thresholds = PUBLISHED_THRESHOLDS
     threshold_keys: tuple[str, ...] = ()
     max_tokens: int = 512
     max_tokens_key: str | None = None
@@ -141,6 +146,7 @@ NATIVE = Format(
     "native",
     markers=("backbone.", "relevance_head.", "keep_head."),
     inputs=InputConventions(title_suffix=":", full_stop=".", packing="even"),
+    thresholds=Thresholds(0.1),
     threshold_keys=("default_threshold",),
     max_tokens_key="max_tokens",
     version=1,

@@ -33,9 +33,16 @@ logger = logging.getLogger(__name__)
 
 _NAMES_SHOWN = 3
 
-# Keys of a native config.json that say something of the network; the encoder's own are checked
-# apart.
-_NATIVE_KEYS = ("separator_id", "splitter", "default_threshold", "max_tokens", "calibration", "format_version")
+# Keys of a native config.json that say something of the network; the encoder's own are checked apart.
+_NATIVE_KEYS = (
+    "separator_id",
+    "splitter",
+    "default_threshold",
+    "thresholds",
+    "max_tokens",
+    "calibration",
+    "format_version",
+)
 
 # What BERT's authors called the two tensors of a layer norm, and encoders from before 2020 still
 # do.

@@ -53,6 +53,7 @@ class ProvenceConfig(PretrainedConfig):
         separator_id: Id of the token between query and text; it marks the query's end.
         splitter: Name of the sentence splitter that the model was trained with.
         default_threshold: Keep threshold for a policy without one.
+        thresholds: Keep thresholds by name.
         max_tokens: Longest window, query and special tokens included.
         calibration: Metrics measured on held-out data, one row per threshold.
         format_version: Version of the folder format.
@@ -68,6 +69,7 @@ class ProvenceConfig(PretrainedConfig):
         separator_id: int = 102,
         splitter: str = "sentencex",
         default_threshold: float = 0.1,
+        thresholds: dict[str, float] | None = None,
         max_tokens: int = 512,
         calibration: list[dict[str, float]] | None = None,
         format_version: int | None = NATIVE.version,
@@ -81,6 +83,7 @@ class ProvenceConfig(PretrainedConfig):
         self.separator_id = separator_id
         self.splitter = splitter
         self.default_threshold = default_threshold
+        self.thresholds = thresholds or {}
         self.max_tokens = max_tokens
         self.calibration = calibration or []
         self.format_version = format_version

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from provence_plugins.errors import CheckpointNotFoundError, needs_extra
 from provence_plugins.model.folder import (
@@ -18,6 +18,7 @@ from provence_plugins.model.folder import (
     TOKENIZER_CONFIG,
     WEIGHTS,
     locate,
+    write_json,
 )
 from provence_plugins.model.loading import Network
 from provence_plugins.model.network import ProvenceModel
@@ -59,7 +60,7 @@ def save_folder(
         for file in (TOKENIZER, TOKENIZER_CONFIG):
             if locate(tokenizer_from, file):
                 shutil.copyfile(tokenizer_from / file, staged / file)
-        (staged / CONFIG).write_text(_config_json(network), encoding="utf-8")
+        write_json(staged / CONFIG, _config_values(network))
         # Safetensors creates files that only their owner can read.
         shutil.copymode(staged / CONFIG, staged / WEIGHTS)
         for stale in (CONFIG, TOKENIZER_CONFIG, *ONNX_FILES.values()):
@@ -101,12 +102,13 @@ def _tensors(network: ProvenceModel, dtype: torch.dtype) -> dict[str, Tensor]:
     }
 
 
-def _config_json(network: ProvenceModel) -> str:
-    config = network.config.to_dict()
+# Any: values of a configuration.
+def _config_values(network: ProvenceModel) -> dict[str, Any]:
+    config: dict[str, Any] = network.config.to_dict()
     # The path of the encoder on the machine that trained the model is nobody else's business.
     for part in (config, config["backbone_config"]):
         part.pop("_name_or_path", None)
     config["architectures"] = [type(network).__name__]
     # Auto classes load in this precision, whatever the precision of the file.
     config["dtype"] = "float32"
-    return json.dumps(config, indent=2, sort_keys=True) + "\n"
+    return config

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from provence_plugins.engine.policy import Deduplicate, Order, PruningPolicy, WhenEmpty
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.keywords import refuse_unknown
+from provence_plugins.thresholds import Threshold
 from provence_plugins.types import MeaningTie, Passage
 
 # Far below the depth at which Python stops to write JSON.
@@ -67,7 +68,7 @@ class PolicyBody(StrictBody):
     `pins` are texts that a sentence holds, and the only placeholder of `omission` is {count}.
     """
 
-    threshold: float | None = None
+    threshold: Threshold | None = None
     top_n: int | None = None
     max_tokens: int | None = None
     keep_title: bool = False

@@ -18,6 +18,7 @@ from provence_plugins.serving.mcp_replies import (
     describe_result,
 )
 from provence_plugins.serving.originals import Originals
+from provence_plugins.thresholds import Threshold
 from provence_plugins.types import Passage
 
 with needs_extra("mcp"):
@@ -65,10 +66,11 @@ Query = Annotated[
     ),
 ]
 Texts = Annotated[list[str], Field(description="The texts; each is judged by itself.", min_length=1)]
-Threshold = Annotated[
-    float | None,
+AskedThreshold = Annotated[
+    Threshold | None,
     Field(
-        description="Keep sentences with at least this probability, 0 to 1. Lower keeps more. Leave it out at first."
+        description="Keep sentences with at least this probability, 0 to 1; lower keeps more. Or a name: 'careful' "
+        "keeps more than 'balanced', 'short' keeps less. Leave it out at first."
     ),
 ]
 MaxTokens = Annotated[
@@ -138,7 +140,7 @@ class _Tools:
         query: Query,
         texts: Texts,
         title: Title = None,
-        threshold: Threshold = None,
+        threshold: AskedThreshold = None,
         max_tokens: MaxTokens = None,
         top_n: TopN = None,
     ) -> CallToolResult:
@@ -152,7 +154,7 @@ class _Tools:
         self,
         query: Query,
         paths: Paths,
-        threshold: Threshold = None,
+        threshold: AskedThreshold = None,
         max_tokens: MaxTokens = None,
         top_n: TopN = None,
     ) -> CallToolResult:
@@ -202,7 +204,7 @@ class _Tools:
         call = self._originals.add(in_input_order)
         return _answer(describe_result(result, names, call, skipped))
 
-    def _choose(self, threshold: float | None, max_tokens: int | None, top_n: int | None) -> PruningPolicy:
+    def _choose(self, threshold: Threshold | None, max_tokens: int | None, top_n: int | None) -> PruningPolicy:
         """Return the server's policy with what a call asks for."""
         # Any: values of several types.
         asked: dict[str, Any] = {"threshold": threshold, "max_tokens": max_tokens, "top_n": top_n}

@@ -11,6 +11,7 @@ from provence_plugins.errors import needs_extra
 from provence_plugins.model.backends import BackendName
 from provence_plugins.serving.app import create_app
 from provence_plugins.serving.settings import ServeSettings
+from provence_plugins.thresholds import Threshold
 
 # Ray reads it when it is imported: nothing is sent.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -50,7 +51,7 @@ class DeploymentSettings(BaseModel):
     dtype: str | None = None
     threads: int = Field(1, ge=1)
     gpus: float = Field(0.0, ge=0)
-    threshold: float | None = None
+    threshold: Threshold | None = None
     min_replicas: int = Field(1, ge=0)
     max_replicas: int = Field(4, ge=1)
     target_requests: float = Field(4.0, gt=0)

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.serving.bodies import StrictBody
+from provence_plugins.thresholds import Threshold
 from provence_plugins.types import Passage
 
 
@@ -40,12 +41,13 @@ class RelevantSpans(StrictBody):
 
     Attributes:
         mode: Whether they are returned.
-        threshold: Least probability of a sentence; None for the threshold of the server.
+        threshold: Minimum probability of a sentence, or the name of a threshold of the model; None for the threshold of
+            the server.
         max_spans: Maximum number of sentences of a document, the most probable ones; None for no limit.
     """
 
     mode: Literal["enabled", "disabled"]
-    threshold: float | None = None
+    threshold: Threshold | None = None
     max_spans: int | None = None
 
 

@@ -48,7 +48,7 @@ async def info(request: Request) -> dict[str, Any]:
         "model": service.model_name,
         "format": pruner.format,
         "backend": pruner.backend_description,
-        "threshold": pruner.policy.threshold_or(pruner.default_threshold),
+        "threshold": pruner.thresholds.resolve(pruner.policy.threshold),
         "window_tokens": pruner.window_tokens,
         "policy": policy,
         "limits": {name: getattr(service.settings, name) for name in _LIMITS},

@@ -1,13 +1,13 @@
 """The model card that lies beside the weights."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from provence_plugins.data.files import find_files
-from provence_plugins.evaluation.metrics.answers import ThresholdRow
 from provence_plugins.evaluation.metrics.catalogue import METRICS, measure_metrics
 from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples
+from provence_plugins.evaluation.thresholds import MeasuredThresholds
 from provence_plugins.model.folder import CARD
 from provence_plugins.training.settings import TrainSettings
 
@@ -36,8 +36,8 @@ cent.
 |---|---|
 {metrics}
 
-| threshold | answers kept | characters removed |
-|---|---|---|
+| name | threshold | answers kept | characters removed |
+|---|---|---|---|
 {thresholds}
 
 The default threshold is {default:g}: the highest at which {target:g}% of the answers survive on dev.
@@ -54,7 +54,7 @@ def write_card(
     folder: Path,
     settings: TrainSettings,
     judged: JudgedExamples,
-    thresholds: Sequence[ThresholdRow],
+    thresholds: MeasuredThresholds,
     progress: Mapping[str, float],
 ) -> None:
     """Write `README.md` into a model folder.
@@ -63,7 +63,7 @@ def write_card(
         folder: The model folder.
         settings: The run; its `card` gives the front matter, and the keys `title` and `text`.
         judged: The model on dev.
-        thresholds: What thresholds do on dev; the first row is the default threshold.
+        thresholds: The model's thresholds, and what they do on dev.
         progress: Steps, tokens and seconds of the run.
     """
     card = {"library_name": "provence_plugins", "pipeline_tag": "text-ranking", **settings.card}
@@ -80,8 +80,8 @@ def write_card(
             for metric in METRICS
             if metric.name in measured
         ),
-        thresholds="\n".join(f"| {row.threshold:g} | {row.kept:.1%} | {row.removed:.1%} |" for row in thresholds),
-        default=thresholds[0].threshold,
+        thresholds=_threshold_rows(thresholds),
+        default=thresholds.thresholds.default,
         target=100 * settings.target_recall,
         base=settings.base,
         tokens=progress["tokens"],
@@ -91,3 +91,11 @@ def write_card(
         files="\n".join(f"- `{path.name}`" for path in find_files(settings.data.train)),
     )
     (folder / CARD).write_text(filled, encoding="utf-8")
+
+
+def _threshold_rows(measured: MeasuredThresholds) -> str:
+    lines = []
+    for row in measured.rows:
+        names = [name for name, value in measured.thresholds.named.items() if value == row.threshold]
+        lines.append(f"| {', '.join(names)} | {row.threshold:g} | {row.kept:.1%} | {row.removed:.1%} |")
+    return "\n".join(lines)

@@ -1,7 +1,6 @@
-"""Turn the end of a run into a model folder: average, scale, export, choose the threshold, write the card."""
+"""Turn the end of a run into a model folder: average, scale, export, measure the thresholds, write the card."""
 
 import logging
-import math
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -14,8 +13,8 @@ from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import needs_extra
 from provence_plugins.evaluation.judging import judge_examples
 from provence_plugins.evaluation.methods.model import model_method
-from provence_plugins.evaluation.metrics.answers import mean_at_threshold, threshold_at_recall
 from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples
+from provence_plugins.evaluation.thresholds import measure_thresholds
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.model.folder import ONNX_FILES
@@ -35,13 +34,6 @@ with needs_extra("train"):
 
 logger = logging.getLogger(__name__)
 
-# Thresholds of the table that a trained model carries, beside its default.
-_TABLE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
-
-# On dev data that the model separates without a mistake the highest threshold that keeps the
-# answers lies near 1, and would drop nearly every sentence of harder texts.
-_HIGHEST_DEFAULT = 0.5
-
 
 def finish_model(
     network: ProvenceModel,
@@ -57,8 +49,7 @@ def finish_model(
             scaled in place.
         planner: The planner of the run.
         settings: The run.
-        examples: Dev examples that decide on scaling, default threshold and the metrics of the
-            card.
+        examples: Dev examples that decide on scaling, thresholds and the metrics of the card.
         progress: The position of the run, for the card.
 
     Returns:
@@ -74,33 +65,14 @@ def finish_model(
         save_folder(network, candidate, tokenizer_from=base)
         export_onnx(network, candidate, precisions=[settings.precision])
         judged = _judge_exported(candidate, planner, settings, examples)
-        threshold = choose_threshold(judged, settings.target_recall)
-        rows = [mean_at_threshold(judged.scored, value) for value in (threshold, *_TABLE)]
-        network.config.default_threshold = threshold
-        network.config.calibration = [
-            {name: round(value, 4) for name, value in asdict(row).items()}
-            for row in sorted(rows, key=lambda row: row.threshold)
-        ]
+        measured = measure_thresholds(judged, default_recall=settings.target_recall)
+        for key, value in measured.to_config().items():
+            setattr(network.config, key, value)
         folder = output / "model"
         save_folder(network, folder, tokenizer_from=base)
         shutil.move(candidate / ONNX_FILES[settings.precision], folder / ONNX_FILES[settings.precision])
-    write_card(folder, settings, judged, rows, asdict(progress))
+    write_card(folder, settings, judged, measured, asdict(progress))
     return folder
-
-
-def choose_threshold(judged: JudgedExamples, target_recall: float) -> float:
-    """Return the highest threshold that keeps this share of the dev answers, but never one that is too high to use."""
-    # Rounded down, because rounding up would lose the answer that lies at the threshold itself.
-    threshold = math.floor(threshold_at_recall(judged.scored, target_recall) * 10_000) / 10_000
-    if threshold > _HIGHEST_DEFAULT:
-        logger.warning(
-            "The dev data are too easy to choose a default threshold: %g keeps %.1f %% of their answers. The model "
-            "gets %g instead. Choose on harder data with Pruner.calibrate.",
-            threshold,
-            100 * target_recall,
-            _HIGHEST_DEFAULT,
-        )
-    return min(threshold, _HIGHEST_DEFAULT)
 
 
 def _average(network: ProvenceModel, base: ProvenceModel, share: float) -> None:

@@ -1,7 +1,7 @@
 """Losses of the keep head and of the relevance head, and the targets that they are computed against."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from provence_plugins.errors import needs_extra
 from provence_plugins.training.sampling import LabelledWindow
@@ -25,8 +25,9 @@ class Targets:
         relevance: Probability that the row answers the question, or the teacher's raw score, of
             shape (rows,).
         from_teacher: Which rows hold a teacher's score, of shape (rows,).
-        marked: 1 for tokens that people marked as answer or evidence, 0 for others, of shape (rows,
-            length).
+        marked: 1 for tokens that people marked as answer or evidence, 0 for others, of shape (rows, length).
+        silver: Probability with which a teacher keeps each sentence, of shape (sentences,); 0 where it was not asked.
+        silver_share: Share of the teacher in the label of each sentence, from 0 to 1, of shape (sentences,).
     """
 
     sentence: Tensor
@@ -35,24 +36,48 @@ class Targets:
     relevance: Tensor
     from_teacher: Tensor
     marked: Tensor
+    silver: Tensor
+    silver_share: Tensor
+
+    def with_silver(self) -> "Targets":
+        """Return the targets whose labels of sentences are mixed with those of the teacher.
+
+        Cross-entropy is linear in the label, so this is the loss on both with the two shares as weights.
+        """
+        return replace(self, keep=torch.lerp(self.keep, self.silver, self.silver_share))
 
     def to(self, device: torch.device) -> "Targets":
         """Return the same labels on a device."""
         return Targets(*(getattr(self, entry.name).to(device) for entry in fields(self)))
 
 
-def make_targets(items: Sequence[LabelledWindow], length: int | None = None) -> Targets:
-    """Lay the labels of windows out as the batch lays out their tokens, padded to a length or to the longest."""
+def make_targets(items: Sequence[LabelledWindow], length: int | None = None, *, silver_weight: float = 0.0) -> Targets:
+    """Lay the labels of windows out as the batch lays out their tokens.
+
+    Args:
+        items: The windows.
+        length: Length of the rows; None for that of the longest window.
+        silver_weight: Share of the teacher where people labelled the sentences too.
+    """
     length = length or max(len(item.window.ids) for item in items)
     sentence = torch.full((len(items), length), -1, dtype=torch.long)
     marked = torch.zeros(len(items), length)
     keep: list[float] = []
+    silver: list[float] = []
+    shares: list[float] = []
     rows: list[int] = []
     for row, item in enumerate(items):
         marked[row, list(item.marked)] = 1.0
-        for part, label in zip(item.window.sentences, item.keep or (), strict=item.keep is not None):
+        if not item.has_labels:
+            continue
+        size = len(item.window.sentences)
+        labels, given = item.keep or (False,) * size, item.silver or (0.0,) * size
+        share = _silver_share(item, silver_weight)
+        for part, label, probability in zip(item.window.sentences, labels, given, strict=True):
             sentence[row, part.start : part.end] = len(keep)
             keep.append(float(label))
+            silver.append(probability)
+            shares.append(share)
             rows.append(row)
     return Targets(
         sentence=sentence,
@@ -61,7 +86,15 @@ def make_targets(items: Sequence[LabelledWindow], length: int | None = None) -> 
         relevance=torch.tensor([float(i.positive) if i.teacher is None else i.teacher for i in items]),
         from_teacher=torch.tensor([item.teacher is not None for item in items]),
         marked=marked,
+        silver=torch.tensor(silver),
+        silver_share=torch.tensor(shares),
     )
+
+
+def _silver_share(item: LabelledWindow, weight: float) -> float:
+    if item.silver is None:
+        return 0.0
+    return 1.0 if item.keep is None else weight
 
 
 def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float, contrast_weight: float = 0.0) -> Tensor:

@@ -57,10 +57,10 @@ class Objective(nn.Module):
         assert output.logits is not None
         assert output.last_hidden_state is not None
         weights = self._weights
-        targets = make_targets(items, output.keep_logits.shape[1])
+        targets = make_targets(items, output.keep_logits.shape[1], silver_weight=weights.silver_weight)
         if self._soft_labels is not None:
             targets = self._soft_labels.soften(items, targets)
-        targets = targets.to(output.keep_logits.device)
+        targets = targets.with_silver().to(output.keep_logits.device)
         keep = keep_loss(
             output.keep_logits,
             targets,

@@ -2,11 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from random import Random
+from typing import NamedTuple
 
 from provence_plugins.data.examples import Example, label_sentences
+from provence_plugins.data.silver import LIKELY, spread_silver
 from provence_plugins.engine.planning import Planner
 from provence_plugins.text.sentences import split_sentences
 from provence_plugins.tokens.batches import iter_batches, padded_length
@@ -33,12 +35,12 @@ class LabelledWindow:
         window: The input.
         question: The question, as text.
         sentences: For each run of `window.sentences` its text.
-        keep: For each run of `window.sentences` whether it should stay; None when the data does not
-            say.
+        keep: For each run of `window.sentences` whether it should stay; None when people do not say.
         positive: Whether the window holds what answers the question.
         teacher: Raw relevance score of a stronger model, which then takes the place of `positive`.
-        marked: Positions in the window of the tokens that people marked as answer or evidence:
-            often a few words of a sentence, now and then all of it.
+        silver: For each run of `window.sentences` how surely a teacher keeps it; None when no teacher was asked.
+        marked: Positions in the window of the tokens that people marked as answer or evidence: often a few words of a
+            sentence, now and then all of it.
     """
 
     window: Window
@@ -48,6 +50,12 @@ class LabelledWindow:
     positive: bool
     teacher: float | None
     marked: tuple[int, ...] = ()
+    silver: tuple[float, ...] | None = None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether people or a teacher labelled its sentences."""
+        return self.keep is not None or self.silver is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +135,14 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
         example = restructure(example, sentences, random)
         sentences = split_sentences(example.passage.text, planner.splitter)
     labels = label_sentences(example, sentences)
-    if example.has_sentence_labels and random.random() >= data.whole_share:
-        kept = crop(labels, random.randint(*data.crop_sentences), random)
+    silver = spread_silver(example.silver, sentences) if example.silver else None
+    anchors = labels if silver is None or example.has_sentence_labels else [value >= LIKELY for value in silver]
+    # A positive whose sentences people did not label is known as a whole only.
+    may_crop = example.has_sentence_labels or not example.is_annotated
+    if may_crop and random.random() >= data.whole_share:
+        kept = crop(anchors, random.randint(*data.crop_sentences), random)
         sentences, labels = sentences[kept.start : kept.end], labels[kept.start : kept.end]
+        silver = silver and silver[kept.start : kept.end]
     if not sentences:
         return []
     title = example.passage.title if random.random() < data.title_share else None
@@ -137,7 +150,6 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
     marked = _marked_tokens(example, sentences, labels, planner)
     items = []
     for window in plan.windows:
-        keep = tuple(labels[part.sentence] for part in window.sentences)
         parts = [sentences[part.sentence] for part in window.sentences]
         texts = tuple(sentence.of(example.passage.text).strip() for sentence in parts)
         positions = tuple(
@@ -147,9 +159,34 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
             for position, is_marked in zip(range(part.start, part.end), marked.get(part.sentence, ()), strict=False)
             if is_marked
         )
-        item = LabelledWindow(window, example.question, texts, keep, any(keep), example.teacher, positions)
-        items.append(item if example.has_sentence_labels else replace(item, keep=None, positive=example.positive))
+        answers = _answers_of(example, [part.sentence for part in window.sentences], labels, silver)
+        items.append(LabelledWindow(window, example.question, texts, marked=positions, **answers._asdict()))
     return items
+
+
+class _Answers(NamedTuple):
+    """What people and a teacher say of a window; see `LabelledWindow`."""
+
+    keep: tuple[bool, ...] | None
+    positive: bool
+    teacher: float | None
+    silver: tuple[float, ...] | None
+
+
+def _answers_of(
+    example: Example, numbers: Sequence[int], labels: Sequence[bool], silver: Sequence[float] | None
+) -> _Answers:
+    keep = tuple(labels[number] for number in numbers) if example.has_sentence_labels else None
+    own = None if silver is None else tuple(silver[number] for number in numbers)
+    positive, teacher = example.positive, example.teacher
+    if keep is not None:
+        positive = any(keep)
+    elif own is not None and not example.is_annotated:
+        positive = max(own) >= LIKELY
+    if own is not None and max(own) < max(given.probability for given in example.silver):
+        # The teacher judged the whole passage, and its best sentence is not in this window.
+        teacher = None
+    return _Answers(keep, positive, teacher, own)
 
 
 def _marked_tokens(

@@ -68,7 +68,7 @@ class SoftLabels:
             self._cosines(item) if is_soft else torch.zeros(len(item.sentences))
             for item, is_soft in zip(items, soft.tolist(), strict=True)
         ]
-        labelled = [row for row, item in zip(cosines, items, strict=True) if item.keep is not None]
+        labelled = [row for row, item in zip(cosines, items, strict=True) if item.has_labels]
         of_sentences = self._mix(targets.keep, torch.cat([torch.empty(0), *labelled]).to(targets.keep))
         of_windows = self._mix(targets.relevance, torch.stack([row.max() for row in cosines]).to(targets.relevance))
         return replace(

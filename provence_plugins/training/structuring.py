@@ -32,8 +32,8 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
     """Rewrite a passage in a form drawn at random, one line or row for each sentence.
 
     Args:
-        example: A labelled example; its annotated ranges are moved to where the same words stand in
-            the new text.
+        example: A labelled example; its annotated ranges are moved to where the same words stand in the new text, and
+            its silver labels are dropped.
         sentences: The sentences of its passage.
         random: Source of every choice.
 
@@ -48,7 +48,8 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
     style = random.choice(STYLES)
     new = _render(text, style(text, trimmed, random), lower=random.random() < _LOWER.get(style, 0.1))
     passage = Passage(new.text, example.passage.title)
-    return replace(example, passage=passage, evidence=tuple(new.moved(example.evidence)))
+    # A teacher that read the old form might judge this one otherwise.
+    return replace(example, passage=passage, evidence=tuple(new.moved(example.evidence)), silver=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,10 @@ class TestOptions:
         with pytest.raises(InvalidInputError, match="'auto', 'en' or 'ja'"):
             process(opened, Q, A, language="fr")
 
+    def test_a_threshold_may_be_named(self, opened: Pruner) -> None:
+        named, number = (process(opened, Q, A, threshold=t, return_sentence_texts=True) for t in ("short", 0.5))
+        assert named == number
+
     def test_sentences_can_be_stripped(self, opened: Pruner) -> None:
         result = process(opened, Q, "One is. \n Two is. ", strip_sentences=True, threshold=-1.0)
         assert result["pruned_context"] == "One is.Two is."

@@ -14,6 +14,7 @@ from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import ScoredPassage
 from provence_plugins.errors import CheckpointError, InvalidInputError
 from provence_plugins.model.checkpoint import open_checkpoint
+from provence_plugins.thresholds import Thresholds
 
 QUERY = "what is the capital of france"
 TABLE = "| city       | country        |\n|------------|----------------|\n| paris | france |\n| rome | italy |\n"
@@ -184,8 +185,8 @@ class TestBudget:
 
     def test_without_a_counter_nothing_is_cut(self) -> None:
         passage = ScoredPassage(0, Passage("one two"), 0.5, [Sentence(0, 7)], [0.9], [2])
-        assert decide([passage], PruningPolicy(max_tokens=1), 0.5)[0] == ()
-        [kept], _ = decide([passage], PruningPolicy(max_tokens=1), 0.5, lambda text: len(text.split()))
+        assert decide([passage], PruningPolicy(max_tokens=1), Thresholds(0.5))[0] == ()
+        [kept], _ = decide([passage], PruningPolicy(max_tokens=1), Thresholds(0.5), lambda text: len(text.split()))
         assert kept.text == "one "
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Passage, Sentence
 
-DEFAULT_THRESHOLD = 0.5
+THRESHOLDS = Thresholds(0.5, short=0.6)
 
 
 def scored(
@@ -35,7 +36,7 @@ def kept_numbers(passage: PrunedPassage) -> list[int]:
 
 def remaining(*passages: ScoredPassage, **policy: Any) -> dict[int, list[int]]:
     """Index of each passage that remains, in order, with the numbers of its kept sentences."""
-    kept, _ = decide(passages, PruningPolicy(**policy), DEFAULT_THRESHOLD)
+    kept, _ = decide(passages, PruningPolicy(**policy), THRESHOLDS)
     return {passage.index: kept_numbers(passage) for passage in kept}
 
 
@@ -46,6 +47,9 @@ class TestThreshold:
     def test_the_default_threshold_counts_when_the_policy_names_none(self) -> None:
         assert remaining(scored(0.49, 0.5)) == {0: [1]}
 
+    def test_a_name_stands_for_the_threshold_of_the_model(self) -> None:
+        assert remaining(scored(0.5, 0.6), threshold="short") == {0: [1]}
+
     def test_a_threshold_of_zero_is_not_mistaken_for_none(self) -> None:
         assert remaining(scored(0.0, 0.1), threshold=0) == {0: [0, 1]}
 
@@ -55,7 +59,7 @@ class TestThreshold:
 
 class TestWhenNothingPasses:
     def test_the_passage_is_dropped(self) -> None:
-        kept, dropped = decide([scored(0.1, 0.2)], PruningPolicy(), DEFAULT_THRESHOLD)
+        kept, dropped = decide([scored(0.1, 0.2)], PruningPolicy(), THRESHOLDS)
         assert kept == ()
         assert [kept_numbers(passage) for passage in dropped] == [[]]
 
@@ -175,7 +179,7 @@ class TestBudget:
 
     def test_sentences_without_tokens_do_not_hold_a_passage(self) -> None:
         passage = scored(0.0, 0.9, tokens=[0, 10])
-        kept, dropped = decide([passage], PruningPolicy(threshold=0, max_tokens=5), DEFAULT_THRESHOLD)
+        kept, dropped = decide([passage], PruningPolicy(threshold=0, max_tokens=5), THRESHOLDS)
         assert kept == ()
         assert [kept_numbers(passage) for passage in dropped] == [[]]
 
@@ -269,7 +273,7 @@ class TestPins:
 
 class TestOmission:
     def texts(self, *probabilities: float, **policy: Any) -> list[str]:
-        kept, _ = decide([scored(*probabilities)], PruningPolicy(**policy), DEFAULT_THRESHOLD)
+        kept, _ = decide([scored(*probabilities)], PruningPolicy(**policy), THRESHOLDS)
         return [passage.text for passage in kept]
 
     def test_it_stands_wherever_sentences_are_left_out(self) -> None:
@@ -283,8 +287,8 @@ class TestOmission:
 
     def test_it_is_decided_anew_with_the_policy(self) -> None:
         page = scored(0.1, 0.9)
-        [kept], _ = decide([page], PruningPolicy(omission="…"), DEFAULT_THRESHOLD)
-        [again], _ = decide([kept.scored], PruningPolicy(), DEFAULT_THRESHOLD)
+        [kept], _ = decide([page], PruningPolicy(omission="…"), THRESHOLDS)
+        [again], _ = decide([kept.scored], PruningPolicy(), THRESHOLDS)
         assert (kept.text, again.text) == ("… 0123 ", "0123 ")
 
 
@@ -317,12 +321,12 @@ class TestOrder:
     @pytest.mark.parametrize("order", ["input", "relevance"])
     def test_dropped_passages_are_in_input_order(self, order: Any) -> None:
         shuffled = [self.passages[n] for n in (2, 0, 3, 1)]
-        _, dropped = decide(shuffled, PruningPolicy(threshold=1, order=order), DEFAULT_THRESHOLD)
+        _, dropped = decide(shuffled, PruningPolicy(threshold=1, order=order), THRESHOLDS)
         assert [passage.index for passage in dropped] == [0, 1, 2, 3]
 
 
 def test_no_passages_give_no_passages() -> None:
-    assert decide([], PruningPolicy(max_tokens=5, top_n=1), DEFAULT_THRESHOLD) == ((), ())
+    assert decide([], PruningPolicy(max_tokens=5, top_n=1), THRESHOLDS) == ((), ())
 
 
 @pytest.mark.parametrize("max_tokens", [None, 500, 150_000], ids=["no budget", "small budget", "large budget"])
@@ -330,7 +334,7 @@ def test_a_book_is_decided_in_a_moment_even_if_each_heading_stands_under_the_one
     headings = {n: (n - 1) // 5 * 5 for n in range(1, 50_000)}
     book = scored(*(n * 7919 % 1000 / 1000 for n in range(50_000)), headings=headings)
     start = process_time()
-    decide([book], PruningPolicy(threshold=0.1, max_tokens=max_tokens), DEFAULT_THRESHOLD)
+    decide([book], PruningPolicy(threshold=0.1, max_tokens=max_tokens), THRESHOLDS)
     assert process_time() - start < 10
 
 
@@ -369,7 +373,7 @@ def scored_passages(draw: st.DrawFn) -> list[ScoredPassage]:
 def test_every_passage_is_exactly_once_among_the_remaining_or_the_dropped(
     passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
-    kept, dropped = decide(passages, policy, DEFAULT_THRESHOLD)
+    kept, dropped = decide(passages, policy, THRESHOLDS)
     assert sorted(passage.index for passage in kept + dropped) == list(range(len(passages)))
     assert not any(sentence.kept for passage in dropped for sentence in passage.sentences)
     assert all(passage.tokens_after or not passage.tokens_before for passage in kept)
@@ -379,21 +383,21 @@ def test_every_passage_is_exactly_once_among_the_remaining_or_the_dropped(
 def test_kept_tokens_never_exceed_the_budget(
     passages: list[ScoredPassage], policy: PruningPolicy, max_tokens: int
 ) -> None:
-    kept, _ = decide(passages, replace(policy, max_tokens=max_tokens), DEFAULT_THRESHOLD)
+    kept, _ = decide(passages, replace(policy, max_tokens=max_tokens), THRESHOLDS)
     assert sum(passage.tokens_after for passage in kept) <= max_tokens
 
 
 @given(scored_passages(), policies)
 def test_a_budget_of_all_tokens_changes_nothing(passages: list[ScoredPassage], policy: PruningPolicy) -> None:
     everything = sum(passage.tokens for passage in passages)
-    assert decide(passages, replace(policy, max_tokens=everything), DEFAULT_THRESHOLD) == decide(
-        passages, replace(policy, max_tokens=None), DEFAULT_THRESHOLD
+    assert decide(passages, replace(policy, max_tokens=everything), THRESHOLDS) == decide(
+        passages, replace(policy, max_tokens=None), THRESHOLDS
     )
 
 
 @given(scored_passages())
 def test_threshold_zero_gives_every_text_back(passages: list[ScoredPassage]) -> None:
-    kept, dropped = decide(passages, PruningPolicy(threshold=0), DEFAULT_THRESHOLD)
+    kept, dropped = decide(passages, PruningPolicy(threshold=0), THRESHOLDS)
     assert [passage.text for passage in kept] == [passage.passage.text for passage in passages]
     assert dropped == ()
 
@@ -409,7 +413,7 @@ def test_a_higher_threshold_never_keeps_more(passages: list[ScoredPassage], one:
 @given(scored_passages(), policies)
 def test_only_the_decisions_change_and_the_input_does_not(passages: list[ScoredPassage], policy: PruningPolicy) -> None:
     before = deepcopy(passages)
-    kept, dropped = decide(passages, policy, DEFAULT_THRESHOLD)
+    kept, dropped = decide(passages, policy, THRESHOLDS)
     assert passages == before
     for decided, source in zip(sorted(kept + dropped, key=lambda passage: passage.index), before, strict=True):
         assert (decided.index, decided.passage, decided.relevance) == (source.index, source.passage, source.relevance)
@@ -422,7 +426,7 @@ def test_only_the_decisions_change_and_the_input_does_not(passages: list[ScoredP
 def test_what_stands_under_a_heading_never_stays_without_it(
     passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
-    kept, _ = decide(passages, replace(policy, keep_headings=True), DEFAULT_THRESHOLD)
+    kept, _ = decide(passages, replace(policy, keep_headings=True), THRESHOLDS)
     for passage in kept:
         for sentence in passage.sentences:
             assert not sentence.kept or sentence.heading is None or passage.sentences[sentence.heading].kept
@@ -432,7 +436,7 @@ def test_what_stands_under_a_heading_never_stays_without_it(
 def test_the_title_stays_with_any_other_sentence_when_there_is_no_budget(
     passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
-    kept, _ = decide(passages, replace(policy, keep_title=True, max_tokens=None), DEFAULT_THRESHOLD)
+    kept, _ = decide(passages, replace(policy, keep_title=True, max_tokens=None), THRESHOLDS)
     assert all(passage.sentences[0].kept for passage in kept if passage.sentences)
 
 
@@ -440,7 +444,7 @@ def test_the_title_stays_with_any_other_sentence_when_there_is_no_budget(
 def test_a_passage_keeps_its_most_probable_sentences_when_there_is_no_budget(
     passages: list[ScoredPassage], policy: PruningPolicy
 ) -> None:
-    kept, _ = decide(passages, replace(policy, max_tokens=None, pins=None), DEFAULT_THRESHOLD)
+    kept, _ = decide(passages, replace(policy, max_tokens=None, pins=None), THRESHOLDS)
     for passage in kept:
         best = sorted(passage.sentences, key=lambda sentence: sentence.probability, reverse=True)
         assert all(sentence.kept for sentence in best[: policy.min_sentences])
@@ -450,7 +454,7 @@ def test_a_passage_keeps_its_most_probable_sentences_when_there_is_no_budget(
 def test_no_more_than_top_n_passages_with_text_remain(
     passages: list[ScoredPassage], policy: PruningPolicy, top_n: int
 ) -> None:
-    kept, _ = decide(passages, replace(policy, top_n=top_n, pins=None), DEFAULT_THRESHOLD)
+    kept, _ = decide(passages, replace(policy, top_n=top_n, pins=None), THRESHOLDS)
     assert sum(passage.tokens_before > 0 for passage in kept) <= top_n
 
 
@@ -461,6 +465,6 @@ def test_a_minimum_relevance_is_a_probability_for_models_that_give_logits_too(re
     passage = replace(scored(0.9, relevance=relevance), relevance_scale="logit")
     assert passage.relevance_probability == pytest.approx(chance, abs=0.001)
     assert bool(remaining(passage, min_relevance=0.4)) == (chance >= 0.4)
-    [pruned], _ = decide([passage], PruningPolicy(), DEFAULT_THRESHOLD)
+    [pruned], _ = decide([passage], PruningPolicy(), THRESHOLDS)
     assert pruned.relevance == relevance
     assert pruned.scored == passage

@@ -10,6 +10,7 @@ from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import ScoredPassage
 from provence_plugins.testing import WordBackend
 from provence_plugins.text.sentences import split_sentences
+from provence_plugins.thresholds import Thresholds
 
 CASTLE = "The castle has nine towers. "
 SHEEP = "Sheep graze on the wide meadow. "
@@ -23,7 +24,7 @@ def scored(index: int, text: str, *probabilities: float, title: str | None = Non
 
 
 def kept(*passages: ScoredPassage, **policy: Any) -> dict[int, str]:
-    pruned, _ = decide(passages, PruningPolicy(**{"deduplicate": "near", **policy}), 0.5)
+    pruned, _ = decide(passages, PruningPolicy(**{"deduplicate": "near", **policy}), Thresholds(0.5))
     return {passage.index: passage.text for passage in pruned}
 
 
@@ -151,7 +152,7 @@ def test_sentences_of_the_caller_are_compared_too() -> None:
 def seconds(texts: list[str]) -> float:
     passages = [scored(index, text) for index, text in enumerate(texts)]
     started = process_time()
-    decide(passages, PruningPolicy(deduplicate="near"), 0.5)
+    decide(passages, PruningPolicy(deduplicate="near"), Thresholds(0.5))
     return process_time() - started
 
 

@@ -33,6 +33,21 @@ def test_a_threshold_is_the_pruners_own_policy(tiny_folder: Path) -> None:
         assert "threshold=0.9" in repr(pruner)
 
 
+def test_a_name_that_the_model_does_not_store_is_refused_before_anything_is_scored(tiny_folder: Path) -> None:
+    with pytest.raises(InvalidInputError, match="threshold='short' needs a model that stores"):
+        Pruner(tiny_folder, threshold="short")
+    with Pruner(tiny_folder) as pruner, pytest.raises(InvalidInputError, match="this one stores none"):
+        pruner.prune(QUERY, [TEXT], PruningPolicy(threshold="careful"))
+
+
+def test_the_bundled_model_stores_every_name() -> None:
+    with Pruner(threshold="short") as pruner:
+        assert pruner.prune(QUERY, [TEXT]).threshold == pruner.thresholds.short
+        careful, balanced, short = pruner.thresholds.named.values()
+        assert 0 < careful < balanced < short < 0.5
+        assert careful < pruner.default_threshold < short
+
+
 def test_a_threshold_beside_a_policy_is_refused(tiny_folder: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"policy=PruningPolicy\(threshold=0\.9"):
         Pruner(tiny_folder, threshold=0.9, policy=PruningPolicy(top_n=3))

@@ -9,6 +9,7 @@ from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.scoring import WindowScores
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.model.checkpoint import Checkpoint
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Passage
 
 TEXT = "Paris is a city. Cheese is good."
@@ -16,7 +17,7 @@ TEXT = "Paris is a city. Cheese is good."
 
 @pytest.fixture
 def calls(tiny_checkpoint: Checkpoint) -> CallPlanner:
-    return CallPlanner(Planner.of(tiny_checkpoint), default_threshold=0.5)
+    return CallPlanner(Planner.of(tiny_checkpoint), Thresholds(0.5))
 
 
 def test_repeated_passages_have_one_window_and_each_gets_its_scores(calls: CallPlanner) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold
 
 
 def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_limits() -> None:
@@ -30,13 +31,14 @@ def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_l
     }
 
 
-@given(threshold=st.floats(0, 1) | st.sampled_from([0, 1]))
-def test_every_number_from_zero_to_one_is_a_threshold(threshold: float) -> None:
-    assert PruningPolicy(threshold=threshold).threshold_or(default=2) == threshold
+@given(threshold=st.floats(0, 1) | st.sampled_from([0, 1, *THRESHOLD_NAMES]))
+def test_every_number_from_zero_to_one_is_a_threshold_and_so_is_every_name(threshold: Threshold) -> None:
+    assert PruningPolicy(threshold=threshold).threshold == threshold
 
 
-def test_a_policy_without_threshold_takes_the_default() -> None:
-    assert PruningPolicy().threshold_or(default=0.25) == 0.25
+def test_an_unknown_name_of_a_threshold_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(InvalidInputError, match=r"one of the names 'careful', 'balanced', 'short', .* got 'medium'"):
+        PruningPolicy(threshold="medium")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(PruningPolicy)])

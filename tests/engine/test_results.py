@@ -12,9 +12,10 @@ from provence_plugins.engine.passages import RankedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PruneResult, PruneStats, Ranking
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Passage, Sentence
 
-DEFAULT_THRESHOLD = 0.5
+THRESHOLDS = Thresholds(0.5, careful=0.2)
 
 
 def scored(index: int, relevance: float, *probabilities: float) -> ScoredPassage:
@@ -28,11 +29,12 @@ def scored(index: int, relevance: float, *probabilities: float) -> ScoredPassage
 
 def prune(passages: list[ScoredPassage], **policy: Any) -> PruneResult:
     chosen = PruningPolicy(**policy)
-    return PruneResult("Which?", *decide(passages, chosen, DEFAULT_THRESHOLD), chosen, DEFAULT_THRESHOLD)
+    return PruneResult("Which?", *decide(passages, chosen, THRESHOLDS), chosen, THRESHOLDS)
 
 
 def test_the_threshold_is_the_one_that_was_used() -> None:
-    assert prune([]).threshold == DEFAULT_THRESHOLD
+    assert prune([]).threshold == prune([]).default_threshold == 0.5
+    assert prune([], threshold="careful").threshold == 0.2
     assert prune([], threshold=0).threshold == 0
 
 
@@ -131,7 +133,7 @@ def test_the_text_of_a_result_is_all_kept_text_with_blank_lines_between_passages
         ScoredPassage(2, Passage(text), 0.5, [Sentence(0, len(text))], [0.5], [1]).keep([0])
         for text in ("\n# One\n", "  code\n", " \n", "Three. ")
     ]
-    result = PruneResult("Which?", tuple(passages), (), PruningPolicy(), DEFAULT_THRESHOLD)
+    result = PruneResult("Which?", tuple(passages), (), PruningPolicy(), THRESHOLDS)
     assert result.text == str(result) == "# One\n\n  code\n\nThree."
 
 
@@ -147,11 +149,11 @@ def lines_on_screen(value: object, *, width: int = 80) -> int:
 def test_a_repr_fits_on_one_screen_and_shows_control_characters_escaped() -> None:
     passages = [scored(number, 0.5, *[0.9] * 500) for number in range(200)]
     long = "\x1b[31m" + "very long " * 1000
-    many = PruneResult(long, *decide(passages, PruningPolicy(), 0.5), PruningPolicy(), 0.5)
+    many = PruneResult(long, *decide(passages, PruningPolicy(), THRESHOLDS), PruningPolicy(), THRESHOLDS)
     passage = Passage(long, title=long)
     one = ScoredPassage(0, passage, 0.5, [Sentence(0, len(long))], [0.5], [1]).keep([0])
     ranked = Ranking(RankedPassage(number, passage, 0.5) for number in range(200))
-    result = PruneResult(long, (one,) * 200, (), PruningPolicy(), 0.5)
+    result = PruneResult(long, (one,) * 200, (), PruningPolicy(), THRESHOLDS)
     for value in (many, one, ranked, result, passage, ranked[0]):
         assert lines_on_screen(value) <= 24
         assert "\x1b" not in repr(value)

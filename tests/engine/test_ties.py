@@ -13,6 +13,7 @@ from provence_plugins.engine.passages import ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import split_sentences
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import MeaningTie, Passage, Sentence
 
 
@@ -20,7 +21,7 @@ def pruned(text: str, wanted: Sequence[float], policy: PruningPolicy) -> str:
     """Return what is kept of a text, given the probabilities of its sentences."""
     sentences = split_sentences(text)
     scored = ScoredPassage(0, Passage(text), 1.0, sentences, wanted, [1] * len(sentences))
-    kept, _ = decide([scored], policy, 0.5)
+    kept, _ = decide([scored], policy, Thresholds(0.5))
     return "".join(passage.text for passage in kept)
 
 

@@ -33,7 +33,15 @@ def test_the_fields_are_those_of_the_policy() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"threshold": 2.0}, {"top_n": 0}, {"when_empty": "never"}, {"on_error": "ignore"}, {"metadata_key": ""}, {"k": 3}],
+    [
+        {"threshold": 2.0},
+        {"threshold": "bold"},
+        {"top_n": 0},
+        {"when_empty": "never"},
+        {"on_error": "ignore"},
+        {"metadata_key": ""},
+        {"k": 3},
+    ],
     ids=lambda fields: next(iter(fields)),
 )
 def test_impossible_fields_are_refused(fields: dict[str, object]) -> None:

@@ -134,6 +134,11 @@ def test_the_threshold_has_two_spellings(
     assert open_checkpoint(folder).default_threshold == threshold
 
 
+@pytest.mark.parametrize("name", ["provence", "xprovence", "open-bert"])
+def test_the_authors_cautious_and_strong_thresholds_have_names(copy: Callable[[str], Path], name: str) -> None:
+    assert open_checkpoint(copy(name)).thresholds.named == {"careful": 0.1, "short": 0.5}
+
+
 def test_a_threshold_that_is_no_number_is_refused(copy: Callable[[str], Path]) -> None:
     folder = copy("open-bert")
     change(folder, default_threadshold="low")

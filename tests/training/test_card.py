@@ -6,6 +6,8 @@ import pytest
 from provence_plugins.evaluation.metrics.answers import ThresholdRow
 from provence_plugins.evaluation.metrics.catalogue import METRICS, measure_metrics
 from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples, RankedQuestion, ScoredExample
+from provence_plugins.evaluation.thresholds import MeasuredThresholds
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.training.card import write_card
 from provence_plugins.training.settings import DataSettings, OptimizerSettings, TrainSettings
 
@@ -35,9 +37,10 @@ def card(tmp_path: Path) -> str:
         target_recall=0.955,
         card={"license": "mit", "language": ["en"], "title": "A pruner", "text": "Reads {braces} and: colons."},
     )
-    rows = [ThresholdRow(0.0123, 0.951, 0.6), ThresholdRow(0.1, 0.8, 0.75)]
+    rows = (ThresholdRow(0.0123, 0.951, 0.6), ThresholdRow(0.1, 0.8, 0.75))
+    measured = MeasuredThresholds(Thresholds(0.0123, short=0.1), rows)
     progress = {"step": 1200, "tokens": 4_000_000, "seconds": 90.0}
-    write_card(tmp_path, settings, JUDGED, rows, progress)
+    write_card(tmp_path, settings, JUDGED, measured, progress)
     return (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
@@ -60,7 +63,7 @@ def test_the_front_matter_holds_the_facts_of_the_settings(card: str) -> None:
         "| average precision of sentences | 0.833 [",
         "| MRR | 0.833 [",
         "| nDCG@10 | 0.877 [",
-        "| 0.0123 | 95.1% | 60.0% |\n| 0.1 | 80.0% | 75.0% |",
+        "|  | 0.0123 | 95.1% | 60.0% |\n| short | 0.1 | 80.0% | 75.0% |",
         "The default threshold is 0.0123: the highest at which 95.5% of the answers survive",
         "4,000,000 tokens in 1,200 steps",
         "seed 13",

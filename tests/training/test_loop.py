@@ -139,7 +139,10 @@ def test_a_run_learns_and_its_folder_prunes(settings: TrainSettings) -> None:
 
     checkpoint = open_checkpoint(folder)
     assert checkpoint.max_tokens == 60
-    assert checkpoint.config["calibration"]
+    assert len(checkpoint.thresholds.named) == 3
+    assert checkpoint.default_threshold == checkpoint.thresholds.balanced
+    measured = [row["threshold"] for row in checkpoint.config["calibration"]]
+    assert set(checkpoint.thresholds.named.values()) <= set(measured)
     with Pruner(folder, backend="torch", policy=PruningPolicy(when_empty="keep_best")) as pruner:
         text = "Paris is old. The cheese is in the house. The river is far."
         [pruned] = pruner.prune("Where is the cheese?", [text]).passages

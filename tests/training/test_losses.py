@@ -17,10 +17,13 @@ def item(
     positive: bool = True,
     teacher: float | None = None,
     marked: tuple[int, ...] = (),
+    silver: tuple[float, ...] | None = None,
 ) -> LabelledWindow:
     parts = tuple(SentenceTokens(number, start, end) for number, (start, end) in enumerate(sentences))
     texts = tuple(f"sentence {number}" for number in range(len(parts)))
-    return LabelledWindow(Window([1] * length, 2, 0, 1, parts), "question", texts, keep, positive, teacher, marked)
+    return LabelledWindow(
+        Window([1] * length, 2, 0, 1, parts), "question", texts, keep, positive, teacher, marked, silver
+    )
 
 
 def cross_entropy(probability: float, label: float) -> float:
@@ -29,8 +32,10 @@ def cross_entropy(probability: float, label: float) -> float:
 
 def targets(sentence: list[list[int]], keep: list[float]) -> Targets:
     rows = [next(row for row, numbers in enumerate(sentence) if number in numbers) for number in range(len(keep))]
-    none = torch.zeros(len(sentence))
-    return Targets(torch.tensor(sentence), torch.tensor(rows).long(), torch.tensor(keep), none, none.bool(), none)
+    none, unasked = torch.zeros(len(sentence)), torch.zeros(len(keep))
+    return Targets(
+        torch.tensor(sentence), torch.tensor(rows).long(), torch.tensor(keep), none, none.bool(), none, unasked, unasked
+    )
 
 
 def test_labels_lie_where_the_tokens_lie() -> None:
@@ -47,6 +52,20 @@ def test_labels_lie_where_the_tokens_lie() -> None:
     assert made.relevance.tolist() == [1.0, 0.0, -2.5]
     assert made.from_teacher.tolist() == [False, False, True]
     assert made.marked.tolist() == [[0.0, 0.0, 0.0, 1.0, 0.0, 0.0], [0.0] * 6, [0.0] * 6]
+
+
+def test_a_teacher_fills_in_what_people_did_not_label_and_has_its_share_of_the_rest() -> None:
+    made = make_targets(
+        [
+            item((1, 2), (2, 3), length=4, keep=(True, False), silver=(0.6, 0.2)),
+            item((1, 2), length=4, silver=(0.3,)),
+            item((1, 2), length=4, keep=(True,)),
+        ],
+        silver_weight=0.25,
+    )
+    assert made.sentence.tolist() == [[-1, 0, 1, -1], [-1, 2, -1, -1], [-1, 3, -1, -1]]
+    assert made.with_silver().keep.tolist() == pytest.approx([0.9, 0.05, 0.3, 1.0])
+    assert made.keep.tolist() == [1.0, 0.0, 0.0, 1.0]
 
 
 def test_labels_that_do_not_match_the_sentences_are_refused() -> None:
@@ -128,7 +147,9 @@ def test_the_mark_loss_asks_for_the_marked_tokens_of_labelled_sentences() -> Non
 
 def ranked(relevance: list[float], from_teacher: list[bool]) -> Targets:
     none = torch.zeros(0)
-    return Targets(none.long(), none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher), none)
+    return Targets(
+        none.long(), none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher), none, none, none
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from provence_plugins.data.examples import Example
+from provence_plugins.data.silver import SilverSpan
 from provence_plugins.engine.planning import Planner
 from provence_plugins.model.formats import NATIVE
 from provence_plugins.text.sentences import split_sentences
@@ -215,3 +216,51 @@ def test_a_batch_tells_how_many_epochs_are_read_with_it(planner: Planner) -> Non
     assert 1.0 in epochs
     assert sum(len(batch.items) for batch in batches if batch.epochs <= 1.0) >= 30
     assert [epoch for epoch in epochs if 1.0 < epoch < 2.0]
+
+
+@pytest.fixture
+def wide(planner: Planner) -> Planner:
+    """A planner whose windows hold the whole text."""
+    return Planner(planner.encoder, NATIVE, "sentencex", 64)
+
+
+def silver_example(
+    *probabilities: float, teacher: float = 1.5, annotated: bool = False, at: int | None = None
+) -> Example:
+    """The example with a teacher's probability for each of its five sentences."""
+    silver = tuple(map(SilverSpan, split_sentences(TEXT, "sentencex"), probabilities))
+    people = example(at=TEXT.find("Cheese") if annotated else None)
+    return replace(people, teacher=1.5, silver=silver, is_annotated=annotated)
+
+
+def test_silver_labels_survive_cropping(planner: Planner) -> None:
+    given = dict(zip(TEXT.replace(". ", ".|").split("|"), (0.1, 0.2, 0.9, 0.3, 0.4), strict=True))
+    for seed in range(20):
+        for item in labelled_windows(silver_example(*given.values()), planner, CROPPED, Random(seed)):
+            assert item.keep is None
+            assert item.silver == tuple(given[text] for text in item.sentences)
+            # A crop is laid around the sentence that the teacher finds relevant, and brings its relevance.
+            assert "Cheese is good." in item.sentences
+            assert (item.positive, item.teacher) == (True, 1.5)
+
+
+def test_the_relevance_of_a_teacher_goes_with_the_window_that_holds_its_best_sentence(planner: Planner) -> None:
+    items = labelled_windows(silver_example(0.9, 0.1, 0.1, 0.1, 0.2), planner, WHOLE, Random(0))
+    assert [item.teacher for item in items] == [1.5, *[None] * (len(items) - 1)]
+    assert [item.positive for item in items] == [True, *[False] * (len(items) - 1)]
+    assert len(items) > 1
+
+
+def test_labels_of_people_and_of_a_teacher_stand_beside_each_other(wide: Planner) -> None:
+    [item] = labelled_windows(silver_example(0, 0, 0.7, 0, 0, annotated=True), wide, WHOLE, Random(0))
+    assert item.keep == (False, False, True, False, False)
+    assert item.silver == (0, 0, 0.7, 0, 0)
+
+
+def test_silver_labels_do_not_follow_a_passage_into_another_form(wide: Planner) -> None:
+    structured = replace(WHOLE, structured_share=1.0)
+    both = silver_example(0, 0, 0.7, 0, 0, annotated=True)
+    assert all(item.silver is None for item in labelled_windows(both, wide, structured, Random(0)))
+    # Without labels of people there would be nothing left to learn, so such a passage keeps its form.
+    alone = labelled_windows(silver_example(0, 0, 0.7, 0, 0), wide, structured, Random(0))
+    assert [item.silver for item in alone] == [(0, 0, 0.7, 0, 0)]

@@ -60,8 +60,8 @@ def bm25() -> Method:
         from rank_bm25 import BM25Plus
 
     def score(passage: SplitPassage) -> PassageScores:
-        question = _words(passage.example.question)
-        words = [_words(text) for text in passage.texts]
+        question = content_words(passage.example.question)
+        words = [content_words(text) for text in passage.texts]
         if not question or not any(words):
             return PassageScores(0.0, np.zeros(len(words), dtype=np.float32))
         scores = BM25Plus(words, delta=0).get_scores(question)
@@ -71,5 +71,6 @@ def bm25() -> Method:
     return one_by_one(score)
 
 
-def _words(text: str) -> list[str]:
+def content_words(text: str) -> list[str]:
+    """Return the words of a text in lower case, without those that are frequent everywhere."""
     return [word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS]

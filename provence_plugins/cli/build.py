@@ -1,0 +1,125 @@
+"""The command that makes question–passage pairs: from questions and a corpus, or from data of others."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from provence_plugins.cli.streams import report
+from provence_plugins.text.sentences import SplitterName
+
+if TYPE_CHECKING:
+    from provence_plugins.labelling.retrieval import RetrievalSettings, Retriever
+
+_Layout = Literal["questions", "open-provence"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorpusOptions:
+    """The corpus, how it is cut, and how it is searched."""
+
+    corpus: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON lines with text, and perhaps id and title.", show_default="the passages of each question"
+        ),
+    ] = None
+    sentences: Annotated[
+        tuple[int, int], typer.Option(help="Minimum and maximum number of sentences of a passage.")
+    ] = (1, 10)
+    overlap: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of a passage that the next one begins with.")
+    ] = 0.5
+    splitter: Annotated[SplitterName, typer.Option(help="Sentence splitter.")] = "sentencex"
+    candidates: Annotated[int, typer.Option(min=1, help="Number of passages that BM25 finds for a question.")] = 50
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Order what BM25 finds by a model folder, repo id or bundled.",
+            show_default="the order of BM25",
+        ),
+    ] = None
+    top_k: Annotated[int, typer.Option(min=1, help="Number of passages of a question, relevant or not.")] = 5
+    negatives: Annotated[int, typer.Option(min=0, help="Number of passages from further down that hold no answer.")] = 3
+    seed: Annotated[int, typer.Option(help="Seed of the lengths of passages.")] = 0
+
+
+def build(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="JSON lines with question, and perhaps id, answers and passages; packed if the name ends in .gz.",
+        ),
+    ],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="File for the pairs, JSON lines.")],
+    corpus: CorpusOptions,
+    layout: Annotated[
+        _Layout, typer.Option(help="Layout of DATA: questions, or rows as OpenProvence publishes them.")
+    ] = "questions",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
+) -> None:
+    """Make question–passage pairs to label or to train on (extra: eval).
+
+    Passages are overlapping runs of sentences of a corpus. Each question gets the top of a search, and negatives from
+    further down. Answer strings are found in the passages and become answer_spans.
+    """
+    from provence_plugins.errors import InvalidInputError
+
+    if target.exists() and not overwrite:
+        raise InvalidInputError(f"{target} exists. Name another file, or replace it with --overwrite.")
+    lines = _from_open_provence(data) if layout == "open-provence" else _from_questions(data, corpus)
+    partial = target.with_name(target.name + ".partial")
+    count = 0
+    with open(partial, "w", encoding="utf-8") as output:
+        for line in _watched(lines):
+            output.write(json.dumps(line, ensure_ascii=False) + "\n")
+            count += 1
+    partial.replace(target)
+    report(f"{count:,} pairs written")
+
+
+# Any: plain values for JSON, in the rest of this file.
+def _from_open_provence(data: Path) -> Iterator[dict[str, Any]]:
+    from provence_plugins.data.json_lines import read_json_lines
+    from provence_plugins.labelling.open_provence_data import read_rows
+
+    for rows in read_json_lines(data, lambda row, number: list(read_rows(row)), expected="a row of OpenProvence"):
+        yield from rows
+
+
+def _from_questions(data: Path, options: CorpusOptions) -> Iterator[dict[str, Any]]:
+    from provence_plugins.labelling.building import build_lines, read_questions, read_retrieved
+    from provence_plugins.labelling.retrieval import RetrievalSettings
+
+    settings = RetrievalSettings(top_k=options.top_k, negatives=options.negatives, candidates=options.candidates)
+    retriever = None if options.corpus is None else _open_retriever(options.corpus, options, settings)
+    for question in read_questions(data):
+        found = read_retrieved(question, settings) if retriever is None else retriever.find(question["question"])
+        yield from build_lines(question, found, settings)
+
+
+def _open_retriever(corpus: Path, options: CorpusOptions, settings: "RetrievalSettings") -> "Retriever":
+    from provence_plugins.labelling.corpus import PassageSizes, cut_documents, read_corpus
+    from provence_plugins.labelling.retrieval import Retriever
+
+    least, most = options.sentences
+    sizes = PassageSizes(least=least, most=most, overlap=options.overlap)
+    passages = list(cut_documents(read_corpus(corpus), sizes, splitter=options.splitter, seed=options.seed))
+    reranker = None
+    if options.rerank is not None:
+        from provence_plugins.engine.pruner import Pruner
+
+        reranker = Pruner(None if options.rerank == "bundled" else options.rerank)
+    return Retriever(passages, settings, reranker)
+
+
+def _watched(lines: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    from tqdm import tqdm
+
+    return tqdm(lines, unit=" pairs", disable=not sys.stderr.isatty(), leave=False)

@@ -1,0 +1,43 @@
+"""The command that measures the thresholds of a model and stores them in its folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from provence_plugins.cli import streams
+
+if TYPE_CHECKING:
+    from provence_plugins.evaluation.thresholds import MeasuredThresholds
+
+
+def calibrate(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Model folder that this package wrote.")],
+    data: Annotated[
+        list[str], typer.Argument(metavar="DATA...", help="Files of labelled JSON lines, or glob patterns.")
+    ],
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of questions of each source.", show_default="all")
+    ] = None,
+) -> None:
+    """Measure the thresholds careful, balanced and short, and write them into a model folder (extra: eval).
+
+    They keep 99, 97 and 93 of 100 answers of DATA; balanced becomes the default. The backend is the one that the model
+    runs on later, so write its ONNX files first.
+    """
+    from provence_plugins.data.examples import first_questions, read_examples
+    from provence_plugins.data.files import find_files
+    from provence_plugins.evaluation.thresholds import write_thresholds
+    from provence_plugins.model.checkpoint import open_checkpoint
+
+    examples = [example for path in find_files(data) for example in read_examples(path)]
+    chosen = examples if limit is None else first_questions(examples, limit)
+    streams.print_text(_show(write_thresholds(open_checkpoint(folder), chosen)))
+
+
+def _show(measured: "MeasuredThresholds") -> str:
+    rows = []
+    for name, threshold in measured.thresholds.named.items():
+        row = measured.row_of(threshold)
+        rows.append((name, f"{threshold:g}: {row.kept:.1%} of the answers kept, {row.removed:.1%} removed"))
+    return streams.format_table(rows)

@@ -1,0 +1,187 @@
+"""The command that labels question–passage pairs with a larger model."""
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from provence_plugins.cli.options import ModelOptions, RunOptions
+from provence_plugins.cli.streams import report
+from provence_plugins.labelling.prompts import PromptName
+from provence_plugins.text.sentences import SplitterName
+
+if TYPE_CHECKING:
+    from provence_plugins.cli.bulk_lines import GroupPruner
+    from provence_plugins.labelling.chat_labeller import ChatLabeller
+
+# Lines whose prompts are counted for the estimate; the others are taken to be as long.
+_SAMPLE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatOptions:
+    """How a chat model labels instead of a pruner."""
+
+    llm: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:PLACE",
+            help="Ask a chat model in place of TEACHER: openai:URL#MODEL, gguf:PATH or hf:FOLDER.",
+            show_default="TEACHER",
+        ),
+    ] = None
+    prompt: Annotated[
+        PromptName, typer.Option(help="What the chat model is asked for: an answer, a summary, or numbers alone.")
+    ] = "answer"
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer of the chat model, in tokens.")] = 256
+    concurrency: Annotated[int, typer.Option(min=1, help="Maximum number of requests at a time.")] = 4
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that a request may take.")] = 120.0
+    input_price: Annotated[
+        float | None, typer.Option(min=0, help="Price of a million tokens of prompts.", show_default="unknown")
+    ] = None
+    output_price: Annotated[
+        float | None, typer.Option(min=0, help="Price of a million tokens of answers.", show_default="unknown")
+    ] = None
+    estimate: Annotated[bool, typer.Option("--estimate", help="Print tokens and costs, and exit.")] = False
+
+
+def label(
+    places: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[TEACHER] IN OUT",
+            help="Model folder, repo id or bundled (not with --llm); JSON lines with question and passage, packed if "
+            "the name ends in .gz; and a file for the labelled lines.",
+        ),
+    ],
+    run: RunOptions,
+    chat: ChatOptions,
+    splitter: Annotated[
+        SplitterName | None,
+        typer.Option(help="Sentence splitter.", show_default="that of TEACHER; sentencex with --llm"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an earlier run with the same input and options.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the content of OUT.")] = False,
+) -> None:
+    """Label question–passage pairs with a larger model, for training a smaller one.
+
+    A line is {"question": ..., "passage": ..., "title": ...}; its other keys stay. The output adds "silver", a list of
+    [start, end, probability] for each sentence, and TEACHER's relevance. Training reads it like labelled data.
+    """
+    if resume and overwrite:
+        raise typer.BadParameter("Use only one of --resume and --overwrite.")
+    teacher, files = _read_places(places, chat, resume=resume, overwrite=overwrite)
+    if teacher is None:
+        failed = _label_with_chat(chat, files, run, splitter or "sentencex")
+    else:
+        failed = _label_with_teacher(ModelOptions(model=teacher, splitter=splitter, **asdict(run)), files)
+    raise typer.Exit(1 if failed else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """Where pairs come from and labelled lines go."""
+
+    source: str
+    target: str
+    resume: bool
+    overwrite: bool
+
+
+def _read_places(places: list[str], chat: ChatOptions, *, resume: bool, overwrite: bool) -> tuple[str | None, _Files]:
+    expected = ["IN", "OUT"] if chat.llm is not None else ["TEACHER", "IN", "OUT"]
+    if len(places) != len(expected):
+        how = "with" if chat.llm is not None else "without"
+        raise typer.BadParameter(f"Give {' '.join(expected)} {how} --llm; got {len(places)} arguments.")
+    teacher = places[0] if chat.llm is None else None
+    return teacher, _Files(source=places[-2], target=places[-1], resume=resume, overwrite=overwrite)
+
+
+def _label_with_teacher(model: ModelOptions, files: _Files) -> int:
+    """Label with a pruner, and return the number of lines that are errors."""
+    from provence_plugins.cli.bulk_record import fingerprint_model
+    from provence_plugins.cli.label_lines import label_with_pruner
+    from provence_plugins.model.checkpoint import open_checkpoint
+
+    opened = replace(model, model=None) if model.model == "bundled" else model
+    options = {name: value for name, value in asdict(model).items() if name not in ("model", "revision")}
+    fingerprint = fingerprint_model(open_checkpoint(opened.model).folder)
+    with opened.open() as pruner:
+        return _run(files, fingerprint, options, lambda done: label_with_pruner(pruner))
+
+
+def _label_with_chat(chat: ChatOptions, files: _Files, run: RunOptions, splitter: SplitterName) -> int:
+    """Label with a chat model, and return the number of lines that are errors."""
+    from provence_plugins.cli.label_lines import label_with_chat
+    from provence_plugins.labelling.chat_labeller import ChatLabeller
+    from provence_plugins.readers.catalogue import open_reader
+    from provence_plugins.readers.reader import ReaderOptions
+
+    assert chat.llm is not None
+    with closing(open_reader(chat.llm, ReaderOptions(threads=run.threads, timeout=chat.timeout))) as reader:
+        labeller = ChatLabeller(reader, chat.prompt, splitter, chat.max_tokens)
+        report(_estimate(labeller, files.source, chat))
+        if chat.estimate:
+            return 0
+        options = {"prompt": chat.prompt, "splitter": splitter, "max_tokens": chat.max_tokens}
+        return _run(
+            files,
+            chat.llm,
+            options,
+            lambda done: label_with_chat(labeller, concurrency=chat.concurrency, done=done),
+        )
+
+
+# Any: options of several types.
+def _run(files: _Files, model: str, options: dict[str, Any], labeller_after: "Callable[[int], GroupPruner]") -> int:
+    """Label all lines that no earlier run has labelled, and return the number of errors.
+
+    Args:
+        files: Where lines come from and go.
+        model: What the record of the run knows the model by.
+        options: What else decides what is written.
+        labeller_after: Returns the labeller of a run that continues after so many lines.
+    """
+    from provence_plugins.cli.bulk_files import open_output
+    from provence_plugins.cli.bulk_input import count_lines, file_size, open_input
+    from provence_plugins.cli.bulk_lines import prune_lines
+    from provence_plugins.cli.bulk_record import RunSettings
+    from provence_plugins.cli.bulk_tally import LabelTally, write_lines
+
+    total = count_lines(files.source) if sys.stderr.isatty() else None
+    with open_input(files.source) as lines:
+        settings = RunSettings(model, file_size(lines), {"command": "label", **options})
+        with open_output(files.target, lines, settings, resume=files.resume, overwrite=files.overwrite) as output:
+            tally = LabelTally(earlier=output.lines, failed=output.failed, can_resume=output.can_resume)
+            label_groups = labeller_after(output.lines)
+            results = prune_lines(lines, label_groups, done=output.lines, check_group=output.check_group)
+            write_lines(results, output, tally, total=total)
+    report(tally.summary())
+    return tally.failed
+
+
+def _estimate(labeller: "ChatLabeller", source: str, chat: ChatOptions) -> str:
+    """Say about how many tokens a run takes and what they cost, by the first lines of the input."""
+    from provence_plugins.cli.bulk_input import count_lines, open_input
+    from provence_plugins.cli.label_lines import read_pairs
+
+    lines = count_lines(source)
+    if lines is None:
+        return "The input can be read only once, so its tokens and costs are not estimated."
+    with open_input(source) as opened:
+        sample = list(read_pairs(islice(opened, _SAMPLE)))
+    if not sample:
+        return f"The first {min(lines, _SAMPLE)} lines hold no pair, so tokens and costs are not estimated."
+    prompts = round(labeller.prompt_tokens(sample) / len(sample) * lines)
+    answers = labeller.max_tokens * lines
+    said = f"{lines:,} requests, about {prompts:,} tokens of prompts and at most {answers:,} of answers"
+    if chat.input_price is None and chat.output_price is None:
+        return f"{said}; --input-price and --output-price tell what they cost."
+    cost = (prompts * (chat.input_price or 0.0) + answers * (chat.output_price or 0.0)) / 1_000_000
+    return f"{said}; at most about {cost:,.2f} in the currency of the prices."

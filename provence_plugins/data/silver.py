@@ -1,0 +1,70 @@
+"""Silver labels: how surely a teacher, a larger model, keeps each sentence of a passage."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from provence_plugins.types import Span
+
+SILVER_KEY = "silver"
+"""Key of a line of data with `[start, end, probability]` for each sentence."""
+
+TEACHER_KEY = "teacher_score"
+"""Key of a line of data with the relevance that the teacher gave, as a raw score."""
+
+LIKELY = 0.5
+"""A sentence that a teacher keeps with at least this probability counts as relevant where a yes or no is needed."""
+
+_DECIMALS = 5
+
+# Probabilities nearer to 0 or 1 say nothing more, and their raw scores would rule a squared error.
+_LEAST = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class SilverSpan:
+    """A range of a passage, and the probability with which a teacher keeps it."""
+
+    span: Span
+    probability: float
+
+
+def spread_silver(silver: Sequence[SilverSpan], sentences: Sequence[Span]) -> list[float]:
+    """Return the probability of each sentence: the highest of the ranges that it overlaps, 0 where there are none.
+
+    The teacher may have cut the passage into other sentences.
+    """
+    return [
+        max((given.probability for given in silver if given.span.overlaps(sentence)), default=0.0)
+        for sentence in sentences
+    ]
+
+
+# Any: whatever JSON holds, in both functions.
+def read_silver(record: Mapping[str, Any], text: str) -> tuple[SilverSpan, ...]:
+    """Return the silver labels of a line of data.
+
+    Raises:
+        ValueError: A range does not lie in the text, or a probability is not between 0 and 1.
+    """
+    found = []
+    for start, end, probability in record.get(SILVER_KEY) or ():
+        if end > len(text):
+            raise ValueError(f"the silver range {start} to {end} ends behind the passage of {len(text)} characters")
+        if not 0 <= probability <= 1:
+            raise ValueError(f"a silver probability must be between 0 and 1, got {probability}")
+        found.append(SilverSpan(Span(start, end), float(probability)))
+    return tuple(found)
+
+
+def silver_values(spans: Iterable[Span], probabilities: Iterable[float]) -> list[list[Any]]:
+    """Return sentences with their probabilities as plain values that JSON can hold."""
+    pairs = zip(spans, probabilities, strict=True)
+    return [[span.start, span.end, round(float(probability), _DECIMALS)] for span, probability in pairs]
+
+
+def raw_score(probability: float) -> float:
+    """Return the raw score, a logit, whose logistic function is a probability; 0 and 1 get the ends of its range."""
+    clipped = min(max(probability, _LEAST), 1.0 - _LEAST)
+    return round(math.log(clipped / (1.0 - clipped)), _DECIMALS)

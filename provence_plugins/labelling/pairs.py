@@ -1,0 +1,49 @@
+"""A question and a passage that is to be labelled, as a line of data holds them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from provence_plugins.data.silver import SILVER_KEY, TEACHER_KEY
+from provence_plugins.engine.requests import check_query
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.types import Passage
+
+_WRITTEN_KEYS = ("line", "error", "discarded", SILVER_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A question and a passage."""
+
+    question: str
+    passage: Passage
+
+
+# Any: whatever JSON holds.
+def read_pair(value: Any) -> Pair:
+    """Return the pair in a line of data, which may hold anything else beside it.
+
+    Raises:
+        InvalidInputError: The line has no question or no passage, or a key that the output has itself.
+    """
+    if not isinstance(value, dict) or not {"question", "passage"} <= value.keys():
+        raise InvalidInputError("The line must be an object with question and passage, and perhaps a title.")
+    taken = [key for key in _WRITTEN_KEYS if key in value]
+    if taken:
+        raise InvalidInputError(f"The output has a key {taken[0]!r} itself. Rename or remove this key of the line.")
+    question, text, title = value["question"], value["passage"], value.get("title")
+    check_query(question)
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidInputError(f"`passage` must be a string that is not blank, got {type(text).__name__}.")
+    if title is not None and not isinstance(title, str):
+        raise InvalidInputError(f"`title` must be a string or null, got {type(title).__name__}.")
+    return Pair(question, Passage(text, title))
+
+
+# Any: whatever JSON holds.
+def labelled_line(
+    number: int, line: dict[str, Any], silver: list[list[Any]], teacher_score: float | None = None
+) -> dict[str, Any]:
+    """Return a line of data with its silver labels; a relevance of the teacher replaces an earlier one."""
+    score = {} if teacher_score is None else {TEACHER_KEY: teacher_score}
+    return {"line": number, **line, **score, SILVER_KEY: silver}

@@ -1,0 +1,60 @@
+"""The thresholds of a model: its own default, and those that have a name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from provence_plugins.errors import InvalidInputError
+
+ThresholdName = Literal["careful", "balanced", "short"]
+THRESHOLD_NAMES: tuple[ThresholdName, ...] = get_args(ThresholdName)
+
+Threshold = float | ThresholdName
+"""A number from 0 to 1, or the name of a threshold that the model stores."""
+
+NAMED_RECALLS: Mapping[ThresholdName, float] = MappingProxyType({"careful": 0.99, "balanced": 0.97, "short": 0.93})
+"""The share of the answers that each named threshold keeps on the data that it was measured on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The thresholds that a model comes with.
+
+    Attributes:
+        default: Threshold of a policy without one.
+        careful: Threshold that keeps 99 of 100 answers; None if the model does not store it.
+        balanced: Threshold that keeps 97 of 100 answers; None if the model does not store it.
+        short: Threshold that keeps 93 of 100 answers; None if the model does not store it.
+    """
+
+    default: float
+    careful: float | None = None
+    balanced: float | None = None
+    short: float | None = None
+
+    @property
+    def named(self) -> dict[ThresholdName, float]:
+        """The thresholds with a name, those that the model does not store left out."""
+        values = {name: getattr(self, name) for name in THRESHOLD_NAMES}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def resolve(self, given: Threshold | None) -> float:
+        """Return the number that a threshold stands for; None stands for the model's own default.
+
+        Raises:
+            InvalidInputError: The model does not store a threshold of this name.
+        """
+        if given is None:
+            return self.default
+        if not isinstance(given, str):
+            return given
+        if given not in self.named:
+            raise InvalidInputError(
+                f"threshold={given!r} needs a model that stores a threshold of this name; this one stores "
+                f"{self._listed()}. Use a number from 0 to 1, or None for the model's own ({self.default:g})."
+            )
+        return self.named[given]
+
+    def _listed(self) -> str:
+        return ", ".join(f"{name!r} ({value:g})" for name, value in self.named.items()) or "none"

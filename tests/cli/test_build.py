@@ -1,0 +1,46 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from provence_plugins.data.examples import read_examples
+
+Run = Callable[..., Any]
+
+
+def write(path: Path, *records: object) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def test_questions_and_a_corpus_become_pairs_that_training_reads(run: Run, tmp_path: Path, tiny_folder: Path) -> None:
+    quokka = "Quokkas are small wallabies. They live on Rottnest Island. They eat leaves."
+    corpus = write(
+        tmp_path / "corpus.jsonl",
+        {"id": "a", "text": quokka, "title": "Quokka"},
+        {"id": "b", "text": "Quokkas live in zoos too."},
+        {"id": "c", "text": "Tea is green."},
+    )
+    questions = write(tmp_path / "asked.jsonl", {"question": "Where do quokkas live?", "answers": ["Rottnest Island"]})
+    target = tmp_path / "pairs.jsonl"
+    arguments = ("build", questions, target, "--corpus", corpus, "--sentences", 3, 3, "--rerank", tiny_folder)
+    done = run(*arguments, "--top-k", 2)
+    assert done.code == 0, done.err
+    assert done.err == "provence: 2 pairs written\n"
+    examples = {example.passage.text: example for example in read_examples(target)}
+    assert examples.keys() == {quokka, "Quokkas live in zoos too."}
+    [span] = examples[quokka].evidence
+    assert span.of(quokka) == "Rottnest Island"
+    assert examples[quokka].passage.title == "Quokka"
+    assert not examples["Quokkas live in zoos too."].positive
+    assert "exists. Name another file" in run(*arguments).complaint
+
+
+def test_a_row_of_open_provence_becomes_its_pairs_and_a_damaged_one_leaves_no_file(run: Run, tmp_path: Path) -> None:
+    row = {"id": "r", "query": "who", "texts": ["Me.", "You."], "labels": [1, 0]}
+    target = tmp_path / "pairs.jsonl"
+    rows = write(tmp_path / "rows.jsonl", row, {**row, "labels": [1]})
+    assert "is not in the layout of OpenProvence" in run("build", rows, target, "--layout", "open-provence").complaint
+    assert not target.exists()
+    assert run("build", write(rows, row), target, "--layout", "open-provence").code == 0
+    assert [example.positive for example in read_examples(target)] == [True, False]

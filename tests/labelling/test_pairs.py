@@ -1,0 +1,38 @@
+from typing import Any
+
+import pytest
+
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.labelling.pairs import labelled_line, read_pair
+from provence_plugins.types import Passage
+
+PAIR = {"question": "Where is Paris?", "passage": "Paris is in France.", "id": "q1"}
+
+
+def test_a_line_holds_a_question_and_a_passage_with_its_title() -> None:
+    assert read_pair(PAIR).passage == Passage("Paris is in France.")
+    assert read_pair({**PAIR, "title": "Paris"}).passage == Passage("Paris is in France.", "Paris")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ([], "must be an object with question and passage"),
+        ({"question": "Who?"}, "must be an object with question and passage"),
+        ({**PAIR, "question": " "}, "is blank"),
+        ({**PAIR, "passage": "\n"}, "`passage` must be a string that is not blank"),
+        ({**PAIR, "passage": ["Paris."]}, "`passage` must be a string"),
+        ({**PAIR, "title": 3}, "`title` must be a string or null"),
+        ({**PAIR, "silver": []}, "a key 'silver' itself"),
+    ],
+)
+def test_a_line_without_a_pair_is_refused(value: Any, reason: str) -> None:
+    with pytest.raises(InvalidInputError, match=reason):
+        read_pair(value)
+
+
+def test_a_labelled_line_begins_with_its_number_and_replaces_an_earlier_score() -> None:
+    line = labelled_line(3, {**PAIR, "teacher_score": 9.0}, [[0, 5, 1.0]], -1.5)
+    assert next(iter(line)) == "line"
+    assert line == {"line": 3, **PAIR, "teacher_score": -1.5, "silver": [[0, 5, 1.0]]}
+    assert "teacher_score" not in labelled_line(3, PAIR, [])
