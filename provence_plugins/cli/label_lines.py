@@ -91,7 +91,9 @@ def _numbered(groups: Iterator[LineGroup]) -> Iterator[tuple[int, bytes]]:
 def _read(number: int, line: bytes) -> _Line | BulkLine:
     try:
         content = decode_json(line)
-        return _Line(number, content, read_pair(content))
+        pair = read_pair(content)
+        assert isinstance(content, dict)
+        return _Line(number, content, pair)
     except InvalidInputError as error:
         return _failed(number, error)
 

@@ -16,6 +16,7 @@ from provence_plugins.serving.reading import JsonRoute
 from provence_plugins.serving.rerank_bodies import CohereBody, EitherBody, JinaBody, RelevantSpans, TeiBody
 from provence_plugins.serving.service import Service, service_of
 from provence_plugins.serving.writing import write_aside
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Passage
 
 router = APIRouter(route_class=JsonRoute)
@@ -31,7 +32,7 @@ _LEAST_PROBABILITY = 1e-9
 async def rerank_as_cohere(body: CohereBody, request: Request) -> Response:
     """Order documents by relevance, as Cohere's API version 2; `relevant_spans` prunes them too."""
     service = service_of(request)
-    _check_spans(body.relevant_spans)
+    _check_spans(body.relevant_spans, service.pruner.thresholds)
     result = await _score(request, service, body.query, body.passages(), body.top_n)
 
     def describe() -> _Row:
@@ -39,7 +40,7 @@ async def rerank_as_cohere(body: CohereBody, request: Request) -> Response:
         for passage in result.by_relevance()[: body.top_n]:
             row = _cohere_row(passage, with_text=body.return_documents)
             if body.relevant_spans is not None and body.relevant_spans.mode == "enabled":
-                row["relevant_spans"] = _relevant_spans(passage, body.relevant_spans, result.threshold)
+                row["relevant_spans"] = _relevant_spans(passage, body.relevant_spans, result)
             rows.append(row)
         meta = {"api_version": {"version": "2"}, "tokens": {"input_tokens": result.tokens_before}}
         return {"id": request.state.request_id, "results": rows, "meta": meta}
@@ -120,16 +121,17 @@ def _score_of(passage: PrunedPassage) -> float:
     return passage.scored.relevance_probability if passage.is_legible else 0.0
 
 
-def _check_spans(wanted: RelevantSpans | None) -> None:
+def _check_spans(wanted: RelevantSpans | None, thresholds: Thresholds) -> None:
     if wanted is not None:
         PruningPolicy(threshold=wanted.threshold)  # checks its range
+        thresholds.resolve(wanted.threshold)
         if wanted.max_spans is not None and wanted.max_spans < 1:
             raise InvalidInputError(f"relevant_spans.max_spans must be at least 1, got {wanted.max_spans}.")
 
 
-def _relevant_spans(passage: PrunedPassage, wanted: RelevantSpans, threshold: float) -> list[_Row]:
+def _relevant_spans(passage: PrunedPassage, wanted: RelevantSpans, result: PruneResult) -> list[_Row]:
     """Return the sentences of a passage that pass the threshold, the most probable first, without outer white space."""
-    least = threshold if wanted.threshold is None else wanted.threshold
+    least = result.threshold if wanted.threshold is None else result.thresholds.resolve(wanted.threshold)
     text = passage.passage.text
     rows = []
     for sentence in passage.sentences:

@@ -89,6 +89,10 @@ def test_relevant_spans_are_the_sentences_that_pass_the_threshold(client: TestCl
     body["relevant_spans"] = wanted | {"threshold": sentences[0].probability, "max_spans": 1}
     [row] = [row for row in client.post("/v2/rerank", json=body).json()["results"] if row["index"] == 1]
     assert len(row["relevant_spans"]) == 1
+    body["relevant_spans"] = wanted | {"threshold": "short"}
+    refused = client.post("/v2/rerank", json=body)
+    assert refused.status_code == 422
+    assert "a model that stores a threshold of this name" in refused.text
     body["relevant_spans"] = {"mode": "disabled"}
     assert "relevant_spans" not in client.post("/v2/rerank", json=body).json()["results"][0]
 
