@@ -231,7 +231,7 @@ def _read(patterns: Sequence[str]) -> list[Example]:
 
 # Settings that may change before a run goes on: the next step does not depend on them, or only
 # through its place.
-_CHANGEABLE = ("evaluate_every", "log_every", "base_share", "target_recall", "precision", "card")
+_CHANGEABLE = ("output", "evaluate_every", "log_every", "base_share", "target_recall", "precision", "card")
 
 
 def _fingerprint(settings: TrainSettings) -> str:

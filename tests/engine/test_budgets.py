@@ -151,7 +151,7 @@ class TestBudget:
         sentences = [Sentence(0, 10, "heading"), Sentence(10, len(text), heading=0)]
         passage = ScoredPassage(0, Passage(text), 0.5, sentences, [0.1, 0.9], [2, 7])
         policy = PruningPolicy(threshold=0.5, max_tokens=5)
-        [kept], _ = decide([passage], policy, 0.5, lambda text: len(text.split()))
+        [kept], _ = decide([passage], policy, Thresholds(0.5), lambda text: len(text.split()))
         assert kept.text == "# France\n\nparis is the "
 
     def test_another_policy_gives_the_whole_sentence_back(self, pruner: Pruner) -> None:

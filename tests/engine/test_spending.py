@@ -12,6 +12,7 @@ from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.text.json_text import without_cut_escape
 from provence_plugins.text.sentences import split_sentences
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Passage, Sentence
 
 
@@ -26,7 +27,7 @@ def scored(text: str, probabilities: Sequence[float], *, index: int = 0, is_legi
 
 
 def kept_of(passages: Sequence[ScoredPassage], policy: PruningPolicy) -> tuple[PrunedPassage, ...]:
-    kept, _ = decide(passages, policy, 0.5, count_words)
+    kept, _ = decide(passages, policy, Thresholds(0.5), count_words)
     return kept
 
 

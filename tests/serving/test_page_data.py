@@ -13,6 +13,7 @@ from provence_plugins.engine.passages import RelevanceScale, ScoredPassage
 from provence_plugins.engine.policy import ALL_TIES, Order, WhenEmpty
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.serving.page_data import describe_cut, describe_scores
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import FormTie, Kind, Tie, TieKind
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def make_case(seed: int) -> PruneResult:
     rng = random.Random(seed)
     passages = [make_passage(rng, index) for index in range(rng.choice((0, 1, 2, 3, 5)))]
     policy = make_policy(rng)
-    kept, dropped = decide(passages, policy, 0.1, count_words)
-    return PruneResult("q", kept, dropped, policy, 0.1, count_words)
+    kept, dropped = decide(passages, policy, Thresholds(0.1), count_words)
+    return PruneResult("q", kept, dropped, policy, Thresholds(0.1), count_words)
 
 
 def expected(result: PruneResult) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.serving.page_data import describe_scores
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Kind
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def make_case(seed: int) -> tuple[PruneResult, list[str]]:
         max_tokens=rng.choice((None, None, 2, 5)),
         order=rng.choice(("input", "relevance")),
     )
-    kept, dropped = decide(passages, policy, 0.1, lambda text: len(text) // 2)
+    kept, dropped = decide(passages, policy, Thresholds(0.1), lambda text: len(text) // 2)
     names = [f"<i>{index}</i>.md" for index in range(len(passages))] if rng.random() < 0.5 else []
-    return PruneResult("<script>alert(1)</script> & why?", kept, dropped, policy, 0.1), names
+    return PruneResult("<script>alert(1)</script> & why?", kept, dropped, policy, Thresholds(0.1)), names
 
 
 def describe(result: PruneResult, names: list[str]) -> dict[str, Any]:
