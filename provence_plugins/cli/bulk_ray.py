@@ -19,6 +19,7 @@ from provence_plugins.cli.bulk_lines import BulkLine, GroupPruner, LineGroup, gr
 from provence_plugins.cli.bulk_record import digest_lines
 from provence_plugins.cli.bulk_workers import EngineSettings
 from provence_plugins.errors import BackendError, InvalidInputError, ProvenceError, needs_extra
+from provence_plugins.installation import count_processors
 
 # Ray reads it when it is imported: nothing is sent.
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -65,10 +66,11 @@ def open_cluster(address: str, settings: EngineSettings, workers: int | None) ->
     own = replace(settings, model=replace(settings.model, threads=threads))
     identity = _identity(own)
     _require_cluster(address)
-    # For the reader of the input, beside the actors.
-    started = {"num_cpus": (workers or 1) * threads + 1, "include_dashboard": False} if address == "local" else {}
+    # One more for the reader of the input, beside the actors.
+    processors = max((workers or 1) * threads, count_processors()) + 1
+    started = {"num_cpus": processors, "include_dashboard": False}
     try:
-        _connect(address, started)
+        _connect(address, started if address == "local" else {})
         # What ends the run is raised too, and said in one line.
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
