@@ -54,7 +54,7 @@ class Planner:
 
     Attributes:
         encoder: The checkpoint's tokenizer.
-        format: Conventions of the checkpoint's layout.
+        format: Conventions of the checkpoint's format.
         splitter: How passages without sentences of their own are split.
         max_tokens: Maximum length of a window, query and special tokens included.
         piece_tokens: Maximum length of a piece of a sentence; None to cut only sentences that are longer than a window.

@@ -98,11 +98,10 @@ class Budget:
         """
         if self.count_tokens is None or self.room <= 0:
             return
-        places = [
-            (row, number)
-            for row, number in _most_probable_first(self.passages, wanted)
-            if _is_content(self.passages[row], number)
-        ]
+        ranked = _most_probable_first(self.passages, wanted)
+        places = [(row, number) for row, number in ranked if _is_content(self.passages[row], number)]
+        if not places:  # a text may consist of a heading alone
+            places = [(row, number) for row, number in ranked if _is_heading(self.passages[row], number)]
         for row, number in places:
             sentence = self.passages[row].sentences[number]
             if is_json(sentence) and sentence.kind != "sentence":
@@ -230,6 +229,10 @@ class Budget:
 def _is_content(passage: ScoredPassage, number: int) -> bool:
     is_frame = passage.sentences[number].kind in ("heading", "table_header", "structure")
     return passage.token_counts[number] > 0 and not is_frame
+
+
+def _is_heading(passage: ScoredPassage, number: int) -> bool:
+    return passage.token_counts[number] > 0 and passage.sentences[number].kind == "heading"
 
 
 def _most_probable_first(passages: Sequence[ScoredPassage], wanted: Sequence[Collection[int]]) -> list[tuple[int, int]]:

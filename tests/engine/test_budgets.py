@@ -132,6 +132,12 @@ class TestBudget:
         assert result.tokens_after <= budget
         assert result.tokens_after > 0 or result.tokens_before == 0
 
+    @pytest.mark.parametrize("text", ["# France is nice", "a\n--"])
+    def test_a_heading_that_is_all_of_a_text_is_cut_like_a_sentence(self, pruner: Pruner, text: str) -> None:
+        [passage] = pruner.prune(QUERY, [text], PruningPolicy(threshold=0, max_tokens=1)).passages
+        assert passage.tokens_after == 1
+        assert text.startswith(passage.text)
+
     def test_a_row_goes_alone_where_its_header_does_not_fit(self, pruner: Pruner) -> None:
         whole = pruner.prune(QUERY, [TABLE], PruningPolicy(threshold=0)).passages[0]
         rows = [sentence.tokens for sentence in whole.sentences[1:]]
