@@ -11,6 +11,7 @@ from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.text.sentences import split_sentences
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Passage
 
 STORY = (
@@ -50,7 +51,7 @@ def check_what_is_kept(document: Any, policy: PruningPolicy, data: st.DataObject
     chances = data.draw(st.lists(st.sampled_from([0.0, 0.6, 1.0]), min_size=len(sentences), max_size=len(sentences)))
     counts = [max(1, count_words(sentence.of(text))) for sentence in sentences]
     passage = ScoredPassage(0, Passage(text), 1.0, sentences, chances, counts)
-    kept, dropped = decide([passage], policy, 0.5, count_words)
+    kept, dropped = decide([passage], policy, Thresholds(0.5), count_words)
     assert len(kept) + len(dropped) == 1
     assert all(type(json.loads(result.text)) is type(document) for result in kept)
 
