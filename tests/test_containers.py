@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -115,7 +116,10 @@ def test_the_example_of_compose_names_what_exists_and_lets_nobody_in_from_outsid
 @pytest.mark.skipif(sys.platform == "win32", reason="the commands of a Linux image")
 def test_the_health_check_and_the_example_work_with_a_server(tmp_path: Path, tiny_folder: Path) -> None:
     path = ROOT / "docker" / "cpu.Dockerfile"
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PROVENCE_PORT": "18437"}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), "PROVENCE_PORT": str(port)}
     check = json.loads(final(path)["HEALTHCHECK"].split("CMD ", 1)[1])
     check[0] = sys.executable
     assert subprocess.run(check, env=variables, capture_output=True, check=False).returncode != 0
@@ -133,7 +137,7 @@ def test_the_health_check_and_the_example_work_with_a_server(tmp_path: Path, tin
         script = (
             "import sys; sys.path.insert(0, 'docker'); import ask; from pathlib import Path\n"
             "body = ask.prune_body('Where is Paris?', [Path('examples/us_flag.md')])\n"
-            "answer = ask.post('http://127.0.0.1:18437/prune', body)\n"
+            f"answer = ask.post('http://127.0.0.1:{port}/prune', body)\n"
             "[message] = ask.chat_body('?', answer['text'])['messages']\n"
             "print(answer['tokens_before'] > 0, answer['text'] in message['content'])"
         )
