@@ -66,7 +66,7 @@ class ReaderChoices:
     record: Annotated[
         Path | None,
         typer.Option(
-            help="With --reader: file that keeps every answer; a run that was stopped goes on from it.",
+            help="With --reader: file that keeps every answer; a run that was stopped continues with it.",
             show_default="NAME.answers.jsonl in the folder of --output",
         ),
     ] = None

@@ -28,8 +28,8 @@ class Context:
     """What one arm shows of a question's passages.
 
     Attributes:
-        texts: What is left of each passage, without those of which nothing is left.
-        seconds: What choosing took.
+        texts: The kept text of each passage, without passages that are dropped.
+        seconds: How long the choice took.
     """
 
     texts: tuple[str, ...]
