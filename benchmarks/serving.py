@@ -34,7 +34,7 @@ _REQUESTS_PER_CLIENT = 2
 _PASSAGES_UNDER_LOAD = 5
 
 # Small, so that it is full under double load, and its bound on the wait is short.
-_QUEUE = 16
+_QUEUE = 6
 _LOAD_SECONDS = 20
 
 
