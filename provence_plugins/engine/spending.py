@@ -122,8 +122,10 @@ class Budget:
         """Keep the outermost brackets around a part of a JSON document."""
         sentences = self.passages[row].sentences
         opener = number
-        while inside := [tie.to for tie in sentences[opener].ties if tie.kind == "inside"]:
+        passed = {number}  # sentences of a caller may stand inside each other
+        while inside := [tie.to for tie in sentences[opener].ties if tie.kind == "inside" and tie.to not in passed]:
             opener = inside[0]
+            passed.add(opener)
         closing = {tie.to for tie in sentences[opener].ties if tie.kind == "closing"}
         return opener != number and self._keep(row, {opener, *closing})
 

@@ -13,7 +13,7 @@ from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.text.json_text import without_cut_escape
 from provence_plugins.text.sentences import split_sentences
 from provence_plugins.thresholds import Thresholds
-from provence_plugins.types import Passage, Sentence
+from provence_plugins.types import Passage, Sentence, Tie
 
 
 def count_words(text: str) -> int:
@@ -150,3 +150,12 @@ def test_a_sentence_of_json_is_told_by_its_ties() -> None:
     plain = ScoredPassage(0, Passage(text), 1.0, [Sentence(0, len(text))], [0.9], [9])
     [kept] = kept_of([plain], PruningPolicy(max_tokens=1))
     assert kept.text == '"a", '
+
+
+def test_sentences_of_a_caller_that_stand_inside_each_other_do_not_run_for_ever() -> None:
+    text = "one two three four"
+    ties = Tie("inside", 1), Tie("inside", 0)
+    sentences = [Sentence(0, 8, "record", ties=ties[:1]), Sentence(8, len(text), "record", ties=ties[1:])]
+    passage = ScoredPassage(0, Passage(text), 1.0, sentences, [0.9, 0.8], [2, 2])
+    [kept] = kept_of([passage], PruningPolicy(threshold=0, max_tokens=1))
+    assert kept.tokens_after <= 1

@@ -111,8 +111,8 @@ def test_the_browser_shows_the_elements_that_html_has(open_modules: "Callable[[]
     cases = [describe(*make_case(seed)) for seed in range(CASES)]
     pairs = open_modules().evaluate(COMPARE, json.dumps(cases))
     assert len(pairs) == CASES
-    for expected, shown in pairs:
-        assert json.loads(shown) == json.loads(expected)
+    # Seeds alone, because a comparison of two long views would take minutes to explain.
+    assert [seed for seed, (expected, shown) in enumerate(pairs) if expected != shown] == []
 
 
 def test_every_part_of_the_view_is_among_the_cases() -> None:

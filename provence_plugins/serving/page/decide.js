@@ -163,7 +163,13 @@ class Budget {
     const { sentences } = this.passages[row];
     const tied = (from, kind) => sentences[from].ties.filter(([tie]) => tie === kind).map(([, to]) => to);
     let opener = number;
-    for (let [outer] = tied(opener, "inside"); outer !== undefined; [outer] = tied(opener, "inside")) opener = outer;
+    const passed = new Set([number]);
+    for (;;) {
+      const outer = tied(opener, "inside").find((to) => !passed.has(to));
+      if (outer === undefined) break;
+      passed.add(outer);
+      opener = outer;
+    }
     return opener !== number && this.keep(row, new Set([opener, ...tied(opener, "closing")]));
   }
 
