@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from provence_plugins import errors
+from provence_plugins import Passage, errors
 from provence_plugins.serving.failures import ERROR_TYPES, STATUSES
 
 
@@ -35,17 +35,11 @@ def test_a_full_queue_says_when_to_come_back(serve: Any, request_body: dict[str,
 def test_a_full_queue_of_the_model_says_when_to_come_back(serve: Any, request_body: dict[str, Any]) -> None:
     client = serve(max_pending_tokens=1, gather_seconds=0.2)
     waiting = client.app.state.service.pruner._scorer
-    planned = client.app.state.service.pruner._plan("Where?", [errors_passage()], None)
+    planned = client.app.state.service.pruner._plan("Where?", [Passage("Paris is in France.")], None)
     future = waiting.submit(planned.windows)
     answer = client.post("/prune", json=request_body)
     future.result()
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
-
-
-def errors_passage() -> Any:
-    from provence_plugins import Passage
-
-    return Passage("Paris is in France.")
 
 
 def test_a_query_that_fills_a_window_is_a_fault_of_the_request(client: TestClient) -> None:

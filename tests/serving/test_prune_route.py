@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,6 @@ def test_no_passages_give_an_empty_answer(client: TestClient) -> None:
 
 @pytest.mark.parametrize("text", ["half a pair \ud800", "\x00\x1b[2J", "é🧀\r\n"])
 def test_a_text_comes_back_character_for_character(client: TestClient, text: str) -> None:
-    import json
-
     body = json.dumps({"query": "Where?", "passages": [text], "policy": {"threshold": 0}})
     answer = client.post("/prune", content=body, headers={"Content-Type": "application/json"}).json()
     assert answer["passages"][0]["text"] == text
