@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from io import FileIO
 from pathlib import Path
 
@@ -78,6 +79,9 @@ def open_output(
         with open(path, "wb", buffering=0) as special:
             yield SpecialOutput(special)
     else:
+        if is_parquet(path):
+            # Without pyarrow, nothing is created.
+            import_module("provence_plugins.cli.bulk_parquet")
         # One record for a file, whichever link to it is named.
         place = Path(path).resolve()
         prepare = _prepare_parquet if is_parquet(path) else _prepare_lines

@@ -1,6 +1,7 @@
 """Parquet in and out: the same results as with JSON lines, columns that keep their types, and no row lost."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -243,3 +244,16 @@ def test_the_command_writes_parquet_and_a_summary(run: Run, tmp_path: Path, tiny
     assert done.err.startswith("provence: line 8: `query` must be a string")
     assert "9 lines written; 1 of them errors;" in done.err
     assert len(read(tmp_path / "out.parquet")) == 9
+
+
+@pytest.mark.parametrize("names", [("in.parquet", "out.jsonl"), ("in.jsonl", "out.parquet")], ids=" to ".join)
+def test_without_pyarrow_the_extra_is_named_and_nothing_is_created(
+    names: tuple[str, str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = (tmp_path / name for name in names)
+    source.write_bytes(b"")
+    monkeypatch.delitem(sys.modules, "provence_plugins.cli.bulk_parquet", raising=False)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    complaint = run("bulk", source, target).complaint
+    assert 'pip install "provence-plugins[parquet]"' in complaint
+    assert not target.exists()
