@@ -1,8 +1,9 @@
-"""Write docs/benchmarks.md from the result files in benchmarks/results and the texts in benchmarks/text.
+"""Write the pages of results from the result files in benchmarks/results and the texts in benchmarks/text.
 
     python benchmarks/pages.py
 
-A result file NAME.json is introduced by NAME.md, where there is one. The page itself is never edited.
+docs/reader.md has the files whose names begin with "reader", docs/benchmarks.md all others. A result file NAME.json is
+introduced by NAME.md, where there is one. The pages themselves are never edited.
 """
 
 from collections.abc import Sequence
@@ -11,24 +12,39 @@ from pathlib import Path
 from provence_plugins.evaluation.reporting.result_files import read_result
 
 _HERE = Path(__file__).parent
+_DOCS = _HERE.parent / "docs"
 
-PAGE = _HERE.parent / "docs" / "benchmarks.md"
+PAGE = _DOCS / "benchmarks.md"
+READER_PAGE = _DOCS / "reader.md"
+
+_READER = "reader"
 
 # What readers ask first comes first; a result file that is not named here follows, by name.
 _ORDER = ("quality", "progress", "speed", "same-model", "memory")
 
 
 def main() -> None:
-    PAGE.write_text(render(_HERE / "results", _HERE / "text"), encoding="utf-8")
-    print(PAGE)
+    for page, render_page in ((PAGE, render), (READER_PAGE, render_reader)):
+        page.write_text(render_page(_HERE / "results", _HERE / "text"), encoding="utf-8")
+        print(page)
 
 
 def render(results: Path, texts: Path) -> str:
-    """Return the page: a beginning, each result file with its text, an end."""
-    parts = [_text(texts, "beginning")]
-    for path in in_order(list(results.glob("*.json"))):
+    """Return the page of benchmarks: a beginning, each result file with its text, an end."""
+    files = [path for path in results.glob("*.json") if not path.stem.startswith(_READER)]
+    return _join(files, texts, "beginning", "end")
+
+
+def render_reader(results: Path, texts: Path) -> str:
+    """Return the page about language models, made in the same way."""
+    return _join(list(results.glob(f"{_READER}*.json")), texts, f"{_READER}-beginning", f"{_READER}-end")
+
+
+def _join(files: Sequence[Path], texts: Path, beginning: str, end: str) -> str:
+    parts = [_text(texts, beginning)]
+    for path in in_order(files):
         parts.append(read_result(path).to_markdown(level=2, text=_text(texts, path.stem), figures="figures/"))
-    return "\n\n".join(part.strip() for part in [*parts, _text(texts, "end")] if part.strip()) + "\n"
+    return "\n\n".join(part.strip() for part in [*parts, _text(texts, end)] if part.strip()) + "\n"
 
 
 def in_order(files: Sequence[Path]) -> list[Path]:

@@ -4,8 +4,10 @@ import re
 import runpy
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from chat_server import Reply, completion, prompt_of, serve_chat
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -47,6 +49,23 @@ def test_a_framework_without_an_adapter_gets_shorter_results(
     assert "if flown at night, must be illuminated" in result
     assert len(result) < len((EXAMPLES / "us_flag.md").read_text(encoding="utf-8")) / 2
     assert "illuminated" in answer
+
+
+def test_a_language_model_is_asked_with_and_without_pruning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(request: dict[str, Any]) -> Reply:
+        prompt = prompt_of(request)
+        return completion("If illuminated." if "must be illuminated" in prompt else "Never.", prompt_tokens=len(prompt))
+
+    with serve_chat(answer) as server:
+        arguments = ["local_llm.py", "When may the flag be flown at night?", str(EXAMPLES), f"openai:{server.url}#tiny"]
+        monkeypatch.setattr(sys, "argv", arguments)
+        runpy.run_path(str(EXAMPLES / "local_llm.py"), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert printed.count("If illuminated.") == 2
+    before, after = map(int, re.findall(r"(\d+) tokens of prompt", printed))
+    assert after < before / 2
 
 
 def test_the_page_of_examples_lists_them_all() -> None:

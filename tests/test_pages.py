@@ -33,6 +33,26 @@ def test_the_page_is_the_one_that_the_script_writes(pages: ModuleType) -> None:
     assert pages.PAGE.read_text(encoding="utf-8") == rendered, "run: python benchmarks/pages.py"
 
 
+def test_the_page_about_language_models_is_the_one_that_the_script_writes(pages: ModuleType) -> None:
+    rendered = pages.render_reader(ROOT / "benchmarks" / "results", ROOT / "benchmarks" / "text")
+    assert pages.READER_PAGE.read_text(encoding="utf-8") == rendered, "run: python benchmarks/pages.py"
+
+
+def test_results_of_language_models_have_a_page_of_their_own(pages: ModuleType, tmp_path: Path) -> None:
+    for name in ("speed", "reader", "reader-large"):
+        write(tmp_path, name)
+    (tmp_path / "reader-beginning.md").write_text("# Answers\n")
+    assert "About reader" not in pages.render(tmp_path, tmp_path)
+    page = pages.render_reader(tmp_path, tmp_path)
+    assert [line for line in page.splitlines() if line.startswith("#")] == [
+        "# Answers",
+        "## About reader",
+        "### A table",
+        "## About reader-large",
+        "### A table",
+    ]
+
+
 def test_quality_comes_first_and_what_is_not_in_the_order_last(pages: ModuleType, tmp_path: Path) -> None:
     for name in ("another", "speed", "quality", "zebra"):
         write(tmp_path, name)

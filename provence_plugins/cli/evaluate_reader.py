@@ -122,9 +122,9 @@ class ReadingRun:
             try:
                 answers = ask_all(questions, contexts, interviewer, show_progress, seed=self.questions.seed)
             except KeyboardInterrupt as stop:
-                raise streams.InterruptedRunError(f"Interrupted. {self._how_to_go_on(len(record))}") from stop
+                raise streams.InterruptedRunError(f"Interrupted. {self._how_to_continue(len(record))}") from stop
             except ReaderError as error:
-                raise ReaderError(f"{error} {self._how_to_go_on(len(record))}") from error
+                raise ReaderError(f"{error} {self._how_to_continue(len(record))}") from error
             return arrange(
                 answers,
                 reader=reader.name,
@@ -134,8 +134,8 @@ class ReadingRun:
                 price=choices.price,
             )
 
-    def _how_to_go_on(self, answers: int) -> str:
-        return f"{self.record} holds {answers:,} answers. Run the same command again to go on from there."
+    def _how_to_continue(self, answers: int) -> str:
+        return f"{self.record} holds {answers:,} answers. Run the same command again to continue."
 
 
 def make_reading_result(

@@ -1,4 +1,4 @@
-"""The record of a run: every answer as soon as it is there, so that a run that was stopped goes on where it was."""
+"""The record of a run: every answer as soon as it is there, so that a run that was stopped can be continued."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
