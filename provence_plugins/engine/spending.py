@@ -61,6 +61,11 @@ class Budget:
             if not self._has_content(row):
                 self.kept[row].clear()
 
+    @property
+    def _has_tokens(self) -> bool:
+        rows = zip(self.passages, self.kept, strict=True)
+        return any(passage.token_counts[number] > 0 for passage, kept in rows for number in kept)
+
     def _has_content(self, row: int) -> bool:
         return any(_is_content(self.passages[row], number) for number in self.kept[row])
 
@@ -100,7 +105,7 @@ class Budget:
             return
         ranked = _most_probable_first(self.passages, wanted)
         places = [(row, number) for row, number in ranked if _is_content(self.passages[row], number)]
-        if not places:  # a text may consist of a heading alone
+        if not places and not self._has_tokens:  # a text may consist of a heading alone
             places = [(row, number) for row, number in ranked if _is_heading(self.passages[row], number)]
         for row, number in places:
             sentence = self.passages[row].sentences[number]

@@ -159,3 +159,11 @@ def test_sentences_of_a_caller_that_stand_inside_each_other_do_not_run_for_ever(
     passage = ScoredPassage(0, Passage(text), 1.0, sentences, [0.9, 0.8], [2, 2])
     [kept] = kept_of([passage], PruningPolicy(threshold=0, max_tokens=1))
     assert kept.tokens_after <= 1
+
+
+@pytest.mark.parametrize("budget", [None, 100, 4])
+def test_a_heading_that_is_kept_alone_is_kept_whole(budget: int | None) -> None:
+    text = "# Only a heading"
+    passage = ScoredPassage(0, Passage(text), 1.0, [Sentence(0, len(text), "heading")], [0.9], [4])
+    [kept] = kept_of([passage], PruningPolicy(threshold=0.5, max_tokens=budget))
+    assert kept.text == text

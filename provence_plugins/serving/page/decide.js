@@ -130,6 +130,11 @@ class Budget {
     return this.passages.some((passage, row) => [...this.kept[row]].some((number) => isContent(passage, number)));
   }
 
+  hasTokens() {
+    const isKept = (row) => [...this.kept[row]].some((number) => this.passages[row].sentences[number].tokens > 0);
+    return this.passages.some((_, row) => isKept(row));
+  }
+
   spend(wanted) {
     for (const [row, number] of mostProbableFirst(this.passages, wanted)) {
       if (this.keepWithBrought(row, number, true) || this.keepWithBrought(row, number, false)) {
@@ -142,9 +147,9 @@ class Budget {
 
   cutBest(wanted) {
     if (this.room <= 0) return;
-    const places = mostProbableFirst(this.passages, wanted).filter(([row, number]) =>
-      isContent(this.passages[row], number),
-    );
+    const ranked = mostProbableFirst(this.passages, wanted);
+    let places = ranked.filter(([row, number]) => isContent(this.passages[row], number));
+    if (!places.length && !this.hasTokens()) places = ranked.filter(([row, number]) => isHeading(this.passages[row], number));
     for (const [row, number] of places) {
       const sentence = this.passages[row].sentences[number];
       if (isJson(sentence) && sentence.kind !== "sentence") continue;
@@ -260,6 +265,11 @@ function looseSeparators(sentences, kept) {
 function isContent(passage, number) {
   const { tokens, kind } = passage.sentences[number];
   return tokens > 0 && !FRAMES.has(kind);
+}
+
+function isHeading(passage, number) {
+  const { tokens, kind } = passage.sentences[number];
+  return tokens > 0 && kind === "heading";
 }
 
 function mostProbableFirst(passages, wanted) {
