@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 # What does not depend on the model that ships: a better one keeps other sentences.
 PRINTED = {
     "quickstart.py": ["nylon or polyester flags be recycled", "900 tokens became "],
-    "serve_async.py": ["What did Martin Sheridan say? 900 tokens became ", "World Cup? 900 tokens became 0."],
+    "serve_async.py": ["What did Martin Sheridan say? 900 tokens became ", "World Cup? 900 tokens became "],
     "langchain_agent.py": ["--- human ---", "--- tool ---", "tokens became"],
     "llama_index_citations.py": ["Source 1:", "[1] ", "relevance ", "    characters "],
 }

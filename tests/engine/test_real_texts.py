@@ -62,6 +62,9 @@ def prune(pruner: Pruner, case: RealText) -> str:
 # What the scores of the shipped model do not tell apart. A new model that does shows here as a test that passes.
 NOT_YET = frozenset(
     {
+        "label in emphasis 2",
+        "mail 2",
+        "pairs in brackets 2",
         "log 1",
         "log 2",
         "log under a budget 2",
