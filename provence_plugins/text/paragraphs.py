@@ -49,6 +49,8 @@ _INLINE_CLAUSE = re.compile(r"[.;]\s\((?:\d{1,2}|[a-z])\)\s")
 # Columns of newspapers and of PDF files are wider.
 _NARROWEST_COLUMN = 30
 _PARAGRAPH = frozenset({"prose", "numbered"})
+# So few characters are not worth cutting.
+_LONGEST_SINGLE = 3
 _STOPS = (".", "!", "?", ":", ";")
 
 
@@ -65,7 +67,7 @@ class Paragraphs:
         if in_list:
             return read_item(lines, at)
         if section := find_indented_section(lines, at):
-            return iter(section)
+            return _given_up(section)
         if is_indented_code(lines, at):
             return read_indented_code(lines, at)
         if comment := find_comment(lines, at):
@@ -77,7 +79,7 @@ class Paragraphs:
             end += 1
         for recognize in _RECOGNIZERS if end > at + 1 else _LINE_RECOGNIZERS:
             if found := recognize(lines, at, end):
-                return iter(found)
+                return _given_up(found)
         return self._read_prose(at, end)
 
     def _read_prose(self, at: int, end: int) -> Iterator[Found]:
@@ -146,7 +148,15 @@ def _leaves_item(lines: Lines, item: int, at: int) -> bool:
 
 
 def _paragraph(lines: Lines, at: int, end: int) -> Found:
-    return Found("sentence", end, prose=Span(lines[at].start, lines[end - 1].end))
+    start, stop = lines[at].start, lines[end - 1].end
+    return Found("sentence", end, prose=Span(start, stop) if stop - start > _LONGEST_SINGLE else None)
+
+
+def _given_up(found: list[Found]) -> Iterator[Found]:
+    """Yield the blocks of a list, and let go of each: a text of short lines has tens of thousands of them."""
+    found.reverse()
+    while found:
+        yield found.pop()
 
 
 def _begins_clause(before: Line, line: Line) -> bool:
