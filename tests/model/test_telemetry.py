@@ -17,6 +17,24 @@ _TASKS = {
     # A torch that cannot be loaded is as good as none, and loading it takes seconds.
     "doctor": f"import sys; sys.modules['torch'] = None; {_DOCTOR}",
     "doctor with torch": _DOCTOR,
+    "LangChain": (
+        "from langchain_core.documents import Document\n"
+        "from provence_plugins.integrations.langchain import ProvenceCompressor\n"
+        "ProvenceCompressor(model=model).compress_documents([Document('In France. Cheese.')], 'Where?')"
+    ),
+    "LlamaIndex": (
+        "from llama_index.core.schema import NodeWithScore, TextNode\n"
+        "from provence_plugins.integrations.llama_index import ProvencePostprocessor\n"
+        "nodes = [NodeWithScore(node=TextNode(text='In France. Cheese.'))]\n"
+        "ProvencePostprocessor(model=model).postprocess_nodes(nodes, query_str='Where?')"
+    ),
+    "bulk": (
+        "import pathlib, sys\n"
+        'pathlib.Path(work, \'in.jsonl\').write_text(\'{"query": "Where?", "passages": ["In France."]}\')\n'
+        "sys.argv = ['provence', 'bulk', f'{work}/in.jsonl', f'{work}/out.jsonl', '--model', model]\n"
+        "from provence_plugins.__main__ import main\n"
+        "main()"
+    ),
 }
 
 # The kernel ends a process that connects or sends anything, in whichever language and thread: a filter of system calls,
@@ -67,10 +85,15 @@ def run(code: str, home: Path, **environment: str) -> subprocess.CompletedProces
 @pytest.mark.parametrize(
     "task", [pytest.param(task, marks=[pytest.mark.slow] if "torch" in task else []) for task in _TASKS]
 )
-def test_no_file_is_written_and_nothing_is_looked_up_or_sent(task: str, tiny_folder: Path, tmp_path: Path) -> None:
-    done = run(_GUARD + f"model = {str(tiny_folder)!r}; {_TASKS[task]}", tmp_path)
+def test_no_file_is_written_and_nothing_is_looked_up_or_sent(
+    task: str, tiny_folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    work = tmp_path_factory.mktemp("work")
+    done = run(_GUARD + f"model, work = {str(tiny_folder)!r}, {str(work)!r}\n{_TASKS[task]}", tmp_path)
     assert done.returncode == 0, done.stderr
     assert list(tmp_path.rglob("*")) == []
+    asked_for = {"in.jsonl", "out.jsonl", "out.jsonl.run"} if task == "bulk" else set()
+    assert {path.name for path in work.iterdir()} <= asked_for
 
 
 @needs_guard
