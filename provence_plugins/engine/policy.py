@@ -35,7 +35,8 @@ class PruningPolicy:
             answers on the data that they were measured on. None for the model's own threshold, which is "balanced"
             unless its training chose another share.
         top_n: Maximum number of passages that are kept, the most relevant ones; they are chosen before the budget is
-            spent. Blank passages are kept in any case and do not count. None for no limit.
+            spent. Blank passages, and those that the model cannot read, are kept in any case and do not count. None
+            for no limit.
         max_tokens: Maximum number of tokens that are kept over all passages of a query; never exceeded, whatever else
             is set. Sentences are added in order of probability, each with its headings. One that does not fit is
             skipped, and shorter ones may still fit; if none fits, the most probable one is cut at a line, a clause or a

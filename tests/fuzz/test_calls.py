@@ -83,9 +83,10 @@ def check_result(result: PruneResult, given_passages: Sequence[Passage], policy:
     assert not any(sentence.kept for passage in result.dropped for sentence in passage.sentences)
     if policy.max_tokens is not None:
         assert budget_spent(result, policy) <= policy.max_tokens
-    with_tokens = [passage for passage in result.passages if passage.tokens_before]
+    # Passages without tokens, and those that the model cannot read, do not compete.
+    competing = [passage for passage in result.passages if passage.tokens_before and passage.is_legible]
     if policy.top_n is not None and policy.pins is None:
-        assert len(with_tokens) <= policy.top_n
+        assert len(competing) <= policy.top_n
     if policy.order == "input":
         assert sorted(passage.index for passage in result.passages) == [passage.index for passage in result.passages]
     json.loads(json.dumps(result.to_dict(), allow_nan=False))
