@@ -65,7 +65,7 @@ class Connection:
         return Answer(int(first.split()[1]), headers, body)
 
     async def says_more(self, seconds: float) -> bool:
-        """Tell whether the server sends anything that nobody asked for."""
+        """Return whether the server sends anything that nobody asked for."""
         try:
             return bool(await asyncio.wait_for(self.reader.read(1), seconds))
         except TimeoutError:

@@ -188,7 +188,7 @@ def body_for(request_id: str) -> bytes:
 
 
 def belongs(answer: Answer, request_id: str) -> bool:
-    """Tell whether an answer is that of a request."""
+    """Return whether an answer is that of a request."""
     if answer.headers["x-request-id"] != request_id:
         return False
     return answer.status != 200 or answer.json()["passages"][0]["id"] == request_id

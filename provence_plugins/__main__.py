@@ -1,4 +1,4 @@
-"""The entry point of the command line, which an interrupt reaches while modules are still being loaded too."""
+"""Start the command line, and handle Ctrl-C even while modules are still being loaded."""
 
 import sys
 

@@ -124,7 +124,7 @@ def needs_extra(extra: str) -> Iterator[None]:
 
 
 def is_panic(error: BaseException) -> bool:
-    """Tell whether an exception is a panic of a Rust extension."""
+    """Return whether an exception is a panic of a Rust extension."""
     # Every extension has a class of its own by this name, and none can be imported.
     return type(error).__name__ == "PanicException"
 

@@ -1,4 +1,4 @@
-"""Facts about the process and its environment that several rooms need."""
+"""Facts about the process and its environment: processors and installed versions."""
 
 import os
 from importlib import metadata

@@ -1,4 +1,4 @@
-"""Keywords of the front doors: unknown ones are refused with the nearest known one, and all are shown by `inspect`."""
+"""Check the keywords of public functions: refuse unknown ones, name the nearest known one, show all to `inspect`."""
 
 import inspect
 from collections.abc import Callable, Collection, Iterable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def check_keywords(function: Callable[P, T]) -> Callable[P, T]:
-    """Let a function refuse keywords that it does not know, and name the nearest one that it knows."""
+    """Make a function refuse unknown keywords and name the nearest known one."""
     known = _keyword_names(function)
 
     @wraps(function)
@@ -25,7 +25,7 @@ def check_keywords(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let a function that passes `**options` on to `target` show and check the keywords of `target`.
+    """Make a function that passes `**options` on to `target` show and check the keywords of `target`.
 
     Args:
         target: The function that gets the options; keywords that the function has itself are its
@@ -53,8 +53,8 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], *, noun: str = 
 
     Args:
         given: The names.
-        known: The names that there are.
-        noun: What the error calls a name.
+        known: All valid names.
+        noun: What a name is called in the error message.
 
     Raises:
         InvalidInputError: A name is unknown; the error names the nearest known one.

@@ -1,7 +1,7 @@
 """Worker threads that survive a crash, a fork and the end of the main thread.
 
 `concurrent.futures.ThreadPoolExecutor` does none of that: it refuses work once the main thread has
-ended, a forked child waits for ever for threads that only its parent has, and closing it cancels
+ended, a forked child waits forever for threads that only its parent has, and closing it cancels
 futures that nobody cancelled.
 """
 

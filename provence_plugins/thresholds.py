@@ -35,7 +35,7 @@ class Thresholds:
 
     @property
     def named(self) -> dict[ThresholdName, float]:
-        """The thresholds with a name, those that the model does not store left out."""
+        """The named thresholds that the model stores."""
         values = {name: getattr(self, name) for name in THRESHOLD_NAMES}
         return {name: value for name, value in values.items() if value is not None}
 

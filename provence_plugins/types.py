@@ -1,4 +1,4 @@
-"""The nouns that every layer shares."""
+"""The value types that all layers share."""
 
 import reprlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -37,10 +37,10 @@ _TIE_KINDS: tuple[TieKind, ...] = (*get_args(MeaningTie), *get_args(FormTie))
 
 
 class Tie(NamedTuple):
-    """A bond from one sentence to another, which is kept along with it.
+    """A link from one sentence to another one that is kept along with it.
 
     Attributes:
-        kind: Why.
+        kind: Reason for the link.
         to: Number of the other sentence.
     """
 
@@ -86,9 +86,8 @@ class Sentence(Span):
         start: First character.
         end: One past the last character; white space after a sentence belongs to it.
         kind: Its role in the structure of the text.
-        heading: Number of the sentence that this one stands under: the header of a table row,
-            otherwise the nearest heading above. None if there is none. Always smaller than the
-            sentence's own number.
+        heading: Number of the sentence that is its heading: the header of the table for a table row, otherwise the
+            nearest heading above. Always smaller than the sentence's own number. None if there is none.
         model_span: The part of the sentence that the model reads, if it does not read all of it:
             some published models do not see the blank lines around a sentence. None for the whole
             sentence.
@@ -142,7 +141,7 @@ class Sentence(Span):
 
 
 def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span]:
-    """Return spans of a text once they are checked, without the blank ones.
+    """Check the spans of a text, and return those that are not blank.
 
     Returns:
         At least one span, unless the text is empty.
@@ -180,7 +179,7 @@ def _iterate(spans: Any) -> Iterator[Any]:
 
 
 def _to_integer(value: object, name: str) -> int:
-    """Return a number of another type, such as numpy's, as the integer that it is."""
+    """Convert an integer of another type, such as numpy's, to `int`."""
     if not isinstance(value, SupportsIndex):
         raise InvalidInputError(f"The {name} must be an integer, got {value!r} ({type(value).__name__}).")
     return int(value)

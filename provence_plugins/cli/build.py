@@ -1,4 +1,4 @@
-"""The command that makes question–passage pairs: from questions and a corpus, or from data of others."""
+"""The command that makes question–passage pairs: from questions and a corpus, or from OpenProvence's data."""
 
 import json
 import sys
@@ -31,22 +31,24 @@ class CorpusOptions:
     sentences: Annotated[
         tuple[int, int], typer.Option(help="Minimum and maximum number of sentences of a passage.")
     ] = (1, 10)
-    overlap: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of a passage that the next one begins with.")
-    ] = 0.5
+    overlap: Annotated[float, typer.Option(min=0, max=0.9, help="Share of each passage that the next one repeats.")] = (
+        0.5
+    )
     splitter: Annotated[SplitterName, typer.Option(help="Sentence splitter.")] = "sentencex"
     candidates: Annotated[int, typer.Option(min=1, help="Number of passages that BM25 finds for a question.")] = 50
     rerank: Annotated[
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Order what BM25 finds by a model folder, repo id or bundled.",
+            help="Rerank what BM25 finds with this model: a folder, a repo id or bundled.",
             show_default="the order of BM25",
         ),
     ] = None
-    top_k: Annotated[int, typer.Option(min=1, help="Number of passages of a question, relevant or not.")] = 5
-    negatives: Annotated[int, typer.Option(min=0, help="Number of passages from further down that hold no answer.")] = 3
-    seed: Annotated[int, typer.Option(help="Seed of the lengths of passages.")] = 0
+    top_k: Annotated[int, typer.Option(min=1, help="Number of top passages of each question, relevant or not.")] = 5
+    negatives: Annotated[
+        int, typer.Option(min=0, help="Number of lower-ranked passages without an answer for each question.")
+    ] = 3
+    seed: Annotated[int, typer.Option(help="Seed of the random lengths of passages.")] = 0
 
 
 def build(
@@ -54,7 +56,7 @@ def build(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="JSON lines with question, and perhaps id, answers and passages; packed if the name ends in .gz.",
+            help="JSON lines with question, and perhaps id, answers and passages; compressed if the name ends in .gz.",
         ),
     ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="File for the pairs, JSON lines.")],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from provence_plugins.cli.bulk_record import RunSettings
     from provence_plugins.cli.bulk_workers import EngineSettings
 
-# A fingerprint stands for the model: the same files may lie in another place when a run is resumed.
+# A fingerprint identifies the model: its files may have moved when a run is resumed.
 _MODEL_NAMES = ("model", "revision")
 
 
@@ -26,7 +26,7 @@ def bulk(
         str,
         typer.Argument(
             metavar="IN",
-            help="JSON lines, packed if the name ends in .gz, or a file that ends in .parquet; - is standard input.",
+            help="JSON lines, compressed if it ends in .gz, or a file that ends in .parquet; - is standard input.",
         ),
     ],
     target: Annotated[
@@ -42,7 +42,9 @@ def bulk(
     workers: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Number of processes, each with the model.", show_default="1; with --ray what the cluster has"
+            min=1,
+            help="Number of processes, each with the model.",
+            show_default="1; with --ray as many as the cluster has room for",
         ),
     ] = None,
     ray: Annotated[

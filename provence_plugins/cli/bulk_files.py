@@ -40,7 +40,8 @@ _WRITTEN = re.compile(rb'\{"line": (\d+), ("error": )?')
 
 _NOT_OURS = "was not written by a run that can be resumed. Name another output, or start over with --overwrite."
 
-# On Windows a lock keeps readers out of the bytes that it covers, so it covers one far behind the end of most outputs.
+# On Windows a lock keeps readers out of the bytes that it covers, so it covers one far beyond the end of most
+# outputs.
 _LOCKED_BYTE = 2**31 - 2
 
 # POSIX says EAGAIN, Windows one of the others.
@@ -59,7 +60,7 @@ def open_output(
         path: The file. The end of its name tells whether it becomes a Parquet file.
         source: The opened input, which must be another file.
         settings: The settings of this run.
-        resume: Continue behind the last complete line; an incomplete one is cut off.
+        resume: Continue after the last complete line; an incomplete one is cut off.
         overwrite: Start over and replace what the file holds.
 
     Raises:
@@ -73,7 +74,7 @@ def open_output(
         _refuse_resume("Standard output", resume)
         yield StandardOutput()
     elif path.endswith(".gz"):
-        raise InvalidInputError(f"{path}: the output is never packed. Name it without .gz.")
+        raise InvalidInputError(f"{path}: the output is never compressed. Name it without .gz.")
     elif Path(path).exists() and not Path(path).is_file():
         _refuse_resume(path, resume)
         with open(path, "wb", buffering=0) as special:
@@ -139,7 +140,7 @@ def _prepare_parquet(place: _Place, settings: RunSettings, resume: bool) -> Iter
 def _continue_lines(
     path: Path, file: FileIO, output: Path, settings: RunSettings, resume: bool
 ) -> Iterator[FileOutput]:
-    """Open a file of lines behind its last complete line, with the record of the output that it is or becomes."""
+    """Open a file of lines after its last complete line, with the record of the output that it is or becomes."""
     earlier = _read_earlier(path) if resume else EarlierLines()
     # Where nothing was written, nothing has to fit, and the run may begin with any settings.
     opened = resume_record(output, settings) if earlier.lines else begin_record(output, settings)
@@ -194,7 +195,7 @@ def _open_locked(path: Path) -> Iterator[FileIO]:
                 raise InvalidInputError(
                     f"{path} is being written by another run. Wait until that run has ended, or name another output."
                 ) from error
-            logger.warning("%s cannot be locked (%s). Take care that no other run writes it.", path, error.strerror)
+            logger.warning("%s cannot be locked (%s). Make sure that no other run writes to it.", path, error.strerror)
         yield file
 
 

@@ -1,4 +1,4 @@
-"""Open the input of a bulk run: JSON lines, plain or packed, or a Parquet file, whose rows are read as JSON lines."""
+"""Open the input of a bulk run: JSON lines, plain or compressed, or a Parquet file read as JSON lines."""
 
 import gzip
 import os
@@ -34,7 +34,7 @@ class LineSource(HasFileNumber, Protocol):
 
 @contextmanager
 def open_input(path: str, *, only_requests: bool = False) -> Iterator[LineSource]:
-    """Open the input; it is unpacked when its name ends in .gz, and "-" is standard input.
+    """Open the input; it is decompressed if its name ends in .gz, and "-" is standard input.
 
     Args:
         path: The file. A Parquet file is recognised by the end of its name.
@@ -100,5 +100,5 @@ def _damage_explained(path: str) -> Iterator[None]:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InvalidInputError(
-            f"{path} is not a complete gzip file ({error}). Pack it again, or name it without .gz if it is not packed."
+            f"{path} is not a complete gzip file ({error}). Compress it again, or name it without .gz if it is plain."
         ) from error

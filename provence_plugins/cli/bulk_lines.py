@@ -20,7 +20,7 @@ from provence_plugins.thresholds import Thresholds
 _GROUP_LINES = 256
 _GROUP_BYTES = 4_000_000
 
-# Keys that a line of output has itself.
+# Keys that are reserved for the output.
 OWN_KEYS = {"line", "error", *PruneResult("", (), (), PruningPolicy(), Thresholds(0.0)).to_dict()}
 
 # Most passages are dropped; their texts lie in the input and would make the output as large.
@@ -166,7 +166,7 @@ def _require_text(line: bytes) -> None:
     if not is_text:
         raise InvalidInputError(
             f"The input is a binary file: it begins with {begin[:8]!r}. Give JSON lines in UTF-8; the name of a file "
-            f"that is packed with gzip must end in .gz."
+            f"that is compressed with gzip must end in .gz."
         )
 
 
@@ -226,7 +226,7 @@ def prune_outcomes(
                 yield result
             return
         except InvalidInputError as error:
-            # The results before it are out, and the requests behind it not yet taken.
+            # The results before it are out, and the requests after it are not yet taken.
             pending.popleft()
             yield error
         except InvalidScoresError:
@@ -254,7 +254,7 @@ def _read_or_error(line: bytes) -> _Line | InvalidInputError:
 def _read(line: bytes) -> _Line:
     request, other = read_request(decode_json(line))
     if taken := OWN_KEYS & other.keys():
-        raise InvalidInputError(f"The output has a key {min(taken)!r} itself. Rename this key of the line.")
+        raise InvalidInputError(f"The key {min(taken)!r} is reserved for the output. Rename this key of the line.")
     _require_shallow(other)
     return _Line(request, other)
 

@@ -17,7 +17,7 @@ with needs_extra("parquet"):
 
 _READ_ROWS = 256
 
-# A row group of the output ends with so many rows or bytes of JSON, whichever comes first: a bound on memory.
+# A row group of the output ends after this many rows or bytes of JSON, whichever comes first, to limit memory.
 _GROUP_ROWS = 4096
 _GROUP_BYTES = 64_000_000
 

@@ -134,12 +134,14 @@ class RayCluster:
                     raise result
                 yield result
         except RayError as error:
-            raise BackendError(f"Ray could not go on: {_first_line(error)}.") from error
+            raise BackendError(
+                f"Ray failed: {_first_line(error)}. Check the cluster, then continue with --resume."
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """The lines of a group, and what tells that the group is the one that was meant."""
+    """The lines of a group, with what identifies the group."""
 
     first: int
     digest: str
@@ -219,7 +221,7 @@ def _gpus(settings: EngineSettings) -> int:
 
 
 def _require_room(settings: EngineSettings) -> None:
-    """Refuse a run that would wait for ever for a machine that the cluster does not have."""
+    """Refuse a run that would wait forever for a machine that the cluster does not have."""
     threads, gpus = settings.model.threads or 1, _gpus(settings)
     for node in ray.nodes():
         has = node["Resources"]
@@ -238,7 +240,9 @@ def _connect(address: str, options: dict[str, Any]) -> None:
     except ConnectionError as error:
         raise InvalidInputError(_no_cluster(address, _first_line(error))) from error
     except Exception as error:  # Ray raises plain ones when a process of it does not start in time
-        raise BackendError(f"Ray could not start: {_first_line(error)}.") from error
+        raise BackendError(
+            f"Ray could not start: {_first_line(error)}. Check that the ports and the memory that Ray needs are free."
+        ) from error
 
 
 def _require_cluster(address: str) -> None:

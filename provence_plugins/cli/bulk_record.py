@@ -177,7 +177,7 @@ def _write_row(stream: FileIO, row: Mapping[str, Any]) -> None:
 
 
 def _is_record(path: Path) -> bool:
-    """Tell whether a file is a record, or the beginning of one that found no room on a disk."""
+    """Return whether a file is a record, or the beginning of one that found no room on a disk."""
     with open(path, "rb") as stream:
         begin = stream.read(len(_BEGIN))
     return _BEGIN.startswith(begin)

@@ -1,4 +1,4 @@
-"""Write the results of a run over lines, and count them for the last words of the run."""
+"""Write the results of a run over lines, and count them for its summary."""
 
 import sys
 import time

@@ -19,7 +19,7 @@ from provence_plugins.errors import BackendError, ProvenceError
 from provence_plugins.installation import count_processors
 from provence_plugins.model.checkpoint import open_checkpoint
 
-# Groups that are read, for each worker: so many results may wait for the group before them.
+# Groups that are read ahead for each worker: at most this many results wait for the group before them.
 _AHEAD = 3
 
 # How long a worker that was told to end may take before it is killed.

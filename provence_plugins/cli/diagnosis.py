@@ -99,7 +99,7 @@ class Diagnosis:
 
     @property
     def ready(self) -> bool:
-        """Tell whether the model was opened and pruned a passage, all without a network."""
+        """Return whether the model was opened and pruned a passage, all without a network."""
         return self.problem is None
 
     # Any: nested plain values, ready for json.dumps.

@@ -46,15 +46,16 @@ class DataOptions:
     splitter: Annotated[SplitterName, typer.Option(help="Sentence splitter of all methods.")] = "sentencex"
     needles: Annotated[
         int,
-        typer.Option(min=0, help="Number of needles of each size, and of passages shown at several lengths."),
+        typer.Option(
+            min=0, help="Number of needles of each size, and of passages shown at several lengths; 0 skips both."
+        ),
     ] = 50
     seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0
     group: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=PATTERN[,PATTERN...]",
-            help="Report the sources that match these patterns with * and ? in a table of their own too; may be "
-            "repeated.",
+            help="Report the sources that match these patterns with * and ? in a separate table too; may be repeated.",
             show_default="none",
         ),
     ] = None
@@ -110,7 +111,7 @@ class OutputOptions:
     figures: Annotated[
         Path | None, typer.Option(help="Folder for the figures.", show_default="the folder of --output")
     ] = None
-    name: Annotated[str, typer.Option(help="Beginning of the names of the files.")] = "quality"
+    name: Annotated[str, typer.Option(help="Prefix of the names of the files.")] = "quality"
     image: Annotated[Literal["svg", "png"], typer.Option(help="Format of the figures.")] = "svg"
     title: Annotated[str, typer.Option(help="Heading of the result.")] = "Quality"
 

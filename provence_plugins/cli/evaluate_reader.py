@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from provence_plugins.evaluation.reporting.result_files import ResultFile
 
 EQUAL_SIZE_METHODS = ("random", "lead", "bm25")
-"""The methods that get as much text as the first pruned arm, where none are named."""
+"""The default methods, each of which gets as much text as the first pruned arm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,25 +48,31 @@ class ReaderChoices:
     ] = None
     budget: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="With --reader: prune to so many tokens; may be repeated.", show_default="none"),
+        typer.Option(min=1, help="With --reader: prune to this many tokens; may be repeated.", show_default="none"),
     ] = None
-    passages: Annotated[int, typer.Option(min=1, help="With --reader: passages of a question.")] = 5
-    unanswerable: Annotated[int, typer.Option(min=0, help="With --reader: unanswerable questions of each source.")] = 0
-    answer_tokens: Annotated[int, typer.Option(min=1, help="With --reader: longest answer.")] = 32
-    context_tokens: Annotated[int, typer.Option(min=1, help="With --reader: context of a local language model.")] = 4096
-    timeout: Annotated[float, typer.Option(help="With --reader: seconds until a request to a server fails.")] = 120.0
+    passages: Annotated[int, typer.Option(min=1, help="With --reader: number of passages of each question.")] = 5
+    unanswerable: Annotated[
+        int, typer.Option(min=0, help="With --reader: number of unanswerable questions of each source.")
+    ] = 0
+    answer_tokens: Annotated[int, typer.Option(min=1, help="With --reader: maximum tokens of an answer.")] = 32
+    context_tokens: Annotated[
+        int, typer.Option(min=1, help="With --reader: context length of a local language model, in tokens.")
+    ] = 4096
+    timeout: Annotated[float, typer.Option(help="With --reader: timeout of a server request in seconds.")] = 120.0
     margin: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, help="With --reader: loss of right answers that counts as not inferior."),
+        typer.Option(
+            min=0.0, max=1.0, help="With --reader: largest loss of right answers that still counts as not inferior."
+        ),
     ] = 0.05
     price: Annotated[
         float | None,
-        typer.Option(help="With --reader: price of a million tokens of prompts.", show_default="no money"),
+        typer.Option(help="With --reader: price of a million prompt tokens.", show_default="no costs in money"),
     ] = None
     record: Annotated[
         Path | None,
         typer.Option(
-            help="With --reader: file that keeps every answer; a run that was stopped continues with it.",
+            help="With --reader: file for all answers, with which a stopped run can be continued.",
             show_default="NAME.answers.jsonl in the folder of --output",
         ),
     ] = None

@@ -28,7 +28,7 @@ def note_interrupts() -> None:
 
 
 def was_interrupted() -> bool:
-    """Tell whether Ctrl-C was pressed since `note_interrupts`."""
+    """Return whether Ctrl-C was pressed since `note_interrupts`."""
     return _noted
 
 

@@ -24,7 +24,7 @@ _SAMPLE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatOptions:
-    """How a chat model labels instead of a pruner."""
+    """Options for labelling with a chat model instead of a pruner."""
 
     llm: Annotated[
         str | None,
@@ -37,16 +37,16 @@ class ChatOptions:
     prompt: Annotated[
         PromptName, typer.Option(help="What the chat model is asked for: an answer, a summary, or numbers alone.")
     ] = "answer"
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer of the chat model, in tokens.")] = 256
+    max_tokens: Annotated[int, typer.Option(min=1, help="Maximum length of an answer, in tokens.")] = 256
     concurrency: Annotated[int, typer.Option(min=1, help="Maximum number of requests at a time.")] = 4
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that a request may take.")] = 120.0
+    timeout: Annotated[float, typer.Option(min=1, help="Timeout of a request, in seconds.")] = 120.0
     input_price: Annotated[
-        float | None, typer.Option(min=0, help="Price of a million tokens of prompts.", show_default="unknown")
+        float | None, typer.Option(min=0, help="Price of a million prompt tokens.", show_default="unknown")
     ] = None
     output_price: Annotated[
-        float | None, typer.Option(min=0, help="Price of a million tokens of answers.", show_default="unknown")
+        float | None, typer.Option(min=0, help="Price of a million answer tokens.", show_default="unknown")
     ] = None
-    estimate: Annotated[bool, typer.Option("--estimate", help="Print tokens and costs, and exit.")] = False
+    estimate: Annotated[bool, typer.Option("--estimate", help="Estimate tokens and costs, and exit.")] = False
 
 
 def label(
@@ -54,8 +54,8 @@ def label(
         list[str],
         typer.Argument(
             metavar="[TEACHER] IN OUT",
-            help="Model folder, repo id or bundled (not with --llm); JSON lines with question and passage, packed if "
-            "the name ends in .gz; and a file for the labelled lines.",
+            help="Model folder, repo id or bundled (not with --llm); JSON lines with question and passage, compressed "
+            "if the name ends in .gz; and a file for the labelled lines.",
         ),
     ],
     run: RunOptions,
@@ -146,7 +146,7 @@ def _run(files: _Files, model: str, options: dict[str, Any], labeller_after: "Ca
         files: Where lines come from and go.
         model: What the record of the run knows the model by.
         options: What else decides what is written.
-        labeller_after: Returns the labeller of a run that continues after so many lines.
+        labeller_after: Returns the labeller of a run that continues after this many lines.
     """
     from provence_plugins.cli.bulk_files import open_output
     from provence_plugins.cli.bulk_input import count_lines, file_size, open_input

@@ -20,19 +20,17 @@ def mcp(
     model: ModelOptions,
     root: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Folder below which prune_files may read; can be given several times.", show_default="no prune_files"
-        ),
+        typer.Option(help="Folder whose files prune_files may read; may be repeated.", show_default="no prune_files"),
     ] = None,
     http: Annotated[
         bool, typer.Option("--http", help="Serve streamable HTTP instead of standard input and output.")
     ] = False,
-    host: Annotated[str, typer.Option(help="Address to listen at with --http.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen at with --http; 0 takes a free one.")] = (
-        8765
-    ),
+    host: Annotated[str, typer.Option(help="Address to listen on with --http.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on with --http; 0 chooses a free one.")
+    ] = (8765),
     recall_characters: Annotated[
-        int, typer.Option(min=0, help="Remember this many characters of pruned texts for recall.")
+        int, typer.Option(min=0, help="Number of characters of original texts that are remembered for recall.")
     ] = 16_000_000,
 ) -> None:
     """Serve the tools prune_text, prune_files, rerank and recall to agents, over the Model Context Protocol."""

@@ -21,11 +21,11 @@ _Stock = Literal["sequence-classification", "token-classification"]
 def train(
     configs: Annotated[
         list[Path],
-        typer.Argument(metavar="CONFIG...", help="Settings of a run, in TOML; several runs follow one another."),
+        typer.Argument(metavar="CONFIG...", help="TOML files with the settings of a run; run one after another."),
     ],
     resume: Annotated[bool, typer.Option("--resume", help="Continue the runs from their checkpoints.")] = False,
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the run.", show_default="the one in the settings")
+        Path | None, typer.Option(help="Output folder of the run.", show_default="the one in the settings")
     ] = None,
 ) -> None:
     """Train a model (extra: train)."""
@@ -60,7 +60,9 @@ def export(
     stock: Annotated[
         _Stock | None,
         typer.Option(
-            "--as", help="Write a stock model of Transformers from a published pruner.", show_default="ONNX files"
+            "--as",
+            help="Write a stock Transformers model from a published pruner; needs --output.",
+            show_default="ONNX files",
         ),
     ] = None,
     output: Annotated[
@@ -88,7 +90,7 @@ def push(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Model folder with its card.")],
     repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="Hugging Face repo id, owner/name.")],
     revision: Annotated[str | None, typer.Option(help="Branch to write to.", show_default="the main branch")] = None,
-    private: Annotated[bool, typer.Option("--private", help="Make a new repo private.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Make the repo private if it is new.")] = False,
 ) -> None:
     """Upload a model folder to the Hugging Face Hub.
 

@@ -24,7 +24,7 @@ _NAMES = ", ".join(THRESHOLD_NAMES[:-1]) + f" or {THRESHOLD_NAMES[-1]}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How a model is run; the fields are options of `Pruner`."""
+    """How a model is run; the fields are keywords of `Pruner`."""
 
     backend: Annotated[
         BackendName | None,
@@ -54,13 +54,13 @@ class RunOptions:
     compiled: Annotated[bool, typer.Option("--compiled", help="Compile the network with torch.")] = False
     window_tokens: Annotated[
         int | None,
-        typer.Option(help="Length of a window, the query included.", show_default="the model's own"),
+        typer.Option(help="Maximum number of tokens of a window, the query included.", show_default="the model's own"),
     ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions(RunOptions):
-    """Which model is used, and how it is run; the fields are arguments of `Pruner`."""
+    """Which model is used, and how it is run; the fields are keywords of `Pruner`."""
 
     model: Annotated[
         str | None, typer.Option(help="Model folder or Hugging Face repo id.", show_default="the bundled model")
@@ -73,7 +73,7 @@ class ModelOptions(RunOptions):
         typer.Option(help="Sentence splitter.", show_default="the one that the model was trained with"),
     ] = None
     language: Annotated[
-        str, typer.Option(help="Language of the sentence splitter, an ISO 639 code, or auto to tell it by each text.")
+        str, typer.Option(help="Language of the sentence splitter: an ISO 639 code, or auto to detect it by each text.")
     ] = "auto"
 
     def open(self, scorer: "ScorerFactory | None" = None) -> "Pruner":
@@ -134,7 +134,8 @@ class PolicyOptions:
     omission: Annotated[
         str | None,
         typer.Option(
-            help='Mark where sentences are left out, for example "…" or "[{count} left out]".', show_default="no mark"
+            help='Text that marks where sentences are left out, for example "…" or "[{count} left out]".',
+            show_default="no mark",
         ),
     ] = None
     ties: Annotated[
@@ -144,7 +145,7 @@ class PolicyOptions:
     token_counter: Annotated[
         str | None,
         typer.Option(
-            help="What --max-tokens counts: characters, words, an encoding of tiktoken, or a tokenizer.json.",
+            help="What --max-tokens counts: characters, words, a tiktoken encoding, or the path of a tokenizer.json.",
             show_default="tokens of the pruning model",
         ),
     ] = None
@@ -203,7 +204,7 @@ def flatten_options(command: Callable[..., None]) -> Callable[..., None]:
             parameters += inspect.signature(groups[name]).parameters.values()
         else:
             parameters.append(parameter.replace(annotation=hints[name]))
-    # Options with and without defaults may stand in any order if all are given by name.
+    # Options with and without defaults may come in any order if all are given by name.
     parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
 
     @wraps(command)

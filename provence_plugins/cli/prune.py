@@ -32,7 +32,7 @@ Title = Annotated[str | None, typer.Option(help="Title of the page that the pass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewOptions:
-    """In which shape a result is printed."""
+    """The format in which a result is printed."""
 
     as_json: Annotated[
         bool, typer.Option("--json", help="Print probabilities, spans and dropped passages as JSON.")

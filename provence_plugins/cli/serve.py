@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _DEFAULTS = ServeSettings()
 
-# Beside the options themselves, in which a file of settings must not name another one.
+# Options that a file of settings must not contain.
 _NOT_IN_A_FILE = ("config", "help")
 
 
@@ -35,7 +35,7 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
             known = [option.name for option in context.command.params if option.name not in _NOT_IN_A_FILE]
             refuse_unknown(values, [name for name in known if name], noun="setting")
         except ValueError as error:
-            raise InvalidInputError(f"{path}: {error}") from error
+            raise InvalidInputError(f"{path} is not a valid file of settings: {error}") from error
         context.default_map = values
     return path
 
@@ -45,9 +45,9 @@ class ListenOptions:
     """Where a server listens; the fields are those of `Listener`."""
 
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in, so set a key too.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 accepts other machines, so set a key too.")
     ] = "127.0.0.1"
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = 8000
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8000
     workers: Annotated[
         int,
         typer.Option(min=1, help="Number of processes, each with a device of its own or a share of the processors."),
@@ -56,7 +56,7 @@ class ListenOptions:
         1_000
     )
     shutdown_seconds: Annotated[
-        int, typer.Option(min=1, help="How long to wait at the end for the requests that were taken.")
+        int, typer.Option(min=1, help="Maximum number of seconds to finish accepted requests at the end.")
     ] = 60
 
 
@@ -67,27 +67,28 @@ class LimitOptions:
     api_key: Annotated[
         str | None,
         typer.Option(
-            help="Key that clients must send as a bearer token; better set PROVENCE_API_KEY, which ps does not show.",
-            show_default="everybody is let in",
+            help="Key that clients must send as a bearer token; prefer PROVENCE_API_KEY, which ps does not show.",
+            show_default="no key: every client is accepted",
         ),
     ] = None
     max_requests: Annotated[
-        int, typer.Option(min=1, help="Maximum number of requests that run or wait; others get status 429.")
+        int, typer.Option(min=1, help="Maximum number of running and waiting requests; further ones get status 429.")
     ] = _DEFAULTS.max_requests
     max_pending_tokens: Annotated[
-        int, typer.Option(min=1, help="Maximum number of tokens that wait for the model; others get status 429.")
+        int, typer.Option(min=1, help="Maximum number of tokens waiting for the model; further ones get status 429.")
     ] = _DEFAULTS.max_pending_tokens
     gather_seconds: Annotated[
-        float, typer.Option(min=0, help="Maximum time that a request waits for company in its batch.")
+        float,
+        typer.Option(min=0, help="Maximum number of seconds that a request waits for others to share its batch."),
     ] = _DEFAULTS.gather_seconds
     timeout_seconds: Annotated[
-        float, typer.Option(help="Maximum time for an answer; then the request is given up with status 504.")
+        float, typer.Option(help="Maximum number of seconds for an answer; later the request fails with status 504.")
     ] = _DEFAULTS.timeout_seconds
     max_body_bytes: Annotated[
-        int, typer.Option(min=1, help="Maximum size of a request; a larger one gets status 413.")
+        int, typer.Option(min=1, help="Maximum size of a request in bytes; a larger one gets status 413.")
     ] = _DEFAULTS.max_body_bytes
     body_seconds: Annotated[
-        float, typer.Option(help="Maximum time for sending a request; a slower client gets status 408.")
+        float, typer.Option(help="Maximum number of seconds for sending a request; a slower client gets status 408.")
     ] = _DEFAULTS.body_seconds
     max_passages: Annotated[
         int, typer.Option(min=1, help="Maximum number of passages of a request; more get status 413.")
@@ -104,8 +105,8 @@ def serve(
         typer.Option(
             is_eager=True,
             callback=_read_config,
-            help="TOML file with these options, such as max_requests = 32; the command line and the environment "
-            "stand over it.",
+            help="TOML file with these options, such as max_requests = 32; options and environment variables "
+            "override it.",
             show_default="none",
         ),
     ] = None,
@@ -113,13 +114,13 @@ def serve(
         int, typer.Option(min=0, help="Remember the scores of this many tokens across requests.")
     ] = 0,
     log_format: Annotated[
-        LogFormat, typer.Option(help="Lines of the log; auto is text on a terminal and JSON elsewhere.")
+        LogFormat, typer.Option(help="Format of the log; auto is text on a terminal and JSON elsewhere.")
     ] = "auto",
-    log_level: Annotated[LogLevel, typer.Option(help="Least important events that are logged.")] = "info",
+    log_level: Annotated[LogLevel, typer.Option(help="Lowest level of the events that are logged.")] = "info",
 ) -> None:
     """Serve a model over HTTP.
 
-    Every option may also stand in the environment: PROVENCE_PORT=9000 is --port 9000.
+    Every option can also be set by an environment variable: PROVENCE_PORT=9000 is --port 9000.
     """
     with needs_extra("serve"):
         from provence_plugins.serving.listening import Listener

@@ -46,7 +46,7 @@ class TitledContext:
 
     @property
     def full_texts(self) -> list[str]:
-        """The sentences with the white space behind them, whether the model reads it or not."""
+        """The sentences with the white space after them, whether the model reads it or not."""
         return [sentence.of(self.whole) for sentence in self.sentences] or [""]
 
 
@@ -96,7 +96,7 @@ class ContextReader:
     """Makes sentences of contexts and titles.
 
     Attributes:
-        interface: Whose habits are followed.
+        interface: The interface whose rules are followed.
         splitter: Finds the sentences of a context that is one text.
         strip: Whether the white space around each sentence is left out.
         first_line_as_title: Whether the first line of each context is its title.
@@ -198,13 +198,13 @@ def _find_sentences(text: str, splitter: SplitterName | SentenceSplitter) -> lis
 
 
 def _join(sentences: Sequence[str]) -> tuple[str, list[Range]]:
-    """Return the text that sentences make up, and where each lies; blank ones are dropped."""
+    """Return the text that sentences make up, and the span of each; blank ones are dropped."""
     meant = [sentence for sentence in sentences if sentence.strip()]
     return "".join(meant), list(pairwise([0, *accumulate(map(len, meant))]))
 
 
 def _tile(text: str, spans: Sequence[Span]) -> tuple[Sentence, ...]:
-    """Return sentences that cover a text, each of which the model reads where its span lies."""
+    """Return sentences that cover a text; the model reads of each only its span."""
     if not spans:
         return ()
     bounds = pairwise([0, *(span.start for span in spans[1:]), len(text)])

@@ -29,7 +29,7 @@ class Interface:
         fields: Fields of the result, with the attribute of `ContextDecision` that each holds.
         title_separator: Stands between an explicit title and the context.
         title_in_text: Whether an explicit title is part of the pruned text.
-        title_shift: Whether sentences behind an explicit title are scored on tokens too far to the
+        title_shift: Whether sentences after an explicit title are scored on tokens too far to the
             left.
         loose_lines: Whether a sentence of several lines with few full stops is cut at its lines.
         spaced: Whether the pruned text has the white space between sentences that the model does

@@ -42,7 +42,7 @@ class PublishedPruner:
         return process(self.pruner, question, context, title, first_line_as_title, **options)
 
     def to(self, *places: object) -> Self:
-        """Run on a device ("cuda", a torch device) or in a precision; a model that is loaded is loaded anew."""
+        """Run on a device ("cuda", a torch device) or in a precision; a model that is loaded is loaded again."""
         for place in places:
             name = _without_torch(place)
             if "float" in name:

@@ -12,8 +12,8 @@ from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.data.silver import LIKELY, TEACHER_KEY, SilverSpan, read_silver
 from provence_plugins.types import Passage, Sentence, Span
 
-# What a mined negative's id has behind its question's. Ids hold signs of every kind, page addresses
-# with a "#" too.
+# The end of a mined negative's id, after the id of its question. Ids may hold any characters, also page addresses
+# with a "#".
 _MINED = re.compile(r"#n\d+$")
 
 _GRADES = ("grade", "relevance")
@@ -21,7 +21,7 @@ _GRADES = ("grade", "relevance")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question, a passage, and what people annotated in it or a teacher says of it.
+    """A question and a passage with the labels of people or of a teacher.
 
     Attributes:
         id: Unique in its data set; a mined negative has its question's id, "#n" and a number.
@@ -73,7 +73,7 @@ def label_sentences(example: Example, sentences: Sequence[Sentence]) -> list[boo
 
 
 def read_examples(path: Path) -> Iterator[Example]:
-    """Read a `.jsonl` or `.jsonl.gz` file, one example a line, and skip blank lines.
+    """Read a `.jsonl` or `.jsonl.gz` file with one example on each line, and skip blank lines.
 
     A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`, `answer_spans`,
     `relevant_sentences` (both lists of `[start, end]`), `answers` (a list of strings), `teacher_score` and `grade` (or
@@ -95,7 +95,7 @@ def read_examples(path: Path) -> Iterator[Example]:
 
 
 def first_questions(examples: Sequence[Example], most: int | None) -> list[Example]:
-    """Return the first positives of each source, at most so many questions (None for all), with their negatives."""
+    """Return the first positives of each source, at most `limit` questions (None for all), with their negatives."""
     chosen: dict[str, set[str]] = defaultdict(set)
     for example in examples:
         questions = chosen[example.source]
@@ -138,7 +138,7 @@ def _read_evidence(record: dict[str, Any], text: str) -> tuple[Span, ...]:
     for span in evidence:
         if span.end > len(text):
             raise ValueError(
-                f"the span {span.start} to {span.end} ends behind the passage, which has {len(text)} characters"
+                f"the span {span.start} to {span.end} must end inside the passage, which has {len(text)} characters"
             )
     return evidence
 

@@ -20,7 +20,7 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
     for pattern in patterns:
         matches = {Path(name) for name in glob(pattern, recursive=True)}
         if not matches:
-            raise InvalidInputError(f"No file matches {pattern!r} (seen from {Path.cwd()}). Check the name.")
+            raise InvalidInputError(f"No file matches {pattern!r} in the folder {Path.cwd()}. Check the name.")
         found |= matches
     return sorted(found)
 

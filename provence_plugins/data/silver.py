@@ -51,7 +51,9 @@ def read_silver(record: Mapping[str, Any], text: str) -> tuple[SilverSpan, ...]:
     found = []
     for start, end, probability in record.get(SILVER_KEY) or ():
         if end > len(text):
-            raise ValueError(f"the silver range {start} to {end} ends behind the passage of {len(text)} characters")
+            raise ValueError(
+                f"the silver range {start} to {end} must end inside the passage, which has {len(text)} characters"
+            )
         if not 0 <= probability <= 1:
             raise ValueError(f"a silver probability must be between 0 and 1, got {probability}")
         found.append(SilverSpan(Span(start, end), float(probability)))

@@ -29,7 +29,7 @@ class Background:
         """Run a function in one of the threads.
 
         Args:
-            characters: How much text the call has.
+            characters: Number of characters of the call's texts.
             function: The work.
 
         Raises:

@@ -11,7 +11,7 @@ from provence_plugins.model.tokenizer_file import read_tokenizer
 from provence_plugins.tokens.encoding import TextEncoder, count_tokens
 
 CountTokens = Callable[[str], int]
-"""Returns the length of a text, in whatever a budget is measured in."""
+"""Returns the length of a text in the unit of the budget."""
 
 _PLAIN_COUNTERS: dict[str, CountTokens] = {"characters": len, "words": lambda text: len(text.split())}
 
@@ -25,13 +25,12 @@ _CUTS = tuple(
     for pattern in (r"\n+", r"[.,;:!?…)\]]+[ \t]+|[،。，；：！？、]+[ \t]*|[ \t]+[–—-][ \t]+", r"\s+", r"")
 )
 
-# No token counter gives less than one token for so many characters of text, but white space may be
-# shorter.
+# Every token counter gives at least one token for this many characters of text; only white space may be shorter.
 _CHARACTERS_PER_TOKEN = 100
 
 
 def count_sentences(plan: PassagePlan, encoder: TextEncoder) -> list[int]:
-    """Return what each sentence of a passage counts in a budget.
+    """Return how much each sentence of a passage takes of a budget.
 
     That is its number of tokens, except that padding and dashes of a table's header do not count,
     and characters that the model's vocabulary does not know count one by one.
@@ -71,12 +70,12 @@ def find_counter(counter: str | CountTokens) -> CountTokens:
 
 
 def cut_to_fit(text: str, room: float, count: CountTokens) -> str:
-    """Return a beginning of a text that fits the room, cut behind a line, else a clause, else a word, else a character.
+    """Return a beginning of a text that fits the room, cut after a line, a clause, a word or a character.
 
     Returns:
         "" if not even the first character fits.
     """
-    # Whatever lies further behind cannot fit, and counting it would take time.
+    # Text beyond this cannot fit, and counting it would take time.
     text = text[: int((room + 1) * _CHARACTERS_PER_TOKEN)]
     for cut in _CUTS:
         ends = [match.end() for match in cut.finditer(text) if match.end()]

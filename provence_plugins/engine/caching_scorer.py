@@ -22,7 +22,7 @@ _ScoresFuture = Future[list[WindowScores]]
 
 @dataclass(frozen=True, slots=True)
 class CacheStats:
-    """How often a pruner's cache was used, in windows since it was opened; all zero without a cache.
+    """Usage of a pruner's cache, in windows since the pruner was opened; all zeros without a cache.
 
     Attributes:
         hits: Windows whose scores were remembered from an earlier call.

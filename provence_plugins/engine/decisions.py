@@ -72,7 +72,7 @@ def _spend_budget(
     budget = Budget(passages, policy, count_tokens, Repeats(passages, policy.deduplicate, pinned))
     budget.spend(pinned)
     budget.spend(chosen)
-    # Headings and titles have come along; only what was pinned or chosen for its own sake has neighbors.
+    # Headings and titles were brought along; only sentences that were pinned or chosen themselves have neighbors.
     anchors = [
         kept.intersection({*own, *others}) for kept, own, others in zip(budget.kept, pinned, chosen, strict=True)
     ]
@@ -111,7 +111,7 @@ def _units(passage: ScoredPassage) -> list[int]:
 def _choose_in_one(
     passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]], policy: PruningPolicy
 ) -> list[Collection[int]]:
-    """If no passage with text has chosen a sentence, choose the best sentences of the most relevant one."""
+    """Choose the best sentences of the most relevant passage if no passage with text has chosen any."""
     changed = list(chosen)
     rows = [row for row, passage in enumerate(passages) if passage.tokens]
     if rows and not any(chosen[row] for row in rows):

@@ -1,6 +1,6 @@
-"""Find sentences that say nothing which another passage does not say as well.
+"""Find sentences that only repeat what another passage says.
 
-A sentence repeats another one if that one has all its words in the same order, and as good as no others. So a sentence
+A sentence repeats another one if that one has all its words in the same order, and almost no others. So a sentence
 with a word of its own, such as another year, name or direction, is never taken for a repetition.
 """
 
@@ -21,7 +21,7 @@ _MIN_WORDS = 4
 # Share of the words of the fuller sentence that the other one has at least.
 _MIN_SHARE = 0.8
 
-# Sentences that are looked at for each sentence, so that time stays linear however alike all of them are.
+# Maximum number of comparisons for each sentence, so that time stays linear even if all sentences are similar.
 _MAX_CANDIDATES = 32
 
 _KINDS = ("sentence", "list_item", "quote", "table_row", "record")
@@ -51,7 +51,7 @@ _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟")
 
 
 class Place(NamedTuple):
-    """Where a sentence stands: the row of its passage, and its number in it."""
+    """Position of a sentence: the row of its passage, and its number in the passage."""
 
     row: int
     number: int
@@ -62,7 +62,7 @@ class _Unit:
     """A sentence that can repeat another one.
 
     Attributes:
-        place: Where it stands.
+        place: Its position.
         words: What is compared.
         context: What it is about besides its words: the title of its passage, and all that is kept along with it.
         is_tail: Whether it begins in the middle of a sentence, because its passage was cut there.
@@ -76,7 +76,7 @@ class _Unit:
     is_head: bool = False
 
     def repeats(self, other: "_Unit") -> bool:
-        """Return whether all that this sentence says is said by one of another passage."""
+        """Return whether a sentence of another passage says everything that this one says."""
         return (
             self.place.row != other.place.row
             and self.context <= other.context

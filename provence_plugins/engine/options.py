@@ -39,7 +39,7 @@ class PrunerOptions(TypedDict, total=False):
         splitter: Name of a sentence splitter, or a callable from a text to spans. [default: set by
             the model]
         language: ISO 639 code of the language whose abbreviations the splitter "sentencex" knows,
-            such as "de"; "auto" tells it by the script and the frequent words of each text.
+            such as "de"; "auto" detects it for each text by its script and frequent words.
             [default: "auto"]
         scorer: `DirectScorer`, or `SharedScorer` to batch the windows of many callers together;
             bind its options with `functools.partial`. [default: DirectScorer]

@@ -39,7 +39,8 @@ class ScoredSentence(Span):
         kind: Its role in the structure of the text.
         tokens: Its length in tokens of the model. Padding and dashes of a table's header do not count; characters that
             the model's vocabulary does not know count one by one.
-        heading: Number of the sentence that this one stands under, always smaller than its own; None if there is none.
+        heading: Number of the sentence that is its heading or table header, always smaller than its own; None if
+            there is none.
         ties: The sentences, besides the heading, that are kept along with this one.
         part: The part that is kept, if the sentence was cut to fit a budget; None for all of it.
     """
@@ -55,13 +56,13 @@ class ScoredSentence(Span):
 
 @dataclass(frozen=True, slots=True)
 class ScoredPassage:
-    """A passage with what the model says of it, before anything is decided.
+    """A passage with the scores that the model gave it, before anything is decided.
 
     Attributes:
         index: Position of the passage in the input.
         passage: The passage as it was given.
         relevance: How well it answers the query. A model that overflows gives infinity, which JSON cannot hold; the
-            largest finite number stands for it. -1.0 if the model cannot read the passage.
+            largest finite number is used instead. -1.0 if the model cannot read the passage.
         sentences: Its sentences in reading order; together they cover the text.
         probabilities: Keep probability of each sentence.
         token_counts: Length of each sentence in tokens of the model.
@@ -85,7 +86,7 @@ class ScoredPassage:
 
     @property
     def relevance_probability(self) -> float:
-        """The relevance as a probability, whatever the model gives."""
+        """The relevance as a probability, even if the model gives a logit."""
         return self.relevance if self.relevance_scale == "probability" else _logistic(self.relevance)
 
     def __post_init__(self) -> None:
@@ -175,7 +176,7 @@ class PrunedPassage:
     def text(self) -> str:
         """The kept text: the kept parts of the original text one after another, character for character.
 
-        If the policy has an `omission`, it stands wherever sentences are left out.
+        The `omission` of the policy marks every place where sentences are left out.
         """
         parts = [span.of(self.passage.text) for span in self.kept_spans]
         if self.omission is None or not parts:
@@ -186,7 +187,7 @@ class PrunedPassage:
 
     @cached_property
     def kept_spans(self) -> tuple[Span, ...]:
-        """Where the kept parts lie in the original text; neighbouring sentences are one span.
+        """Spans of the kept parts in the original text; neighbouring sentences form one span.
 
         White space belongs to the sentence before it. If that sentence is removed, the next kept sentence takes the
         white space along if it would otherwise run into the kept text before it. This keeps paragraphs, headings and
@@ -207,7 +208,7 @@ class PrunedPassage:
     def _left_out(self) -> list[int]:
         """Return how many sentences with text are left out before each kept span, and after the last one.
 
-        A sentence that is cut counts as one behind its kept part.
+        A sentence that is cut counts as one that is left out after its kept part.
         """
         counts = [0] * (len(self.kept_spans) + 1)
         row = 0

@@ -1,4 +1,4 @@
-"""One call of a pruner without the model: passages are planned before it runs, and its scores decide after it."""
+"""A pruner's call before and after the model: plan its passages, and decide by their scores."""
 
 import logging
 from collections.abc import Sequence

@@ -186,7 +186,7 @@ def _texts_read(text: str, sentences: Sequence[Sentence], inputs: InputConventio
 
 
 def _with_full_stops(texts: Sequence[str], tokens: Sequence[TokenIds], full_stop: TokenIds) -> Sequence[TokenIds]:
-    """Return the tokens of each sentence, with a full stop behind those that say something and end without one."""
+    """Return the tokens of each sentence, with a full stop after those that say something and end without one."""
     if not full_stop:
         return tokens
     return [ids + full_stop if ids and _lacks_full_stop(text) else ids for text, ids in zip(texts, tokens, strict=True)]

@@ -1,4 +1,4 @@
-"""All settings of deciding what is kept, in one value."""
+"""The settings that decide what is kept."""
 
 import re
 from collections.abc import Callable

@@ -96,7 +96,7 @@ def _means(values: FloatArray, owners: IntArray, count: int) -> FloatArray:
 
 
 ILLEGIBLE_RELEVANCE = -1.0
-"""Relevance of a passage that the model's vocabulary cannot read, and that is kept as it is for that."""
+"""Relevance of a passage that the model's vocabulary cannot read; such a passage is kept as it is."""
 
 
 def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:

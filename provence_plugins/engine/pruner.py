@@ -1,4 +1,4 @@
-"""The whole road of a call: passages are planned, their windows scored, and the scores decide what is kept."""
+"""Run a call from text to text: plan its passages, score their windows, and decide what is kept."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
@@ -180,7 +180,7 @@ class Pruner:
         requests: Iterable[PruneRequest | tuple[str, Sequence[str | Passage]]],
         policy: PruningPolicy | None = None,
     ) -> Iterator[PruneResult]:
-        """Prune request after request, in order, with batches that reach across requests.
+        """Prune many requests in order; a batch may hold windows of several requests.
 
         Requests are read as results are taken: memory does not grow with their number.
 
@@ -190,7 +190,7 @@ class Pruner:
 
         Raises:
             InvalidInputError: As `prune`, when the request's turn comes; earlier results are
-                yielded first, and nothing behind the invalid request has been read.
+                yielded first, and nothing after the invalid request has been read.
         """
         ahead: list[PlannedCall] = []
         tokens = 0
@@ -274,7 +274,7 @@ class Pruner:
 
     @property
     def cache_stats(self) -> CacheStats:
-        """How often the cache was used, and its size; all zero without `cache_tokens`."""
+        """Hits, misses and size of the cache; all zeros without `cache_tokens`."""
         return self._scorer.stats if isinstance(self._scorer, CachingScorer) else CacheStats()
 
     @property

@@ -106,7 +106,7 @@ def _fit_query(planner: Planner, query: str, longest: int) -> Planner:
 
 
 def _shift_title(plan: PassagePlan) -> PassagePlan:
-    """Move all sentences behind the first one to the left by its number of tokens."""
+    """Move all sentences after the first one to the left by its number of tokens."""
     title = plan.token_counts[0]
     return replace(plan, windows=[_shift_window(window, title) for window in plan.windows])
 

@@ -1,4 +1,4 @@
-"""Render pruned passages for the eye: an HTML fragment and a terminal view, both with what was removed."""
+"""Render pruned passages for a reader: an HTML fragment and a terminal view, both with what was removed."""
 
 import math
 import re
@@ -24,10 +24,10 @@ _SCALE_STOPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 
 _BLANKS = " \t\r"
 
-# What may stand below the names of a table: dashes, and blank lines.
+# What may be below the names of a table: dashes, and blank lines.
 _BELOW_NAMES = " \t\r\n|:+-"
 
-# The bars between cells; one behind a backslash is part of a cell.
+# The bars between cells; one after a backslash is part of a cell.
 _BAR = re.compile(r"(?<!\\)\|")
 _HEADING = re.compile(r"([ \t]*#{0,6}[ \t]*)([\s\S]*)")
 
@@ -91,9 +91,9 @@ _PLAIN = _Marks(header=("", ""), removed=("[-", "-]"))
 def render_html(view: View) -> str:
     """Render a result as an HTML fragment without scripts and outside resources.
 
-    Sentences are shaded by their probability, removed text is struck through, headings and tables
-    look like such, dropped passages are folded. Everything that comes from outside is escaped, and
-    every character of it is there. `serving/page/view.js` builds the same elements in the browser.
+    Sentences are shaded by their probability, removed text is struck through, headings and tables are shown as
+    headings and tables, dropped passages are folded. All texts, titles and names are escaped, and no character of
+    them is lost. `serving/page/view.js` builds the same elements in the browser.
     """
     parts = [
         f'<section class="provence" aria-label="Pruned passages"><style>{_read_style()}</style>',
@@ -112,7 +112,7 @@ def render_terminal(view: View, *, color: bool = True) -> str:
 
     Args:
         view: The result.
-        color: Removed text is dim and struck through with ANSI codes; otherwise it stands in
+        color: Removed text is dim and struck through with ANSI codes; otherwise it is enclosed in
             `[-…-]`.
     """
     marks = _ANSI if color else _PLAIN
@@ -185,7 +185,7 @@ def _run_html(kept: bool, run: Sequence[ScoredSentence], text: str) -> str:
 
 
 def _blocks(passage: PrunedPassage) -> Iterator[list[ScoredSentence]]:
-    """Yield the rows of each table together, and what stands between tables."""
+    """Yield the rows of each table together, and what is between tables."""
     text = passage.passage.text
     block: list[ScoredSentence] = []
     for sentence in _with_cuts(passage):
@@ -200,7 +200,7 @@ def _blocks(passage: PrunedPassage) -> Iterator[list[ScoredSentence]]:
 
 
 def _is_row(sentence: ScoredSentence, text: str) -> bool:
-    """Tell whether a sentence can be shown as a row with cells: a line of a table in Markdown."""
+    """Return whether a sentence can be shown as a row with cells: a line of a table in Markdown."""
     if sentence.kind not in ("table_header", "table_row"):
         return False
     line, _, below = sentence.of(text).partition("\n")
@@ -240,7 +240,7 @@ def _split_row(row: str) -> list[str]:
     """Return separators and cells of a row in turn, beginning and ending with a separator; joined they are the row."""
     line, newline, below = row.partition("\n")
     pieces = _BAR.split(line)
-    # A bar at either end encloses the row and parts no cells.
+    # A bar at either end encloses the row and does not separate cells.
     first = 1 if len(pieces) > 1 and not pieces[0].strip(_BLANKS) else 0
     last = len(pieces) - (1 if len(pieces) > first + 1 and not pieces[-1].strip(_BLANKS) else 0)
     parts = ["|".join([*pieces[:first], ""])]

@@ -105,7 +105,9 @@ def _from_json(passage: object, number: int) -> Passage:
     if not isinstance(passage, dict):
         return _to_passage(passage, number)
     if "text" not in passage:
-        raise InvalidInputError(f"Passage {number} must be a string, or an object with a text and perhaps a title.")
+        raise InvalidInputError(
+            f"Passage {number} has no 'text'. It must be a string, or an object with text and perhaps title."
+        )
     return Passage(passage["text"], passage.get("title"))
 
 

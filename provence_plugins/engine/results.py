@@ -73,7 +73,7 @@ class PruneStats:
         return self.tokens_removed * price_per_million / 1_000_000
 
     def prefill_seconds_saved(self, tokens_per_second: float) -> float:
-        """Return how much sooner the language model writes its first word.
+        """Return by how many seconds sooner the language model begins to answer.
 
         Args:
             tokens_per_second: How fast the language model reads its input.
@@ -220,7 +220,7 @@ class PruneResult:
         """Return a view for the terminal that shows what is kept and what is removed.
 
         Args:
-            color: Whether removed text is marked by ANSI codes; otherwise it stands in `[-…-]`.
+            color: Whether removed text is marked by ANSI codes; otherwise it is enclosed in `[-…-]`.
             names: As for `to_html`.
         """
         return render_terminal(self._view(names), color=color)

@@ -1,4 +1,4 @@
-"""Score windows with a model: the `Scorer` protocol, and `DirectScorer`, which runs each call by itself."""
+"""Score windows with a model: a loaded model with its batches, and the `Scorer` protocol."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future

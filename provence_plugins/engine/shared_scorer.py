@@ -15,13 +15,13 @@ from provence_plugins.tokens.windows import Window
 class SharedScorer:
     """Scores the windows of many callers, threads and tasks alike, in common batches.
 
-    Short calls and long calls have a worker thread each. A worker waits a few milliseconds for
-    company, or until a batch is full. Windows that arrive while the model runs form the next batch
+    Short calls and long calls have a worker thread each. A worker waits a few milliseconds for windows of other
+    calls, or until a batch is full. Windows that arrive while the model runs form the next batch
     without waiting.
 
     Args:
         model: The loaded model.
-        gather_seconds: Maximum time that a call waits for company.
+        gather_seconds: Maximum time that a call waits for others to share its batch.
         max_pending_tokens: Maximum number of tokens that wait; a call beyond it is refused. A
             single call may be larger if no other waits.
 

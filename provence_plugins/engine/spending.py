@@ -1,4 +1,4 @@
-"""Spend the budget of a query: which of the wanted sentences there is room for, each with all that it brings."""
+"""Spend the budget of a query on the chosen sentences, each with everything that it brings along."""
 
 import math
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""What a kept sentence brings along, and the commas of JSON that nothing kept follows."""
+"""Find what a kept sentence brings along, and the commas of JSON that are not followed by anything kept."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -37,11 +37,11 @@ def is_json(sentence: Sentence | ScoredSentence) -> bool:
 
 
 def loose_separators(sentences: Sequence[Sentence | ScoredSentence], kept: Collection[int]) -> set[int]:
-    """Return the kept commas behind which nothing is kept in the same list or object."""
+    """Return the kept commas after which nothing is kept in the same list or object."""
     loose: set[int] = set()
     if not any(sentences[number].kind == "structure" for number in kept):
         return loose
-    followed: set[int] = set()  # brackets of which something behind the sentence that is looked at is kept
+    followed: set[int] = set()  # brackets in which something after the current sentence is kept
     for number in sorted(kept, reverse=True):
         sentence = sentences[number]
         opener = next((tie.to for tie in sentence.ties if tie.kind == "inside"), None)

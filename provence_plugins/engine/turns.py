@@ -1,4 +1,4 @@
-"""Share a model among calls: whose windows are next, in which worker thread.
+"""Share a model among calls: choose whose windows are scored next, and in which thread.
 
 Two rules keep a short call from waiting behind long ones, whatever their number:
 
@@ -23,8 +23,8 @@ from provence_plugins.tokens.windows import Window
 # such a call that it would wait for a multiple of its own time.
 _SHORT_SHARE = 4
 
-# Shared batches are chosen from this many batches' worth of windows: enough to put windows of like
-# lengths together.
+# Shared batches are chosen from this many batches' worth of windows: enough to put windows of similar lengths
+# together.
 _CHOICE_BATCHES = 2
 
 
@@ -99,7 +99,7 @@ class WaitingCalls(ABC):
 
     Args:
         model: The loaded model.
-        gather_seconds: How long the first of several calls waits for company, unless a batch is
+        gather_seconds: How long the first of several calls waits for others to share its batch, unless the batch is
             full before.
     """
 

@@ -1,4 +1,4 @@
-"""Judge several methods on the same data set, and put their numbers into one result."""
+"""Evaluate several methods on the same data set, and collect their metrics in one result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,7 +28,7 @@ class FigureOptions:
 
     Attributes:
         folder: The folder; it is made when it does not exist.
-        stem: How the names of the files begin.
+        stem: Prefix of the names of the files.
         image: Kind of file.
     """
 

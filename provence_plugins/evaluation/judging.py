@@ -67,7 +67,7 @@ def judge_examples(
 def _scored_example(
     passages: Sequence[SplitPassage], scores: Sequence[PassageScores], labels: Sequence[bool]
 ) -> ScoredExample:
-    """Put the sentences of a question's passages in a row; the first passage has the labels, the others none."""
+    """Concatenate the sentences of a question's passages; only the first passage has labels."""
     example = passages[0].example
     lengths = [length for passage in passages for length in passage.lengths]
     relevant = np.zeros(len(lengths), dtype=bool)

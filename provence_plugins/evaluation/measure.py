@@ -36,7 +36,7 @@ class Progress(Protocol):
 
 
 def show_nothing(items: Sequence[T], what: str, /) -> Iterable[T]:
-    """Return the items; the progress that is not shown."""
+    """Return the items unchanged, without showing progress."""
     return items
 
 
@@ -117,15 +117,17 @@ def prepare(
 
 
 def gather(examples: Sequence[Example], splitter: SplitterName, *, most: int, seed: int = 0) -> Dataset:
-    """Prepare a data set under the former name of `prepare`."""
-    warnings.warn("gather is now called prepare, and `most` is `needles`.", DeprecationWarning, stacklevel=2)
+    """Call `prepare` by its former name."""
+    warnings.warn(
+        "gather is deprecated. Use prepare, and `needles` instead of `most`.", DeprecationWarning, stacklevel=2
+    )
     return prepare(examples, splitter, needles=most, seed=seed)
 
 
 def measure(name: str, method: LoadedMethod, dataset: Dataset, progress: Progress = show_nothing) -> Measurement:
     """Score one method on the whole data set.
 
-    A method with fixed outputs has none for the probes, which are left out then.
+    The probes are skipped for a method with fixed outputs, which has no output for them.
 
     Raises:
         InvalidInputError: There is nothing to measure, or a fixed output is missing.

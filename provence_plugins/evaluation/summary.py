@@ -55,7 +55,7 @@ class Summary:
         curve: Answers kept against text removed.
         threshold: The method's default, or the threshold that removes `COMPARED_AT` of all text.
         has_default: Whether it is the method's default.
-        fixed: Whether the method gives one output, so that the threshold only stands for it.
+        fixed: Whether the method gives one output, so that the threshold has no other meaning.
         at_threshold: Answers kept and text removed at the threshold.
         thresholds: The same at others; only for probabilities.
         sentences_at_removal: Sentence precision, recall and F2 at `COMPARED_AT` removed, source by
@@ -116,7 +116,7 @@ def summarise(
         rounds: Draws of the bootstrap.
     """
     judged = measurement.judged
-    # What varies a threshold means nothing for a method with fixed outputs.
+    # Metrics that vary a threshold are not defined for a method with fixed outputs.
     swept = () if judged.fixed else judged.scored
     probabilities = judged.scored if judged.probabilities else ()
     return Summary(

@@ -1,6 +1,6 @@
 """The texts inside the content of a message, in the shapes of LangChain, OpenAI and Anthropic.
 
-A content is a text or a list of blocks. Text lies in blocks of type "text", "text-plain",
+A content is a text or a list of blocks. Text is in blocks of type "text", "text-plain",
 "input_text" and "output_text", in Anthropic's "search_result" and "document" blocks, and in
 "tool_result" blocks, which hold a content of their own. Images, files and other blocks are not
 touched.
@@ -65,7 +65,7 @@ def _leaves(content: Any, path: tuple[str | int, ...], title: str | None) -> Ite
 
 
 def _text_key(block: Mapping[str, Any]) -> str | None:
-    """Return the key of a block under which its text, or a content of its own, lies; None for other blocks."""
+    """Return the key of a block that holds its text or a content of its own; None for other blocks."""
     kind = block.get("type")
     if kind in _TEXT_TYPES and isinstance(block.get("text"), str):
         # A text source of a document block holds its text under "data".

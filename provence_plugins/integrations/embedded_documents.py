@@ -1,4 +1,4 @@
-"""Documents inside the content that a tool wrote from them, however it wrote them."""
+"""Find documents inside the content that a tool wrote from them, in any format."""
 
 import re
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _separator_between(content: str, texts: Sequence[str]) -> str | None:
 
 
 def _places(content: str, texts: Sequence[str]) -> list[Span]:
-    """Return where the texts stand; nothing if one is missing or the places are ambiguous."""
+    """Return where the texts are; nothing if one is missing or the places are ambiguous."""
     earliest, latest = [], []
     position = 0
     for text in texts:
@@ -104,7 +104,7 @@ def _places(content: str, texts: Sequence[str]) -> list[Span]:
 
 
 def _frame(content: str, places: Sequence[Span]) -> _Frame | None:
-    """Tell headers, footers and separators apart; None where that is not certain.
+    """Distinguish headers, footers and separators; return None if that is not certain.
 
     A content without anything after its last document has no footers, one without anything in front of its first
     document has no headers. Where it has both, the footers must all be the same characters, as a closing tag is.
@@ -167,7 +167,7 @@ def _in_blocks(passages: Sequence[Passage], frame: _Frame) -> ResultText:
 
 
 def _in_fixed_frame(content: str, passages: Sequence[Passage], places: Sequence[Span]) -> ResultText:
-    """Keep all that stands around the documents, and mark each document that is dropped."""
+    """Keep everything around the documents, and mark each document that is dropped."""
     parts: list[Part] = []
     position = 0
     for passage, place in zip(passages, places, strict=True):

@@ -1,4 +1,4 @@
-"""JSON, JSON lines and printed Python values: their long strings are texts, and all else stays to the character."""
+"""JSON, JSON lines and printed Python values: their long strings are texts, and everything else stays unchanged."""
 
 import ast
 import json
@@ -40,8 +40,8 @@ class _Notation:
     Attributes:
         tokens: Matches strings, in the group "string", and the brackets of objects and lists.
         read: Reads one string.
-        quote: What stands around a string that is written anew.
-        escape: Writes what stands between the quotes; the second argument tells whether only ASCII may be used.
+        quote: The quotation mark around a string that is written again.
+        escape: Writes the characters between the quotes; the second argument tells whether only ASCII may be used.
             The parts of a text can be escaped one by one.
         is_valid: Tells whether a content is written in this notation.
     """
@@ -102,7 +102,7 @@ def _read_inside(text: str) -> ResultText | None:
 
 
 def _embedded(inner: ResultText, quote: str, escape: Callable[[str], str], first: int) -> list[Block]:
-    """Return the blocks of a content that stands inside a string of another one."""
+    """Return the blocks of a content that is inside a string of another one."""
 
     def escaped(part: Part) -> Part:
         return replace(part, text=escape(part.text), write=lambda text: escape(part.write(text)))

@@ -1,4 +1,4 @@
-"""The pydantic fields that every adapter has, and what they do with queries and passages."""
+"""The pydantic fields that all adapters share, and how they prune passages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EngineFields(BaseModel):
             `Pruner`.
         device: "cpu", "cuda", "cuda:1", "mps"; None chooses the best available. Not allowed with a
             `Pruner`.
-        language: ISO 639 code of the language that texts are split in; "auto" tells it by each
+        language: ISO 639 code of the language that texts are split in; "auto" detects it for each
             text. Not allowed with a `Pruner`.
     """
 
@@ -60,7 +60,10 @@ class EngineFields(BaseModel):
             None,
             "auto",
         ):
-            raise InvalidInputError("A Pruner has its own backend, device and language. Leave out all three.")
+            raise InvalidInputError(
+                "`backend`, `device` and `language` cannot be set when `model` is a Pruner, which has its own. "
+                "Leave them out."
+            )
         return self
 
     @field_serializer("model")

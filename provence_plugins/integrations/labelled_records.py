@@ -22,7 +22,7 @@ _OTHER_LABELS = (
 )
 _TITLE_LABELS = ("title", "page", "name", "headline")
 
-# A bullet, a number or emphasis may stand in front of a label: "- **Title:** …", "[1] Title: …".
+# A bullet, a number or emphasis may precede a label: "- **Title:** …", "[1] Title: …".
 _LABEL = re.compile(
     rf"^[ \t]*(?:[-*>#]+[ \t]+|\d+[.)][ \t]+|\[\d+\][ \t]*)?[*_]*(?P<label>{_TEXT_LABELS}|{_OTHER_LABELS})[*_]*"
     rf"[ \t]*:[*_]*",
@@ -30,7 +30,7 @@ _LABEL = re.compile(
 )
 _IS_TEXT_LABEL = re.compile(_TEXT_LABELS, re.IGNORECASE)
 
-# A line of nothing but signs, as it stands between records.
+# A line of nothing but punctuation, such as those between records.
 _RULE = re.compile(r"[^\w\s]{3,}")
 
 # White space and rules between a record and the next one.
@@ -49,8 +49,8 @@ class _Field:
 
     Attributes:
         label: The label in lower case.
-        start: First character of the line that it stands in.
-        value: First character behind the colon.
+        start: First character of its line.
+        value: First character after the colon.
         end: One past the last character.
     """
 
@@ -129,7 +129,7 @@ def _starts(content: str, fields: Sequence[_Field]) -> list[_Start]:
 
 
 def _signature(content: str, fields: Sequence[_Field]) -> list[str]:
-    """Return the labels that stand line by line at the beginning of the first record."""
+    """Return the labels of the lines at the beginning of the first record."""
     signature = []
     for field in fields:
         if field.label in signature:
@@ -141,7 +141,7 @@ def _signature(content: str, fields: Sequence[_Field]) -> list[str]:
 
 
 def _is_apart(content: str, position: int) -> bool:
-    """Return whether an empty line, a rule or nothing stands in front of a position."""
+    """Return whether an empty line, a rule or nothing precedes a position."""
     before = content[:position].rstrip()
     last_line = before[before.rfind("\n") + 1 :]
     return not before or content.count("\n", len(before), position) > 1 or bool(_RULE.fullmatch(last_line.strip()))
@@ -162,9 +162,9 @@ def _parts(content: str, fields: Sequence[_Field], end: int) -> tuple[Part, ...]
 
 
 def _text_of(content: str, field: _Field, end: int) -> Span | None:
-    """Return where the text of a field stands; None if it has none.
+    """Return where the text of a field is; None if it has none.
 
-    The first line behind a label such as "Source" belongs to the label, what follows is text.
+    The first line after a label such as "Source" belongs to the label, what follows is text.
     """
     is_text = _IS_TEXT_LABEL.fullmatch(field.label) is not None
     start = field.value

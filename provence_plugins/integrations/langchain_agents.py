@@ -50,7 +50,7 @@ class ContextPruningMiddleware(AgentMiddleware):
     """Shortens the results of an agent's tools to what answers the query.
 
     Documents, JSON values and labelled records in a result are pruned one by one and stay what they are; other results
-    are pruned as the text that they are. Which results are pruned is told by `tool_choice`. The original stays in the
+    are pruned as one text. The module `tool_choice` describes which results are pruned. The original stays in the
     artifact, unless a tool keeps something else there. Token counts and kept spans are in
     `response_metadata["provence"]`. Failed calls, images and other blocks without text are not touched. If the engine
     fails, the result is kept and the failure logged.

@@ -31,7 +31,7 @@ def recall_tool(metadata_key: str | None) -> BaseTool:
     """Return the tool.
 
     Args:
-        metadata_key: Key of the entry by which shortened results are told from others; None takes every result.
+        metadata_key: Key of the entry that only shortened results have; None accepts every result.
     """
 
     # Any: an agent's state is whatever its author made it.

@@ -31,7 +31,7 @@ def tool_messages(result: Any) -> list[ToolMessage]:
     return []
 
 
-# What else may stand in the update of a command: other parts of a state.
+# The update of a command may also hold other parts of a state.
 _PLAIN_UPDATES = (str, int, float, bool, type(None), Mapping, Document)
 
 

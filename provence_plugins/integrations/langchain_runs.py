@@ -41,7 +41,7 @@ class Run(NamedTuple):
     reason: str = "pruning failed, as the log says, or there was nothing to prune"
 
     def event(self, result: PruneResult | None) -> tuple[str, dict[str, Any]]:
-        """Return the name of the event about a result and what it says; None stands for texts that are kept."""
+        """Return the name and the content of the event about a result; None means that all texts are kept."""
         if result is None:
             return KEPT_EVENT, {**self.facts, "reason": self.reason}
         return PRUNED_EVENT, {
@@ -56,7 +56,7 @@ class Run(NamedTuple):
 
 
 def is_traced(callbacks: Callbacks | None = None) -> bool:
-    """Return whether anybody listens: a given handler, one of the run around this call, or a tracer of the process.
+    """Return whether there is a listener: a given handler, one of the run around this call, or a tracer.
 
     A run costs more than deciding what is kept does, so it is made only then.
     """
@@ -81,7 +81,7 @@ def changes_of_call(config: RunnableConfig | None = None) -> Mapping[str, Any]:
 
 
 def prune_in_run(run: Run, prune: Callable[[], PruneResult | None], write: Callable[[PruneResult | None], T]) -> T:
-    """Prune and write the result, in a run of its own if anybody listens; what the event says is the run's output."""
+    """Prune and write the result, in a traced run if there is a listener; the run's output is the event's content."""
     if not is_traced():
         return write(prune())
     written: list[T] = []

@@ -85,7 +85,7 @@ class ToolPruningFields(PruningFields):
 
 # Any: an agent's state is whatever its author made it.
 def human_text(state: Any, history: int = 0) -> str:
-    """Return the last message of a person in an agent's state, after so many earlier ones; empty if there is none.
+    """Return the last message of a person in an agent's state, after `history` earlier ones; empty if there is none.
 
     Messages that the framework wrote in a person's name, such as the summary of a conversation, are left out.
     """

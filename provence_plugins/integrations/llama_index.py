@@ -112,7 +112,7 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
         The end is reported on every way out. After an error it holds no nodes.
         """
         top_n = len(nodes) if self.top_n is None else self.top_n
-        payload: dict[str, Any] = {  # as the callback manager has it
+        payload: dict[str, Any] = {  # in the form that the callback manager expects
             EventPayload.NODES: nodes,
             EventPayload.MODEL_NAME: self.model_name,
             EventPayload.QUERY_STR: query,
@@ -133,7 +133,7 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
         if any(_will_be_replaced(nodes[number].node, text) for number, text in texts.items()):
             warn_once(
                 "Nodes have a sentence window in their metadata that is not their text yet. Put "
-                "MetadataReplacementPostProcessor in front of ProvencePostprocessor: behind it, it undoes the pruning."
+                "MetadataReplacementPostProcessor in front of ProvencePostprocessor: after it, it undoes the pruning."
             )
         return {
             number: Passage(text, self.title_of(nodes[number].metadata))

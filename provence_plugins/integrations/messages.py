@@ -43,7 +43,7 @@ def prune_messages(
 ) -> list[dict[str, Any]]:
     """Return a conversation whose tool results are shortened to what answers their query.
 
-    Which results are pruned is told by `tool_choice`; what they hold is read as described in `tool_results`. If the
+    The module `tool_choice` describes which results are pruned, `tool_results` how they are read. If the
     engine fails, the conversation is returned unchanged and the failure is logged.
 
     Args:
@@ -126,7 +126,7 @@ def _calls(message: Message) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]
 
 
 def _contents(message: Message) -> Iterator[tuple[tuple[int | str, ...], str, Any]]:
-    """Yield the results of tools in a message: where they stand, the id of their call, and their content."""
+    """Yield the results of tools in a message: where they are, the id of their call, and their content."""
     if message.get("role") == "tool":
         yield ("content",), message.get("tool_call_id", ""), message.get("content")
     if message.get("type") == "function_call_output":
@@ -148,7 +148,7 @@ def _user_text(message: Message) -> str:
 
 
 def _blocks(message: Message) -> list[Mapping[str, Any]]:
-    """Return the blocks of a message by their place; an empty one stands for a plain text."""
+    """Return the blocks of a message by their place; an empty place means a plain text."""
     content = message.get("content")
     if not isinstance(content, list):
         return []

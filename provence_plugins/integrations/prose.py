@@ -1,8 +1,8 @@
-"""Telling prose, which can be pruned, from texts that must stay complete."""
+"""Distinguish prose, which can be pruned, from texts that must stay complete."""
 
 import re
 
-# A line of prose has so many words at least; listings, keys, numbers and addresses have fewer.
+# A line of prose has at least this many words; listings, keys, numbers and addresses have fewer.
 _MIN_LINE_WORDS = 5
 
 # Share of a line's characters that are letters, spaces or the punctuation of sentences.

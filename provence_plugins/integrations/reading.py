@@ -1,4 +1,4 @@
-"""Reading the content of a tool's result as whatever it is."""
+"""Read the content of a tool's result in the first shape that fits."""
 
 from collections.abc import Sequence
 

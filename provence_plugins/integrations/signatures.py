@@ -1,4 +1,4 @@
-"""Constructors that take the fields of a pydantic model as their keywords, and say so."""
+"""Constructors that take the fields of a pydantic model as keywords and show them in their signature."""
 
 import inspect
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which results of tools are pruned: one rule, which can be looked at and overruled.
+"""Decide which results of tools are pruned, by one rule that callers can inspect and override.
 
 A result is pruned if it carries documents, search-like records or long prose, and its tool is not
 one whose results must be complete. `tools` prunes the results of the named tools whatever they look
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 
 def log_kept(tool: str, reason: str) -> None:
-    """Log why a result is kept as it is; where only the rule of this module says so, a warning says it once."""
+    """Log why a result is kept as it is; warn once if only the rule of this module keeps it."""
     logger.debug("The result of the tool %r is kept as it is: %s.", tool, reason)
     if reason == _NOTHING_TO_READ:
         warn_once(f"Results of the tool {tool!r} are kept as they are: {reason}. {_ADVICE}")

@@ -1,11 +1,10 @@
-"""What a tool returned, as a container of texts: each is pruned by itself and put back in its place.
+"""The result of a tool as a container of texts: each is pruned by itself and put back in its place.
 
 A content is read as the first of these shapes that fits:
 
 * **documents**: the texts of documents that came with it are found in it, in order;
 * **values**: JSON, JSON lines or a printed Python value; its long strings are texts;
-* **records**: blocks of lines such as "Title: …", "URL: …", "Content: …"; what stands under a label
-  is a text;
+* **records**: blocks of lines such as "Title: …", "URL: …", "Content: …"; the text under a label is a text to prune;
 * **prose**: the content is one text that consists of sentences;
 * **other**: one text that does not, such as a listing, code, a log or a table.
 
@@ -23,7 +22,7 @@ from provence_plugins.types import Passage
 Shape = Literal["documents", "values", "records", "prose", "other"]
 
 OMITTED = "[…]"
-"""What stands for a text that was dropped where the block around it has to stay."""
+"""The replacement of a dropped text whose block has to stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Block:
 
     Attributes:
         parts: The parts in order.
-        separator: What stands between this block and the one before it; not written in front of the
+        separator: The characters between this block and the one before it; not written in front of the
             first block.
         stays: Keep the block even if all its texts are dropped.
         under: Number of an earlier block that stays whenever this one does; None for a block that
@@ -81,8 +80,8 @@ class ResultText:
     Attributes:
         shape: What it was read as.
         blocks: Its blocks in order.
-        head: What stands in front of the first block.
-        tail: What stands after the last one.
+        head: The characters before the first block.
+        tail: The characters after the last block.
         can_reorder: Whether its blocks may change places, as `order="relevance"` wants.
         origins: For each text the document that it is; empty if there are no documents.
     """

@@ -30,7 +30,7 @@ class Framework(NamedTuple):
         return f"{self.distribution}>={self.oldest},<{self.too_new}"
 
     def admits(self, version: str) -> bool:
-        """Return whether a release lies in the range; a pre-release counts as the release that it leads to."""
+        """Return whether a release is in the range; a pre-release counts as the release that it leads to."""
         return _numbers(self.oldest) <= _numbers(version) < _numbers(self.too_new)
 
 

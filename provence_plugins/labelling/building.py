@@ -13,7 +13,7 @@ from provence_plugins.types import Span
 
 
 def find_answers(text: str, answers: Iterable[str]) -> list[Span]:
-    """Return where answer strings stand in a text, as whole words, whatever their case and white space."""
+    """Return where answer strings occur in a text, as whole words, without regard to case and white space."""
     spans: set[tuple[int, int]] = set()
     for answer in answers:
         words = answer.split()

@@ -19,7 +19,7 @@ _CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class ChatLabel:
-    """What became of one pair.
+    """The labels of one pair, or the reason why there are none.
 
     Attributes:
         silver: `[start, end, probability]` for each sentence, the probability being 0 or 1; None where the answer

@@ -24,13 +24,15 @@ def read_pair(value: Any) -> Pair:
     """Return the pair in a line of data, which may hold anything else beside it.
 
     Raises:
-        InvalidInputError: The line has no question or no passage, or a key that the output has itself.
+        InvalidInputError: The line has no question or no passage, or it has a key that is reserved for the output.
     """
     if not isinstance(value, dict) or not {"question", "passage"} <= value.keys():
-        raise InvalidInputError("The line must be an object with question and passage, and perhaps a title.")
+        raise InvalidInputError("The line must be an object with question, passage and perhaps title.")
     taken = [key for key in _WRITTEN_KEYS if key in value]
     if taken:
-        raise InvalidInputError(f"The output has a key {taken[0]!r} itself. Rename or remove this key of the line.")
+        raise InvalidInputError(
+            f"The key {taken[0]!r} is reserved for the output. Rename or remove this key of the line."
+        )
     question, text, title = value["question"], value["passage"], value.get("title")
     check_query(question)
     if not isinstance(text, str) or not text.strip():

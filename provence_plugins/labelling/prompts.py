@@ -33,7 +33,7 @@ _TASKS: dict[PromptName, str] = {
 def build_messages(prompt: PromptName, question: str, title: str | None, sentences: Sequence[str]) -> list[Message]:
     """Return the conversation that asks for the relevant sentences of a passage.
 
-    The title stands above the numbered sentences and has no number, so that it is never the only one to be cited.
+    The title comes before the numbered sentences and has no number, so that no answer cites the title alone.
 
     Args:
         prompt: Name of the task.

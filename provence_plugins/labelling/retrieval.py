@@ -19,7 +19,7 @@ class RetrievalSettings:
 
     Attributes:
         top_k: Number of passages from the top, relevant or not.
-        negatives: Number of passages from behind the top that hold no answer.
+        negatives: Number of passages below the top that hold no answer.
         candidates: Number of passages that BM25 finds; the top and the negatives come from these.
     """
 
@@ -72,7 +72,7 @@ class Retriever:
         if self._reranker is not None and found:
             given = [Passage(passage.text, passage.title) for passage in found]
             found = [found[ranked.index] for ranked in self._reranker.rerank(question, given)]
-        # Overlapping passages of one document say the same, so only the best of each stands at the top.
+        # Overlapping passages of one document say the same, so only the best of each goes to the top.
         top: list[CorpusPassage] = []
         documents: set[str] = set()
         for passage in found:

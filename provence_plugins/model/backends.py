@@ -28,11 +28,11 @@ class BackendRow:
     devices: tuple[str, ...] | None = None
 
     def finds_weights(self, checkpoint: "Checkpoint") -> bool:
-        """Tell whether a model folder has the files that this backend reads."""
+        """Return whether a model folder has the files that this backend reads."""
         return bool(checkpoint.onnx_files if self.weights == "onnx" else checkpoint.tensors)
 
     def runs_on(self, device: str | None) -> bool:
-        """Tell whether this backend can run on a device, as far as its name says."""
+        """Return whether this backend can run on a device, as far as its name says."""
         return device is None or self.devices is None or device in self.devices
 
 

@@ -36,7 +36,7 @@ class Checkpoint:
     """An opened model folder: its facts, and the paths of what a backend loads.
 
     Attributes:
-        folder: Where it lies on disk.
+        folder: Its path on disk.
         name: What the caller asked for: "bundled", a folder or a repo id.
         format: The conventions of its format.
         config: Its `config.json`.

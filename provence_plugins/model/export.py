@@ -1,4 +1,4 @@
-"""A network to ONNX graphs, which are compared with torch before they are written."""
+"""Export a network to ONNX graphs, which are compared with torch before they are written."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _trace(network: Network, example: TokenBatch, path: Path) -> None:
     with needs_extra("export"):
         import onnx  # noqa: F401  # torch imports it during the export
     with warnings.catch_warnings():
-        # The exporter that needs no further package is called legacy, and tracing warns of every
+        # The exporter that needs no other package is called legacy, and tracing warns of every
         # branch on a shape. The comparison with torch shows whether the graph is right.
         warnings.simplefilter("ignore")
         torch.onnx.export(

@@ -1,4 +1,4 @@
-"""The files of a model folder: their names, how much of each is read, and that none lies outside."""
+"""The files of a model folder: their names, how much of each is read, and the check that none is outside."""
 
 import json
 import tempfile
@@ -47,7 +47,7 @@ def locate(folder: Path, name: str) -> Path | None:
 
     Raises:
         UnsafeCheckpointError: The name or a symbolic link leads out of the folder. Links into the
-            hub's cache, from a folder that lies in it, are allowed.
+            hub's cache, from a folder inside that cache, are allowed.
     """
     path = folder / name
     try:

@@ -19,7 +19,7 @@ class InputConventions:
 
     Attributes:
         title_suffix: Appended to a title, so that the model can tell it from the first sentence.
-        full_stop: Read behind each sentence that ends without one. A tokenizer that drops line
+        full_stop: Text that is read after each sentence that ends without one. A tokenizer that drops line
             breaks shows a model rows, items and fields as one run of words; with this it sees where
             each of them ends.
         query: "verbatim", or "bare" for a query in lower case without ASCII punctuation.
@@ -135,7 +135,7 @@ class Format:
         return self.tensors is None
 
     def fits(self, names: Collection[str]) -> bool:
-        """Tell whether these are the tensor names of such a checkpoint."""
+        """Return whether these are the tensor names of such a checkpoint."""
         return all(any(name.startswith(marker) for name in names) for marker in self.markers)
 
 

@@ -1,4 +1,4 @@
-"""Model folders from and to the Hugging Face Hub: only files that a pruner reads, in both directions.
+"""Download and upload model folders from and to the Hugging Face Hub, only the files that a pruner reads.
 
 The hub's client is imported where it is used: it takes half of the time that importing the pruner
 takes, and loads an HTTP client that a local model has no use for.

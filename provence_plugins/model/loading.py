@@ -1,4 +1,4 @@
-"""A checkpoint's weights, of any format, in a torch network; and the weights of an encoder for training."""
+"""Load the weights of a checkpoint of any format into a torch network, and those of an encoder for training."""
 
 from __future__ import annotations
 

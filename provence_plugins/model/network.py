@@ -92,7 +92,7 @@ class ProvenceConfig(PretrainedConfig):
 
 
 def _is_harmless(name: str, value: Any) -> bool:
-    """Tell whether Transformers may see a value of `config.json`, where it could look for code or a kernel."""
+    """Return whether Transformers may see a value of `config.json`, where it could look for code or a kernel."""
     if name.endswith("attn_implementation"):
         return value in _PLAIN_ATTENTION
     if name.endswith("dtype"):

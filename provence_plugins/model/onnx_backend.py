@@ -176,7 +176,7 @@ class _Session:
         """Leave the parent's session alone and open another one at the next use."""
         self._opening = Lock()
         if self._session is not None:
-            # Its threads exist in the parent only, and its destructor would wait for them for ever,
+            # Its threads exist in the parent only, and its destructor would wait for them forever,
             # at the end of the process at the latest. One reference that is never given back keeps
             # the destructor from running.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
@@ -184,7 +184,7 @@ class _Session:
 
 
 def telemetry_is_off() -> bool:
-    """Tell whether ONNX Runtime was told not to send telemetry before it was loaded."""
+    """Return whether ONNX Runtime was told not to send telemetry before it was loaded."""
     return not _WAS_LOADED_BEFORE and os.environ.get(_TELEMETRY_SWITCH) == "1"
 
 

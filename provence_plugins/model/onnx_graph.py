@@ -1,4 +1,4 @@
-"""What an ONNX file of this package maps to what, and a check of such a file before it is run.
+"""The inputs and outputs of an ONNX file of this package, and the check of such a file before it is run.
 
 A graph can hold loops without an end, operators of other libraries and weights in any file of the
 disk. The check reads the file's fields in one pass, without the package onnx: a message of protobuf
@@ -197,6 +197,6 @@ def _require_neighbour(name: str, path: Path) -> None:
 
 def _refused(path: Path, content: str) -> UnsafeCheckpointError:
     return UnsafeCheckpointError(
-        f"{path} holds {content}, which the graph of a pruner has no use for, so it is refused. Make the file with "
+        f"{path} holds {content}, which no pruner needs, so it is refused. Make the file with "
         f"`provence export`, or download it from a source that you trust."
     )

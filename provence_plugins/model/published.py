@@ -175,7 +175,7 @@ def stored_prefix(names: TensorNames, stored: Iterable[str]) -> str:
 
 
 def is_unused(name: str, names: TensorNames, family: Family) -> bool:
-    """Tell whether a stored tensor is known to be unused in inference."""
+    """Return whether a stored tensor is known to be unused in inference."""
     return name.endswith(_FIXED_BUFFERS) or name.startswith(names.ignored) or f"{family.prefix}.pooler." in name
 
 

@@ -1,4 +1,4 @@
-"""A network to a model folder: configuration, safetensors and tokenizer."""
+"""Save a network as a model folder: configuration, safetensors and tokenizer."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _tensors(network: ProvenceModel, dtype: torch.dtype) -> dict[str, Tensor]:
 # Any: values of a configuration.
 def _config_values(network: ProvenceModel) -> dict[str, Any]:
     config: dict[str, Any] = network.config.to_dict()
-    # The path of the encoder on the machine that trained the model is nobody else's business.
+    # The path of the encoder on the machine that trained the model is private.
     for part in (config, config["backbone_config"]):
         part.pop("_name_or_path", None)
     config["architectures"] = [type(network).__name__]

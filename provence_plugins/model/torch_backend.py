@@ -53,7 +53,7 @@ class TorchBackend:
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Run in one thread on a CPU: the others exist in the parent only, and a pass would wait for them for ever."""
+        """Run in one thread on a CPU: the others exist in the parent only, and a pass would wait for them forever."""
         self._turn = Lock()
         if self._network.device.type == "cpu":
             torch.set_num_threads(1)
@@ -234,7 +234,7 @@ def _load_with_attention(checkpoint: Checkpoint, name: str | None) -> Network:
             network = load_network(checkpoint, name)
         network.backbone.set_attn_implementation(name)
         if network.backbone.config._attn_implementation != name:
-            raise ValueError("this version of Transformers does not have it")
+            raise ValueError("this version of Transformers has no such implementation")
     except (CheckpointError, ValueError, ImportError, RuntimeError, AttributeError) as error:
         raise InvalidInputError(
             f"attention={name!r} is not available here for the encoder {network.family.model_type!r}: {error}. Leave "

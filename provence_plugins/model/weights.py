@@ -1,4 +1,4 @@
-"""The tensors of a model folder: their files and shapes, read from the headers of safetensors without the data."""
+"""The tensors of a model folder: files and shapes, read from the headers of safetensors without the data."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -18,7 +18,7 @@ class ReaderRow:
     Attributes:
         place: What follows the colon.
         open: Opens a reader at its place.
-        is_local: Whether the place is a path, which may lie inside an installed package.
+        is_local: Whether the place is a path, which may be inside an installed package.
     """
 
     place: str
@@ -34,7 +34,7 @@ READERS: dict[str, ReaderRow] = {
 
 
 def open_reader(spec: str, options: ReaderOptions | None = None) -> Reader:
-    """Open the reader that "gguf:PATH", "hf:FOLDER" or "openai:URL#MODEL" stands for.
+    """Open the reader of a specification "gguf:PATH", "hf:FOLDER" or "openai:URL#MODEL".
 
     A path may also be "package:NAME/PATH", a file or folder inside an installed package.
 

@@ -1,4 +1,4 @@
-"""Read what chat servers send back: the form that OpenAI, llama.cpp, Ollama and vLLM share."""
+"""Read the answers of chat servers, in the form that OpenAI, llama.cpp, Ollama and vLLM share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -77,7 +77,7 @@ def refusal(message: str, *, status: int | None = None) -> ReaderError:
 
     Args:
         message: What the reader says.
-        status: The status of the response; None for a reader that is not behind an address.
+        status: The status of the response; None for a reader that is not a server.
     """
     said = f"{'' if status is None else f'status {status}, '}{quote(message)}"
     if any(words in message.lower() for words in _TOO_LONG):

@@ -1,4 +1,4 @@
-"""A language model behind an address that speaks OpenAI's chat API: llama.cpp, Ollama, vLLM and many services."""
+"""A language model on a server with OpenAI's chat API, such as llama.cpp, Ollama, vLLM and many services."""
 
 import os
 import time

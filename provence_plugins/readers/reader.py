@@ -1,4 +1,4 @@
-"""`Reader`, the interface of everything that answers a prompt: a language model here or behind an address."""
+"""`Reader`, the interface of language models that answer prompts, on this machine or on a server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -43,7 +43,8 @@ class Admission:
         """
         if self.requests >= self._limit:
             raise OverloadedError(
-                f"{self.requests} requests run or wait, and the server takes at most {self._limit}. Try again later."
+                f"{self.requests} requests are running or waiting, and the server accepts at most {self._limit}. "
+                f"Try again later."
             )
         self.requests += 1
         try:
@@ -54,7 +55,7 @@ class Admission:
 
     @property
     def retry_seconds(self) -> int:
-        """In how many seconds the requests that are here now are likely to be answered."""
+        """Estimated number of seconds until the present requests are answered."""
         if len(self._answered) < 2:
             return 1
         seconds_per_answer = (monotonic() - self._answered[0]) / len(self._answered)

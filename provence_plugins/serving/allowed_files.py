@@ -92,7 +92,7 @@ class AllowedFiles:
 
         Args:
             paths: Paths of files, relative to a root or absolute, and patterns with `*`, `?`, `[…]` and `**`. Wildcards
-                match neither hidden files nor what lies behind a link to a folder.
+                match neither hidden files nor files inside a folder that is reached by a link.
 
         Raises:
             InvalidInputError: A path leads out of the roots, does not exist or is a folder, a pattern matches nothing,
@@ -153,7 +153,7 @@ class AllowedFiles:
             raise InvalidInputError(f"No file matches {path!r}. {self._explain()}")
 
     def _below_roots(self, path: str) -> list[tuple[Path, PurePath]]:
-        """Return each root that a path may lie below, with the path as seen from there."""
+        """Return each root that may contain a path, with the path relative to it."""
         given = PurePath(path)
         if not path.strip() or "\0" in path or len(path) > _MAX_PATH:
             raise InvalidInputError(
@@ -175,7 +175,7 @@ class AllowedFiles:
             raise self._outside(path)
         return rows
 
-    # The same words whether the file exists or not, so that nobody learns what lies elsewhere.
+    # The same words whether the file exists or not, so that nobody learns which other files exist.
     def _outside(self, path: str) -> InvalidInputError:
         return InvalidInputError(f"{path!r} leads out of the folders that may be read. {self._explain()}")
 
@@ -224,7 +224,7 @@ def _matches(root: Path, pattern: Sequence[str]) -> Iterator[PurePath]:
 
 
 def _step(pattern: Sequence[str], reached: set[int], name: str) -> set[int]:
-    """Return how far a pattern is matched behind one more name, given how far it was matched before."""
+    """Return how far a pattern is matched after one more name, given how far it was matched before."""
     behind: set[int] = set()
     for at in reached:
         if at == len(pattern):
@@ -240,7 +240,7 @@ def _step(pattern: Sequence[str], reached: set[int], name: str) -> set[int]:
 
 
 def _with_any_depth(pattern: Sequence[str], reached: set[int]) -> set[int]:
-    """Add the places behind every `**`, which may also match no folder."""
+    """Add the places after every `**`, which may also match no folder."""
     wider = set(reached)
     for at in sorted(reached):
         while at < len(pattern) and pattern[at] == _ANY_DEPTH:

@@ -31,13 +31,13 @@ class StrictBody(BaseModel):
 
 
 class PassageBody(StrictBody):
-    """A passage with what its sender knows of it.
+    """A passage, with an id and metadata of the client's own.
 
     Attributes:
         text: The text.
         title: Title of the page that it comes from, which the model reads as context.
-        id: Returned as it is.
-        metadata: Returned as it is.
+        id: Returned unchanged.
+        metadata: Returned unchanged.
     """
 
     text: str
@@ -53,7 +53,7 @@ class PassageBody(StrictBody):
         for _ in range(_MAX_DEPTH):
             level = _values_inside(level)
         if level:
-            raise InvalidInputError(f"Nested more than {_MAX_DEPTH} deep. Flatten it.")
+            raise InvalidInputError(f"It must be nested at most {_MAX_DEPTH} deep. Flatten it.")
         return value
 
     def to_passage(self) -> Passage:
@@ -62,10 +62,10 @@ class PassageBody(StrictBody):
 
 
 class PolicyBody(StrictBody):
-    """What is kept, with the names of `PruningPolicy`; the server's own policy decides what is left out.
+    """What is kept, with the names of `PruningPolicy`; a field that is not sent has the server's own value.
 
-    Two fields take less than in Python, because a stranger's regular expression or format could hold the server:
-    `pins` are texts that a sentence holds, and the only placeholder of `omission` is {count}.
+    Two fields accept less than in Python, because a stranger's regular expression or format could block the server:
+    `pins` are texts that a sentence contains, and the only placeholder of `omission` is {count}.
     """
 
     threshold: Threshold | None = None

@@ -127,4 +127,7 @@ def refuse_too_many(count: int, limit: int) -> None:
         HTTPException: There are more than the limit.
     """
     if count > limit:
-        raise HTTPException(413, f"The request has {count} passages, and this server takes at most {limit}.")
+        raise HTTPException(
+            413,
+            f"The request has {count} passages, and this server accepts at most {limit}. Send several requests.",
+        )

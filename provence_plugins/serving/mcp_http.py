@@ -47,8 +47,8 @@ def listen_for_mcp(
 
     Args:
         server: The tools.
-        host: Name or address to listen at. Pages of other sites cannot reach one that is only of this machine.
-        port: Port to listen at; 0 takes a free one.
+        host: Name or address to listen on. Pages of other sites cannot reach one that is only of this machine.
+        port: Port to listen on; 0 chooses a free one.
         api_key: What clients must send as `Authorization: Bearer KEY`; None lets every client in.
 
     Raises:
@@ -57,7 +57,7 @@ def listen_for_mcp(
     """
     if api_key is None and not is_loopback(host):
         raise InvalidInputError(
-            f"host={host!r} can be reached from other machines, so clients need a key. Set an API key, or listen at "
+            f"host={host!r} can be reached from other machines, so clients need a key. Set an API key, or listen on "
             f"127.0.0.1."
         )
     app: ASGIApp = server.streamable_http_app(streamable_http_path=PATH, host=host)
@@ -70,7 +70,7 @@ def listen_for_mcp(
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only programs of the same machine can reach a host."""
+    """Return whether only programs of the same machine can reach a host."""
     if host == "localhost":
         return True
     try:
@@ -110,6 +110,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise InvalidInputError(
-            f"Cannot listen at host {host!r}, port {port}: {error.strerror}. Choose another port, or stop the program "
+            f"Cannot listen on host {host!r}, port {port}: {error.strerror}. Choose another port, or stop the program "
             f"that uses it."
         ) from error

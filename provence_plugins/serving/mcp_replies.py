@@ -10,7 +10,7 @@ from provence_plugins.serving.originals import Original, passage_id
 from provence_plugins.text.visible import show_name, show_on_one_line
 
 OMISSION_MARK = "[… {count} omitted]"
-"""Short, because a pruned text holds many; the id that recalls what was omitted stands once, above the text."""
+"""Short, because a pruned text holds many; the id that recalls what was omitted is given once, above the text."""
 
 RECALL_CHARACTERS = 20_000
 """How much of an original one call of `recall` returns."""

@@ -1,4 +1,4 @@
-"""A server of the Model Context Protocol, so that an agent of any make can prune what it reads."""
+"""A server of the Model Context Protocol, with which any agent can prune what it reads."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ with needs_extra("mcp"):
     from pydantic import Field
 
 RECALL_MEMORY = 16_000_000
-"""How many characters of originals are remembered by default."""
+"""Default number of characters of originals that are remembered."""
 
 _FACTS_KEY = "provence"
 
@@ -55,7 +55,7 @@ _RERANK = (
 )
 _RECALL = (
     "Return what prune_text or prune_files left out of a text. Use it when omitted sentences may matter after all. "
-    "The id stands above each pruned text and in the list of dropped ones."
+    "The id is given above each pruned text and in the list of dropped ones."
 )
 
 Query = Annotated[

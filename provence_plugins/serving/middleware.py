@@ -69,7 +69,7 @@ class RequestLog:
         except Exception as error:
             _log_fault(error, answer.request_id)
             if not answer.status:
-                message = f"The server failed on this request; its log says more under {answer.request_id}."
+                message = f"The server failed on this request. Its log has the reason under the id {answer.request_id}."
                 await error_response(500, message)(scope, receive, answer.send)
         finally:
             self._record(scope, answer, perf_counter() - began)
@@ -129,7 +129,7 @@ class BearerKey:
         if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS or self._has_key(scope):
             await self._app(scope, receive, send)
             return
-        message = "This server needs a key. Send the header 'Authorization: Bearer KEY'."
+        message = "The key is missing or wrong. Send the header 'Authorization: Bearer KEY'."
         await error_response(401, message, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
 
     def _has_key(self, scope: Scope) -> bool:

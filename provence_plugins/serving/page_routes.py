@@ -1,4 +1,4 @@
-"""The page at /, which shows what is kept and decides anew in the browser; its files, and what it asks for."""
+"""Serve the page at /, its files and its requests; the browser itself decides what is kept when a setting changes."""
 
 import asyncio
 from dataclasses import replace

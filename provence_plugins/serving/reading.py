@@ -13,7 +13,7 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.serving.admission import CLIENT_LEFT
 from provence_plugins.serving.service import service_of
 
-# Decoding so many bytes takes some milliseconds, for which the event loop should not wait.
+# Decoding this many bytes takes some milliseconds, for which the event loop should not wait.
 _LONG_BODY = 50_000
 
 

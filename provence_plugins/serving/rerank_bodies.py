@@ -40,7 +40,7 @@ class RelevantSpans(StrictBody):
     """Asks for the sentences of each document that help to answer the query: context pruning in Cohere's shape.
 
     Attributes:
-        mode: Whether they are returned.
+        mode: "enabled" returns these sentences, "disabled" does not.
         threshold: Minimum probability of a sentence, or the name of a threshold of the model; None for the threshold of
             the server.
         max_spans: Maximum number of sentences of a document, the most probable ones; None for no limit.
@@ -52,12 +52,12 @@ class RelevantSpans(StrictBody):
 
 
 class RerankBody(StrictBody):
-    """What the shapes of Cohere and Jina share.
+    """The fields that requests in the shapes of Cohere and Jina share.
 
     Attributes:
         query: The question.
         documents: Texts, or objects with a text.
-        model: Accepted for the clients' sake; the answer names the model that is served.
+        model: Accepted without effect; the answer names the model that is served.
         top_n: Maximum number of results.
     """
 
@@ -75,7 +75,7 @@ class CohereBody(RerankBody):
     """A request in the shape of Cohere's API version 2.
 
     Attributes:
-        relevant_spans: Whether the answer has the sentences that help.
+        relevant_spans: Asks for the sentences that help to answer the query; null for none.
         return_documents: Whether the answer repeats the texts.
         max_tokens_per_doc: Accepted without effect: no document is cut.
         priority: Accepted without effect.
@@ -130,4 +130,4 @@ def _shape(value: Any) -> str:
 
 
 EitherBody = Annotated[Annotated[TeiBody, Tag(TEI)] | Annotated[JinaBody, Tag(JINA)], Discriminator(_shape)]
-"""What /rerank takes: `texts` in the shape of text-embeddings-inference, `documents` in that of Jina."""
+"""A request to /rerank: `texts` in the shape of text-embeddings-inference, `documents` in that of Jina."""

@@ -118,7 +118,7 @@ def _stop_signals() -> Iterator[_Stop]:
 
 
 class _Worker:
-    """A place for a worker process, which is filled anew when the process dies."""
+    """A place for a worker process; a new process takes it when the old one dies."""
 
     def __init__(self, job: Job, number: int, listening: socket.socket) -> None:
         self._job = job

@@ -42,11 +42,10 @@ class Gated:
 
 
 class WordBackend(Gated):
-    """Keeps the words of the query: a token's probability is 1.0 when the query has it too, and 0.0 otherwise.
+    """Keeps the words of the query: a token's probability is 1.0 if the query has it too, else 0.0.
 
     A sentence's probability is thus the share of its tokens that occur in the query, and a text's
-    relevance the share of the query's tokens that occur in it. The company in a batch changes
-    nothing.
+    relevance the share of the query's tokens that occur in it. Other windows of a batch change nothing.
 
     Args:
         seconds: How long each forward pass takes; the interpreter is free meanwhile, as with a real
@@ -68,8 +67,7 @@ class WordBackend(Gated):
         keep = np.zeros(batch.ids.shape, dtype=np.float32)
         for row, (ids, length) in enumerate(zip(batch.ids, batch.mask.sum(axis=1), strict=True)):
             window = ids[:length]
-            # The token that ends a window also stands between query and text, in every pair
-            # template there is.
+            # The token that ends a window is also between query and text, in every pair template.
             between = int(np.argmax(window == window[-1]))
             query, text = window[1:between], window[between:]
             keep[row, between:length] = np.isin(text, query)
@@ -89,7 +87,7 @@ class FailingBackend:
 
 
 class NumberBackend(Gated):
-    """Scores that follow from each token id alone, so that neither padding nor company can change them.
+    """Scores that follow from each token id alone, so that neither padding nor other windows can change them.
 
     Attributes:
         batches: The batches so far, in order.

@@ -40,7 +40,7 @@ class Item(NamedTuple):
 
     id: str
     text: str
-    metadata: dict[str, Any]  # as the frameworks have it
+    metadata: dict[str, Any]  # the type that frameworks use
     relevance: float | None = None
 
 

@@ -36,7 +36,7 @@ def open_provence_spans(text: str) -> Iterator[Range]:
 
 
 def is_japanese(text: str) -> bool:
-    """Tell whether a text has at least one kana letter for every started 500 characters."""
+    """Return whether a text has at least one kana letter for every started 500 characters."""
     needed = math.ceil(len(text) / _CHARACTERS_PER_KANA)
     return not text.isascii() and sum(1 for _ in _KANA.finditer(text)) >= needed
 

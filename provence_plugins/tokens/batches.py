@@ -1,4 +1,4 @@
-"""Windows to padded batches of like lengths, under a budget of tokens."""
+"""Batch windows of similar lengths, with padding, under a budget of tokens."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -73,8 +73,8 @@ def pad_windows(windows: Sequence[Window], *, pad_id: int, multiple: int = 1) ->
     Args:
         windows: The rows.
         pad_id: The tokenizer's id of padding.
-        multiple: Pad to the longest window, rounded up to a multiple of this. Kernels that are
-            prepared for each shape anew then meet fewer shapes.
+        multiple: Pad to the longest window, rounded up to a multiple of this. Kernels that are prepared for every
+            new shape then meet fewer shapes.
     """
     length = padded_length(max((len(window.ids) for window in windows), default=0), multiple=multiple)
     shape = (len(windows), length)

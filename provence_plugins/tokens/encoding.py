@@ -1,4 +1,4 @@
-"""Texts to token ids, and the special tokens that a tokenizer puts around a pair."""
+"""Encode texts as token ids, and find the special tokens that a tokenizer puts around a pair."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +14,7 @@ from provence_plugins.types import Span
 # collector walks over their tokens.
 TokenIds = tuple[int, ...]
 
-# Half a surrogate pair is no character; the tokenizer refuses it. One stand-in for one keeps every
-# offset.
+# Half a surrogate pair is not a character; the tokenizer refuses it. One replacement for each keeps every offset.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
@@ -26,11 +25,10 @@ class PairTemplate:
 
     Attributes:
         before: Ids in front of the query.
-        between: Ids that part the query from the text.
-        after: Ids behind the text.
-        query_type: Token type of the query, of what is in front of it and of what parts it from the
-            text.
-        text_type: Token type of the text and of what is behind it.
+        between: Ids that separate the query from the text.
+        after: Ids after the text.
+        query_type: Token type of the query and of everything before the text.
+        text_type: Token type of the text and of everything after it.
         pad_id: Id that fills a row up to the length of its batch.
     """
 
@@ -52,10 +50,10 @@ class EncoderOptions:
     """How a tokenizer is used.
 
     Attributes:
-        special_tokens: Texts that spell a special token ("[SEP]") are read as that token, as
-            published models have it. Otherwise they are read as ordinary characters, so that a
-            passage cannot forge the end of its own window.
-        single_separator: Only the first of the tokens that part query and text is used.
+        special_tokens: Texts that spell a special token ("[SEP]") are read as that token, as in
+            published models. Otherwise they are read as ordinary characters, so that a passage
+            cannot forge the end of its own window.
+        single_separator: Only the first of the tokens that separate query and text is used.
         names: What the special tokens are called, as in `tokenizer_config.json`: "cls_token" to
             "[CLS]" and the like.
     """
@@ -107,7 +105,7 @@ class TextEncoder:
         return [tuple(encoding.ids) for encoding in _run(self._tokenizer.encode_batch_fast, texts)]
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
-        """Return the characters of its text that each token of `encode` stands for.
+        """Return the characters of its text that each token of `encode` covers.
 
         Raises:
             BackendError: The tokenizer failed on a text.
@@ -117,12 +115,12 @@ class TextEncoder:
 
     @translate_panics(BackendError, "decoding tokens")
     def spells(self, ids: TokenIds) -> bool:
-        """Tell whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
+        """Return whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
         return bool(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
 def is_failure_of_rust(error: BaseException) -> bool:
-    """Tell whether an exception is one of the library tokenizers, whose panics are not of the class `Exception`."""
+    """Return whether an exception is one of the library tokenizers, whose panics are not of the class `Exception`."""
     return is_panic(error) or (isinstance(error, Exception) and not isinstance(error, ProvenceError))
 
 

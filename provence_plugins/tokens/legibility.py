@@ -1,4 +1,4 @@
-"""Whether a model's vocabulary can read a text, told by its script and by what the tokenizer makes of it."""
+"""Decide whether a model's vocabulary can read a text, by its script and its tokens."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whole sentences packed into windows that a model can read at once, each with the query in front."""
+"""Pack whole sentences into windows that a model can read at once, each with the query in front."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Window:
 
     Attributes:
         ids: Token ids, special tokens included.
-        text_start: Position of the first token behind the query and what parts it from the text.
+        text_start: Position of the first token after the query and the separator.
         query_type: Token type of all that is in front of `text_start`.
         text_type: Token type of the rest.
         sentences: Where each sentence lies, in reading order; sentences without tokens are left
@@ -59,8 +59,8 @@ class Packing:
         piece_tokens: Sentences are cut into pieces of at most this many tokens; None cuts only
             those that are longer than a window.
         is_read: Whether a piece is worth reading; None reads all. When none is, the first is read.
-        cut_off: Whether what of a piece does not fit into a window is left out instead of read in a
-            further one.
+        cut_off: Whether the rest of a piece that does not fit into a window is left out instead of read in another
+            window.
     """
 
     evenly: bool = True

@@ -40,7 +40,7 @@ def compile_encoder(encoder: nn.Module, device: torch.device) -> None:
     compilers = [os.environ.get("CXX", ""), "c++", "g++", "clang++", "cl"]
     if device.type == "cpu" and not any(map(shutil.which, filter(None, compilers))):
         raise InvalidInputError("compile needs a C++ compiler, and there is none. Install one, or set compile = false.")
-    # Batches have lengths of every kind; without `dynamic` each would be compiled anew.
+    # Batches have lengths of every kind; without `dynamic` each would be compiled again.
     encoder.compile(dynamic=True)
 
 

@@ -1,4 +1,4 @@
-"""The model card that lies beside the weights."""
+"""Write the model card beside the weights."""
 
 import json
 from collections.abc import Mapping

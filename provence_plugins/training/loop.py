@@ -44,7 +44,7 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
 
     Args:
         settings: The run.
-        resume: Go on from the checkpoint in the output folder; with none there, begin.
+        resume: Continue from the checkpoint in the output folder, or begin if there is none.
         show_progress: Draw a progress bar.
 
     Returns:
@@ -140,10 +140,12 @@ class TrainingRun:
         return finish_model(self.network, self.planner, self.settings, examples, self.progress)
 
     def describe_interruption(self) -> str:
-        """Return what is kept of an interrupted run, and how it goes on."""
+        """Return what is kept of an interrupted run, and how to continue it."""
         if not self.checkpoint.is_file():
-            return f"Interrupted before the first checkpoint. {self.output} holds nothing to resume; start anew."
-        return f"Interrupted at step {self.progress.step}. Resume the run to go on from {self.checkpoint}."
+            return (
+                f"Interrupted before the first checkpoint. {self.output} holds nothing to resume. Start the run again."
+            )
+        return f"Interrupted at step {self.progress.step}. Resume the run to continue from {self.checkpoint}."
 
     def restore(self) -> None:
         """Take network, optimizer and progress from the checkpoint.
@@ -154,7 +156,9 @@ class TrainingRun:
         try:
             state = torch.load(self.checkpoint, weights_only=True)
         except Exception as error:  # torch.load raises many kinds for a damaged file
-            raise CheckpointError(f"{self.checkpoint} cannot be read ({error}). Start the run anew.") from error
+            raise CheckpointError(
+                f"{self.checkpoint} cannot be read ({error}). Start the run again in another output folder."
+            ) from error
         if state["settings"] != _fingerprint(self.settings):
             raise CheckpointError(f"{self.checkpoint} belongs to other settings. Start in another output folder.")
         if state["base"] != self.base_digest:

@@ -19,13 +19,13 @@ class Targets:
     Attributes:
         sentence: Number, counted through the batch, of the sentence that each token belongs to; -1
             for tokens without a label. Shape (rows, length).
-        row: Row of the batch that each sentence lies in, of shape (sentences,).
+        row: Row of the batch that holds each sentence, of shape (sentences,).
         keep: Probability that each sentence should stay, of shape (sentences,); 0 or 1 as the data
             says, or softened.
         relevance: Probability that the row answers the question, or the teacher's raw score, of
             shape (rows,).
         from_teacher: Which rows hold a teacher's score, of shape (rows,).
-        marked: 1 for tokens that people marked as answer or evidence, 0 for others, of shape (rows, length).
+        marked: 1 for tokens that people annotated as answer or evidence, 0 for others, of shape (rows, length).
         silver: Probability with which a teacher keeps each sentence, of shape (sentences,); 0 where it was not asked.
         silver_share: Share of the teacher in the label of each sentence, from 0 to 1, of shape (sentences,).
     """

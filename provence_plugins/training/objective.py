@@ -25,8 +25,8 @@ class Losses:
 
     Attributes:
         total: The weighted sum, which is minimised.
-        keep: What the keep head got wrong.
-        ranking: What the relevance head got wrong.
+        keep: Loss of the keep head.
+        ranking: Loss of the relevance head.
     """
 
     total: Tensor
@@ -35,7 +35,7 @@ class Losses:
 
 
 class Objective(nn.Module):
-    """Labels, softened where the settings ask for it, against what the network says of a batch.
+    """Computes the losses of a batch against its labels, which are softened where the settings ask for it.
 
     Args:
         settings: The run.

@@ -1,4 +1,4 @@
-"""How the weights move: rates that fall from layer to layer, and rise and fall in the course of a run."""
+"""The optimizer and its learning rates, which fall from layer to layer and rise and fall during a run."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ with needs_extra("train"):
 def make_optimizer(
     network: ProvenceModel, settings: OptimizerSettings, objective: torch.nn.Module
 ) -> torch.optim.Optimizer:
-    """AdamW with a group for the heads, the objective's own among them, and one for each layer.
+    """Return AdamW with a group for the heads, including those of the objective, and a group for each layer.
 
-    `peak` in a group is its highest rate.
+    The key `peak` of a group is its highest rate.
     """
     layers = {name: _layer_of(name) for name, weight in network.backbone.named_parameters() if weight.requires_grad}
     top = max(layers.values(), default=0)
@@ -32,13 +32,13 @@ def make_optimizer(
 
 
 def _layer_of(name: str) -> int:
-    """Number of the layer that a parameter belongs to, from 1 up; 0 for what lies below or above the layers."""
+    """Return the number of the layer of a parameter, from 1 up; 0 for a parameter outside the layers."""
     found = re.search(r"\blayers?\.(\d+)\.", name)
     return int(found[1]) + 1 if found else 0
 
 
 def rate_at(done: float, settings: OptimizerSettings) -> float:
-    """Share of the peak rate when this share of the run is done: up in a straight line, then down in one."""
+    """Return the share of the peak rate when this share of the run is done: a linear rise, then a linear fall."""
     if done < settings.warmup:
         return max(done / settings.warmup, 1e-3)
     left = (1.0 - done) / (1.0 - settings.warmup)

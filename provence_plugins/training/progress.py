@@ -74,7 +74,7 @@ def describe(progress: Progress, share: float, losses: StepLosses) -> str:
 
 
 def append_note(folder: Path, note: dict[str, Any]) -> None:
-    """Append one evaluation to the log of a run, and draw the curves of the whole log anew."""
+    """Append one evaluation to the log of a run, and draw the curves of the whole log again."""
     path = folder / LOG
     with path.open("a", encoding="utf-8") as log:
         log.write(json.dumps(note) + "\n")

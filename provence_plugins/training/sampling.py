@@ -29,7 +29,7 @@ LENGTH_STEP = 16
 
 @dataclass(frozen=True, slots=True)
 class LabelledWindow:
-    """A model input and what the model should say of it.
+    """A model input with its labels.
 
     Attributes:
         window: The input.
@@ -165,7 +165,7 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
 
 
 class _Answers(NamedTuple):
-    """What people and a teacher say of a window; see `LabelledWindow`."""
+    """The labels that people and a teacher gave a window; see `LabelledWindow`."""
 
     keep: tuple[bool, ...] | None
     positive: bool
@@ -192,7 +192,7 @@ def _answers_of(
 def _marked_tokens(
     example: Example, sentences: Sequence[Sentence], labels: Sequence[bool], planner: Planner
 ) -> dict[int, Iterator[bool]]:
-    """Token by token, for each relevant sentence, whether people marked some of its characters."""
+    """Return, for each relevant sentence, whether people annotated some characters of each of its tokens."""
     relevant = [number for number, label in enumerate(labels) if label]
     spans = planner.encoder.token_spans([sentences[number].model_text(example.passage.text) for number in relevant])
     found: dict[int, Iterator[bool]] = {}

@@ -1,4 +1,4 @@
-"""Keep probabilities that mean what they say: a factor and a shift for the keep scores, fitted on dev.
+"""Calibrate keep probabilities by a factor and a shift of the keep scores, fitted on dev.
 
 Platt scaling (Platt 1999; for networks arXiv 1706.04599) on what decides in the end, the mean
 probability of a sentence. The two numbers go into the keep head itself, so that nothing else has to
@@ -27,7 +27,7 @@ _STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """What becomes of a keep score: `factor * score + shift`."""
+    """A scaled keep score is `factor * score + shift`."""
 
     factor: float
     shift: float
@@ -62,7 +62,7 @@ def rescale(head: SimilarityHead, scaling: Scaling) -> None:
 
 
 def _keep_logits(network: ProvenceModel, items: list[LabelledWindow], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Keep scores of all labelled tokens, the number of each one's sentence, and the labels of the sentences."""
+    """Return keep scores of all labelled tokens, the sentence of each token, and the labels of the sentences."""
     logits, numbers, keep = [], [], []
     sentences = 0
     device = network.device

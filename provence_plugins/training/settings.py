@@ -80,7 +80,7 @@ class OptimizerSettings:
         head_learning_rate: Peak learning rate of the two heads, which start untrained.
         warmup: Share of the run during which the learning rate rises; after it the rate falls
             linearly.
-        final_rate: Share of the peak learning rate that is left at the end.
+        final_rate: Share of the peak learning rate at the end of the run.
         weight_decay: Weight decay of AdamW.
         max_gradient_norm: Gradients are clipped to this norm.
         ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv

@@ -32,7 +32,7 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
     """Rewrite a passage in a form drawn at random, one line or row for each sentence.
 
     Args:
-        example: A labelled example; its annotated ranges are moved to where the same words stand in the new text, and
+        example: A labelled example; its annotated ranges are moved to the same words in the new text, and
             its silver labels are dropped.
         sentences: The sentences of its passage.
         random: Source of every choice.
@@ -65,7 +65,7 @@ class _Moved:
     places: list[tuple[Span, int]]
 
     def moved(self, spans: Iterable[Span]) -> list[Span]:
-        """Return where the parts of some ranges stand in the new text; parts that were left out are left out."""
+        """Return where the parts of some ranges are in the new text, without the parts that it lacks."""
         found = []
         for span in spans:
             for old, start in self.places:
@@ -85,7 +85,7 @@ def _render(text: str, lines: Sequence[Line], *, lower: bool) -> _Moved:
             if isinstance(part, Span):
                 places.append((part, length))
                 piece = part.of(text).replace("\n", " ")
-                # A letter whose lower case is longer would shift all ranges behind it.
+                # A letter whose lower case is longer would shift all ranges after it.
                 if lower and len(piece.lower()) == len(piece):
                     piece = piece.lower()
             assert isinstance(piece, str)

@@ -38,7 +38,7 @@ def test_lines_without_labels_of_a_run_are_skipped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("silver", "reason"),
-    [([[0, 99, 0.5]], "ends behind the passage"), ([[0, 5, 1.5]], "must be between 0 and 1"), ([[0, 5]], "unpack")],
+    [([[0, 99, 0.5]], "must end inside the passage"), ([[0, 5, 1.5]], "must be between 0 and 1"), ([[0, 5]], "unpack")],
     ids=["range", "probability", "shape"],
 )
 def test_silver_labels_that_cannot_be_right_are_refused_with_their_line(

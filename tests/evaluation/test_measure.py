@@ -141,6 +141,6 @@ def test_groups_hold_the_sources_that_match(examples: list[Example]) -> None:
 
 
 def test_the_former_name_of_prepare_still_works_and_says_so(examples: list[Example]) -> None:
-    with pytest.warns(DeprecationWarning, match="now called prepare"):
+    with pytest.warns(DeprecationWarning, match="gather is deprecated"):
         dataset = gather(examples, "sentencex", most=2)
     assert dataset == prepare(examples, "sentencex", needles=2)

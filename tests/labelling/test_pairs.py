@@ -17,13 +17,13 @@ def test_a_line_holds_a_question_and_a_passage_with_its_title() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ([], "must be an object with question and passage"),
-        ({"question": "Who?"}, "must be an object with question and passage"),
+        ([], "must be an object with question, passage"),
+        ({"question": "Who?"}, "must be an object with question, passage"),
         ({**PAIR, "question": " "}, "is blank"),
         ({**PAIR, "passage": "\n"}, "`passage` must be a string that is not blank"),
         ({**PAIR, "passage": ["Paris."]}, "`passage` must be a string"),
         ({**PAIR, "title": 3}, "`title` must be a string or null"),
-        ({**PAIR, "silver": []}, "a key 'silver' itself"),
+        ({**PAIR, "silver": []}, "The key 'silver' is reserved"),
     ],
 )
 def test_a_line_without_a_pair_is_refused(value: Any, reason: str) -> None:

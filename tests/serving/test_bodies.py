@@ -78,7 +78,7 @@ def test_deep_metadata_is_refused_before_it_could_not_be_written(client: TestCli
     for _ in range(400):
         deep = [deep]
     answer = client.post("/prune", json={"query": "x", "passages": [{"text": "a", "metadata": {"deep": deep}}]})
-    assert answer.json()["error"] == "passages[0].metadata: Nested more than 20 deep. Flatten it."
+    assert answer.json()["error"] == "passages[0].metadata: It must be nested at most 20 deep. Flatten it."
 
 
 def test_texts_and_objects_are_both_in_the_schema() -> None:

@@ -81,7 +81,7 @@ def test_an_unexpected_error_is_one_line_without_its_message(
     with TestClient(app) as client:
         answer = client.get("/broken")
     assert answer.status_code == 500
-    assert answer.json()["error"].endswith(f"its log says more under {answer.headers['X-Request-ID']}.")
+    assert answer.json()["error"].endswith(f"under the id {answer.headers['X-Request-ID']}.")
     [fault] = [record for record in caplog.records if record.levelname == "ERROR"]
     assert "RuntimeError" in fault.getMessage()
     assert "test_middleware.py" in fault.getMessage()

@@ -160,7 +160,7 @@ def test_an_interrupted_run_says_how_it_goes_on_and_ends_with_the_weights_of_an_
     settings = replace(settings, optimizer=replace(settings.optimizer, tokens=2_000), evaluate_every=3)
     interrupted = replace(settings, output=f"{settings.output}-interrupted")
     interrupt(interrupted)
-    assert f"Resume the run to go on from {Path(interrupted.output, 'checkpoint.pt')}" in caplog.text
+    assert f"Resume the run to continue from {Path(interrupted.output, 'checkpoint.pt')}" in caplog.text
     assert not Path(interrupted.output, "model").exists()
     resumed = load_file(train(interrupted, resume=True, show_progress=False) / "model.safetensors")
     straight = load_file(train(settings, show_progress=False) / "model.safetensors")

@@ -32,7 +32,7 @@ def lead() -> Method:
 
 
 def chance(seed: int = 0) -> Method:
-    """Return the method with random scores; a passage and a seed always get the same ones."""
+    """Return the method with random scores, which are the same for the same passage and seed."""
 
     def score(passage: SplitPassage) -> PassageScores:
         example = passage.example
@@ -49,8 +49,8 @@ def bm25() -> Method:
 
     The idf is log((sentences + 1) / sentences with the word), as in BM25+ but without its constant
     for words that are missing. Okapi's idf is negative for words in more than half of the
-    sentences, which in a passage are often what the question asks about; the floor that rank-bm25
-    puts in is a share of the mean idf, and in so small a collection that can be negative too.
+    sentences, which in a passage are often what the question asks about; the floor that rank-bm25 uses instead is a
+    share of the mean idf, which can be negative too in so small a collection.
     Measured on dev data, this variant keeps more answers than Okapi and BM25L.
 
     Raises:

@@ -50,7 +50,7 @@ class MethodOptions:
 
 
 Maker = Callable[[str, MethodOptions], LoadedMethod]
-"""Makes a method from the folder that was given; "" stands for none."""
+"""Makes a method from the given folder; "" means no folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class MethodRow:
 
 
 def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
-    """Make the method that "NAME" or "NAME:FOLDER" stands for.
+    """Make the method of a specification "NAME" or "NAME:FOLDER".
 
     A folder may also be "package:NAME/PATH", a folder inside an installed package, and for some
     methods a repo id.
@@ -95,7 +95,7 @@ def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
 
 
 def open_predictions(path: Path) -> LoadedMethod:
-    """Make the method that has the outputs of some system, read from a file.
+    """Make a method from the outputs of a system, which are read from a file.
 
     Raises:
         DataError: The file cannot be read, or a line is malformed.
@@ -147,17 +147,17 @@ def _of_folder(module: str, function: str) -> Maker:
 _ENCODER = "the folder of a sentence encoder"
 
 METHODS: dict[str, MethodRow] = {
-    "lead": MethodRow("first sentences first", _plain(lead)),
+    "lead": MethodRow("the first sentences of a passage", _plain(lead)),
     "random": MethodRow("random sentences, the same for the same seed", _chance),
     "bm25": MethodRow("BM25 of the question over the sentences of a passage", _plain(bm25), extra="eval"),
     "embeddings": MethodRow(
-        "cosine of question and sentence, as RECOMP's extractive compressor",
+        "cosine of question and sentence, like RECOMP's extractive compressor",
         _of_folder("encoders", "embeddings"),
         _ENCODER,
         extra="train",
     ),
     "late-chunking": MethodRow(
-        "the same, with sentence vectors from one pass over the passage",
+        "like embeddings, with sentence vectors from one pass over the passage",
         _of_folder("encoders", "late_chunking"),
         _ENCODER,
         extra="train",
@@ -175,13 +175,13 @@ METHODS: dict[str, MethodRow] = {
         extra="llama-index,train",
     ),
     "cross-encoder": MethodRow(
-        "a cross-encoder on each sentence alone, as DSLR",
+        "a cross-encoder on each sentence alone, like DSLR",
         _of_folder("encoders", "cross_encoder"),
         "the folder of a sentence-transformers CrossEncoder",
         extra="train",
     ),
     "sentence-model": MethodRow(
-        "the relevance that a model of this package gives each sentence alone, as DSLR",
+        "the relevance that a model of this package gives each sentence alone, like DSLR",
         _sentence_model,
         "a model folder",
         needs_folder=False,

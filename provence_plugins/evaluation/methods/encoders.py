@@ -68,7 +68,7 @@ def late_chunking(folder: str | Path) -> Method:
 
 
 def cross_encoder(folder: str | Path) -> Method:
-    """Return a cross-encoder's score of each sentence alone with the question, as DSLR (arXiv 2407.03627).
+    """Return a cross-encoder's score of each sentence alone with the question, like DSLR (arXiv 2407.03627).
 
     Args:
         folder: What `CrossEncoder` can open, with one score for a pair.

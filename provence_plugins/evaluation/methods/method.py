@@ -28,7 +28,7 @@ class SplitPassage:
 
     @property
     def texts(self) -> list[str]:
-        """The text of each sentence, with the whitespace behind it."""
+        """The text of each sentence, with the whitespace after it."""
         return [sentence.of(self.example.passage.text) for sentence in self.sentences]
 
     @property
@@ -53,7 +53,7 @@ def split(examples: Iterable[Example], splitter: SplitterName) -> Iterator[Split
 
 
 def score_all(method: Method, passages: Iterable[SplitPassage]) -> list[PassageScores]:
-    """Return the scores of all passages, some dozens being taken and scored at a time.
+    """Score all passages, some dozens at a time, and return their scores.
 
     Raises:
         InvalidInputError: The method returned more or fewer scores than it was given passages.
@@ -71,7 +71,7 @@ def score_all(method: Method, passages: Iterable[SplitPassage]) -> list[PassageS
 
 
 def from_sentence_scores(passages: Sequence[SplitPassage], flat: npt.ArrayLike) -> list[PassageScores]:
-    """Give scores that were computed for the sentences of all passages in a row back to the passages.
+    """Split scores that were computed for the sentences of all passages together by passage.
 
     The best sentence gives the relevance, which is 0 for a passage without sentences.
     """

@@ -1,4 +1,4 @@
-"""A network by itself as a method, as training judges it."""
+"""Use a network without a model folder as a method, for evaluation during training."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The output of any system as a method: what it kept of each passage, read from a file."""
+"""Read the output of any system from a file, and use it as a method."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,13 +49,13 @@ class Prediction:
         """Return the output for the text of the passage.
 
         Raises:
-            DataError: A span ends behind the passage.
+            DataError: A span ends after the end of the passage.
         """
         for span in self.spans:
             if span.end > len(text):
                 raise DataError(
                     f"The prediction for {self.key[-1]!r} has a span from {span.start} to {span.end}, but the passage "
-                    f"has {len(text)} characters. Give the spans as code points of the very passage in the data."
+                    f"has {len(text)} characters. Give spans in code points of the passage in the data."
                 )
         spans, foreign_words = list(self.spans), 0
         for kept in self.texts:
@@ -114,7 +114,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def find_text(kept: str, text: str) -> FixedOutput:
-    """Find the words of an output in a passage, in their order; the longest runs of words are placed first.
+    """Find the words of an output in a passage, in order; the longest runs of words are placed first.
 
     Whitespace makes no difference, and neither do words that the output leaves out in between.
     """

@@ -1,4 +1,4 @@
-"""Pruners that bring their own code: the package llmlingua, and the code that lies in an OpenProvence folder."""
+"""Pruners with their own code: the package llmlingua, and the code inside an OpenProvence folder."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 # Shares of words that LLMLingua-2 is asked to keep, one run for each.
 _RATES = tuple(rate / 10 for rate in range(1, 10))
 
-# The next word begins within so many characters.
+# The next word begins within this many characters.
 _NEARBY = 20
 
 # Separators of words and labels in its output; characters that no text holds.

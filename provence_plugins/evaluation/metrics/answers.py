@@ -1,4 +1,4 @@
-"""Whether answers are kept while text is removed: what one threshold does, and the thresholds that reach a target."""
+"""Measure how many answers are kept while text is removed, and find the thresholds that reach a target."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ _TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRow:
-    """What one threshold does.
+    """The effect of one threshold.
 
     Attributes:
         threshold: Sentences that score at least this are kept.

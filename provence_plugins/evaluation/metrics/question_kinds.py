@@ -17,7 +17,7 @@ _YES_NO = re.compile(
 
 
 def evidence_place(example: ScoredExample) -> str:
-    """Return where the evidence lies in its passage: in the "first" or "last" sentence alone, or "between"."""
+    """Return where the evidence is in its passage: in the "first" or "last" sentence alone, or "between"."""
     places = np.flatnonzero(example.without_negatives.relevant)
     if places[-1] == 0:
         return "first"

@@ -1,4 +1,4 @@
-"""How well a method puts the passages that answer a question before the others."""
+"""Metrics of ranking: how well a method ranks the passages that answer a question above the others."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from provence_plugins.evaluation.metrics.scored_examples import FloatArray, GradedQuestion, RankedQuestion
 from provence_plugins.evaluation.metrics.statistics import Evaluator, mean_of
 
-# nDCG looks at so many ranks.
+# Number of ranks that nDCG looks at.
 _RANKS = 10
 
 
@@ -23,7 +23,7 @@ def ndcg(questions: Sequence[RankedQuestion]) -> Evaluator:
 
 
 def graded_ndcg(questions: Sequence[GradedQuestion]) -> Evaluator:
-    """Return the mean nDCG of ten ranks, a passage of grade g having the gain 2 to the power of g, less 1."""
+    """Return the mean nDCG of ten ranks, where a passage of grade g has the gain 2**g - 1."""
     return mean_of(_graded_ndcg)(questions)
 
 

@@ -1,4 +1,4 @@
-"""What metrics are computed from: labelled examples with the scores that one method gave them."""
+"""Labelled examples with the scores that one method gave them, from which metrics are computed."""
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Sequence
@@ -197,7 +197,7 @@ class JudgedExamples:
 
 
 def require_examples(examples: Sequence[JudgedQuestion]) -> None:
-    """Make sure that there is something to measure.
+    """Check that there is at least one question to measure.
 
     Raises:
         InvalidInputError: There are no examples.

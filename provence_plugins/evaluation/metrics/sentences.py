@@ -1,4 +1,4 @@
-"""How well the scores of sentences tell relevant ones from others, and whether they are calibrated."""
+"""Metrics of sentences: how well scores separate relevant sentences from others, and whether they are calibrated."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class SentenceQuality:
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityBin:
-    """The sentences whose probability lies in one range.
+    """The sentences whose probability is in one range.
 
     Attributes:
         low: Where the range begins.

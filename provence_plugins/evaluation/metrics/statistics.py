@@ -39,7 +39,7 @@ def mean_of(value: Callable[[Q], float]) -> Statistic[Q]:
 
 
 def mean_over_sources(statistic: Statistic[Q]) -> Statistic[Q]:
-    """Compute a metric for each source, then average it, so that no large source drowns the others.
+    """Compute a metric for each source, then average it, so that a large source does not dominate.
 
     Raises:
         InvalidInputError: The metric is prepared for no examples.

@@ -1,4 +1,4 @@
-"""How the words that a method keeps agree with the words that people annotated."""
+"""Metrics of words: how well the kept words agree with the annotated ones."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from provence_plugins.evaluation.metrics.scored_examples import FloatArray, IntA
 from provence_plugins.evaluation.metrics.statistics import Evaluator
 from provence_plugins.types import Span
 
-# Chinese and Japanese characters, which stand without spaces between words.
+# Chinese and Japanese characters, whose words have no spaces between them.
 _IDEOGRAPHS = "\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 
 _WORD = re.compile(rf"[{_IDEOGRAPHS}]|[^\s{_IDEOGRAPHS}]+")

@@ -1,4 +1,4 @@
-"""The same answer in shorter and longer passages: does a method need a certain length?"""
+"""Probe the same answers in shorter and longer passages."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from provence_plugins.evaluation.probes.synthetic_passages import (
 _SENTENCES = (2, 6, 10)
 _WORDS = 100
 
-# With so many sentences even short ones have a hundred words.
+# With this many sentences even short ones have a hundred words.
 _LONGEST = 50
 
 AS_IT_IS = "as it is"
@@ -43,7 +43,7 @@ class ResizedPassage:
 
 @dataclass(frozen=True, slots=True)
 class LengthRow:
-    """How a method does at one length.
+    """The results of a method at one length.
 
     Attributes:
         length: The length, as in `ResizedPassage`.
@@ -69,7 +69,7 @@ def resize_passages(passages: Sequence[SplitPassage], count: int, *, seed: int =
 
     Args:
         passages: Labelled examples with their sentences, negatives among them.
-        count: Largest number of passages.
+        count: Maximum number of passages.
         seed: Chooses the passages, and what is added before and after the answers.
     """
     random = Random(seed)

@@ -1,4 +1,4 @@
-"""Needles in a haystack: does a method find the answer wherever it lies?"""
+"""Probe answers at every place of a passage (needles in a haystack)."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class Needle:
 
 @dataclass(frozen=True, slots=True)
 class NeedleRow:
-    """What a method does with the needles of one size at one place.
+    """The results of a method for the needles of one size at one place.
 
     Attributes:
         size: Sentences of the needle.
@@ -70,7 +70,7 @@ def plant_needles(passages: Sequence[SplitPassage], count: int, *, seed: int = 0
 
     Args:
         passages: Labelled examples with their sentences; needles and hay come from them.
-        count: Largest number of needles of each size.
+        count: Maximum number of needles of each size.
         seed: Chooses needles and hay.
     """
     random = Random(seed)

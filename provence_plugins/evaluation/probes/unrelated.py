@@ -1,4 +1,4 @@
-"""Passages that have nothing to do with the question: does a method remove them?"""
+"""Probe passages that have nothing to do with the question, all of which should be removed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from provence_plugins.evaluation.methods.method import SplitPassage
 
 @dataclass(frozen=True, slots=True)
 class UnrelatedRow:
-    """What a method does with one unrelated passage.
+    """The result of a method for one unrelated passage.
 
     Attributes:
         kept: Sentences kept.

@@ -31,7 +31,7 @@ class _Plot(NamedTuple):
 
 
 def require_matplotlib() -> None:
-    """Make sure that plots can be drawn, before hours are spent on what they show.
+    """Check that plots can be drawn, before hours are spent on measuring.
 
     Raises:
         MissingExtraError: The package matplotlib is not installed.
@@ -46,7 +46,7 @@ def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: I
     Args:
         summaries: The methods.
         folder: Where the files are written; it must exist.
-        stem: How their names begin.
+        stem: Prefix of their names.
         image: Kind of file.
 
     Raises:
