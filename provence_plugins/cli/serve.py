@@ -35,7 +35,7 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
             known = [option.name for option in context.command.params if option.name not in _NOT_IN_A_FILE]
             refuse_unknown(values, [name for name in known if name], noun="setting")
         except ValueError as error:
-            raise InvalidInputError(f"{path} is not a valid file of settings: {error}") from error
+            raise InvalidInputError(f"{path}: {error}") from error
         context.default_map = values
     return path
 

@@ -53,7 +53,10 @@ def test_reading_a_request_does_not_change_the_object() -> None:
         ({"query": "", "passages": []}, "blank"),
         ({"query": "q", "passages": "text"}, "must be a list, got str"),
         ({"query": "q", "passages": ["t", 3]}, "Passage 1 must be a string or a Passage, got int"),
-        ({"query": "q", "passages": [{"title": "t"}]}, "Passage 0 has no .text.. It must be a string, or an object with text"),
+        (
+            {"query": "q", "passages": [{"title": "t"}]},
+            "Passage 0 has no .text.. It must be a string, or an object with text",
+        ),
         ({"query": "q", "passages": [{"text": None}]}, "must be a string, got NoneType"),
     ],
 )
