@@ -1,10 +1,7 @@
 """Open the output of a bulk run so that no line is lost, doubled or written by two runs at once."""
 
-import errno
-import logging
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,14 +21,8 @@ from provence_plugins.cli.bulk_output import (
 )
 from provence_plugins.cli.bulk_record import RunSettings, begin_record, resume_record
 from provence_plugins.cli.streams import standard_output
+from provence_plugins.data.locked_files import open_locked
 from provence_plugins.errors import InvalidInputError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
-logger = logging.getLogger(__name__)
 
 LINES_SUFFIX = ".lines"
 """What follows the name of a Parquet file in the name of the file that holds its results until the run ends."""
@@ -39,13 +30,6 @@ LINES_SUFFIX = ".lines"
 _WRITTEN = re.compile(rb'\{"line": (\d+), ("error": )?')
 
 _NOT_OURS = "was not written by a run that can be resumed. Name another output, or start over with --overwrite."
-
-# On Windows a lock keeps readers out of the bytes that it covers, so it covers one far beyond the end of most
-# outputs.
-_LOCKED_BYTE = 2**31 - 2
-
-# POSIX says EAGAIN, Windows one of the others.
-_HELD_BY_ANOTHER = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 @contextmanager
@@ -86,7 +70,7 @@ def open_output(
         # One record for a file, whichever link to it is named.
         place = Path(path).resolve()
         prepare = _prepare_parquet if is_parquet(path) else _prepare_lines
-        with _open_locked(place) as file:
+        with open_locked(place) as file:
             _require_other_file(source, file, path)
             if not (resume or overwrite) and (_size(place) or (is_parquet(path) and _size(_lines_beside(place)))):
                 raise InvalidInputError(
@@ -178,37 +162,6 @@ def _read_earlier(path: Path) -> EarlierLines:
             failed += written[2] is not None
             size += len(line)
     return EarlierLines(lines, failed, size)
-
-
-@contextmanager
-def _open_locked(path: Path) -> Iterator[FileIO]:
-    """Open a file for one run at a time, without changing anything in it."""
-
-    def create(name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_CREAT, 0o666)
-
-    with open(path, "r+b", buffering=0, opener=create) as file:
-        try:
-            _lock(file.fileno())
-        except OSError as error:
-            if error.errno in _HELD_BY_ANOTHER:
-                raise InvalidInputError(
-                    f"{path} is being written by another run. Wait until that run has ended, or name another output."
-                ) from error
-            logger.warning("%s cannot be locked (%s). Make sure that no other run writes to it.", path, error.strerror)
-        yield file
-
-
-if sys.platform == "win32":
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-else:
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _refuse_resume(name: str, resume: bool) -> None:

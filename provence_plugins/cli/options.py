@@ -167,14 +167,15 @@ class PolicyOptions:
             prefix = "" if old else "no-"
             report(f"--{prefix}headings is deprecated. Use --{prefix}keep-headings.")
             values["keep_headings"] = old
-        values["threshold"] = _read_threshold(self.threshold)
+        values["threshold"] = read_threshold(self.threshold)
         names = [name.strip() for name in self.ties.split(",")]
         values["ties"] = tuple(name for name in names if name not in ("", "none"))
         return PruningPolicy(**values)
 
 
 # Any: a number, or a text that the policy judges.
-def _read_threshold(given: str | None) -> Any:
+def read_threshold(given: str | None) -> Any:
+    """Return the number that a text holds, or the text, which may be the name of a threshold."""
     if given is None:
         return None
     try:

@@ -19,6 +19,9 @@ _TOO_LONG = (
 
 _LONGEST_QUOTE = 300
 
+# A probability that rounds to 0 has minus infinity or, from llama.cpp, the lowest number of its type: no mean is known.
+_IMPOSSIBLE = -1e4
+
 
 # Any: whatever JSON holds, in all of this file.
 def read_completion(body: Any, seconds: float) -> Answer:
@@ -67,7 +70,7 @@ def mean_log_probability(body: Any, answer: str) -> float | None:
                 tokens += 1
     except (KeyError, TypeError, ValueError, IndexError):
         return None
-    if not tokens or read.strip() != answer.strip().encode():
+    if not tokens or not total > _IMPOSSIBLE * tokens or read.strip() != answer.strip().encode():
         return None
     return total / tokens
 

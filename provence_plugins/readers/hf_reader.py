@@ -1,5 +1,6 @@
 """A causal language model in the layout of Transformers, run by torch inside this process."""
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,7 +106,8 @@ class HfReader:
         with self._lock, torch.inference_mode():
             logits = self._model.network(torch.cat([prompt, answer_ids], dim=1)).logits[0]
         before = logits[prompt.shape[1] - 1 : -1].float().log_softmax(dim=-1)
-        return float(before.gather(1, answer_ids[0, :, None]).mean())
+        mean = float(before.gather(1, answer_ids[0, :, None]).mean())
+        return mean if math.isfinite(mean) else None
 
     def close(self) -> None:
         """Do nothing: the model is freed with the reader."""

@@ -1,6 +1,11 @@
 import json
+import os
 import shlex
+import signal
 import socket
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -61,8 +66,8 @@ def test_a_server_answers_and_everything_is_written(data: Path, tiny_folder: Pat
     assert done.stdout == result.to_markdown()
     answers = {row[0]: row for row in result.tables[0].rows}
     assert list(answers) == ["no context", "full", "pruned at 0.5", "pruned to 20 tokens", "lead", "gold sentences"]
-    assert answers["full"][3] == "100.0 [100.0, 100.0]"
-    assert answers["no context"][3] == "0.0 [0.0, 0.0]"
+    assert answers["full"][3] == "100.0 [51.0, 100.0]"
+    assert answers["no context"][3] == "0.0 [0.0, 49.0]"
     assert "4 questions with short answers from 2 sources" in result.tables[0].note
     assert (data / "results" / "reader-answers.svg").is_file()
     recorded = (data / "results" / "reader.answers.jsonl").read_text().splitlines()
@@ -107,6 +112,74 @@ def test_data_without_short_answers_is_refused_before_anything_is_asked(data: Pa
     done = CliRunner().invoke(app, ["evaluate", str(data / "only.jsonl"), "--reader", "openai:http://127.0.0.1:9/v1#x"])
     assert isinstance(done.exception, InvalidInputError)
     assert "answers" in str(done.exception)
+
+
+def test_every_size_orders_and_prices_have_their_rows(data: Path, tiny_folder: Path) -> None:
+    arms = ("--threshold", 0.5, "--budget", 20, "--method", "lead", "--every-size", "--order", "both")
+    with serve_chat(look_up) as server:
+        done = run(data, server.url, tiny_folder, *arms, "--limit", 1, "--input-price", 2, "--output-price", 8)
+    assert done.exit_code == 0, done.output
+    tables = {table.title: table for table in read_result(data / "results" / "reader.json").tables}
+    shown = {str(row[0]) for row in tables["Answers"].rows}
+    assert {"full, best first", "full, best last", "pruned at 0.5, best first"} < shown
+    assert [row[:2] for row in tables["Contexts of equal size"].rows] == [
+        ["lead", "pruned at 0.5"],
+        ["lead, as long as pruned to 20 tokens", "pruned to 20 tokens"],
+    ]
+    assert {row[0] for row in tables["Money"].rows} == shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_in_the_middle_loses_nothing_and_says_how_to_go_on(data: Path, tiny_folder: Path) -> None:
+    record = data / "results" / "reader.answers.jsonl"
+    is_slow = True
+
+    def answer(request: dict[str, Any]) -> Reply:
+        if is_slow:
+            time.sleep(0.3)
+        return look_up(request)
+
+    with serve_chat(answer) as server:
+        model = ("--reader", f"openai:{server.url}#tiny", "--pruner", str(tiny_folder), "--threshold", "0.5")
+        output = ("--passages", "2", "--output", str(data / "results"), "--name", "reader")
+        command = [sys.executable, "-m", "provence_plugins", "evaluate", str(data / "*.jsonl"), *model, *output]
+        # A process that is started in the background ignores the signal, and so would its children.
+        heed = "signal.signal(signal.SIGINT, signal.default_int_handler); os.execv(sys.argv[1], sys.argv[1:])"
+        starter = [sys.executable, "-c", f"import os, signal, sys; {heed}", *command]
+        child = subprocess.Popen(starter, stderr=subprocess.PIPE, text=True)
+        while len(server.requests) < 6:
+            assert child.poll() is None, child.stderr
+            time.sleep(0.02)
+        os.kill(child.pid, signal.SIGINT)
+        _, said = child.communicate(timeout=60)
+        kept = record.read_text().splitlines()[1:]
+        assert child.returncode == 130
+        assert said.splitlines()[-1] == (
+            f"provence: Interrupted. {record} holds {len(kept)} answers. Run the same command again to continue."
+        )
+        # The one that was under way may be lost, those before it are not.
+        asked = len(server.requests)
+        assert asked - 1 <= len(kept) <= asked
+        is_slow = False
+        done = run(data, server.url, tiny_folder, "--threshold", 0.5)
+        assert done.exit_code == 0, done.output
+        again = len(server.requests) - asked
+    assert again == len(record.read_text().splitlines()) - 1 - len(kept)
+
+
+def test_a_second_run_with_the_same_files_is_refused_while_the_first_goes_on(data: Path, tiny_folder: Path) -> None:
+    second: list[Result] = []
+
+    def start_another(request: dict[str, Any]) -> Reply:
+        if not second:
+            second.append(run(data, "http://127.0.0.1:9/v1", tiny_folder, "--threshold", 0.5))
+        return look_up(request)
+
+    with serve_chat(start_another) as server:
+        done = run(data, server.url, tiny_folder, "--threshold", 0.5)
+    assert done.exit_code == 0, done.output
+    assert isinstance(second[0].exception, InvalidInputError)
+    assert "is being written by another run" in str(second[0].exception)
 
 
 @pytest.mark.slow

@@ -84,6 +84,7 @@ class Interviewer:
                     text=answer.text,
                     log_probability=self._reader.score(messages, right) if right else None,
                     prompt_tokens=answer.prompt_tokens,
+                    answer_tokens=answer.answer_tokens,
                     prefill_seconds=answer.prefill_seconds,
                     seconds=answer.seconds,
                 )

@@ -1,4 +1,4 @@
-"""What a reader is shown: the arms of the experiment, each of which makes a context out of a question's passages."""
+"""What a reader is shown: the contexts that the arms of the experiment make of a question's passages."""
 
 import re
 import time
@@ -9,16 +9,14 @@ from functools import partial
 import numpy as np
 
 from provence_plugins.data.examples import label_sentences
-from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
 from provence_plugins.evaluation.methods.method import SplitPassage
 from provence_plugins.evaluation.metrics.words import find_words
+from provence_plugins.evaluation.reading.arms import FULL, GOLD, NO_CONTEXT, MethodArm, PrunedArm
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.types import Span
-
-NO_CONTEXT, FULL, GOLD = "no context", "full", "gold sentences"
 
 _SPACE = re.compile(r"\s+")
 
@@ -45,44 +43,48 @@ Choose = Callable[[ReadingQuestion], tuple[str, ...]]
 """Returns what is left of each passage of a question."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrunedArm:
-    """The passages as this package prunes them, at one policy."""
-
-    name: str
-    policy: PruningPolicy
-
-
-def pruned_arms(pruner: Pruner, thresholds: Sequence[float], budgets: Sequence[int]) -> list[PrunedArm]:
-    """Return an arm for each threshold and for each budget in tokens; without both, one at the model's threshold."""
-    if not thresholds and not budgets:
-        thresholds = [pruner.default_threshold]
-    return [
-        *(PrunedArm(f"pruned at {value:.3g}", PruningPolicy(threshold=value)) for value in thresholds),
-        *(PrunedArm(f"pruned to {value} tokens", PruningPolicy(threshold=0.0, max_tokens=value)) for value in budgets),
-    ]
-
-
 class ContextMaker:
     """Makes the contexts of all arms.
 
-    The first pruned arm sets the size: every method with scores gets as many characters as it kept of a question.
+    A method with scores gets as many characters of a question as the pruned arm that it is compared with kept.
     """
 
-    def __init__(self, pruner: Pruner, pruned: Sequence[PrunedArm], methods: dict[str, LoadedMethod]) -> None:
+    def __init__(
+        self,
+        pruner: Pruner,
+        pruned: Sequence[PrunedArm],
+        methods: Sequence[MethodArm] = (),
+        *,
+        ordered: Sequence[PrunedArm] = (),
+    ) -> None:
+        """Take the arms.
+
+        Args:
+            pruner: Prunes.
+            pruned: The pruned arms; the first one is the one that all others are compared with.
+            methods: The arms of other methods.
+            ordered: The same contexts in other orders of the passages.
+        """
         self._pruner = pruner
         self._pruned = pruned
         self._methods = methods
+        self._ordered = ordered
 
     @property
     def arms(self) -> list[str]:
         """The names of all arms, in the order of tables."""
-        return [NO_CONTEXT, FULL, *(arm.name for arm in self._pruned), *self._methods, GOLD]
+        pruned = [arm.name for arm in (*self._pruned, *self._ordered)]
+        return [NO_CONTEXT, FULL, *pruned, *(arm.name for arm in self._methods), GOLD]
 
     @property
     def reference(self) -> str:
-        """The arm that sets the size."""
+        """The pruned arm that the others are compared with."""
         return self._pruned[0].name
+
+    @property
+    def equal_sizes(self) -> dict[str, str]:
+        """For each method that gets the size of a pruned arm, the name of that arm."""
+        return {arm.name: arm.like for arm in self._methods if arm.like is not None}
 
     def make(self, question: ReadingQuestion) -> dict[str, Context]:
         """Return the context of each arm, by its name."""
@@ -90,18 +92,19 @@ class ContextMaker:
             NO_CONTEXT: Context(()),
             FULL: Context(tuple(passage.example.passage.text.strip() for passage in question.passages)),
         }
-        for arm in self._pruned:
-            contexts[arm.name] = _time(partial(self._prune, policy=arm.policy), question)
-        size = contexts[self.reference].size
-        for name, method in self._methods.items():
-            contexts[name] = _time(partial(_choose, method=method, size=size), question)
+        for arm in (*self._pruned, *self._ordered):
+            contexts[arm.name] = _time(partial(self._prune, arm=arm), question)
+        for other in self._methods:
+            size = 0 if other.like is None else contexts[other.like].size
+            contexts[other.name] = _time(partial(_choose, method=other.method, size=size), question)
         contexts[GOLD] = Context(_gold(question))
         return contexts
 
-    def _prune(self, question: ReadingQuestion, policy: PruningPolicy) -> tuple[str, ...]:
+    def _prune(self, question: ReadingQuestion, arm: PrunedArm) -> tuple[str, ...]:
         passages = [passage.example.passage for passage in question.passages]
-        result = self._pruner.prune(question.question, passages, policy)
-        return _without_empty(passage.text for passage in result.passages)
+        result = self._pruner.prune(question.question, passages, arm.policy)
+        kept = reversed(result.passages) if arm.is_reversed else result.passages
+        return _without_empty(passage.text for passage in kept)
 
 
 def take_best(passages: Sequence[SplitPassage], scores: Sequence[PassageScores], size: int) -> tuple[str, ...]:

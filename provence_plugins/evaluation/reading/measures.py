@@ -1,15 +1,17 @@
-"""The measures of the experiment, with intervals and tests from the bootstrap that all of evaluation uses."""
+"""The measures of the experiment, with intervals and tests."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from provence_plugins.evaluation.metrics.bootstrap import ROUNDS, Interval, middle, resample
+from provence_plugins.evaluation.metrics.proportions import PairedCounts, newcombe, outer, wilson
 from provence_plugins.evaluation.metrics.scored_examples import FloatArray, IntArray
 from provence_plugins.evaluation.metrics.significance import Comparison, compare
-from provence_plugins.evaluation.metrics.statistics import Evaluator, Statistic, compute, mean_of, mean_over_sources
+from provence_plugins.evaluation.metrics.statistics import Evaluator, compute, mean_of, mean_over_sources
 from provence_plugins.evaluation.reading.answers import abstains, matches, token_f1
 from provence_plugins.evaluation.reading.asking import ArmAnswer
 
@@ -33,18 +35,47 @@ class ReadingMeasure:
         heading: Its name in tables.
         value: The value of one answer.
         is_share: Whether it is a share, shown in per cent.
+        is_yes_or_no: Whether an answer has either 0 or 1.
         margin: How much worse than with the full context still counts as not inferior; None takes the run's own.
     """
 
     heading: str
     value: Value
     is_share: bool = True
+    is_yes_or_no: bool = False
     margin: float | None = None
 
     def show(self, value: float, *, signed: bool = False) -> str:
         """Return a value for a table."""
         sign = "+" if signed else ""
         return f"{100 * value:{sign}.1f}" if self.is_share else f"{value:{sign}.2f}"
+
+    def measure(self, answers: Sequence[ArmAnswer], *, rounds: int = ROUNDS) -> Measured:
+        """Return the mean over sources, with its interval.
+
+        That of a yes or no reaches at least as far as Wilson's for all questions together.
+        """
+        statistic = mean_over_sources(mean_of(self.value))
+        interval = middle(resample(answers, statistic, rounds=rounds))
+        if self.is_yes_or_no:
+            interval = outer(interval, wilson(int(sum(map(self.value, answers))), len(answers)))
+        return Measured(compute(statistic, answers), interval, len(answers))
+
+    def difference(
+        self, first: Sequence[ArmAnswer], second: Sequence[ArmAnswer], *, rounds: int = ROUNDS
+    ) -> Comparison:
+        """Return how far the first arm is ahead of the second on the same questions, by a paired bootstrap.
+
+        The interval of a yes or no reaches at least as far as Newcombe's for all questions together.
+        """
+        found = compare(first, second, mean_over_sources(mean_of(self.value)), rounds=rounds)
+        if not self.is_yes_or_no:
+            return found
+        cells = Counter(
+            (bool(self.value(one)), bool(self.value(other))) for one, other in zip(first, second, strict=True)
+        )
+        counts = PairedCounts(cells[True, True], cells[True, False], cells[False, True], cells[False, False])
+        return replace(found, interval=outer(found.interval, newcombe(counts)))
 
 
 def is_right(answer: ArmAnswer) -> bool:
@@ -61,25 +92,15 @@ LOG_PROBABILITY = ReadingMeasure(
     "log-probability of the right answer, nats per token", _log_probability, is_share=False, margin=0.1
 )
 
+RIGHT_ANSWERS = ReadingMeasure("right answers", lambda answer: float(is_right(answer)), is_yes_or_no=True)
+
 MEASURES = (
     LOG_PROBABILITY,
-    ReadingMeasure("right answers", lambda answer: float(is_right(answer))),
+    RIGHT_ANSWERS,
     ReadingMeasure("token F1", lambda answer: token_f1(answer.answer.text, answer.question.answers)),
 )
 
-
-def measure(answers: Sequence[ArmAnswer], value: Value, *, rounds: int = ROUNDS) -> Measured:
-    """Return the mean over sources of a value of answers, with its interval."""
-    statistic = mean_over_sources(mean_of(value))
-    interval = middle(resample(answers, statistic, rounds=rounds))
-    return Measured(compute(statistic, answers), interval, len(answers))
-
-
-def difference(
-    first: Sequence[ArmAnswer], second: Sequence[ArmAnswer], value: Value, *, rounds: int = ROUNDS
-) -> Comparison:
-    """Return how far the first arm is ahead of the second on the same questions, by a paired bootstrap."""
-    return compare(first, second, mean_over_sources(mean_of(value)), rounds=rounds)
+ABSTENTION = ReadingMeasure("abstention", lambda answer: float(abstains(answer.answer.text)), is_yes_or_no=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +126,22 @@ def pair(full: Sequence[ArmAnswer], other: Sequence[ArmAnswer]) -> list[AnswerPa
     return [AnswerPair(*answers) for answers in zip(full, other, strict=True)]
 
 
-def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool, rounds: int = ROUNDS) -> Measured | None:
+def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> Measured | None:
     """Return the share of the answers that were right (or wrong) with the full context and are the opposite now.
 
-    All sources together, because a source may have few such answers; None when there are none at all.
+    All sources together, because a source may have few such answers, with Wilson's interval, which is honest even when
+    there are few in all. None when there are none.
     """
-    before = [each for each in pairs if is_right(each.full) == was_right]
-    if not before:
+    turned = [is_right(each.other) != was_right for each in pairs if is_right(each.full) == was_right]
+    if not turned:
         return None
-    statistic: Statistic[AnswerPair] = mean_of(lambda each: float(is_right(each.other) != was_right))
-    return Measured(compute(statistic, before), middle(resample(before, statistic, rounds=rounds)), len(before))
+    return Measured(sum(turned) / len(turned), wilson(sum(turned), len(turned)), len(turned))
 
 
 def ratio(pairs: Sequence[AnswerPair], cost: Value, *, rounds: int = ROUNDS) -> Measured:
     """Return the cost of an arm as a share of the cost of the full context, both summed over questions."""
     statistic = partial(_ratio_of_sums, cost=cost)
     return Measured(compute(statistic, pairs), middle(resample(pairs, statistic, rounds=rounds)), len(pairs))
-
-
-def share_abstaining(answers: Sequence[ArmAnswer], *, rounds: int = ROUNDS) -> Measured:
-    """Return the share of questions to which the reader gives no answer, averaged over sources."""
-    return measure(answers, lambda answer: float(abstains(answer.answer.text)), rounds=rounds)
 
 
 def _ratio_of_sums(pairs: Sequence[AnswerPair], cost: Value) -> Evaluator:

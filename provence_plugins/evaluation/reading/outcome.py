@@ -1,14 +1,41 @@
 """Arrange the answers of a run for comparison: the same questions in every arm."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.reading.asking import ArmAnswer
+from provence_plugins.evaluation.reading.measures import ReadingMeasure
 
 FEWEST_QUESTIONS, FEWEST_OF_A_SOURCE = 30, 5
 """A bootstrap of fewer has intervals that are too narrow: a source with one question seems to have no spread at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a million tokens cost; None where nobody said.
+
+    Attributes:
+        prompts: Tokens of prompts.
+        answers: Tokens of answers.
+    """
+
+    prompts: float | None = None
+    answers: float | None = None
+
+    @property
+    def are_known(self) -> bool:
+        """Whether any price was said."""
+        return self.prompts is not None or self.answers is not None
+
+    def cost(self, prompt_tokens: float, answer_tokens: float) -> float:
+        """Return what some tokens cost; those without a price cost nothing."""
+        return (prompt_tokens * (self.prompts or 0.0) + answer_tokens * (self.answers or 0.0)) / 1_000_000
+
+
+NO_PRICES = Prices()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +47,8 @@ class ReadingOutcome:
         arms: The names of the arms, in the order of tables.
         reference: The arm that the others are compared with, beside the full context.
         margin: How much worse than with the full context, as a share, still counts as not inferior.
-        price: Price of a million tokens of prompts; None leaves money out.
+        prices: What tokens cost.
+        equal_sizes: For each arm that got the size of a pruned one, the name of that one.
         answerable: The answers of each arm to the questions that no arm failed, in the same order.
         unanswerable: The same for questions that the passages do not answer.
         failures: For each arm, the number of failures by their reason.
@@ -30,7 +58,8 @@ class ReadingOutcome:
     arms: Sequence[str]
     reference: str
     margin: float
-    price: float | None
+    prices: Prices
+    equal_sizes: Mapping[str, str]
     answerable: Mapping[str, Sequence[ArmAnswer]]
     unanswerable: Mapping[str, Sequence[ArmAnswer]]
     failures: Mapping[str, Mapping[str, int]]
@@ -43,11 +72,22 @@ class ReadingOutcome:
         return len(answers) < FEWEST_QUESTIONS or smallest < FEWEST_OF_A_SOURCE
 
     @property
+    def with_probability(self) -> dict[str, list[ArmAnswer]]:
+        """The answers to questions whose right answer the reader gave a probability in all arms."""
+        return self._keep_rows(lambda row: all(answer.answer.log_probability is not None for answer in row))
+
+    @property
     def of_one_session(self) -> dict[str, list[ArmAnswer]]:
         """The answers whose times can be compared: to questions that one session asked in all arms."""
-        rows = zip(*self.answerable.values(), strict=True)
-        kept = [row for row in rows if len({answer.answer.session for answer in row}) == 1]
-        return {arm: [row[place] for row in kept] for place, arm in enumerate(self.answerable)}
+        return self._keep_rows(lambda row: len({answer.answer.session for answer in row}) == 1)
+
+    def margin_of(self, measure: ReadingMeasure) -> float:
+        """Return how much worse than with the full context a measure may be and still count as not inferior."""
+        return self.margin if measure.margin is None else measure.margin
+
+    def _keep_rows(self, is_kept: Callable[[Sequence[ArmAnswer]], bool]) -> dict[str, list[ArmAnswer]]:
+        rows = [row for row in zip(*self.answerable.values(), strict=True) if is_kept(row)]
+        return {arm: [row[place] for row in rows] for place, arm in enumerate(self.answerable)}
 
 
 def arrange(
@@ -57,7 +97,8 @@ def arrange(
     arms: Sequence[str],
     reference: str,
     margin: float = 0.05,
-    price: float | None = None,
+    prices: Prices = NO_PRICES,
+    equal_sizes: Mapping[str, str] = MappingProxyType({}),
 ) -> ReadingOutcome:
     """Keep the questions that every arm answered, and count the failures of the others.
 
@@ -92,7 +133,8 @@ def arrange(
         arms=arms,
         reference=reference,
         margin=margin,
-        price=price,
+        prices=prices,
+        equal_sizes=equal_sizes,
         answerable=kept[True],
         unanswerable=kept[False],
         failures=failures,

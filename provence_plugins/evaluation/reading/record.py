@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TextIO
 
+from provence_plugins.data.locked_files import open_locked
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.readers.reader import Message
 
@@ -25,6 +26,7 @@ class RecordedAnswer:
         text: The answer; "" after a failure.
         log_probability: Mean log-probability per token of the right answer; None when it is not known.
         prompt_tokens: Tokens of the prompt; None when the reader does not tell.
+        answer_tokens: Tokens of the answer; None when the reader does not tell, or an earlier version wrote the row.
         prefill_seconds: Seconds until the prompt was read; None when the reader does not tell.
         seconds: Seconds of the whole answer.
         failure: Why there is no answer; "" when there is one.
@@ -35,6 +37,7 @@ class RecordedAnswer:
     text: str = ""
     log_probability: float | None = None
     prompt_tokens: int | None = None
+    answer_tokens: int | None = None
     prefill_seconds: float | None = None
     seconds: float = 0.0
     failure: str = ""
@@ -68,24 +71,26 @@ class ReadingRecord:
 
 @contextmanager
 def open_record(path: Path, reader: str) -> Iterator[ReadingRecord]:
-    """Open the record of a run, a new one or that of an earlier run with the same reader.
+    """Open the record of a run, a new one or that of an earlier run with the same reader, for this run alone.
 
     Args:
         path: The file, JSON lines.
         reader: How the reader was named.
 
     Raises:
-        InvalidInputError: The file is not a record, or that of another reader.
+        InvalidInputError: The file is not a record, is that of another reader, or is in use by another run.
         OSError: The file cannot be read or written.
     """
     answers: dict[str, RecordedAnswer] = {}
-    is_new = not path.is_file() or not path.stat().st_size
-    if not is_new:
-        answers = _read(path, reader)
-    with open(path, "a", encoding="utf-8") as stream:
-        if is_new:
-            _write(stream, {_KIND: _FORMAT, "reader": reader})
-        yield ReadingRecord(stream, answers)
+    # One lock for a file, whichever link to it is named.
+    with open_locked(path.resolve()):
+        is_new = not path.stat().st_size
+        if not is_new:
+            answers = _read(path, reader)
+        with open(path, "a", encoding="utf-8") as stream:
+            if is_new:
+                _write(stream, {_KIND: _FORMAT, "reader": reader})
+            yield ReadingRecord(stream, answers)
 
 
 def fingerprint(messages: Sequence[Message], right_answer: str, max_tokens: int) -> str:
@@ -125,10 +130,9 @@ def _read(path: Path, reader: str) -> dict[str, RecordedAnswer]:
 
 
 def _to_answer(row: dict[str, Any] | None) -> RecordedAnswer | None:
-    names = RecordedAnswer.__dataclass_fields__
-    if row is None or not names.keys() <= row.keys():
+    if row is None or not {"prompt", "session"} <= row.keys():
         return None
-    return RecordedAnswer(**{name: row[name] for name in names})
+    return RecordedAnswer(**{name: row[name] for name in RecordedAnswer.__dataclass_fields__ if name in row})
 
 
 def _parse(line: str) -> dict[str, Any] | None:

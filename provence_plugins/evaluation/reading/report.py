@@ -1,30 +1,27 @@
 """The tables and the plot of an experiment with a reader."""
 
-import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 
 from provence_plugins.evaluation.experiment import FigureOptions
 from provence_plugins.evaluation.metrics.scored_examples import group_by_source
+from provence_plugins.evaluation.reading.arms import FULL, NO_CONTEXT
 from provence_plugins.evaluation.reading.asking import ArmAnswer
-from provence_plugins.evaluation.reading.contexts import FULL, GOLD, NO_CONTEXT
+from provence_plugins.evaluation.reading.costs import NOTHING, knows, make_cost_tables, prompt_tokens, show_share
 from provence_plugins.evaluation.reading.measures import (
+    ABSTENTION,
     LOG_PROBABILITY,
     MEASURES,
     Measured,
     ReadingMeasure,
-    difference,
-    measure,
     pair,
     ratio,
-    share_abstaining,
     share_that_turned,
 )
 from provence_plugins.evaluation.reading.outcome import FEWEST_OF_A_SOURCE, FEWEST_QUESTIONS, ReadingOutcome
 from provence_plugins.evaluation.reporting.plots import QualityPoint, draw_quality_against_removal
 from provence_plugins.evaluation.reporting.result_files import Cell, Figure, Table
-
-_NOTHING = "–"
 
 
 def make_reading_tables(outcome: ReadingOutcome) -> list[Table]:
@@ -35,7 +32,8 @@ def make_reading_tables(outcome: ReadingOutcome) -> list[Table]:
         _differences(outcome, outcome.reference),
         _turned(outcome),
         _abstention(outcome),
-        _costs(outcome),
+        _sizes(outcome),
+        *make_cost_tables(outcome),
         _by_source(outcome),
         _failures(outcome),
     ]
@@ -51,8 +49,8 @@ def draw_pareto(outcome: ReadingOutcome, place: FigureOptions) -> list[Figure]:
     [shown, *_] = _measures(outcome)
     scale = 100.0 if shown.is_share else 1.0
     points: list[QualityPoint] = []
-    for arm, answers in outcome.answerable.items():
-        found = measure(answers, shown.value)
+    for arm, answers in _answers_for(shown, outcome).items():
+        found = shown.measure(answers)
         points.append(
             QualityPoint(
                 arm,
@@ -83,46 +81,78 @@ def raw_data(outcome: ReadingOutcome) -> dict[str, object]:
 
 def _measures(outcome: ReadingOutcome) -> list[ReadingMeasure]:
     """Return the measures that the reader allows: a server does not tell the probability of a given answer."""
-    scored = [each.answer.log_probability for answers in outcome.answerable.values() for each in answers]
-    return [each for each in MEASURES if each is not LOG_PROBABILITY or None not in scored]
+    knows_probability = bool(outcome.with_probability[FULL])
+    return [each for each in MEASURES if each is not LOG_PROBABILITY or knows_probability]
+
+
+def _answers_for(shown: ReadingMeasure, outcome: ReadingOutcome) -> Mapping[str, Sequence[ArmAnswer]]:
+    """Return the answers that have a measure, the same questions in every arm."""
+    return outcome.with_probability if shown is LOG_PROBABILITY else outcome.answerable
 
 
 def _answers(outcome: ReadingOutcome) -> Table:
     measures = _measures(outcome)
     rows: list[list[Cell]] = []
     for arm, answers in outcome.answerable.items():
-        cells = [_show_measured(measure(answers, each.value), each) for each in measures]
+        cells = [_show_measured(each.measure(_answers_for(each, outcome)[arm]), each) for each in measures]
         tokens = [each.answer.prompt_tokens for each in answers if each.answer.prompt_tokens is not None]
-        mean_tokens = f"{fmean(tokens):.0f}" if tokens else _NOTHING
+        mean_tokens = f"{fmean(tokens):.0f}" if tokens else NOTHING
         rows.append([arm, f"{100 * _removed(outcome, arm):.1f}", mean_tokens, *cells])
     full = outcome.answerable[FULL]
     sources = len(group_by_source(full))
     note = (
         f"Reader: {outcome.reader}. {len(full):,} questions with short answers from {sources} sources. Means over "
-        f"sources, with 95 % intervals; shares in per cent. *Text removed* counts characters. The arms between the "
-        f"pruned ones and *{GOLD}* have, question by question, as many characters as *{outcome.reference}*, short of "
-        f"less than a word.{_warning(outcome)}"
+        f"sources, with 95 % intervals; shares in per cent. *Text removed* counts characters."
+        f"{_missing_probabilities(outcome)}{_warning(outcome)}"
     )
     headings = [each.heading for each in measures]
     return Table("Answers", ["context", "text removed", "tokens of the prompt", *headings], rows, note)
 
 
+def _missing_probabilities(outcome: ReadingOutcome) -> str:
+    known, questions = len(outcome.with_probability[FULL]), len(outcome.answerable[FULL])
+    if known in (0, questions):
+        return ""
+    return f" The log-probability is known for {known:,} of the questions, in all contexts."
+
+
+def _sizes(outcome: ReadingOutcome) -> Table:
+    rows: list[list[Cell]] = []
+    for arm, like in outcome.equal_sizes.items():
+        pairs = pair(outcome.answerable[like], outcome.answerable[arm])
+        missing = [both.full.size - both.other.size for both in pairs]
+        size = fmean(both.other.size for both in pairs)
+        tokens = show_share(ratio(pairs, prompt_tokens)) if knows(prompt_tokens, pairs) else NOTHING
+        rows.append([arm, like, f"{size:.0f}", f"{fmean(missing):.1f}", max(missing), tokens])
+    note = (
+        "Characters without white space, question by question. A method gets as many as the pruned context, and its "
+        "last sentence is cut behind a word, so that it is short of less than a word. Tokens of the prompt are those "
+        "of the reader, summed over questions, in per cent of the pruned context."
+    )
+    columns = ["context", "as long as", "characters", "short on average", "short at most", "tokens of the prompt"]
+    return Table("Contexts of equal size", columns, rows, note)
+
+
 def _differences(outcome: ReadingOutcome, against: str) -> Table:
     rows: list[list[Cell]] = []
     with_verdict = against == FULL
-    for arm, answers in outcome.answerable.items():
+    for arm in outcome.answerable:
         if arm == against or (not with_verdict and arm == FULL):
             continue
         for each in _measures(outcome):
-            found = difference(answers, outcome.answerable[against], each.value)
+            answers = _answers_for(each, outcome)
+            found = each.difference(answers[arm], answers[against])
             low, high = (each.show(end, signed=True) for end in (found.interval.low, found.interval.high))
             cells = [arm, each.heading, f"{each.show(found.difference, signed=True)} [{low}, {high}]"]
             if with_verdict:
-                margin = outcome.margin if each.margin is None else each.margin
+                margin = outcome.margin_of(each)
                 is_shown = found.interval.low >= -margin and not outcome.is_too_small
                 cells.append(f"{'yes' if is_shown else 'not shown'} (margin {each.show(margin)})")
-            rows.append([*cells, _NOTHING if outcome.is_too_small else f"{found.p_value:.3f}"])
-    note = f"Paired bootstrap over questions, stratified by source; 95 % intervals.{_warning(outcome)}"
+            rows.append([*cells, NOTHING if outcome.is_too_small else f"{found.p_value:.3f}"])
+    note = (
+        "Paired bootstrap over questions, stratified by source; 95 % intervals. Those of right answers reach at least "
+        f"as far as Newcombe's score interval of all questions together.{_warning(outcome)}"
+    )
     if not with_verdict:
         return Table(f"Differences from {against}", ["context", "measure", "difference", "p"], rows, note)
     note += (
@@ -140,11 +170,11 @@ def _turned(outcome: ReadingOutcome) -> Table:
         if arm != FULL:
             pairs = pair(outcome.answerable[FULL], answers)
             found = [share_that_turned(pairs, was_right=was_right) for was_right in (True, False)]
-            rows.append([arm, *(_show_share(each) for each in found)])
+            rows.append([arm, *(show_share(each) for each in found)])
     note = (
         "*Lost*: of the questions that the reader answers rightly with the full context, the share that it answers "
-        "wrongly here (the regression rate). *Won*: the mirror. In per cent, all sources together; in round brackets "
-        "the number of questions."
+        "wrongly here (the regression rate). *Won*: the mirror. In per cent, all sources together, with Wilson's score "
+        "interval (95 %), which stays wide where few answers were right; in round brackets the number of questions."
     )
     return Table("Answers lost and won", ["context", "lost", "won"], rows, note)
 
@@ -153,40 +183,13 @@ def _abstention(outcome: ReadingOutcome) -> Table:
     rows: list[list[Cell]] = []
     for arm, answers in outcome.unanswerable.items():
         if answers:
-            wrongly = share_abstaining(outcome.answerable[arm])
-            rows.append([arm, _show_share(share_abstaining(answers)), _show_share(wrongly)])
-    note = "Share of questions to which the reader says that there is no answer, in per cent, averaged over sources."
-    return Table("Abstention", ["context", "unanswerable questions", "answerable questions"], rows, note)
-
-
-def _costs(outcome: ReadingOutcome) -> Table:
-    timed = outcome.of_one_session
-    columns = ["context", "tokens of the prompt", "time to read the prompt", "total time", "with choosing"]
-    rows: list[list[Cell]] = []
-    for arm, answers in timed.items():
-        if arm == FULL or not answers:
-            continue
-        pairs = pair(timed[FULL], answers)
-        everyone = [each for both in pairs for each in (both.full, both.other)]
-        knows_tokens = all(each.answer.prompt_tokens for each in everyone)
-        knows_prefill = all(each.answer.prefill_seconds for each in everyone)
-        cells: list[Cell] = [arm]
-        cells.append(_show_share(ratio(pairs, _prompt_tokens)) if knows_tokens else _NOTHING)
-        cells.append(_show_share(ratio(pairs, _prefill_seconds)) if knows_prefill else _NOTHING)
-        cells.append(_show_share(ratio(pairs, lambda each: each.answer.seconds)))
-        cells.append(_show_share(ratio(pairs, lambda each: each.answer.seconds + each.choosing_seconds)))
-        if outcome.price is not None and knows_tokens:
-            saved = sum(_prompt_tokens(both.full) - _prompt_tokens(both.other) for both in pairs) / len(pairs)
-            cells.append(f"{saved * outcome.price / 1000:.2f}")
-        rows.append(cells)
+            wrongly = ABSTENTION.measure(outcome.answerable[arm])
+            rows.append([arm, show_share(ABSTENTION.measure(answers)), show_share(wrongly)])
     note = (
-        "In per cent of the full context, with 95 % intervals; the arms of a question were measured one after another "
-        "in random order. In round brackets the number of questions that one session asked in all arms."
+        "Share of questions to which the reader says that there is no answer, in per cent, averaged over sources. The "
+        "intervals reach at least as far as Wilson's of all questions together."
     )
-    if outcome.price is not None:
-        columns.append("money saved")
-        note += f" Money: for 1,000 questions, at {outcome.price:g} for a million tokens of prompts."
-    return Table("Cost against the full context", columns, rows, note)
+    return Table("Abstention", ["context", "unanswerable questions", "answerable questions"], rows, note)
 
 
 def _by_source(outcome: ReadingOutcome) -> Table:
@@ -197,8 +200,8 @@ def _by_source(outcome: ReadingOutcome) -> Table:
         source = group[0].source
         cells = []
         for arm in names:
-            values = [shown.value(each) for each in outcome.answerable[arm] if each.source == source]
-            cells.append(shown.show(fmean(values)))
+            values = [shown.value(each) for each in _answers_for(shown, outcome)[arm] if each.source == source]
+            cells.append(shown.show(fmean(values)) if values else NOTHING)
         rows.append([f"{source} ({len(group)})", *cells])
     note = f"{shown.heading[0].upper()}{shown.heading[1:]}; in brackets the number of questions."
     return Table("By source", ["source", *names], rows, note)
@@ -226,20 +229,5 @@ def _removed(outcome: ReadingOutcome, arm: str) -> float:
     return 1.0 - sum(each.size for each in outcome.answerable[arm]) / full
 
 
-def _prompt_tokens(answer: ArmAnswer) -> float:
-    return float(answer.answer.prompt_tokens or math.nan)
-
-
-def _prefill_seconds(answer: ArmAnswer) -> float:
-    return float(answer.answer.prefill_seconds or math.nan)
-
-
 def _show_measured(found: Measured, shown: ReadingMeasure) -> str:
     return f"{shown.show(found.value)} [{shown.show(found.interval.low)}, {shown.show(found.interval.high)}]"
-
-
-def _show_share(found: Measured | None) -> str:
-    if found is None:
-        return _NOTHING
-    value, low, high = (100 * each for each in (found.value, found.interval.low, found.interval.high))
-    return f"{value:.0f} [{low:.0f}, {high:.0f}] ({found.questions})"

@@ -7,8 +7,9 @@ from provence_plugins import Pruner
 from provence_plugins.errors import PromptTooLongError, ReaderError, ReaderTimeoutError, UnreadableAnswerError
 from provence_plugins.evaluation.methods.baselines import lead
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.reading.arms import FULL, GOLD, NO_CONTEXT, method_arms, pruned_arms
 from provence_plugins.evaluation.reading.asking import ArmAnswer, Interviewer, ask_all
-from provence_plugins.evaluation.reading.contexts import FULL, GOLD, NO_CONTEXT, ContextMaker, pruned_arms
+from provence_plugins.evaluation.reading.contexts import ContextMaker
 from provence_plugins.evaluation.reading.prompts import make_prompt
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.evaluation.reading.record import open_record
@@ -19,7 +20,8 @@ MakeReader = Any
 
 @pytest.fixture
 def contexts(pruner: Pruner) -> ContextMaker:
-    return ContextMaker(pruner, pruned_arms(pruner, [0.5], []), {"lead": LoadedMethod(lead())})
+    pruned = pruned_arms(pruner, [0.5], [])
+    return ContextMaker(pruner, pruned, method_arms({"lead": LoadedMethod(lead())}, pruned))
 
 
 def ask(reader: Any, path: Path, questions: list[ReadingQuestion], contexts: ContextMaker) -> list[ArmAnswer]:

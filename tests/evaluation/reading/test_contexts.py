@@ -7,24 +7,23 @@ from provence_plugins import Pruner
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pooling import PassageScores
-from provence_plugins.evaluation.methods.baselines import chance, lead
+from provence_plugins.evaluation.methods.baselines import bm25, chance, lead
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
 from provence_plugins.evaluation.methods.method import SplitPassage, split
 from provence_plugins.evaluation.methods.predictions import FixedOutput
-from provence_plugins.evaluation.reading.contexts import (
+from provence_plugins.evaluation.reading.arms import (
     FULL,
     GOLD,
     NO_CONTEXT,
-    ContextMaker,
-    PrunedArm,
-    count_characters,
+    method_arms,
+    ordered_arms,
     pruned_arms,
-    take_best,
 )
+from provence_plugins.evaluation.reading.contexts import ContextMaker, count_characters, take_best
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.types import Passage, Span
 
-METHODS = {"lead": LoadedMethod(lead()), "random": LoadedMethod(chance())}
+METHODS = {"lead": LoadedMethod(lead()), "random": LoadedMethod(chance()), "bm25": LoadedMethod(bm25())}
 
 
 def passages(*texts: str) -> list[SplitPassage]:
@@ -60,24 +59,67 @@ def test_a_chosen_text_has_the_size_short_of_less_than_a_word(
 
 
 @pytest.mark.parametrize("threshold", [0.2, 0.4, 0.5])
-def test_the_arms_of_equal_size_are(threshold: float, questions: list[ReadingQuestion], pruner: Pruner) -> None:
-    contexts = ContextMaker(pruner, [PrunedArm("pruned", PruningPolicy(threshold=threshold))], METHODS)
+@pytest.mark.parametrize("budget", [7, 20])
+def test_the_arms_of_equal_size_are(
+    threshold: float, budget: int, questions: list[ReadingQuestion], pruner: Pruner
+) -> None:
+    pruned = pruned_arms(pruner, [threshold], [budget])
+    arms = method_arms(METHODS, pruned, every_size=True)
+    contexts = ContextMaker(pruner, pruned, arms)
+    assert len(contexts.equal_sizes) == len(METHODS) * len(pruned)
     sizes: set[int] = set()
     for question in questions:
         made = contexts.make(question)
-        size = made["pruned"].size
-        sizes.add(size)
         longest = max(len(word) for each in question.passages for word in each.example.passage.text.split())
-        for name in METHODS:
-            assert size - longest < made[name].size <= size, name
-    assert max(sizes) > 0
+        for name, like in contexts.equal_sizes.items():
+            sizes.add(made[like].size)
+            assert made[like].size - longest < made[name].size <= made[like].size, name
+    assert len(sizes) > 1
+
+
+def test_methods_get_the_size_of_the_first_pruned_arm_unless_every_size_is_wanted(pruner: Pruner) -> None:
+    pruned = pruned_arms(pruner, ["balanced"], [20])
+    assert [arm.name for arm in pruned] == ["pruned at balanced", "pruned to 20 tokens"]
+    methods = {"lead": METHODS["lead"]}
+    assert ContextMaker(pruner, pruned, method_arms(methods, pruned)).equal_sizes == {"lead": "pruned at balanced"}
+    both = ContextMaker(pruner, pruned, method_arms(methods, pruned, every_size=True)).equal_sizes
+    assert both == {"lead": "pruned at balanced", "lead, as long as pruned to 20 tokens": "pruned to 20 tokens"}
+
+
+def test_another_order_shows_the_same_passages_by_their_relevance(
+    questions: list[ReadingQuestion], pruner: Pruner
+) -> None:
+    pruned = pruned_arms(pruner, [0.4], [])
+    contexts = ContextMaker(pruner, pruned, ordered=ordered_arms(pruned, ["best-first", "best-last"]))
+    assert contexts.arms == [
+        NO_CONTEXT,
+        FULL,
+        "pruned at 0.4",
+        "full, best first",
+        "pruned at 0.4, best first",
+        "full, best last",
+        "pruned at 0.4, best last",
+        GOLD,
+    ]
+    orders = set()
+    for question in questions:
+        made = contexts.make(question)
+        given_passages = [each.example.passage for each in question.passages]
+        ranked = pruner.prune(question.question, given_passages, PruningPolicy(threshold=0.0, order="relevance"))
+        assert made["full, best first"].texts == tuple(passage.text.strip() for passage in ranked.passages)
+        for base in (FULL, "pruned at 0.4"):
+            first, last = made[f"{base}, best first"].texts, made[f"{base}, best last"].texts
+            assert first == last[::-1]
+            assert sorted(first) == sorted(made[base].texts)
+            orders.add(first == made[base].texts)
+    assert orders == {True, False}
 
 
 def test_the_fixed_arms_show_nothing_everything_and_the_annotated_sentences(
     questions: list[ReadingQuestion], pruner: Pruner
 ) -> None:
     for question in questions:
-        contexts = ContextMaker(pruner, pruned_arms(pruner, [], [5]), {})
+        contexts = ContextMaker(pruner, pruned_arms(pruner, [], [5]))
         assert contexts.arms == [NO_CONTEXT, FULL, "pruned to 5 tokens", GOLD]
         made = contexts.make(question)
         assert made[NO_CONTEXT].texts == ()
@@ -89,7 +131,7 @@ def test_the_fixed_arms_show_nothing_everything_and_the_annotated_sentences(
 
 def test_a_pruned_arm_is_what_the_pruner_keeps(questions: list[ReadingQuestion], pruner: Pruner) -> None:
     [arm] = pruned_arms(pruner, [0.5], [])
-    made = ContextMaker(pruner, [arm], {}).make(questions[0])[arm.name]
+    made = ContextMaker(pruner, [arm]).make(questions[0])[arm.name]
     given_passages = [each.example.passage for each in questions[0].passages]
     result = pruner.prune(questions[0].question, given_passages, PruningPolicy(threshold=0.5))
     assert list(made.texts) == [passage.text.strip() for passage in result.passages if passage.text.strip()]
@@ -103,6 +145,8 @@ def test_without_thresholds_and_budgets_the_models_own_threshold_is_taken(pruner
 
 def test_a_system_with_fixed_outputs_keeps_its_own_size(questions: list[ReadingQuestion], pruner: Pruner) -> None:
     fixed = LoadedMethod(lead(), output=lambda passage: FixedOutput([Span(0, 7)]))
-    contexts = ContextMaker(pruner, pruned_arms(pruner, [0.5], []), {"theirs": fixed})
+    pruned = pruned_arms(pruner, [0.5], [])
+    contexts = ContextMaker(pruner, pruned, method_arms({"theirs": fixed}, pruned, every_size=True))
+    assert contexts.equal_sizes == {}
     expected = tuple(each.example.passage.text[:7].strip() for each in questions[0].passages)
     assert contexts.make(questions[0])["theirs"].texts == expected

@@ -1,7 +1,7 @@
 import pytest
 
 from provence_plugins.evaluation.reading.asking import ArmAnswer
-from provence_plugins.evaluation.reading.measures import MEASURES, difference, measure, pair, ratio, share_that_turned
+from provence_plugins.evaluation.reading.measures import MEASURES, pair, ratio, share_that_turned
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.evaluation.reading.record import RecordedAnswer
 
@@ -26,24 +26,35 @@ def test_a_measure_is_the_mean_over_sources() -> None:
         *answers("full", "Ada Lovelace", "Ada Lovelace", "Bob", "Bob"),
         *answers("full", "Ada Lovelace", source="t"),
     ]
-    found = measure(mixed, RIGHT.value, rounds=100)
+    found = RIGHT.measure(mixed, rounds=100)
     assert (found.value, found.questions) == (0.75, 5)
     assert found.interval.low <= 0.75 <= found.interval.high
 
 
 def test_each_measure_judges_the_answer() -> None:
-    assert measure(FULL, LOG.value, rounds=10).value == -1.5
-    assert measure(FULL, F1.value, rounds=10).value == 0.5
-    assert measure(PRUNED, F1.value, rounds=10).value == pytest.approx((1 + 2 * 2 / 6) / 4)
+    assert LOG.measure(FULL, rounds=10).value == -1.5
+    assert F1.measure(FULL, rounds=10).value == 0.5
+    assert F1.measure(PRUNED, rounds=10).value == pytest.approx((1 + 2 * 2 / 6) / 4)
 
 
 def test_the_regression_rate_counts_those_that_were_right() -> None:
-    lost = share_that_turned(pair(FULL, PRUNED), was_right=True, rounds=50)
-    won = share_that_turned(pair(FULL, PRUNED), was_right=False, rounds=50)
+    lost = share_that_turned(pair(FULL, PRUNED), was_right=True)
+    won = share_that_turned(pair(FULL, PRUNED), was_right=False)
     assert lost is not None
     assert won is not None
     assert (lost.value, lost.questions) == (0.5, 2)
     assert (won.value, won.questions) == (0.5, 2)
+
+
+def test_an_interval_of_few_answers_that_are_all_alike_is_wide() -> None:
+    right = answers("full", *["Ada Lovelace"] * 6)
+    lost = share_that_turned(pair(right, right), was_right=True)
+    assert lost is not None
+    assert (lost.value, lost.interval.low) == (0.0, 0.0)
+    assert lost.interval.high == pytest.approx(0.39, abs=0.005)
+    assert RIGHT.measure(right, rounds=50).interval.low == pytest.approx(0.61, abs=0.005)
+    changed = RIGHT.difference(right, right, rounds=50)
+    assert changed.interval.low == -changed.interval.high == pytest.approx(-0.39, abs=0.005)
 
 
 def test_without_right_answers_there_is_no_regression_rate() -> None:
@@ -52,9 +63,9 @@ def test_without_right_answers_there_is_no_regression_rate() -> None:
 
 
 def test_a_difference_is_paired() -> None:
-    found = difference(PRUNED, FULL, LOG.value, rounds=100)
+    found = LOG.difference(PRUNED, FULL, rounds=100)
     assert (found.difference, found.interval.low, found.interval.high) == (0.0, 0.0, 0.0)
-    assert difference(FULL, answers("none", "", "", "", ""), RIGHT.value, rounds=100).difference == 0.5
+    assert RIGHT.difference(FULL, answers("none", "", "", "", ""), rounds=100).difference == 0.5
 
 
 def test_a_ratio_is_that_of_the_sums() -> None:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.reading.record import RecordedAnswer, fingerprint, open_record
 from provence_plugins.readers.reader import Message
 
-ANSWER = RecordedAnswer("p1", "now", "Paris", -0.5, 7, 0.1, 0.2)
+ANSWER = RecordedAnswer("p1", "now", "Paris", -0.5, 7, 1, 0.1, 0.2)
 
 
 def write(path: Path, *answers: RecordedAnswer) -> None:
@@ -67,6 +68,28 @@ def test_the_record_of_another_reader_is_refused(tmp_path: Path) -> None:
         open_record(path, "gguf:b"),
     ):
         pass
+
+
+def test_two_runs_never_write_one_record(tmp_path: Path) -> None:
+    path, link = tmp_path / "answers.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(path)
+    with open_record(path, "gguf:a") as record:
+        record.add(ANSWER, {"arm": "full"})
+        before = path.read_bytes()
+        for name in (path, link):
+            with pytest.raises(InvalidInputError, match="is being written by another run"), open_record(name, "gguf:a"):
+                pass
+        assert path.read_bytes() == before
+    with open_record(path, "gguf:a") as record:
+        assert record.find("p1") == ANSWER
+
+
+def test_rows_of_an_earlier_version_lack_the_tokens_of_answers(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    write(path, ANSWER)
+    path.write_text(path.read_text().replace('"answer_tokens": 1, ', ""))
+    with open_record(path, "gguf:a") as record:
+        assert record.find("p1") == replace(ANSWER, answer_tokens=None)
 
 
 @pytest.mark.parametrize("content", ["hello\n", '{"a": 1}\n', "no line end"])

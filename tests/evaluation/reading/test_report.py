@@ -9,9 +9,10 @@ from provence_plugins.errors import InvalidInputError, PromptTooLongError, Reade
 from provence_plugins.evaluation.experiment import FigureOptions
 from provence_plugins.evaluation.methods.baselines import lead
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.reading.arms import FULL, GOLD, NO_CONTEXT, method_arms, pruned_arms
 from provence_plugins.evaluation.reading.asking import Interviewer, ask_all
-from provence_plugins.evaluation.reading.contexts import FULL, GOLD, NO_CONTEXT, ContextMaker, pruned_arms
-from provence_plugins.evaluation.reading.outcome import ReadingOutcome, arrange
+from provence_plugins.evaluation.reading.contexts import ContextMaker
+from provence_plugins.evaluation.reading.outcome import Prices, ReadingOutcome, arrange
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.evaluation.reading.record import open_record
 from provence_plugins.evaluation.reading.report import draw_pareto, make_reading_tables, raw_data
@@ -19,10 +20,18 @@ from provence_plugins.evaluation.reporting.result_files import Table
 
 
 def run(reader: Any, questions: list[ReadingQuestion], pruner: Pruner, path: Path) -> ReadingOutcome:
-    contexts = ContextMaker(pruner, pruned_arms(pruner, [0.5], []), {"lead": LoadedMethod(lead())})
+    pruned = pruned_arms(pruner, [0.5], [])
+    contexts = ContextMaker(pruner, pruned, method_arms({"lead": LoadedMethod(lead())}, pruned))
     with open_record(path, "a reader") as record:
         answers = ask_all(questions, contexts, Interviewer(reader, record, max_tokens=8))
-    return arrange(answers, reader="looking", arms=contexts.arms, reference=contexts.reference, price=2.0)
+    return arrange(
+        answers,
+        reader="looking",
+        arms=contexts.arms,
+        reference=contexts.reference,
+        prices=Prices(prompts=2.0, answers=10.0),
+        equal_sizes=contexts.equal_sizes,
+    )
 
 
 @pytest.fixture
@@ -32,8 +41,8 @@ def outcome(questions: list[ReadingQuestion], pruner: Pruner, make_reader: Any, 
 
 @pytest.fixture
 def large_outcome(outcome: ReadingOutcome) -> ReadingOutcome:
-    """The same answers five times, as if there were forty questions."""
-    repeated = {arm: [*answers] * 5 for arm, answers in outcome.answerable.items()}
+    """The same answers fifteen times, as if there were 120 questions."""
+    repeated = {arm: [*answers] * 15 for arm, answers in outcome.answerable.items()}
     return replace(outcome, answerable=repeated)
 
 
@@ -49,15 +58,32 @@ def test_the_tables_say_what_the_reader_did(outcome: ReadingOutcome) -> None:
     assert list(rows) == list(outcome.arms)
     assert rows[FULL][1] == "0.0"
     assert rows[NO_CONTEXT][1] == "100.0"
-    assert rows[FULL][3:5] == ["-0.50 [-0.50, -0.50]", "100.0 [100.0, 100.0]"]
-    assert rows[NO_CONTEXT][3:5] == ["-3.00 [-3.00, -3.00]", "0.0 [0.0, 0.0]"]
+    assert rows[FULL][3:5] == ["-0.50 [-0.50, -0.50]", "100.0 [67.6, 100.0]"]
+    assert rows[NO_CONTEXT][3:5] == ["-3.00 [-3.00, -3.00]", "0.0 [0.0, 32.4]"]
     lost = {row[0]: row[1:] for row in table(tables, "Answers lost and won").rows}
-    assert lost[NO_CONTEXT] == ["100 [100, 100] (8)", "–"]
-    assert lost[GOLD] == ["0 [0, 0] (8)", "–"]
+    assert lost[NO_CONTEXT] == ["100 [68, 100] (8)", "–"]
+    assert lost[GOLD] == ["0 [0, 32] (8)", "–"]
     abstention = {row[0]: row[1:] for row in table(tables, "Abstention").rows}
-    assert abstention[NO_CONTEXT] == ["100 [100, 100] (1)", "100 [100, 100] (8)"]
-    assert abstention[FULL] == ["100 [100, 100] (1)", "0 [0, 0] (8)"]
+    assert abstention[NO_CONTEXT] == ["100 [21, 100] (1)", "100 [68, 100] (8)"]
+    assert abstention[FULL] == ["100 [21, 100] (1)", "0 [0, 32] (8)"]
     assert "Failures" not in {each.title for each in tables}
+
+
+def test_the_sizes_of_equal_contexts_are_shown(outcome: ReadingOutcome) -> None:
+    [row] = table(make_reading_tables(outcome), "Contexts of equal size").rows
+    sizes = {arm: [each.size for each in outcome.answerable[arm]] for arm in ("pruned at 0.5", "lead")}
+    short = [one - other for one, other in zip(*sizes.values(), strict=True)]
+    assert row[:2] == ["lead", "pruned at 0.5"]
+    assert row[2:5] == [f"{sum(sizes['lead']) / 8:.0f}", f"{sum(short) / 8:.1f}", max(short)]
+
+
+def test_one_unknown_probability_takes_only_its_question_away(outcome: ReadingOutcome) -> None:
+    first, *others = outcome.answerable[GOLD]
+    unknown = replace(first, answer=replace(first.answer, log_probability=None))
+    changed = replace(outcome, answerable={**outcome.answerable, GOLD: [unknown, *others]})
+    answers = table(make_reading_tables(changed), "Answers")
+    assert answers.rows[1][3:5] == ["-0.50 [-0.50, -0.50]", "100.0 [67.6, 100.0]"]
+    assert "The log-probability is known for 7 of the questions" in answers.note
 
 
 def test_an_arm_is_not_inferior_when_its_whole_interval_is_within_the_margin(large_outcome: ReadingOutcome) -> None:
@@ -68,6 +94,13 @@ def test_an_arm_is_not_inferior_when_its_whole_interval_is_within_the_margin(lar
     assert FULL not in {row[0] for row in rows}
 
 
+def test_forty_answers_that_are_all_right_do_not_show_a_margin_of_five_points(outcome: ReadingOutcome) -> None:
+    repeated = {arm: [*answers] * 5 for arm, answers in outcome.answerable.items()}
+    rows = table(make_reading_tables(replace(outcome, answerable=repeated)), "Differences from the full context").rows
+    [verdict] = [row[3] for row in rows if row[:2] == [GOLD, "right answers"]]
+    assert verdict == "not shown (margin 5.0)"
+
+
 def test_few_questions_allow_no_verdict(outcome: ReadingOutcome) -> None:
     found = table(make_reading_tables(outcome), "Differences from the full context")
     assert {(str(row[3]).split(" (")[0], row[4]) for row in found.rows} == {("not shown", "–")}
@@ -76,13 +109,43 @@ def test_few_questions_allow_no_verdict(outcome: ReadingOutcome) -> None:
 
 def test_costs_are_shares_of_the_full_context(outcome: ReadingOutcome) -> None:
     costs = table(make_reading_tables(outcome), "Cost against the full context")
-    rows = {row[0]: row for row in costs.rows}
+    rows = {row[0]: dict(zip(costs.columns, row, strict=True)) for row in costs.rows}
     full, none = (outcome.answerable[arm] for arm in (FULL, NO_CONTEXT))
     share = sum(each.answer.seconds for each in none) / sum(each.answer.seconds for each in full)
-    assert str(rows[NO_CONTEXT][3]).startswith(f"{100 * share:.0f} [")
-    tokens = [sum(each.answer.prompt_tokens or 0 for each in arm) for arm in (full, none)]
-    assert costs.columns[-1] == "money saved"
-    assert rows[NO_CONTEXT][-1] == f"{(tokens[0] - tokens[1]) / 8 * 2.0 / 1000:.2f}"
+    assert str(rows[NO_CONTEXT]["whole answer"]).startswith(f"{100 * share:.0f} [")
+    assert str(rows[NO_CONTEXT]["first token"]).startswith(f"{100 * share:.0f} [")
+    assert FULL not in rows
+
+
+def test_the_seconds_until_the_first_token_count_the_choosing_too(outcome: ReadingOutcome) -> None:
+    shown = table(make_reading_tables(outcome), "Seconds")
+    rows = {row[0]: dict(zip(shown.columns, row, strict=True)) for row in shown.rows}
+    pruned = outcome.answerable["pruned at 0.5"]
+    waited = sum((each.answer.prefill_seconds or 0) + each.choosing_seconds for each in pruned) / len(pruned)
+    assert rows["pruned at 0.5"]["first token, with choosing"] == f"{waited:.2f}"
+
+
+def test_money_counts_prompts_and_answers_at_their_prices(outcome: ReadingOutcome) -> None:
+    rows = {row[0]: row for row in table(make_reading_tables(outcome), "Money").rows}
+    full = outcome.answerable[FULL]
+    prompts = sum(each.answer.prompt_tokens or 0 for each in full) / len(full)
+    assert rows[FULL] == [FULL, f"{(prompts * 2.0 + 1 * 10.0) / 1000:.2f}", "0.00"]
+    saved = float(str(rows[NO_CONTEXT][2]))
+    assert saved == pytest.approx(float(str(rows[FULL][1])) - float(str(rows[NO_CONTEXT][1])), abs=0.011)
+
+
+def test_without_prices_there_is_no_money(outcome: ReadingOutcome) -> None:
+    tables = make_reading_tables(replace(outcome, prices=Prices()))
+    assert "Money" not in {each.title for each in tables}
+
+
+def test_a_reader_that_does_not_count_its_answers_has_no_price_for_them(outcome: ReadingOutcome) -> None:
+    silent = {
+        arm: [replace(each, answer=replace(each.answer, answer_tokens=None)) for each in answers]
+        for arm, answers in outcome.answerable.items()
+    }
+    rows = table(make_reading_tables(replace(outcome, answerable=silent)), "Money").rows
+    assert {tuple(row[1:]) for row in rows} == {("–", "–")}
 
 
 def test_times_of_different_sessions_are_not_compared(

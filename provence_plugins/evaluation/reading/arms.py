@@ -1,0 +1,92 @@
+"""The arms of the experiment that change what is shown: pruned contexts, their orders, and methods of the same size."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.pruner import Pruner
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.thresholds import Threshold
+
+NO_CONTEXT, FULL, GOLD = "no context", "full", "gold sentences"
+
+PassageOrder = Literal["best-first", "best-last"]
+"""An order of passages by the relevance that the pruning model gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrunedArm:
+    """The passages as this package prunes them, at one policy.
+
+    Attributes:
+        name: Its name in tables.
+        policy: What is kept, and in which order.
+        is_reversed: Whether the passages are shown in the opposite order.
+    """
+
+    name: str
+    policy: PruningPolicy
+    is_reversed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MethodArm:
+    """What another method chooses.
+
+    Attributes:
+        name: Its name in tables.
+        method: The method.
+        like: The arm whose size it gets; None for a system with fixed outputs, which has its own.
+    """
+
+    name: str
+    method: LoadedMethod
+    like: str | None
+
+
+def pruned_arms(pruner: Pruner, thresholds: Sequence[Threshold], budgets: Sequence[int]) -> list[PrunedArm]:
+    """Return an arm for each threshold and for each budget in tokens; without both, one at the model's threshold."""
+    if not thresholds and not budgets:
+        thresholds = [pruner.default_threshold]
+    return [
+        *(PrunedArm(f"pruned at {_show(value)}", PruningPolicy(threshold=value)) for value in thresholds),
+        *(PrunedArm(f"pruned to {value} tokens", PruningPolicy(threshold=0.0, max_tokens=value)) for value in budgets),
+    ]
+
+
+def ordered_arms(pruned: Sequence[PrunedArm], orders: Iterable[PassageOrder]) -> list[PrunedArm]:
+    """Return the full context and each pruned one again in other orders of the passages, the same text in each."""
+    arms = [PrunedArm(FULL, PruningPolicy(threshold=0.0)), *pruned]
+    return [
+        PrunedArm(f"{arm.name}, {_in_words(order)}", replace(arm.policy, order="relevance"), order == "best-last")
+        for order in orders
+        for arm in arms
+    ]
+
+
+def method_arms(
+    methods: Mapping[str, LoadedMethod], pruned: Sequence[PrunedArm], *, every_size: bool = False
+) -> list[MethodArm]:
+    """Return the arms of other methods.
+
+    Args:
+        methods: The methods by their names.
+        pruned: The arms whose sizes they get: the first one, or every one.
+        every_size: Whether each method has an arm for every pruned arm.
+    """
+    arms = [MethodArm(name, method, None if method.output else pruned[0].name) for name, method in methods.items()]
+    others = pruned[1:] if every_size else ()
+    for arm in others:
+        for name, method in methods.items():
+            if method.output is None:
+                arms.append(MethodArm(f"{name}, as long as {arm.name}", method, arm.name))
+    return arms
+
+
+def _show(threshold: Threshold) -> str:
+    return threshold if isinstance(threshold, str) else f"{threshold:.3g}"
+
+
+def _in_words(order: PassageOrder) -> str:
+    return order.replace("-", " ")
