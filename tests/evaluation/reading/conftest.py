@@ -10,7 +10,14 @@ import pytest
 from provence_plugins import Pruner
 from provence_plugins.data.examples import Example
 from provence_plugins.errors import ReaderError
+from provence_plugins.evaluation.methods.baselines import lead
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.reading.arms import method_arms, pruned_arms
+from provence_plugins.evaluation.reading.asking import Interviewer, ask_all
+from provence_plugins.evaluation.reading.contexts import ContextMaker
+from provence_plugins.evaluation.reading.outcome import Prices, ReadingOutcome, arrange
 from provence_plugins.evaluation.reading.questions import QuestionOptions, ReadingQuestion, make_questions
+from provence_plugins.evaluation.reading.record import open_record
 from provence_plugins.readers.reader import Answer, Message
 from provence_plugins.types import Passage, Span
 
@@ -81,3 +88,32 @@ class LookingReader:
 @pytest.fixture
 def make_reader() -> type[LookingReader]:
     return LookingReader
+
+
+Interview = Callable[[LookingReader, Sequence[ReadingQuestion], Path], ReadingOutcome]
+
+
+@pytest.fixture
+def interview(pruner: Pruner) -> Interview:
+    """A function that asks a reader questions in the usual arms and in one of equal size."""
+
+    def ask(reader: LookingReader, questions: Sequence[ReadingQuestion], path: Path) -> ReadingOutcome:
+        pruned = pruned_arms(pruner, [0.5], [])
+        contexts = ContextMaker(pruner, pruned, method_arms({"lead": LoadedMethod(lead())}, pruned))
+        with open_record(path, "a reader") as record:
+            answers = ask_all(questions, contexts, Interviewer(reader, record, max_tokens=8))
+        return arrange(
+            answers,
+            reader="looking",
+            arms=contexts.arms,
+            reference=contexts.reference,
+            prices=Prices(prompts=2.0, answers=10.0),
+            equal_sizes=contexts.equal_sizes,
+        )
+
+    return ask
+
+
+@pytest.fixture
+def outcome(interview: Interview, questions: list[ReadingQuestion], tmp_path: Path) -> ReadingOutcome:
+    return interview(LookingReader(), questions, tmp_path / "answers.jsonl")

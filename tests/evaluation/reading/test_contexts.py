@@ -77,15 +77,6 @@ def test_the_arms_of_equal_size_are(
     assert len(sizes) > 1
 
 
-def test_methods_get_the_size_of_the_first_pruned_arm_unless_every_size_is_wanted(pruner: Pruner) -> None:
-    pruned = pruned_arms(pruner, ["balanced"], [20])
-    assert [arm.name for arm in pruned] == ["pruned at balanced", "pruned to 20 tokens"]
-    methods = {"lead": METHODS["lead"]}
-    assert ContextMaker(pruner, pruned, method_arms(methods, pruned)).equal_sizes == {"lead": "pruned at balanced"}
-    both = ContextMaker(pruner, pruned, method_arms(methods, pruned, every_size=True)).equal_sizes
-    assert both == {"lead": "pruned at balanced", "lead, as long as pruned to 20 tokens": "pruned to 20 tokens"}
-
-
 def test_another_order_shows_the_same_passages_by_their_relevance(
     questions: list[ReadingQuestion], pruner: Pruner
 ) -> None:
@@ -136,11 +127,6 @@ def test_a_pruned_arm_is_what_the_pruner_keeps(questions: list[ReadingQuestion],
     result = pruner.prune(questions[0].question, given_passages, PruningPolicy(threshold=0.5))
     assert list(made.texts) == [passage.text.strip() for passage in result.passages if passage.text.strip()]
     assert made.seconds > 0
-
-
-def test_without_thresholds_and_budgets_the_models_own_threshold_is_taken(pruner: Pruner) -> None:
-    [arm] = pruned_arms(pruner, [], [])
-    assert arm.policy.threshold == pruner.default_threshold
 
 
 def test_a_system_with_fixed_outputs_keeps_its_own_size(questions: list[ReadingQuestion], pruner: Pruner) -> None:

@@ -4,39 +4,13 @@ from typing import Any
 
 import pytest
 
-from provence_plugins import Pruner
 from provence_plugins.errors import InvalidInputError, PromptTooLongError, ReaderError
 from provence_plugins.evaluation.experiment import FigureOptions
-from provence_plugins.evaluation.methods.baselines import lead
-from provence_plugins.evaluation.methods.catalogue import LoadedMethod
-from provence_plugins.evaluation.reading.arms import FULL, GOLD, NO_CONTEXT, method_arms, pruned_arms
-from provence_plugins.evaluation.reading.asking import Interviewer, ask_all
-from provence_plugins.evaluation.reading.contexts import ContextMaker
-from provence_plugins.evaluation.reading.outcome import Prices, ReadingOutcome, arrange
+from provence_plugins.evaluation.reading.arms import FULL, GOLD, NO_CONTEXT
+from provence_plugins.evaluation.reading.outcome import ReadingOutcome
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
-from provence_plugins.evaluation.reading.record import open_record
 from provence_plugins.evaluation.reading.report import draw_pareto, make_reading_tables, raw_data
 from provence_plugins.evaluation.reporting.result_files import Table
-
-
-def run(reader: Any, questions: list[ReadingQuestion], pruner: Pruner, path: Path) -> ReadingOutcome:
-    pruned = pruned_arms(pruner, [0.5], [])
-    contexts = ContextMaker(pruner, pruned, method_arms({"lead": LoadedMethod(lead())}, pruned))
-    with open_record(path, "a reader") as record:
-        answers = ask_all(questions, contexts, Interviewer(reader, record, max_tokens=8))
-    return arrange(
-        answers,
-        reader="looking",
-        arms=contexts.arms,
-        reference=contexts.reference,
-        prices=Prices(prompts=2.0, answers=10.0),
-        equal_sizes=contexts.equal_sizes,
-    )
-
-
-@pytest.fixture
-def outcome(questions: list[ReadingQuestion], pruner: Pruner, make_reader: Any, tmp_path: Path) -> ReadingOutcome:
-    return run(make_reader(), questions, pruner, tmp_path / "answers.jsonl")
 
 
 @pytest.fixture
@@ -107,49 +81,8 @@ def test_few_questions_allow_no_verdict(outcome: ReadingOutcome) -> None:
     assert "Too few questions" in found.note
 
 
-def test_costs_are_shares_of_the_full_context(outcome: ReadingOutcome) -> None:
-    costs = table(make_reading_tables(outcome), "Cost against the full context")
-    rows = {row[0]: dict(zip(costs.columns, row, strict=True)) for row in costs.rows}
-    full, none = (outcome.answerable[arm] for arm in (FULL, NO_CONTEXT))
-    share = sum(each.answer.seconds for each in none) / sum(each.answer.seconds for each in full)
-    assert str(rows[NO_CONTEXT]["whole answer"]).startswith(f"{100 * share:.0f} [")
-    assert str(rows[NO_CONTEXT]["first token"]).startswith(f"{100 * share:.0f} [")
-    assert FULL not in rows
-
-
-def test_the_seconds_until_the_first_token_count_the_choosing_too(outcome: ReadingOutcome) -> None:
-    shown = table(make_reading_tables(outcome), "Seconds")
-    rows = {row[0]: dict(zip(shown.columns, row, strict=True)) for row in shown.rows}
-    pruned = outcome.answerable["pruned at 0.5"]
-    waited = sum((each.answer.prefill_seconds or 0) + each.choosing_seconds for each in pruned) / len(pruned)
-    assert rows["pruned at 0.5"]["first token, with choosing"] == f"{waited:.2f}"
-
-
-def test_money_counts_prompts_and_answers_at_their_prices(outcome: ReadingOutcome) -> None:
-    rows = {row[0]: row for row in table(make_reading_tables(outcome), "Money").rows}
-    full = outcome.answerable[FULL]
-    prompts = sum(each.answer.prompt_tokens or 0 for each in full) / len(full)
-    assert rows[FULL] == [FULL, f"{(prompts * 2.0 + 1 * 10.0) / 1000:.2f}", "0.00"]
-    saved = float(str(rows[NO_CONTEXT][2]))
-    assert saved == pytest.approx(float(str(rows[FULL][1])) - float(str(rows[NO_CONTEXT][1])), abs=0.011)
-
-
-def test_without_prices_there_is_no_money(outcome: ReadingOutcome) -> None:
-    tables = make_reading_tables(replace(outcome, prices=Prices()))
-    assert "Money" not in {each.title for each in tables}
-
-
-def test_a_reader_that_does_not_count_its_answers_has_no_price_for_them(outcome: ReadingOutcome) -> None:
-    silent = {
-        arm: [replace(each, answer=replace(each.answer, answer_tokens=None)) for each in answers]
-        for arm, answers in outcome.answerable.items()
-    }
-    rows = table(make_reading_tables(replace(outcome, answerable=silent)), "Money").rows
-    assert {tuple(row[1:]) for row in rows} == {("–", "–")}
-
-
 def test_times_of_different_sessions_are_not_compared(
-    questions: list[ReadingQuestion], pruner: Pruner, make_reader: Any, tmp_path: Path
+    questions: list[ReadingQuestion], interview: Any, make_reader: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "answers.jsonl"
     asked: list[str] = []
@@ -159,20 +92,20 @@ def test_times_of_different_sessions_are_not_compared(
         return ReaderError("down") if len(asked) > 7 else None
 
     with pytest.raises(ReaderError):
-        run(make_reader(fail=stop), questions, pruner, path)
-    resumed = run(make_reader(), questions, pruner, path)
+        interview(make_reader(fail=stop), questions, path)
+    resumed = interview(make_reader(), questions, path)
     whole = len(resumed.answerable[FULL])
     assert 0 < len(resumed.of_one_session[FULL]) < whole
 
 
 def test_a_question_that_one_arm_failed_is_left_out_of_all_and_counted(
-    questions: list[ReadingQuestion], pruner: Pruner, make_reader: Any, tmp_path: Path
+    questions: list[ReadingQuestion], interview: Any, make_reader: Any, tmp_path: Path
 ) -> None:
     def fail(prompt: str) -> ReaderError | None:
         is_full_two = "Country 2 is a country" in prompt and "capital of country 2?" in prompt
         return PromptTooLongError("long") if is_full_two else None
 
-    outcome = run(make_reader(fail=fail), questions, pruner, tmp_path / "answers.jsonl")
+    outcome = interview(make_reader(fail=fail), questions, tmp_path / "answers.jsonl")
     failed = table(make_reading_tables(outcome), "Failures").rows
     assert [FULL, "prompt too long", 2] in failed
     assert GOLD not in {row[0] for row in failed}
@@ -180,19 +113,19 @@ def test_a_question_that_one_arm_failed_is_left_out_of_all_and_counted(
 
 
 def test_without_a_complete_question_there_is_an_error_with_the_reasons(
-    questions: list[ReadingQuestion], pruner: Pruner, make_reader: Any, tmp_path: Path
+    questions: list[ReadingQuestion], interview: Any, make_reader: Any, tmp_path: Path
 ) -> None:
     reader = make_reader(fail=lambda prompt: PromptTooLongError("long"))
     with pytest.raises(InvalidInputError, match=r"nothing to compare.*'prompt too long': 9"):
-        run(reader, questions, pruner, tmp_path / "answers.jsonl")
+        interview(reader, questions, tmp_path / "answers.jsonl")
 
 
 def test_a_reader_that_tells_no_probability_is_judged_by_its_answers(
-    questions: list[ReadingQuestion], pruner: Pruner, make_reader: Any, tmp_path: Path
+    questions: list[ReadingQuestion], interview: Any, make_reader: Any, tmp_path: Path
 ) -> None:
     reader = make_reader()
     reader.score = lambda messages, answer: None
-    outcome = run(reader, questions, pruner, tmp_path / "answers.jsonl")
+    outcome = interview(reader, questions, tmp_path / "answers.jsonl")
     assert table(make_reading_tables(outcome), "Answers").columns[3:] == ["right answers", "token F1"]
 
 
