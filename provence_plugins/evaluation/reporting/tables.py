@@ -40,7 +40,7 @@ def make_tables(summaries: Sequence[Summary], comparisons: Sequence[NamedCompari
         _by_source(summaries),
         *(_by_kind(summaries, title) for title in QUESTION_KINDS),
         _counts(summaries),
-        _needles(summaries),
+        *_needles(summaries),
         _lengths(summaries),
     ]
     return [table for table in tables if table.rows]
@@ -82,34 +82,20 @@ def _metric_rows(measured: Sequence[Mapping[str, MetricValue]], table: str | Non
 
 
 def _thresholds(summaries: Sequence[Summary]) -> Table:
-    columns = [
-        "method",
-        "threshold",
-        "answers kept",
-        "text removed",
-        "unrelated text removed",
-        "sentence precision",
-        "recall",
-        "F2",
+    qualities = [_quality(summary.sentences_at_threshold) for summary in summaries]
+    rows: list[list[Cell]] = [
+        ["threshold", *(_threshold(summary) for summary in summaries)],
+        ["answers kept", *(_percent(summary.at_threshold.kept) for summary in summaries)],
+        ["text removed", *(_percent(summary.at_threshold.removed) for summary in summaries)],
+        ["unrelated text removed", *(_share(summary.unrelated_removed) for summary in summaries)],
     ]
-    rows: list[list[Cell]] = []
-    for summary in summaries:
-        unrelated = _NOTHING if summary.unrelated_removed is None else _percent(summary.unrelated_removed)
-        rows.append(
-            [
-                summary.name,
-                _threshold(summary),
-                _percent(summary.at_threshold.kept),
-                _percent(summary.at_threshold.removed),
-                unrelated,
-                *_quality(summary.sentences_at_threshold),
-            ]
-        )
+    for place, name in enumerate(("precision", "recall", "F2")):
+        rows.append([f"sentence {name}", *(quality[place] for quality in qualities)])
     note = (
         f"\\* The method has no threshold of its own; this one removes {_AT} of all text together. Kept and removed in "
         "per cent. *Unrelated* passages answer a question of another source."
     )
-    return Table("At one threshold", columns, rows, note)
+    return Table("At one threshold", _columns("metric", summaries), rows, note)
 
 
 def _comparisons(comparisons: Sequence[NamedComparison]) -> Table:
@@ -187,23 +173,32 @@ def _counts(summaries: Sequence[Summary]) -> Table:
     return Table("Sentences kept", _columns("relevant sentences", summaries), rows, note)
 
 
-def _needles(summaries: Sequence[Summary]) -> Table:
-    places = sorted({row.place for summary in summaries for row in summary.needles})
-    rows: list[list[Cell]] = []
-    for summary in summaries:
-        for size in sorted({row.size for row in summary.needles}):
-            of_size = {row.place: row for row in summary.needles if row.size == size}
-            shown = [of_size[place] for place in places if place in of_size]
-            needles = f"{shown[0].needles} of {_plural(size, 'sentence')}"
-            rows.append([summary.name, needles, "kept", *(_percent(row.kept) for row in shown)])
-            if size > 1:
-                rows.append([summary.name, needles, "kept whole", *(_percent(row.whole) for row in shown)])
-            rows.append([summary.name, needles, "sentences kept", *(f"{row.sentences:.1f}" for row in shown)])
-    note = (
-        "Answers put among sentences that have nothing to do with them; the columns say how many of these come before "
-        "them. Kept in per cent at the threshold above; sentences kept include those of the needle."
-    )
-    return Table("Needles", ["method", "needles", "metric", *map(str, places)], rows, note)
+def _needles(summaries: Sequence[Summary]) -> list[Table]:
+    """Return a table for each size of needles, with one row for each place and one column for each method."""
+    found = [row for summary in summaries for row in summary.needles]
+    tables: list[Table] = []
+    for size in sorted({row.size for row in found}):
+        count = next(row.needles for row in found if row.size == size)
+        rows: list[list[Cell]] = []
+        for place in sorted({row.place for row in found if row.size == size}):
+            rows.append([str(place), *(_needle_cell(summary, size, place) for summary in summaries)])
+        whole = "; after the slash those of which all sentences are kept" if size > 1 else ""
+        note = (
+            f"{_plural(count, 'answer')} among sentences that have nothing to do with them; a row says how many of "
+            f"these come first. Answers kept in per cent at the threshold above{whole}; in brackets the mean number of "
+            "all sentences kept."
+        )
+        title = f"Needles of {_plural(size, 'sentence')}"
+        tables.append(Table(title, _columns("sentences before", summaries), rows, note))
+    return tables
+
+
+def _needle_cell(summary: Summary, size: int, place: int) -> str:
+    row = next((row for row in summary.needles if (row.size, row.place) == (size, place)), None)
+    if row is None:
+        return _NOTHING
+    whole = f" / {_percent(row.whole)}" if size > 1 else ""
+    return f"{_percent(row.kept)}{whole} ({row.sentences:.1f})"
 
 
 def _lengths(summaries: Sequence[Summary]) -> Table:
