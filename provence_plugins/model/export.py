@@ -17,6 +17,7 @@ from provence_plugins.model.folder import ONNX_FILES
 from provence_plugins.model.loading import Network
 from provence_plugins.model.onnx_backend import OnnxBackend
 from provence_plugins.model.onnx_graph import INPUTS, OUTPUTS
+from provence_plugins.model.quantization import quantize_graph
 from provence_plugins.model.saving import move_files
 from provence_plugins.model.torch_backend import TorchBackend
 from provence_plugins.tokens.batches import TokenBatch
@@ -95,7 +96,7 @@ def export_onnx(
         staged = Path(name)
         _trace(twin, probes[0], staged / ONNX_FILES["float32"])
         if "int8" in precisions:
-            _quantize(staged / ONNX_FILES["float32"], staged / ONNX_FILES["int8"])
+            quantize_graph(staged / ONNX_FILES["float32"], staged / ONNX_FILES["int8"])
         differences = [_compare(twin, staged, precision, probes) for precision in precisions]
         move_files([ONNX_FILES[precision] for precision in precisions], staged, folder)
     return [
@@ -133,24 +134,6 @@ def _trace(network: Network, example: TokenBatch, path: Path) -> None:
             opset_version=_OPSET,
             dynamo=False,
         )
-
-
-def _quantize(source: Path, target: Path) -> None:
-    with needs_extra("export"):
-        from onnxruntime.quantization import QuantType, quantize_dynamic
-        from onnxruntime.quantization.shape_inference import quant_pre_process
-    prepared = target.with_suffix(".prepared")
-    quant_pre_process(source, prepared, skip_symbolic_shape=True)
-    quantize_dynamic(
-        prepared,
-        target,
-        op_types_to_quantize=["MatMul", "Gather"],
-        per_channel=True,
-        # Seven bits never overflow the 16-bit sums of processors without VNNI, so all processors
-        # agree. The accuracy was the same as with eight.
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-    )
 
 
 def _random_probes(network: Network) -> list[TokenBatch]:
