@@ -1,9 +1,11 @@
 """Tiny real model folders, built once a session: a WordPiece tokenizer and a two-layer BERT with random weights."""
 
+import gc
 import json
+import logging
 import os
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,21 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("provence", deadline=None, max_examples=50)
 settings.register_profile("long", deadline=None, max_examples=4_000)
 settings.load_profile("provence")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep what collecting loads out of garbage collection: a walk over it takes half a second, and tests ask for many.
+
+    The collector is off meanwhile, because nearly everything that collecting allocates stays until the end.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _WORDS = (
@@ -64,6 +81,17 @@ def _build_tokenizer() -> Tokenizer:
         ("[SEP]", _SPECIAL.index("[SEP]")), ("[CLS]", _SPECIAL.index("[CLS]"))
     )
     return tokenizer
+
+
+@pytest.fixture(autouse=True)
+def logging_stays_as_it_was() -> Iterator[None]:
+    """Undo what a command sets for its process: its handler writes to a stream that the next test finds closed."""
+    root, own = logging.getLogger(), logging.getLogger("provence_plugins")
+    handlers, levels = root.handlers[:], (root.level, own.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])
 
 
 @pytest.fixture(scope="session")

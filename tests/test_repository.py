@@ -4,7 +4,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +29,9 @@ def test_every_extra_of_users_is_on_the_page_about_installing() -> None:
     assert [extra for extra in extras if extra not in {"dev", "docs", "testing"} and f"`{extra}`" not in page] == []
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
-def test_files_of_the_repository_that_a_page_names_exist(page: Path) -> None:
-    named = re.findall(r"`((?:tests|benchmarks|examples|recipes|\.ci)/[\w/.-]+)`", page.read_text(encoding="utf-8"))
-    assert [name for name in named if not (ROOT / name).exists()] == []
+def test_files_of_the_repository_that_a_page_names_exist() -> None:
+    missing = []
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        named = re.findall(r"`((?:tests|benchmarks|examples|recipes|\.ci)/[\w/.-]+)`", page.read_text(encoding="utf-8"))
+        missing += [f"{page.name}: {name}" for name in named if not (ROOT / name).exists()]
+    assert missing == []

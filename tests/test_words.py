@@ -3,9 +3,8 @@
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import provence_plugins
 
@@ -39,6 +38,7 @@ UNCLEAR = {
 }
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -57,30 +57,33 @@ def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any("property" in name for name in names)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_docstring_of_a_function_begins_with_a_verb(path: Path) -> None:
+def test_a_docstring_of_a_function_begins_with_a_verb() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {text.splitlines()[0]}"
+        for path in SOURCES
         for node, text in docstrings(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_property(node) and NOT_A_VERB.match(text)
     ]
     assert not wrong, "begin with what the function does, as in 'Return …':\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_what_the_code_says_is_in_plain_words(path: Path) -> None:
-    # Several texts may begin on one line: the parts of an f-string do.
-    texts = [
-        (node.lineno, node.value)
-        for node in ast.walk(parsed(path))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
-    ]
-    assert not list(unclear(path, texts))
+def test_what_the_code_says_is_in_plain_words() -> None:
+    assert [fault for path in SOURCES for fault in unclear(path, texts_in(path))] == []
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_a_page_is_in_plain_words(path: Path) -> None:
-    assert not list(unclear(path, enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)))
+def test_a_page_is_in_plain_words() -> None:
+    assert [fault for path in PAGES for fault in unclear(path, lines_in(path))] == []
+
+
+def texts_in(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the strings of a module with their lines, on which several may begin: the parts of an f-string do."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+            yield node.lineno, node.value
+
+
+def lines_in(path: Path) -> Iterator[tuple[int, str]]:
+    return enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
 
 
 def unclear(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[str]:
