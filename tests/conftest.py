@@ -24,9 +24,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Processes that tests start would compile the whole package each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# A busy machine is no bug of the code under test. Every run draws other examples, and pytest --hypothesis-profile=long
-# many more of them.
-settings.register_profile("provence", deadline=None, max_examples=50)
+# A busy machine is no bug of the code under test. Every run draws other examples; CI draws many more of them beside the
+# slow tests, and pytest --hypothesis-profile=long more than anybody waits for.
+settings.register_profile("provence", deadline=None, max_examples=20)
+settings.register_profile("thorough", deadline=None, max_examples=400)
 settings.register_profile("long", deadline=None, max_examples=4_000)
 settings.load_profile("provence")
 

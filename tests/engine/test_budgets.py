@@ -123,7 +123,7 @@ class TestBudget:
             "paris is the capital of france,"
         )
 
-    @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(texts=st.lists(st.text("ab. \n|-é你", max_size=40), max_size=3), budget=st.integers(1, 20))
     def test_whatever_the_text_something_is_kept_and_it_fits(
         self, pruner: Pruner, texts: list[str], budget: int

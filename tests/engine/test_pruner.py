@@ -45,7 +45,7 @@ TEXTS = [
 ]
 
 texts = st.lists(st.text(max_size=300) | st.sampled_from(TEXTS), max_size=5)
-quick = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def assert_same(left: PruneResult, right: PruneResult) -> None:
         assert probabilities == pytest.approx(other[index][1], abs=1e-4)
 
 
-@quick
+@many
 @given(texts=texts)
 def test_threshold_zero_gives_every_text_back(pruner: Pruner, texts: list[str]) -> None:
     result = pruner.prune(QUERY, texts, PruningPolicy(threshold=0))
@@ -80,7 +80,7 @@ def test_threshold_zero_gives_every_text_back(pruner: Pruner, texts: list[str]) 
     assert not result.dropped
 
 
-@quick
+@many
 @given(texts=texts, threshold=st.floats(0, 1))
 def test_what_comes_out_is_whole_sentences_of_what_went_in(pruner: Pruner, texts: list[str], threshold: float) -> None:
     result = pruner.prune(QUERY, texts, PruningPolicy(threshold=threshold))
@@ -96,24 +96,27 @@ def test_what_comes_out_is_whole_sentences_of_what_went_in(pruner: Pruner, texts
     assert sorted(p.index for p in (*result.passages, *result.dropped)) == list(range(len(texts)))
 
 
-@quick
+@many
 @given(texts=texts, budget=st.integers(0, 60))
 def test_the_budget_is_never_passed(pruner: Pruner, texts: list[str], budget: int) -> None:
     assert pruner.prune(QUERY, texts, PruningPolicy(threshold=0, max_tokens=budget)).tokens_after <= budget
 
 
-@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
-@quick
+@pytest.fixture(scope="module", params=[DirectScorer, SharedScorer], ids=["direct", "shared"])
+def other(request: pytest.FixtureRequest, tiny_folder: Path) -> Iterator[Pruner]:
+    """A second pruner of the same model, with each scorer."""
+    with open_pruner(tiny_folder, request.param) as other:
+        yield other
+
+
+@many
 @given(texts=texts)
-def test_every_way_of_asking_gives_the_same(
-    pruner: Pruner, tiny_folder: Path, scorer: ScorerFactory, texts: list[str]
-) -> None:
+def test_every_way_of_asking_gives_the_same(pruner: Pruner, other: Pruner, texts: list[str]) -> None:
     alone = pruner.prune(QUERY, texts)
-    with open_pruner(tiny_folder, scorer) as other:
-        assert_same(other.prune(QUERY, texts), alone)
-        assert_same(asyncio.run(other.aprune(QUERY, texts)), alone)
-        for result in other.prune_many([(QUERY, texts), PruneRequest(QUERY, texts)]):
-            assert_same(result, alone)
+    assert_same(other.prune(QUERY, texts), alone)
+    assert_same(asyncio.run(other.aprune(QUERY, texts)), alone)
+    for result in other.prune_many([(QUERY, texts), PruneRequest(QUERY, texts)]):
+        assert_same(result, alone)
 
 
 @pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from provence_plugins.integrations.reading import read_result
@@ -173,7 +173,6 @@ def records_and_choice(draw: st.DrawFn) -> tuple[list[Record], set[str]]:
 
 
 @pytest.mark.parametrize("form", WITH_DOCUMENTS)
-@settings(max_examples=40)
 @given(drawn=records_and_choice())
 def test_no_sentence_of_a_document_stands_under_the_source_of_another(
     form: str, drawn: tuple[list[Record], set[str]]
@@ -187,7 +186,6 @@ def test_no_sentence_of_a_document_stands_under_the_source_of_another(
 
 
 @pytest.mark.parametrize("form", WITHOUT_DOCUMENTS)
-@settings(max_examples=40)
 @given(drawn=records_and_choice())
 def test_no_sentence_of_a_record_stands_under_the_source_of_another(
     form: str, drawn: tuple[list[Record], set[str]]
@@ -200,7 +198,6 @@ def test_no_sentence_of_a_record_stands_under_the_source_of_another(
 
 
 @pytest.mark.parametrize("form", [*WITH_DOCUMENTS, *WITHOUT_DOCUMENTS])
-@settings(max_examples=20)
 @given(found=records(), with_documents=st.booleans())
 def test_when_everything_is_kept_the_content_is_the_same_to_the_character(
     form: str, found: list[Record], with_documents: bool
@@ -211,7 +208,6 @@ def test_when_everything_is_kept_the_content_is_the_same_to_the_character(
 
 
 @pytest.mark.parametrize("form", ["the tutorial", "tags", "title, address, text"])
-@settings(max_examples=20)
 @given(found=records())
 def test_a_block_of_which_nothing_is_kept_goes_with_all_that_is_said_about_it(form: str, found: list[Record]) -> None:
     content = {**WITH_DOCUMENTS, **WITHOUT_DOCUMENTS}[form](found)

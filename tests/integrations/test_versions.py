@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import tomllib
@@ -20,13 +21,29 @@ ADAPTERS = {
 }
 
 
-def import_with(folder: Path, module: str, *, absent: str = "") -> subprocess.CompletedProcess[str]:
-    """Import a module in an interpreter that finds the folder first and never finds a package."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(folder)!r}); sys.modules.update(dict.fromkeys({absent.split()!r}))\n"
-        f"import {module}"
-    )
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+# Imports modules one after another, each with a folder that is searched first and with packages that are not found.
+PROGRAM = """
+import importlib, json, sys
+for folder, module, absent in json.loads(sys.argv[1]):
+    sys.path.insert(0, folder)
+    sys.modules.update(dict.fromkeys(absent))
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        print(json.dumps(f"{type(error).__name__}: {error}"))
+    else:
+        print(json.dumps("imported"))
+    sys.path.remove(folder)
+    for name in absent:
+        del sys.modules[name]
+"""
+
+
+def import_each(cases: list[tuple[Path, str, list[str]]]) -> list[str]:
+    """Import modules in one new interpreter, and return what each import raises."""
+    told = json.dumps([(str(folder), module, absent) for folder, module, absent in cases])
+    run = subprocess.run([sys.executable, "-c", PROGRAM, told], capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in run.stdout.splitlines()]
 
 
 def fake_release(folder: Path, framework: Framework, version: str) -> None:
@@ -71,20 +88,21 @@ def test_an_import_error_of_our_own_stays_what_it_is() -> None:
     assert not isinstance(raised.value, MissingExtraError)
 
 
-@pytest.mark.parametrize("extra", ADAPTERS)
-def test_an_adapter_names_the_extra_when_the_release_does_not_fit(extra: str, tmp_path: Path) -> None:
-    fake_release(tmp_path, FRAMEWORKS[extra], "0.0.9")
-    run = import_with(tmp_path, ADAPTERS[extra][0])
-    message = f"MissingExtraError: this needs {FRAMEWORKS[extra].requirement}, but 0.0.9 is installed. Install it"
-    assert message in run.stderr
-    assert f'pip install "provence-plugins[{extra}]"' in run.stderr
+def test_an_adapter_names_the_extra_when_the_release_does_not_fit(tmp_path: Path) -> None:
+    cases = []
+    for extra, (module, _) in ADAPTERS.items():
+        folder = tmp_path / extra
+        folder.mkdir()
+        fake_release(folder, FRAMEWORKS[extra], "0.0.9")
+        cases.append((folder, module, []))
+    for extra, raised in zip(ADAPTERS, import_each(cases), strict=True):
+        message = f"MissingExtraError: this needs {FRAMEWORKS[extra].requirement}, but 0.0.9 is installed. Install it"
+        assert message in raised
+        assert f'pip install "provence-plugins[{extra}]"' in raised
 
 
-@pytest.mark.parametrize("extra", ADAPTERS)
-def test_an_adapter_names_the_extra_when_the_framework_is_absent_and_pydantic_with_it(
-    extra: str, tmp_path: Path
-) -> None:
-    module, package = ADAPTERS[extra]
-    run = import_with(tmp_path, module, absent=f"{package} pydantic")
-    assert f"MissingExtraError: this needs {package}" in run.stderr
-    assert f'pip install "provence-plugins[{extra}]"' in run.stderr
+def test_an_adapter_names_the_extra_when_the_framework_is_absent_and_pydantic_with_it(tmp_path: Path) -> None:
+    cases = [(tmp_path, module, [package, "pydantic"]) for module, package in ADAPTERS.values()]
+    for (extra, (_, package)), raised in zip(ADAPTERS.items(), import_each(cases), strict=True):
+        assert f"MissingExtraError: this needs {package}" in raised
+        assert f'pip install "provence-plugins[{extra}]"' in raised

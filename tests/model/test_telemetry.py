@@ -5,6 +5,7 @@ import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ _TASKS = {
     "prune": _PRUNE.format("onnx"),
     "prune with torch": _PRUNE.format("torch"),
     # A torch that cannot be loaded is as good as none, and loading it takes seconds.
-    "doctor": f"import sys; sys.modules['torch'] = None; {_DOCTOR}",
+    "doctor": f"sys.modules['torch'] = None; {_DOCTOR}; del sys.modules['torch']",
     "doctor with torch": _DOCTOR,
     "LangChain": (
         "from langchain_core.documents import Document\n"
@@ -29,11 +30,12 @@ _TASKS = {
         "ProvencePostprocessor(model=model).postprocess_nodes(nodes, query_str='Where?')"
     ),
     "bulk": (
-        "import pathlib, sys\n"
+        "import pathlib\n"
         'pathlib.Path(work, \'in.jsonl\').write_text(\'{"query": "Where?", "passages": ["In France."]}\')\n'
         "sys.argv = ['provence', 'bulk', f'{work}/in.jsonl', f'{work}/out.jsonl', '--model', model]\n"
         "from provence_plugins.__main__ import main\n"
-        "main()"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code"
     ),
 }
 
@@ -82,18 +84,30 @@ def run(code: str, home: Path, **environment: str) -> subprocess.CompletedProces
     return subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(
-    "task", [pytest.param(task, marks=[pytest.mark.slow] if "torch" in task else []) for task in _TASKS]
-)
+def run_guarded(tasks: Iterable[str], model: Path, home: Path, work: Path) -> None:
+    """Run tasks one after another in a process that is ended where it asks for the network, and that names each."""
+    code = f"{_GUARD}model, work = {str(model)!r}, {str(work)!r}\n"
+    for task in tasks:
+        code += f"print({task!r}, file=sys.stderr, flush=True)\n{_TASKS[task]}\n"
+    done = run(code, home)
+    assert done.returncode == 0, done.stderr
+    assert list(home.rglob("*")) == []
+    assert {path.name for path in work.iterdir()} <= {"in.jsonl", "out.jsonl", "out.jsonl.run"}
+
+
 def test_no_file_is_written_and_nothing_is_looked_up_or_sent(
+    tiny_folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    light = [task for task in _TASKS if "torch" not in task]
+    run_guarded(light, tiny_folder, tmp_path, tmp_path_factory.mktemp("work"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", _TASKS)
+def test_no_task_by_itself_writes_a_file_or_looks_up_or_sends_anything(
     task: str, tiny_folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    work = tmp_path_factory.mktemp("work")
-    done = run(_GUARD + f"model, work = {str(tiny_folder)!r}, {str(work)!r}\n{_TASKS[task]}", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert list(tmp_path.rglob("*")) == []
-    asked_for = {"in.jsonl", "out.jsonl", "out.jsonl.run"} if task == "bulk" else set()
-    assert {path.name for path in work.iterdir()} <= asked_for
+    run_guarded([task], tiny_folder, tmp_path, tmp_path_factory.mktemp("work"))
 
 
 @needs_guard

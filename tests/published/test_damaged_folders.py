@@ -123,7 +123,7 @@ def test_a_healthy_folder_is_used(healthy: Callable[[str], Path], name: str) -> 
 
 @pytest.mark.filterwarnings("ignore")  # of numbers that a damaged model makes up
 @pytest.mark.parametrize("name", FORMATS)
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32))
 def test_a_damaged_folder_raises_an_error_of_ours_or_works(
     healthy: Callable[[str], Path], name: str, seed: int

@@ -41,7 +41,7 @@ def repeated(shape: str, characters: int) -> str:
 def test_no_call_is_long_and_the_work_grows_with_the_text(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder(sentencex.segment)
     monkeypatch.setattr(sentencex, "segment", recorder)
-    for characters in (10_000, 40_000):
+    for characters in (5_000, 20_000):
         recorder.lengths.clear()
         split_sentences(repeated(shape, characters))
         assert max(recorder.lengths, default=0) <= PIECE_CHARACTERS
