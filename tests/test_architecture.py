@@ -76,7 +76,7 @@ HEAVY_HOMES = {
         "training/bases.py",
         "training/soft_labels.py",
     },
-    "onnxruntime": {"model/onnx_backend.py", "model/export.py"},
+    "onnxruntime": {"model/onnx_backend.py", "model/quantization.py"},
     "sentence_transformers": {"evaluation/methods/encoders.py"},
     "langchain_core": {
         "evaluation/methods/langchain.py",
