@@ -102,8 +102,9 @@ def test_splitting_is_measured(tmp_path: Path) -> None:
     assert {row[0] for row in table.rows} == {"sentencex", "lines"}
 
 
-@pytest.mark.slow
-def test_the_results_of_tools_are_measured_in_seven_formats(tmp_path: Path) -> None:
+@pytest.fixture
+def labelled_file(tmp_path: Path) -> Path:
+    """A file of eight labelled questions."""
     texts = [
         f"Mill number {number} was built in 18{number}. It stands by a wide river. " * 8 for number in range(10, 18)
     ]
@@ -114,7 +115,20 @@ def test_the_results_of_tools_are_measured_in_seven_formats(tmp_path: Path) -> N
     ]
     path = tmp_path / "examples.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    result = measure("tool_results.py", tmp_path, "--data", path, "--questions", 3)
+    return path
+
+
+@pytest.mark.slow
+def test_a_precision_is_compared_with_float32(tiny_folder: Path, labelled_file: Path, tmp_path: Path) -> None:
+    names = ["--model", tiny_folder, "--data", labelled_file, "--dtype"]
+    [small] = measure("precision.py", tmp_path, *names, "int8").tables
+    [exact] = measure("precision.py", tmp_path, *names, "float32").tables
+    assert float(exact.rows[0][2]) == 0.0 < float(small.rows[0][2])
+
+
+@pytest.mark.slow
+def test_the_results_of_tools_are_measured_in_seven_formats(labelled_file: Path, tmp_path: Path) -> None:
+    result = measure("tool_results.py", tmp_path, "--data", labelled_file, "--questions", 3)
     [table] = result.tables
     assert len(table.rows) == 7
     assert {(row[3], row[4]) for row in table.rows} == {("0.0 %", "100.0 %")}
