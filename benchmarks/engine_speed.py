@@ -186,7 +186,7 @@ def callers(setting: Setting) -> Table:
 
 
 def neighbours(setting: Setting) -> Table:
-    """A short call beside ever more long ones."""
+    """Measure a short call beside more and more long ones."""
     rows = []
     for name, scorer in {"DirectScorer": DirectScorer, "SharedScorer": SharedScorer}.items():
         times = asyncio.run(_beside_long_calls(setting, scorer))

@@ -117,10 +117,10 @@ def _spread(values: list[int]) -> tuple[int, int, int]:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=CASES, help="cases to measure; left out, all")
+    parser.add_argument("--only", nargs="+", choices=CASES, help="cases to measure [default: all]")
     parser.add_argument("--case", choices=CASES, help="run one case in this process and print its peak in bytes")
     parser.add_argument("--data", nargs="+", help="labelled JSON lines whose passages make up the text, or patterns")
-    parser.add_argument("--model", help="model folder or hub id; the bundled model when left out")
+    parser.add_argument("--model", help="model folder or repo id [default: the bundled model]")
     parser.add_argument("--backend", choices=tuple(BACKENDS))
     parser.add_argument("--dtype", choices=("int8", "float32", "bfloat16", "float16"))
     parser.add_argument("--threads", type=int)

@@ -3,7 +3,7 @@
     python benchmarks/pages.py
 
 docs/reader.md has the files whose names begin with "reader", docs/benchmarks.md all others. A result file NAME.json is
-introduced by NAME.md, where there is one. The pages themselves are never edited.
+introduced by NAME.md, where there is one. Do not edit the pages themselves.
 """
 
 from collections.abc import Sequence

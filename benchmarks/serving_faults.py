@@ -182,7 +182,7 @@ async def send_one(connection: Connection, request_id: str, random: Random, tall
 
 
 def body_for(request_id: str) -> bytes:
-    """Return a request whose answer can be told from all others."""
+    """Return a request whose answer differs from all others."""
     passages = [{"text": f"Request {request_id} asks where Paris lies. The river is long.", "id": request_id}]
     return json.dumps({"query": "Where is Paris?", "passages": passages, "policy": {"threshold": 0}}).encode()
 

@@ -64,7 +64,7 @@ class FaultyBackend:
 
     def forward(self, batch: TokenBatch) -> BatchScores:
         if self._random.random() < _FAILING_SHARE:
-            raise BackendError("This batch fails by intention.")
+            raise BackendError("This batch fails on purpose.")
         return self._inner.forward(batch)
 
 
@@ -74,7 +74,7 @@ class Tally:
 
     Attributes:
         outcomes: How many calls ended in each way: "pruned", or the name of an error.
-        broken: Outcomes that must not be.
+        broken: Outcomes that must not happen.
         longest_gap: Longest time that the event loop did not come round.
         longest_collection: Longest garbage collection, during which no thread runs Python code.
         forks: How many children pruned and ended well.

@@ -73,10 +73,10 @@ def _setting(options: argparse.Namespace) -> Setting:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--only", nargs="+", choices=[*MEASUREMENTS, "same-model"], help="measurements to take; left out, all"
+        "--only", nargs="+", choices=[*MEASUREMENTS, "same-model"], help="measurements to take [default: all]"
     )
     parser.add_argument("--data", nargs="+", help="labelled JSON lines whose passages make up the text, or patterns")
-    parser.add_argument("--model", help="model folder or hub id; the bundled model when left out")
+    parser.add_argument("--model", help="model folder or repo id [default: the bundled model]")
     parser.add_argument("--backend", choices=tuple(BACKENDS))
     parser.add_argument("--dtype", choices=("int8", "float32", "bfloat16", "float16"))
     parser.add_argument("--threads", type=int)

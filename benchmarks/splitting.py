@@ -132,7 +132,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--characters", type=int, default=25_000, help="the shortest text, n")
     parser.add_argument("--rounds", type=int, default=3, help="how often every text is split; the fastest counts")
     parser.add_argument("--splitters", nargs="+", choices=[*SPLITTERS], default=["sentencex", "regex"])
-    parser.add_argument("--shapes", nargs="+", choices=[*SHAPES], help="shapes to measure; all when left out")
+    parser.add_argument("--shapes", nargs="+", choices=[*SHAPES], help="shapes to measure [default: all]")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     return parser.parse_args()
 

@@ -16,7 +16,7 @@ _SECONDS = 300
 
 
 def main() -> None:
-    """Print the answer, and on standard error what was spared."""
+    """Print the answer, and on standard error how many tokens were removed."""
     question, *names = sys.argv[1:]
     pruned = post(os.environ["PROVENCE_URL"] + "/prune", prune_body(question, [Path(name) for name in names]))
     answer = post(os.environ["LLAMA_URL"] + "/v1/chat/completions", chat_body(question, pruned["text"]))

@@ -48,7 +48,7 @@ def words(text: str) -> list[str]:
 
 
 def sections() -> list[Document]:
-    """The topics cut into runs of paragraphs of some 1000 characters."""
+    """Return the topics, cut into runs of paragraphs of some 1000 characters."""
     cut = []
     for topic, text in topics.items():
         chunk = ""
@@ -84,7 +84,7 @@ class StandIn(BaseChatModel):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("question", nargs="?", default="Can I write an else after a for loop?")
-    parser.add_argument("--model", help="chat model that can call tools; left out, a stand-in prints the messages")
+    parser.add_argument("--model", help="chat model that can call tools [default: a stand-in that prints the messages]")
     options = parser.parse_args()
 
     search = create_retriever_tool(

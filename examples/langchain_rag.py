@@ -70,7 +70,7 @@ def words(text: str) -> list[str]:
 
 
 def chunks() -> Iterator[Document]:
-    """The topics of Python's own help, cut between paragraphs."""
+    """Return the topics of Python's own help, cut between paragraphs."""
     for topic, text in topics.items():
         chunk = ""
         for paragraph in text.split("\n\n"):
@@ -96,7 +96,7 @@ def choose_model(name: str | None) -> BaseChatModel:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("question", nargs="?", default=QUESTION)
-    parser.add_argument("--model", help="chat model; left out, a stand-in prints the prompt")
+    parser.add_argument("--model", help="chat model [default: a stand-in that prints the prompt]")
     options = parser.parse_args()
 
     corpus = list(chunks())

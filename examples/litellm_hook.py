@@ -23,11 +23,11 @@ class PruneToolResults(CustomLogger):
     """Shortens the results of tools before a request is sent."""
 
     async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: dict, call_type: Any) -> dict:
-        """Do it in the proxy."""
+        """Shorten the messages of a request in the proxy."""
         return await self._pruned(data)
 
     async def async_pre_call_deployment_hook(self, kwargs: Any, call_type: Any) -> dict:
-        """Do it in the library, in `acompletion`."""
+        """Shorten the messages of a request in the library, in `acompletion`."""
         return await self._pruned(kwargs)
 
     async def _pruned(self, request: Any) -> dict:

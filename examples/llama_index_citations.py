@@ -52,7 +52,7 @@ def words(text: str) -> list[str]:
 
 
 def chunks() -> list[BaseNode]:
-    """The topics of Python's own help in chunks that know where in their topic they begin."""
+    """Return the topics of Python's own help in chunks that know where in their topic they begin."""
     return [
         TextNode(
             text=chunk[0],
@@ -87,7 +87,7 @@ def choose_model(name: str | None) -> LLM:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("question", nargs="?", default="Can I write an else after a for loop?")
-    parser.add_argument("--model", help="chat model; left out, a stand-in answers with the prompt")
+    parser.add_argument("--model", help="chat model [default: a stand-in that answers with the prompt]")
     options = parser.parse_args()
 
     engine = CitationQueryEngine.from_args(

@@ -34,10 +34,10 @@ def ask(context: str) -> None:
     print(f"{answer.text}\n({answer.prompt_tokens} tokens of prompt, {answer.seconds:.1f} seconds)\n")
 
 
-print("--- all of it ---")
+print("--- full context ---")
 ask("\n\n".join(texts))
 
-print("--- pruned ---")
+print("--- pruned context ---")
 begin = time.perf_counter()
 with Pruner() as pruner:
     result = pruner.prune(question, texts, PruningPolicy(when_empty="keep_one"))

@@ -13,9 +13,14 @@ ROOT = PACKAGE.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # A docstring of a function says what it does: "Return the kept text", not "What is left" or "The kept text".
-NOT_A_VERB = re.compile(r"(What|How|Whether|Where|Which|When|Why|Who|Whose|The|A|An|All|Each|Every|Same|One)\b")
+NOT_A_VERB = re.compile(
+    r"(?:What|How|Whether|Where|Which|When|Why|Who|Whose|The|A|An|All|Each|Every|Same|One|If|In)\b"
+    r"|(?:Number|Share|Token)s? (?:of|by)\b|Tell (?:that|whether)\b"
+)
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
+for folder in ("benchmarks", "docker", "examples", "packages"):
+    SOURCES += sorted((ROOT / folder).rglob("*.py"))
 
 # Forms that a reader whose first language is not English stumbles over, each with what to write.
 UNCLEAR = {
@@ -28,13 +33,27 @@ UNCLEAR = {
     r"\bhas it so\b": "say who decides it",
     r"\blikeness\b": "'similarity'",
     r"\bwritten down\b": "'serialized' or 'saved'",
-    r"\bhub id\b": "'repo id'",
+    r"\b[Hh]ub id\b": "'repo id'",
     r"\band leave[.]": "'and exit.'",
     r"\bcould not be had\b": "'could not be downloaded', 'was not found'",
     r"\bpasses through\b": "'is returned unchanged'",
     r"\bworked out anew\b": "'computed again'",
     r"\bthrown away\b": "'discarded'",
     r"\bgoes on from\b": "'continues from'",
+    r"\banew\b": "'again'",
+    r"\bfor ever\b": "'forever'",
+    r"(?<!not )\bbut for\b": "'except'",
+    r"\bfor company\b": "'for others to share its batch'",
+    r"\bas [\w' ]{1,40} ha(?:s|ve) it\b": "'as in'",
+    r"\b(?:at most|at least|after|with|to|within) so many\b": "'this many'",
+    r"\bof like (?:lengths|size)": "'of similar lengths'",
+    r"\btold (?:by|from) (?!its? )": "'detected from', 'distinguished from'",
+    r"\blies in (?:the package|it)\b": "'ships in the package'",
+    r"\bpacked (?:with gzip|if)\b": "'compressed'",
+    r"\bstands? over (?:it|the)\b": "'overrides'",
+    r"\bof (?:any|every|other) make\b": "'of any kind'",
+    r"\b(?:space|stop|characters?|tokens?|words?|lines?|cut|ends?|continues?) behind\b": "'after'",
+    r"\bcould be had\b": "'was available'",
 }
 
 

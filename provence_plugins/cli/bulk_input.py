@@ -62,7 +62,7 @@ def open_input(path: str, *, only_requests: bool = False) -> Iterator[LineSource
 
 
 def is_parquet(path: str) -> bool:
-    """Tell by its name whether a file is a Parquet file."""
+    """Return whether the name of a file is that of a Parquet file."""
     return path.endswith((".parquet", ".pq"))
 
 

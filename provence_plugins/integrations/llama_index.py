@@ -107,7 +107,7 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
 
     @contextmanager
     def _reported(self, nodes: list[NodeWithScore], query: str) -> Iterator[list[NodeWithScore]]:
-        """Tell both of LlamaIndex's event systems about the nodes that came and those put into the yielded list.
+        """Report the given nodes, and those put into the yielded list, to both of LlamaIndex's event systems.
 
         The end is reported on every way out. After an error it holds no nodes.
         """

@@ -14,7 +14,7 @@ def download(repository: str, *, revision: str | None = None) -> Path:
     """Download what a pruner reads of a repository, unless it is in the cache, and return its folder.
 
     Args:
-        repository: Hub id, "owner/name".
+        repository: Repo id, "owner/name".
         revision: Branch, tag or commit; None for the main branch.
 
     Raises:
@@ -43,7 +43,7 @@ def upload(
 
     Args:
         folder: The folder of a checkpoint that could be opened.
-        repository: Hub id, "owner/name".
+        repository: Repo id, "owner/name".
         revision: Branch to write to; None for the main branch.
         private: Whether a new repository is private.
         token: Access token; None for the one that the hub's own command line has stored.

@@ -221,7 +221,7 @@ def _check_size(texts: Sequence[str]) -> None:
 
 @contextmanager
 def _tell_errors() -> Iterator[None]:
-    """Tell the model what was wrong; of any other exception it sees only that the call failed."""
+    """Turn errors of this package into messages for the model; it sees no other exception's message."""
     try:
         yield
     except ProvenceError as error:

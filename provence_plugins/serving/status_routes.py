@@ -15,13 +15,13 @@ _LIMITS = ("max_requests", "max_passages", "max_body_bytes", "timeout_seconds")
 
 @router.get("/health")
 async def health() -> dict[str, str]:
-    """Tell that the process answers."""
+    """Return status 200 as long as the process answers."""
     return {"status": "ok"}
 
 
 @router.get("/ready")
 async def ready(request: Request) -> dict[str, str]:
-    """Tell that the model is loaded and the server takes requests; status 503 otherwise."""
+    """Return status 200 once the model is loaded and the server accepts requests, 503 otherwise."""
     if not service_of(request).is_open:
         raise HTTPException(503, "The server is shutting down.")
     return {"status": "ready"}
@@ -36,7 +36,7 @@ async def metrics(request: Request) -> Response:
 # Any: plain values of every kind.
 @router.get("/info")
 async def info(request: Request) -> dict[str, Any]:
-    """Tell the version, the model, the policy and the limits of this server."""
+    """Return the version, the model, the policy and the limits of this server."""
     service = service_of(request)
     pruner = service.pruner
     policy = asdict(service.settings.policy)

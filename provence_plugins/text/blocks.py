@@ -55,7 +55,7 @@ def split_blocks(text: str) -> list[Block]:
 
 
 def _find_blocks(lines: list[Line]) -> Iterator[tuple[Found, int]]:
-    """Yield every block with the character where it ends, blank lines behind it included."""
+    """Yield every block with the character where it ends, blank lines after it included."""
     paragraphs = Paragraphs(lines)
     at = skip(lines, 0, TAILS)
     if code_end := inside_fence(lines):

@@ -1,4 +1,4 @@
-"""Code, in fences or indented: told from indented prose, and cut at blank lines where it is long; changes of a diff."""
+"""Code, in fences or indented: separated from indented prose, and cut at blank lines where it is long; diffs."""
 
 import re
 from collections.abc import Iterator

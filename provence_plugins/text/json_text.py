@@ -93,7 +93,7 @@ class _Units:
             at = self._add_token(tokens, at, closings, openers)
 
     def _add_token(self, tokens: Sequence[re.Match[str]], at: int, closings: dict[int, int], openers: list[int]) -> int:
-        """Add what begins at a token; returns the number of the first token behind it."""
+        """Add what begins at a token; returns the number of the first token after it."""
         token = tokens[at]
         if token[0] in "]}":
             opener = openers.pop()

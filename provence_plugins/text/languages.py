@@ -1,4 +1,4 @@
-"""What the languages of the splitter are told by, and the abbreviations that its library does not know."""
+"""Signs by which the splitter detects a language, and the abbreviations that its library does not know."""
 
 import re
 from collections.abc import Mapping

@@ -82,7 +82,7 @@ class Found(NamedTuple):
 
     Attributes:
         kind: Its role.
-        after: Number of the first line behind it.
+        after: Number of the first line after it.
         level: 1 to 6 for a heading in Markdown, 7 for a title in plain text, 8 for a label above a list or record;
             otherwise 0.
         prose: What may be split into sentences; None for a block that stays whole.

@@ -24,7 +24,7 @@ Range = tuple[int, int]
 
 
 def open_provence_spans(text: str) -> Iterator[Range]:
-    """Find the sentences of a text, the white space behind each included; blank lines between loose lines are in none.
+    """Find the sentences of a text, the white space after each included; blank lines between loose lines are in none.
 
     Text with a kana letter for every 500 characters is Japanese and split by fast-bunkai, everything else by Punkt.
 

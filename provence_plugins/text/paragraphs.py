@@ -103,7 +103,7 @@ class Paragraphs:
         return _paragraph(lines, at, at + 1)
 
     def _end_of_code(self, at: int) -> int:
-        """Return the number of the line behind lines of code that blank ones part."""
+        """Return the number of the line after lines of code that blank lines separate."""
         lines = self._lines
         end = at + 1
         while end - at < _MOST_CODE_LINES:

@@ -144,7 +144,7 @@ def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
 
 
 def _is_inside_name(text: str, end: int) -> bool:
-    """Return whether a dot without a space behind it lies inside a name ("httpx.HTTPError") or an address.
+    """Return whether a dot without a space after it is inside a name ("httpx.HTTPError") or an address.
 
     In many texts the space between two sentences is missing, so two plain words are two sentences, unless what follows
     goes on like a sentence about the second.

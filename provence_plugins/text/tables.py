@@ -1,4 +1,4 @@
-"""Tables of every make: Markdown, grids, ruled columns, separated values and columns held apart by spaces."""
+"""Tables of every kind: Markdown, grids, ruled columns, separated values and columns held apart by spaces."""
 
 import re
 from collections.abc import Iterator

@@ -226,6 +226,6 @@ def _add_answer(asked: Part | None, asking: int, answer: Sequence[int], starts: 
 
 
 def _ends_with(text: str, end: int, signs: str) -> bool:
-    """Return whether one of some signs is the last before an end, but for white space and closing marks."""
+    """Return whether one of some signs is the last before an end, apart from white space and closing marks."""
     bare = text[max(0, end - 20) : end].rstrip(_MARKS_BEHIND)
     return bare.endswith(tuple(signs))

@@ -64,7 +64,7 @@ def _stands_free(lines: Lines, at: int) -> bool:
 
 
 def _number_of_part(lines: Lines, at: int) -> int:
-    """Return the number of the line behind "Article 5" and the title below it, 0 where a line is something else."""
+    """Return the number of the line after "Article 5" and the title below it, 0 where a line is something else."""
     if len(lines[at].text) > LONGEST_PLAIN_TITLE or not follows_blank(lines, at):
         return 0
     if not _NUMBER_OF_PART.fullmatch(lines[at].bare):

@@ -110,7 +110,7 @@ class ContextMaker:
 def take_best(passages: Sequence[SplitPassage], scores: Sequence[PassageScores], size: int) -> tuple[str, ...]:
     """Return the best sentences of some passages, in reading order, up to a number of characters.
 
-    White space does not count. The last sentence is cut behind a word, so what is missing is less than a word.
+    White space does not count. The last sentence is cut after a word, so what is missing is less than a word.
     """
     sentences = [(place, span) for place, passage in enumerate(passages) for span in passage.sentences]
     flat = np.concatenate([each.probabilities for each in scores]) if scores else np.zeros(0)
@@ -171,7 +171,7 @@ def _without_empty(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _end_within(text: str, size: int) -> int:
-    """Return the end of the longest beginning of a text that has whole words and at most so many characters."""
+    """Return the end of the longest beginning of a text that has whole words and at most `limit` characters."""
     if count_characters(text) <= size:
         return len(text)
     words = find_words(text)

@@ -126,7 +126,7 @@ def _sizes(outcome: ReadingOutcome) -> Table:
         rows.append([arm, like, f"{size:.0f}", f"{fmean(missing):.1f}", max(missing), tokens])
     note = (
         "Characters without white space, question by question. A method gets as many as the pruned context, and its "
-        "last sentence is cut behind a word, so that it is short of less than a word. Tokens of the prompt are those "
+        "last sentence is cut after a word, so that it is short of less than a word. Tokens of the prompt are those "
         "of the reader, summed over questions, in per cent of the pruned context."
     )
     columns = ["context", "as long as", "characters", "short on average", "short at most", "tokens of the prompt"]
