@@ -44,12 +44,10 @@ def _probabilities(pruner: Pruner, examples: Sequence[Example]) -> np.ndarray:
 
 
 def _compare(scores: np.ndarray, exact: np.ndarray, threshold: float) -> Table:
-    difference = np.abs(scores - exact)
     near = (exact >= threshold / 2) & (exact <= threshold * 2)
-    rows = [
-        _row("all", difference, scores, exact, threshold),
-        _row(f"{threshold / 2:.4f} to {threshold * 2:.4f}", difference[near], scores[near], exact[near], threshold),
-    ]
+    ranges = {"all": np.ones(len(exact), bool), f"{threshold / 2:.4f} to {threshold * 2:.4f}": near}
+    # A model that is sure of everything has no sentence near its threshold.
+    rows = [[name, *_row(scores[chosen], exact[chosen], threshold)] for name, chosen in ranges.items() if chosen.any()]
     columns = [
         "probability in float32",
         "sentences",
@@ -61,10 +59,11 @@ def _compare(scores: np.ndarray, exact: np.ndarray, threshold: float) -> Table:
     return Table("Against float32", columns, rows, f"The default threshold is {threshold:g}.")
 
 
-def _row(name: str, difference: np.ndarray, scores: np.ndarray, exact: np.ndarray, threshold: float) -> list[str]:
+def _row(scores: np.ndarray, exact: np.ndarray, threshold: float) -> list[str]:
+    difference = np.abs(scores - exact)
     changed = np.mean((scores >= threshold) != (exact >= threshold))
     values = [difference.mean(), np.median(difference), np.quantile(difference, 0.99)]
-    return [name, f"{len(exact):,}", *(f"{value:.4f}" for value in values), f"{changed:.1%}"]
+    return [f"{len(exact):,}", *(f"{value:.4f}" for value in values), f"{changed:.1%}"]
 
 
 def _parse() -> argparse.Namespace:
