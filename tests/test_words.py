@@ -10,7 +10,11 @@ import provence_plugins
 
 PACKAGE = Path(provence_plugins.__file__).parent
 ROOT = PACKAGE.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "examples" / "README.md"]
+PAGES += [PACKAGE / "model" / "bundled" / "README.md", *sorted((ROOT / "recipes").glob("*.toml"))]
+PAGES += [PACKAGE / "serving" / "page" / "index.html", PACKAGE / "serving" / "page" / "page.js"]
+for folder in ("docs", "packages", "benchmarks/text"):
+    PAGES += sorted((ROOT / folder).rglob("*.md"))
 
 # A docstring of a function says what it does: "Return the kept text", not "What is left" or "The kept text".
 NOT_A_VERB = re.compile(

@@ -1,4 +1,4 @@
-// The page: asks the server for scores once, and decides anew in the browser whenever a setting changes.
+// The page: asks the server for scores once, and decides again in the browser whenever a setting changes.
 
 import { countKept, countTokens, decide, keptText } from "./decide.js";
 import { element, general, passageView, summarize, top } from "./view.js";
@@ -126,7 +126,7 @@ async function prune(wishes = {}) {
     // On a narrow screen the result lies below the form.
     if (byId("result").getBoundingClientRect().top > innerHeight / 2) byId("result").scrollIntoView();
   } catch (error) {
-    if (error.name !== "AbortError") tell(error instanceof TypeError ? "The server cannot be reached." : error.message, true);
+    if (error.name !== "AbortError") tell(error instanceof TypeError ? "The server cannot be reached. Check that it is running." : error.message, true);
   } finally {
     button.disabled = false;
   }
@@ -315,7 +315,7 @@ async function copy(text, what) {
     await navigator.clipboard.writeText(text);
     tell(`Copied ${what}.`);
   } catch {
-    tell("The browser did not allow copying.", true);
+    tell("The browser did not allow copying. Select the text and copy it yourself.", true);
   }
 }
 
@@ -356,7 +356,7 @@ byId("copy-text").addEventListener("click", () => {
 byId("copy-link").addEventListener("click", async () => {
   const fragment = await makeLink();
   if (fragment) copy(new URL(fragment, location.href).href, "a link to this question, these texts and settings");
-  else tell("The texts are too long for a link.", true);
+  else tell("The texts are too long for a link. Remove or shorten some.", true);
 });
 
 for (const kind of ["dragenter", "dragover"]) {
