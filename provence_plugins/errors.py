@@ -147,4 +147,7 @@ def translate_panics(error_type: type[ProvenceError], doing: str) -> Iterator[No
     except BaseException as error:
         if not is_panic(error):
             raise
-        raise error_type(f"A Rust extension panicked while {doing}: {error}") from error
+        raise error_type(
+            f"A Rust extension panicked while {doing}: {error}. This is a fault of that extension: leave out or "
+            f"change the text that causes it."
+        ) from error

@@ -104,7 +104,8 @@ class OnnxBackend:
         except Exception as error:  # its exceptions have no other class in common
             rows, length = batch.ids.shape
             raise BackendError(
-                f"ONNX Runtime could not score {rows} rows of {length} tokens: {show_error(error)}"
+                f"ONNX Runtime could not score {rows} rows of {length} tokens: {show_error(error)}. If every text "
+                f"fails, export the model again."
             ) from error
         for row, (output, length) in enumerate(zip(outputs, lengths, strict=True)):
             relevance, keep = self._require_shapes(output, length)

@@ -89,7 +89,10 @@ class TorchBackend:
                 relevance, keep = _in_halves(self._score, inputs)
             except Exception as error:  # an encoder with odd sizes fails with whatever its arithmetic raises
                 rows, length = batch.ids.shape
-                raise BackendError(f"torch could not score {rows} rows of {length} tokens: {error}") from error
+                raise BackendError(
+                    f"torch could not score {rows} rows of {length} tokens: {error}. If memory is short, give a "
+                    f"smaller max_batch_tokens; if every text fails, download the model again."
+                ) from error
         return BatchScores(relevance.cpu().numpy(), keep.cpu().numpy())
 
     def _require_known_ids(self, batch: TokenBatch) -> None:

@@ -42,7 +42,10 @@ class Listener:
             family, kind, protocol, _, address = found
             listening = socket.socket(family, kind, protocol)
         except OSError as error:
-            raise InvalidInputError(f"host must be an address or a name of this machine, got {self.host!r}.") from error
+            raise InvalidInputError(
+                f"host must be an address or a name of this machine, got {self.host!r}. Use 127.0.0.1 for this machine "
+                f"alone, or 0.0.0.0 for all its addresses."
+            ) from error
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)

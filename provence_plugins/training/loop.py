@@ -229,7 +229,7 @@ class TrainingRun:
 def _read(patterns: Sequence[str]) -> list[Example]:
     examples = [example for path in find_files(patterns) for example in read_examples(path)]
     if not examples:
-        raise DataError(f"There are no examples in {', '.join(patterns)}.")
+        raise DataError(f"There are no examples in {', '.join(patterns)}. Name files of labelled JSON lines.")
     return examples
 
 

@@ -228,9 +228,9 @@ def read_settings(path: Path) -> TrainSettings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path} cannot be read: {error}.") from error
+        raise InvalidInputError(f"{path} cannot be read: {error}. Check the path.") from error
     except tomllib.TOMLDecodeError as error:
-        raise InvalidInputError(f"{path} is not valid TOML: {error}.") from error
+        raise InvalidInputError(f"{path} is not valid TOML: {error}. Correct the line that it names.") from error
     _take_former_names(values, path)
     data = _build(DataSettings, values.pop("data", {}), f"{path} [data]")
     optimizer = _build(OptimizerSettings, values.pop("optimizer", {}), f"{path} [optimizer]")
