@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import string
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 # So small a network gains nothing from threads, and on a busy machine they wait for each other. Read when torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Processes that tests start would compile the whole package each time.
+# Without bytecode on disk, processes that tests start compile the whole package each time, and each run all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine is no bug of the code under test. Every run draws other examples; CI draws many more of them beside the
 # slow tests, and pytest --hypothesis-profile=long more than anybody waits for.

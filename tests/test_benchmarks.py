@@ -135,7 +135,7 @@ def test_the_results_of_tools_are_measured_in_seven_formats(labelled_file: Path,
 
 
 def test_a_short_soak_breaks_nothing(tiny_folder: Path) -> None:
-    printed = run("soak.py", "--seconds", 2, "--callers", 10, "--reopen", 0.5, "--forks", 1, "--model", tiny_folder)
+    printed = run("soak.py", "--seconds", 1, "--callers", 10, "--reopen", 0.3, "--forks", 1, "--model", tiny_folder)
     assert "longest gap of the event loop" in printed
 
 

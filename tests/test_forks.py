@@ -122,6 +122,8 @@ compress()
 """
 
 
+# By default tests/integrations/test_fields.py asks the same of what every adapter is built on.
+@pytest.mark.slow
 def test_an_adapter_loads_a_pruner_of_its_own_in_a_forked_child(tiny_folder: Path) -> None:
     run(ADAPTER, tiny_folder)
 

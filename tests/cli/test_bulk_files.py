@@ -75,6 +75,20 @@ def undisturbed(source: Path, pruner: Pruner) -> tuple[bytes, bytes]:
     return target.read_bytes(), record_of(target).read_bytes()
 
 
+@pytest.fixture(scope="module")
+def stopped(source: Path, pruner: Pruner) -> tuple[bytes, bytes]:
+    """The output and the record of a run that was killed in its second group."""
+    target = source.with_name("stopped.jsonl")
+    run(source, target, pruner, stop=GROUP + 10)
+    return target.read_bytes(), record_of(target).read_bytes()
+
+
+def restore(target: Path, run: tuple[bytes, bytes]) -> None:
+    """Write the output and the record of a run."""
+    target.write_bytes(run[0])
+    record_of(target).write_bytes(run[1])
+
+
 @pytest.mark.parametrize("stop", [0, 1, GROUP - 1, GROUP, GROUP + 4, LINES])
 def test_a_resumed_run_writes_the_same_bytes_as_one_that_was_never_stopped(
     stop: int, undisturbed: tuple[bytes, bytes], source: Path, tmp_path: Path, pruner: Pruner
@@ -122,7 +136,7 @@ def test_resuming_a_finished_run_changes_nothing_and_knows_of_its_errors(
     undisturbed: tuple[bytes, bytes], source: Path, tmp_path: Path, pruner: Pruner
 ) -> None:
     target = tmp_path / "out.jsonl"
-    run(source, target, pruner)
+    restore(target, undisturbed)
     assert run(source, target, pruner, resume=True) == []
     assert (target.read_bytes(), record_of(target).read_bytes()) == undisturbed
     settings = RunSettings("model", source.stat().st_size, {"threshold": 0.1})
@@ -160,20 +174,21 @@ def change_last_of_group(lines: list[bytes]) -> list[bytes]:
     ids=["first", "last of group", "shifted", "shorter", "one group", "swapped", "longer", "empty"],
 )
 def test_another_input_is_refused_and_nothing_is_written(
-    change: Any, source: Path, tmp_path: Path, pruner: Pruner
+    change: Any, stopped: tuple[bytes, bytes], source: Path, tmp_path: Path, pruner: Pruner
 ) -> None:
     target, changed = tmp_path / "out.jsonl", tmp_path / "in.jsonl"
-    run(source, target, pruner, stop=GROUP + 10)
-    before = target.read_bytes(), record_of(target).read_bytes()
+    restore(target, stopped)
     changed.write_bytes(b"".join(change(source.read_bytes().splitlines(keepends=True))))
     with pytest.raises(InvalidInputError, match="input"):
         run(changed, target, pruner, resume=True)
-    assert (target.read_bytes(), record_of(target).read_bytes()) == before
+    assert (target.read_bytes(), record_of(target).read_bytes()) == stopped
 
 
-def test_another_input_of_the_same_size_is_refused_too(source: Path, tmp_path: Path, pruner: Pruner) -> None:
+def test_another_input_of_the_same_size_is_refused_too(
+    stopped: tuple[bytes, bytes], source: Path, tmp_path: Path, pruner: Pruner
+) -> None:
     target, changed = tmp_path / "out.jsonl", tmp_path / "in.jsonl"
-    run(source, target, pruner, stop=GROUP + 10)
+    restore(target, stopped)
     changed.write_bytes(source.read_bytes().replace(b"Where is 300?", b"Where is 301?"))
     with pytest.raises(InvalidInputError, match="its lines 257 to 512 are not those that the earlier run read"):
         run(changed, target, pruner, resume=True)

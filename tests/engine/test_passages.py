@@ -63,8 +63,8 @@ def test_what_stays_does_not_run_together(pieces: list[tuple[str, bool]], text: 
     assert pruned(*pieces).text == text
 
 
-def test_a_text_with_a_million_kept_words_is_put_together_in_a_moment() -> None:
-    sentences = [("One. ", True), ("Two.\n", False), (" " * 50, True), ("\n", False), ("Three. ", True)] * 40_000
+def test_a_text_with_a_hundred_thousand_sentences_is_put_together_in_a_moment() -> None:
+    sentences = [("One. ", True), ("Two.\n", False), (" " * 50, True), ("\n", False), ("Three. ", True)] * 20_000
     passage = pruned(*sentences)
     start = process_time()
     assert passage.text is passage.text

@@ -1,75 +1,23 @@
 import asyncio
 import copy
 import pickle
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pruner_calls import QUERY, TEXTS, assert_same, numbers, open_pruner
 
-from provence_plugins import (
-    CacheStats,
-    DirectScorer,
-    Passage,
-    PrunedPassage,
-    Pruner,
-    PruneRequest,
-    PruneResult,
-    PruningPolicy,
-    Sentence,
-    SharedScorer,
-)
+from provence_plugins import DirectScorer, Passage, Pruner, PruneRequest, PruningPolicy, Sentence, SharedScorer
 from provence_plugins.engine.scoring import ScorerFactory
-from provence_plugins.errors import (
-    ClosedError,
-    InvalidInputError,
-    OverloadedError,
-    QueryTooLongError,
-)
-from provence_plugins.model.backend import BatchScores, load_backend
+from provence_plugins.errors import ClosedError, InvalidInputError, QueryTooLongError
 from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.testing import WordBackend
-from provence_plugins.tokens.batches import TokenBatch
-
-QUERY = "what is the capital of france"
-TEXTS = [
-    "paris is the capital of france. the river is in the city. cheese is what.",
-    "# france\n\nthe city of paris.\n\n| cheese | where |\n|---|---|\n| brie | france |\n",
-    "who is in the city? " * 40,
-    "",
-    "x",
-]
 
 texts = st.lists(st.text(max_size=300) | st.sampled_from(TEXTS), max_size=5)
 many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(scope="module")
-def pruner(tiny_folder: Path) -> Iterator[Pruner]:
-    with Pruner(tiny_folder, dtype="float32") as pruner:
-        yield pruner
-
-
-def open_pruner(folder: Path, scorer: ScorerFactory) -> Pruner:
-    return Pruner(folder, dtype="float32", scorer=scorer)
-
-
-def numbers(result: PruneResult) -> dict[int, tuple[float, list[float]]]:
-    passages: list[PrunedPassage] = [*result.passages, *result.dropped]
-    return {p.index: (p.relevance, [s.probability for s in p.sentences]) for p in passages}
-
-
-def assert_same(left: PruneResult, right: PruneResult) -> None:
-    """Equal but for float noise: batches differ in company and padding."""
-    one, other = numbers(left), numbers(right)
-    assert one.keys() == other.keys()
-    for index, (relevance, probabilities) in one.items():
-        assert relevance == pytest.approx(other[index][0], abs=1e-4)
-        assert probabilities == pytest.approx(other[index][1], abs=1e-4)
 
 
 @many
@@ -136,119 +84,6 @@ def test_in_int8_a_passage_has_the_same_scores_to_the_bit_in_any_company(
 def test_the_budget_of_a_batch_changes_nothing(pruner: Pruner, tiny_folder: Path, budget: int) -> None:
     with Pruner(tiny_folder, dtype="float32", max_batch_tokens=budget) as other:
         assert_same(other.prune(QUERY, TEXTS), pruner.prune(QUERY, TEXTS))
-
-
-@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
-def test_one_pruner_serves_many_threads(pruner: Pruner, tiny_folder: Path, scorer: ScorerFactory) -> None:
-    calls = [(f"where is {word}", TEXTS[:3]) for word in ("paris", "cheese", "the river", "who") * 8]
-    alone = [pruner.prune(*call) for call in calls]
-    with open_pruner(tiny_folder, scorer) as other, ThreadPoolExecutor(8) as pool:
-        for result, expected in zip(pool.map(lambda call: other.prune(*call), calls), alone, strict=True):
-            assert_same(result, expected)
-
-
-class Watched:
-    """A backend and a splitter that note which threads do the work, and how much there is of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.backend = load_backend(open_checkpoint(folder))
-        self.description = self.backend.description
-        self.max_batch_tokens = self.backend.max_batch_tokens
-        self.threads: set[str] = set()
-        self.rows = 0
-        self.texts: list[str] = []
-
-    def forward(self, batch: TokenBatch) -> BatchScores:
-        self.threads.add(threading.current_thread().name)
-        self.rows += len(batch.ids)
-        return self.backend.forward(batch)
-
-    def split(self, text: str) -> list[tuple[int, int]]:
-        self.threads.add(threading.current_thread().name)
-        self.texts.append(text)
-        return [(0, len(text))]
-
-
-@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
-async def test_many_tasks_are_served_without_work_in_the_thread_of_the_loop(
-    tiny_folder: Path, scorer: ScorerFactory
-) -> None:
-    watched = Watched(tiny_folder)
-    with Pruner(tiny_folder, backend=watched, splitter=watched.split, scorer=scorer) as pruner:
-        results = await asyncio.gather(*(pruner.aprune(QUERY, TEXTS) for _ in range(50)))
-    assert len(results) == 50
-    assert watched.threads
-    assert all(name.startswith("provence-") for name in watched.threads)
-
-
-@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
-def test_what_repeats_in_a_call_is_split_and_scored_once(tiny_folder: Path, scorer: ScorerFactory) -> None:
-    watched = Watched(tiny_folder)
-    texts = [TEXTS[0], "the river", TEXTS[0], Passage(TEXTS[0]), Passage(TEXTS[0], title="France"), TEXTS[0]]
-    with Pruner(tiny_folder, backend=watched, splitter=watched.split, scorer=scorer) as pruner:
-        result = pruner.prune(QUERY, texts, PruningPolicy(threshold=0))
-        assert sorted(watched.texts) == sorted([TEXTS[0], "the river", TEXTS[0]])
-        assert watched.rows == 3
-        assert [passage.index for passage in result.passages] == list(range(6))
-        assert result.passages[3].passage is texts[3]
-        assert [s.probability for s in result.passages[5].sentences] == [
-            s.probability for s in result.passages[0].sentences
-        ]
-
-
-def test_a_passage_with_sentences_of_its_own_is_not_mistaken_for_another(pruner: Pruner) -> None:
-    passages = [Passage("paris is a city", sentences=[Sentence(0, 6), Sentence(6, 15)]), Passage("paris is a city")]
-    result = pruner.prune(QUERY, [*passages, passages[0]], PruningPolicy(threshold=0))
-    assert [len(passage.sentences) for passage in result.passages] == [2, 1, 2]
-
-
-@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
-def test_a_pruner_with_a_cache_scores_the_same_text_under_the_same_query_once(
-    tiny_folder: Path, scorer: ScorerFactory
-) -> None:
-    watched = Watched(tiny_folder)
-    with Pruner(tiny_folder, backend=watched, scorer=scorer, cache_tokens=10_000) as pruner:
-        first = pruner.prune(QUERY, TEXTS)
-        rows = watched.rows
-        assert pruner.prune(QUERY, TEXTS) == first
-        assert asyncio.run(pruner.aprune(QUERY, TEXTS)) == first
-        assert list(pruner.prune_many([(QUERY, TEXTS), (QUERY, TEXTS)])) == [first, first]
-        assert watched.rows == rows
-        assert pruner.prune("where is the cheese", TEXTS).query != first.query
-        assert watched.rows == 2 * rows
-        stats = pruner.cache_stats
-        assert (stats.hits, stats.misses) == (4 * rows, 2 * rows)
-        assert 0 < stats.tokens <= 10_000
-
-
-def test_without_a_cache_every_call_is_scored(tiny_folder: Path) -> None:
-    watched = Watched(tiny_folder)
-    with Pruner(tiny_folder, backend=watched) as pruner:
-        for _ in range(2):
-            pruner.prune(QUERY, TEXTS)
-        assert watched.rows > 0
-        assert watched.rows % 2 == 0
-        assert pruner.cache_stats == CacheStats()
-
-
-def test_the_former_name_of_the_cache_stats_still_works(pruner: Pruner) -> None:
-    with pytest.warns(DeprecationWarning, match="cache_stats"):
-        assert pruner.cache_statistics == pruner.cache_stats
-
-
-def test_a_cache_of_a_negative_size_is_refused(tiny_folder: Path) -> None:
-    with pytest.raises(InvalidInputError, match="cache_tokens"):
-        Pruner(tiny_folder, cache_tokens=-1)
-
-
-async def test_a_cancelled_task_leaves_the_pruner_working(tiny_folder: Path) -> None:
-    with open_pruner(tiny_folder, SharedScorer) as pruner:
-        task = asyncio.create_task(pruner.aprune(QUERY, ["the city of paris. " * 2000]))
-        await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert (await pruner.aprune(QUERY, TEXTS)).query == QUERY
 
 
 def test_prune_many_reads_requests_as_results_are_taken(tiny_folder: Path) -> None:
@@ -353,57 +188,6 @@ def test_bad_input_is_refused_alike_everywhere(
 def test_a_policy_of_another_type_is_refused(pruner: Pruner) -> None:
     with pytest.raises(InvalidInputError, match="PruningPolicy"):
         pruner.prune(QUERY, TEXTS, {"threshold": 0.5})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
-def test_a_closed_pruner_refuses_and_has_no_threads(tiny_folder: Path, scorer: ScorerFactory) -> None:
-    before = set(threading.enumerate())
-    with open_pruner(tiny_folder, scorer) as pruner:
-        asyncio.run(pruner.aprune(QUERY, TEXTS))
-    pruner.close()
-    assert set(threading.enumerate()) <= before
-    with pytest.raises(ClosedError):
-        pruner.prune(QUERY, TEXTS)
-    with pytest.raises(ClosedError):
-        asyncio.run(pruner.aprune(QUERY, TEXTS))
-
-
-@pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
-async def test_closing_ends_no_handler_of_a_task_group_unheard(scorer: ScorerFactory) -> None:
-    backend = WordBackend()
-    pruner = Pruner(backend=backend, scorer=scorer)
-    texts = {"short": ["Castle towers. Sheep graze."], "long": ["Castle towers. Sheep graze. " * 2000]}
-    outcomes: list[str] = []
-
-    async def handle(kind: str) -> None:
-        try:
-            await pruner.aprune("castle towers", texts[kind])
-            outcomes.append("pruned")
-        except ClosedError:
-            outcomes.append("closed")
-
-    backend.gate.clear()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(30):
-            group.create_task(handle("short"))
-            group.create_task(handle("long"))
-        while not backend.waiting.is_set():
-            await asyncio.sleep(0.001)
-        closing = group.create_task(asyncio.to_thread(pruner.close))
-        await asyncio.sleep(0.02)
-        backend.gate.set()
-    assert closing.done()
-    assert len(outcomes) == 60  # none was cancelled and vanished
-    assert "closed" in outcomes
-
-
-async def test_an_overloaded_pruner_says_so(tiny_folder: Path) -> None:
-    scorer = partial(SharedScorer, gather_seconds=0.2, max_pending_tokens=64)
-    with open_pruner(tiny_folder, scorer) as pruner:
-        calls = [pruner.aprune(QUERY, ["paris is a city. " * 10]) for _ in range(8)]
-        results = await asyncio.gather(*calls, return_exceptions=True)
-    assert any(isinstance(result, OverloadedError) for result in results)
-    assert any(isinstance(result, PruneResult) for result in results)
 
 
 def test_the_callers_list_and_passages_stay_as_they_were(pruner: Pruner) -> None:

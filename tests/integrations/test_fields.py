@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -75,12 +76,12 @@ def test_adapters_with_equal_fields_share_one_model() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_process_loads_a_model_of_its_own() -> None:
+def test_a_forked_process_loads_a_model_of_its_own(tiny_folder: Path) -> None:
     code = (
         "import os, signal\n"
         "from provence_plugins.integrations.fields import PruningFields\n"
         "from provence_plugins.types import Passage\n"
-        "fields, passages = PruningFields(), [Passage('Paris is a city.')]\n"
+        f"fields, passages = PruningFields(model={str(tiny_folder)!r}), [Passage('Paris is a city.')]\n"
         "fields.prune_passages('What is Paris?', passages)\n"
         "child = os.fork()\n"
         "if not child:\n"

@@ -128,7 +128,7 @@ def interrupt(settings: TrainSettings) -> None:
 
 def test_a_run_learns_and_its_folder_prunes(settings: TrainSettings) -> None:
     optimizer = replace(settings.optimizer, tokens=20_000)
-    settings = replace(settings, optimizer=optimizer, precision="int8")
+    settings = replace(settings, optimizer=optimizer, precision="int8", evaluate_every=40)
     folder = train(settings, show_progress=False)
     assert folder == Path(settings.output, "model")
     lines = notes(settings)
