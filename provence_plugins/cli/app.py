@@ -10,6 +10,7 @@ from provence_plugins.cli import streams
 from provence_plugins.cli.build import build
 from provence_plugins.cli.bulk import bulk
 from provence_plugins.cli.calibrate import calibrate
+from provence_plugins.cli.contract import contract
 from provence_plugins.cli.doctor import doctor
 from provence_plugins.cli.evaluate import evaluate
 from provence_plugins.cli.interrupts import INTERRUPTED, was_interrupted
@@ -23,7 +24,7 @@ from provence_plugins.errors import ProvenceError
 from provence_plugins.text.visible import show_on_one_line
 
 # What loads numpy, a backend or torch is imported by the command that needs it: help and usage errors come at once.
-COMMANDS = (prune, rerank, bulk, serve, mcp, evaluate, calibrate, build, label, train, export, push, doctor)
+COMMANDS = (prune, rerank, bulk, serve, mcp, evaluate, contract, calibrate, build, label, train, export, push, doctor)
 
 # A server is also configured by its environment. Its variables have the names of its options:
 # PROVENCE_PORT.

@@ -235,7 +235,7 @@ def evaluate(
     methods, reference = comparison.open(run, examples.seed, default)
     command = shlex.join(["provence", *sys.argv[1:]])
     if reading.reader is not None:
-        outcome = _reading_run(reading, examples, run, output).ask(examples.read_all(data), methods)
+        outcome = make_reading_run(reading, examples, run, output).ask(examples.read_all(data), methods)
         result = make_reading_result(outcome, title=output.title, command=command, figures=figures)
     else:
         experiment = _measure(data, examples, methods, reference)
@@ -261,7 +261,10 @@ def _measure(
     return run_experiment(methods, dataset, show_progress, against=against)
 
 
-def _reading_run(reading: ReaderChoices, examples: DataOptions, run: RunOptions, output: OutputOptions) -> ReadingRun:
+def make_reading_run(
+    reading: ReaderChoices, examples: DataOptions, run: RunOptions, output: OutputOptions
+) -> ReadingRun:
+    """Return the run of a reader that options describe."""
     from provence_plugins.evaluation.reading.questions import QuestionOptions
 
     questions = QuestionOptions(

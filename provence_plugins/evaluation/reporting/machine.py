@@ -15,6 +15,7 @@ _PACKAGES = (
     "transformers",
     "sentence-transformers",
     "rank-bm25",
+    "xllamacpp",
 )
 
 
