@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from provence_plugins.cli import streams
+from provence_plugins.cli.evaluate_ranking import rank, read_graded
 from provence_plugins.cli.evaluate_reader import (
     EQUAL_SIZE_METHODS,
     ReaderChoices,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from provence_plugins.data.examples import Example
     from provence_plugins.evaluation.experiment import Experiment, FigureOptions
     from provence_plugins.evaluation.methods.catalogue import LoadedMethod, MethodRow
+    from provence_plugins.evaluation.reporting.result_files import ResultFile
 
 _METHODS = ("lead", "bm25", "model")
 
@@ -44,6 +46,13 @@ class DataOptions:
         int | None, typer.Option(min=1, help="Maximum number of questions of each source.", show_default="all")
     ] = None
     splitter: Annotated[SplitterName, typer.Option(help="Sentence splitter of all methods.")] = "sentencex"
+    qrels: Annotated[
+        Path | None,
+        typer.Option(
+            help="Measure reranking alone, by this file of graded judgements in the form of TREC or BEIR.",
+            show_default="none",
+        ),
+    ] = None
     needles: Annotated[
         int,
         typer.Option(
@@ -75,13 +84,22 @@ class DataOptions:
             DataError: A line is malformed.
         """
         from provence_plugins.data.examples import read_examples
+
+        return [example for path in self.find(patterns) for example in read_examples(path)]
+
+    def find(self, patterns: Sequence[str]) -> list[Path]:
+        """Return all files that are not excluded.
+
+        Raises:
+            InvalidInputError: No file is left.
+        """
         from provence_plugins.data.files import find_files
 
         files = find_files(patterns)
         left = [path for path in files if not any(fnmatch(path.name, pattern) for pattern in self.exclude or ())]
         if not left:
             raise InvalidInputError(f"--exclude skips all {len(files)} files. Remove this option, or name other files.")
-        return [example for path in left for example in read_examples(path)]
+        return left
 
     def read_groups(self) -> dict[str, list[str]]:
         """Return the patterns of each group by its name.
@@ -233,16 +251,39 @@ def evaluate(
     figures = output.prepare()
     default = _METHODS if reading.reader is None else EQUAL_SIZE_METHODS
     methods, reference = comparison.open(run, examples.seed, default)
-    command = shlex.join(["provence", *sys.argv[1:]])
+    command = _command()
     if reading.reader is not None:
         outcome = make_reading_run(reading, examples, run, output).ask(examples.read_all(data), methods)
         result = make_reading_result(outcome, title=output.title, command=command, figures=figures)
+    elif examples.qrels is not None:
+        result = _ranking_result(data, examples, methods, reference, title=output.title)
     else:
         experiment = _measure(data, examples, methods, reference)
         result = make_result(experiment, title=output.title, command=command, figures=figures)
     if output.output is not None:
         result.write(output.output / f"{output.name}.json")
     streams.print_text(result.to_markdown())
+
+
+def _ranking_result(
+    data: Sequence[str],
+    examples: DataOptions,
+    methods: "dict[str, LoadedMethod]",
+    against: str | None,
+    *,
+    title: str,
+) -> "ResultFile":
+    from provence_plugins.evaluation.reporting.machine import describe_commit, describe_machine
+    from provence_plugins.evaluation.reporting.result_files import ResultFile
+
+    assert examples.qrels is not None
+    graded = read_graded(examples.find(data), examples.qrels, examples.limit)
+    tables = rank(graded, methods, against, examples.splitter)
+    return ResultFile(title, _command(), describe_machine(), describe_commit(), tables)
+
+
+def _command() -> str:
+    return shlex.join(["provence", *sys.argv[1:]])
 
 
 def _measure(

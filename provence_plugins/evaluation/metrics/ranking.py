@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from provence_plugins.evaluation.metrics.scored_examples import FloatArray, GradedQuestion, RankedQuestion
-from provence_plugins.evaluation.metrics.statistics import Evaluator, mean_of
+from provence_plugins.evaluation.metrics.statistics import Evaluator, Statistic, mean_of
 
 # Number of ranks that nDCG looks at.
 _RANKS = 10
@@ -24,7 +25,12 @@ def ndcg(questions: Sequence[RankedQuestion]) -> Evaluator:
 
 def graded_ndcg(questions: Sequence[GradedQuestion]) -> Evaluator:
     """Return the mean nDCG of ten ranks, where a passage of grade g has the gain 2**g - 1."""
-    return mean_of(_graded_ndcg)(questions)
+    return graded_ndcg_at(_RANKS)(questions)
+
+
+def graded_ndcg_at(ranks: int) -> Statistic[GradedQuestion]:
+    """Return the statistic that is `graded_ndcg` with another number of ranks."""
+    return mean_of(partial(_graded_ndcg, ranks=ranks))
 
 
 def _reciprocal_rank(question: RankedQuestion) -> float:
@@ -35,15 +41,15 @@ def _ndcg(question: RankedQuestion) -> float:
     return 1.0 / math.log2(1 + question.rank) if question.rank <= _RANKS else 0.0
 
 
-def _graded_ndcg(question: GradedQuestion) -> float:
+def _graded_ndcg(question: GradedQuestion, ranks: int) -> float:
     relevances, grades = np.array(question.relevances), np.array(question.grades)
     # The last key sorts first; of passages with equal relevance the one with the lower grade comes
     # first, as ties count against the method.
     ranked = grades[np.lexsort((grades, -relevances))]
     ideal = -np.sort(-grades)
-    return _discounted_gain(ranked) / _discounted_gain(ideal)
+    return _discounted_gain(ranked, ranks) / _discounted_gain(ideal, ranks)
 
 
-def _discounted_gain(grades: FloatArray) -> float:
-    gains = np.exp2(grades[:_RANKS]) - 1.0
+def _discounted_gain(grades: FloatArray, ranks: int) -> float:
+    gains = np.exp2(grades[:ranks]) - 1.0
     return float(np.sum(gains / np.log2(np.arange(2, len(gains) + 2))))
