@@ -76,7 +76,7 @@ class Interviewer:
         key = fingerprint(messages, right, self._max_tokens)
         found = self._record.find(key)
         if found is None:
-            blank = RecordedAnswer(key, self._session)
+            blank = RecordedAnswer(key, self._session, arm=arm, choosing_seconds=context.seconds)
             try:
                 answer = self._reader.answer(messages, max_tokens=self._max_tokens)
                 found = replace(
@@ -93,9 +93,13 @@ class Interviewer:
                 found = replace(blank, failure=_COUNTED[type(error)])
                 if not isinstance(error, PromptTooLongError) and next(self._failures) >= _MOST_IN_A_ROW:
                     raise ReaderError(f"{_MOST_IN_A_ROW} requests in a row failed. The last one: {error}") from error
-            about = {"source": question.source, "id": question.id, "arm": arm, "question": question.question}
+            about = {"source": question.source, "id": question.id, "question": question.question}
             self._record.add(found, {**about, "right": right})
-        return ArmAnswer(question, arm, context.size, context.seconds, found)
+        chosen_in = context.seconds
+        if found.arm == arm and found.choosing_seconds is not None:
+            # All times of an answer are those of the session that asked.
+            chosen_in = found.choosing_seconds
+        return ArmAnswer(question, arm, context.size, chosen_in, found)
 
 
 def ask_all(

@@ -30,6 +30,8 @@ class RecordedAnswer:
         prefill_seconds: Seconds until the prompt was read; None when the reader does not tell.
         seconds: Seconds of the whole answer.
         failure: Why there is no answer; "" when there is one.
+        arm: The arm that it was asked in; another arm may show the same text.
+        choosing_seconds: How long the choice of this arm's text took; None in a row of an earlier version.
     """
 
     prompt: str
@@ -41,6 +43,8 @@ class RecordedAnswer:
     prefill_seconds: float | None = None
     seconds: float = 0.0
     failure: str = ""
+    arm: str = ""
+    choosing_seconds: float | None = None
 
 
 class ReadingRecord:

@@ -75,7 +75,7 @@ def raw_data(outcome: ReadingOutcome) -> dict[str, object]:
             for each in answers:
                 recorded = asdict(each.answer)
                 about = {"source": each.question.source, "id": each.question.id, "arm": arm, "characters": each.size}
-                rows.append({**about, "choosing_seconds": each.choosing_seconds, **recorded})
+                rows.append({**recorded, **about, "choosing_seconds": each.choosing_seconds})
     return {"reader": outcome.reader, "reference": outcome.reference, "margin": outcome.margin, "answers": rows}
 
 

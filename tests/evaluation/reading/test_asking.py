@@ -78,6 +78,18 @@ def test_a_run_that_was_stopped_goes_on_and_asks_nothing_twice(
     assert last.prompts == []
 
 
+def test_all_times_of_an_answer_are_those_of_the_session_that_asked(
+    questions: list[ReadingQuestion], contexts: ContextMaker, make_reader: MakeReader, tmp_path: Path
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    first = ask(make_reader(), path, questions, contexts)
+    again = ask(make_reader(), path, questions, contexts)
+    own = [place for place, each in enumerate(first) if each.answer.arm == each.arm]
+    assert len(own) > len(questions)
+    for place in own:
+        assert again[place].choosing_seconds == first[place].choosing_seconds
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

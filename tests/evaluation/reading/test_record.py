@@ -8,13 +8,13 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.reading.record import RecordedAnswer, fingerprint, open_record
 from provence_plugins.readers.reader import Message
 
-ANSWER = RecordedAnswer("p1", "now", "Paris", -0.5, 7, 1, 0.1, 0.2)
+ANSWER = RecordedAnswer("p1", "now", "Paris", -0.5, 7, 1, 0.1, 0.2, arm="full", choosing_seconds=0.3)
 
 
 def write(path: Path, *answers: RecordedAnswer) -> None:
     with open_record(path, "gguf:a") as record:
         for answer in answers:
-            record.add(answer, {"arm": "full"})
+            record.add(answer, {"source": "s"})
 
 
 def test_an_answer_is_found_again_by_its_prompt(tmp_path: Path) -> None:
@@ -29,9 +29,9 @@ def test_an_answer_is_found_again_by_its_prompt(tmp_path: Path) -> None:
 def test_an_answer_is_in_the_file_at_once(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     with open_record(path, "gguf:a") as record:
-        record.add(ANSWER, {"arm": "full"})
+        record.add(ANSWER, {"source": "s"})
         last = json.loads(path.read_text().splitlines()[-1])
-        assert (last["arm"], last["text"]) == ("full", "Paris")
+        assert (last["source"], last["arm"], last["text"]) == ("s", "full", "Paris")
 
 
 def test_what_failed_is_asked_again_by_the_next_run(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_two_runs_never_write_one_record(tmp_path: Path) -> None:
     path, link = tmp_path / "answers.jsonl", tmp_path / "link.jsonl"
     link.symlink_to(path)
     with open_record(path, "gguf:a") as record:
-        record.add(ANSWER, {"arm": "full"})
+        record.add(ANSWER, {"source": "s"})
         before = path.read_bytes()
         for name in (path, link):
             with pytest.raises(InvalidInputError, match="is being written by another run"), open_record(name, "gguf:a"):
@@ -84,12 +84,12 @@ def test_two_runs_never_write_one_record(tmp_path: Path) -> None:
         assert record.find("p1") == ANSWER
 
 
-def test_rows_of_an_earlier_version_lack_the_tokens_of_answers(tmp_path: Path) -> None:
+def test_rows_of_an_earlier_version_lack_tokens_of_answers_and_the_time_of_choosing(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     write(path, ANSWER)
-    path.write_text(path.read_text().replace('"answer_tokens": 1, ', ""))
+    path.write_text(path.read_text().replace('"answer_tokens": 1, ', "").replace(', "choosing_seconds": 0.3', ""))
     with open_record(path, "gguf:a") as record:
-        assert record.find("p1") == replace(ANSWER, answer_tokens=None)
+        assert record.find("p1") == replace(ANSWER, answer_tokens=None, choosing_seconds=None)
 
 
 @pytest.mark.parametrize("content", ["hello\n", '{"a": 1}\n', "no line end"])
