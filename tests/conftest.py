@@ -6,7 +6,7 @@ import logging
 import os
 import string
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -172,3 +172,25 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tiny_folder: Path) -> Checkpoint:
     return open_checkpoint(tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def make_causal_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Callable[..., Path]:
+    """Make the folder of a language model: a GPT-2 of one layer with random weights and the tiny tokenizer."""
+
+    def make(*, positions: int, tokenizer_settings: Mapping[str, str] = {}, **config: object) -> Path:
+        import torch
+        from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
+
+        folder = tmp_path_factory.mktemp("causal")
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
+        for name, value in tokenizer_settings.items():
+            setattr(tokenizer, name, value)
+        tokenizer.save_pretrained(folder)
+        sizes = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": positions, "eos_token_id": 3}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(4)
+            GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), **sizes, **config)).save_pretrained(folder)
+        return folder
+
+    return make

@@ -134,8 +134,11 @@ def test_a_reader_that_leaves_is_no_trouble(start: Start, page: Path, tiny_folde
 
 
 @posix_only
-@pytest.mark.parametrize("closed", [0, 1, 2], ids=["input", "output", "error"])
-@pytest.mark.parametrize("command", ["prune", "bulk", "--version"])
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [("prune", 0), ("prune", 1), ("prune", 2), ("bulk", 0), ("bulk", 1), ("--version", 1), ("--version", 2)],
+    ids=lambda value: str(value) if isinstance(value, str) else ("input", "output", "error")[value],
+)
 def test_closed_standard_streams_give_no_traceback(
     command: str, closed: int, start: Start, tmp_path: Path, tiny_folder: Path
 ) -> None:

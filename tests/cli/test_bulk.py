@@ -29,9 +29,10 @@ def bulk_lines(*rows: object) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def many_lines(count: int) -> bytes:
+def many_lines(count: int, *, lengths: int = 40) -> bytes:
+    """Requests with passages of so many lengths, from none to several windows."""
     sentence = "Paris is a city in France. "
-    return bulk_lines(*({**GOOD, "id": number, "passages": [sentence * (number % 40)]} for number in range(count)))
+    return bulk_lines(*({**GOOD, "id": number, "passages": [sentence * (number % lengths)]} for number in range(count)))
 
 
 def test_bulk_writes_a_line_for_each_line_and_a_summary(run: Run, tmp_path: Path, tiny_folder: Path) -> None:
@@ -153,7 +154,8 @@ def test_kills_at_any_time_and_resumes_give_the_bytes_of_an_undisturbed_run(
     run: Run, start: Start, tmp_path: Path, tiny_folder: Path
 ) -> None:
     source, target, undisturbed = (tmp_path / name for name in ("in.jsonl", "out.jsonl", "undisturbed.jsonl"))
-    source.write_bytes(many_lines(400))
+    # More than the 256 lines that are read at a time.
+    source.write_bytes(many_lines(300, lengths=16))
     arguments = ("--model", tiny_folder, "--threads", 1)
     assert run("bulk", source, undisturbed, *arguments).code == 0
     size = undisturbed.stat().st_size

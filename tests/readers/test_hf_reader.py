@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,22 +13,11 @@ QUESTION = [Message("system", "Be short."), Message("user", "Where is it?")]
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["with a chat template", "without"])
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
-    import torch
-    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
-
-    folder = tmp_path_factory.mktemp("tiny-reader")
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    if request.param:
-        tokenizer.chat_template = "{% for message in messages %}{{ message.content }} {% endfor %}"
-    tokenizer.save_pretrained(folder)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(4)
-        config = GPT2Config(
-            vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=POSITIONS, eos_token_id=3
-        )
-        GPT2LMHeadModel(config).save_pretrained(folder)
-    return folder
+def folder(request: pytest.FixtureRequest, make_causal_folder: Callable[..., Path]) -> Path:
+    template = "{% for message in messages %}{{ message.content }} {% endfor %}"
+    return make_causal_folder(
+        positions=POSITIONS, tokenizer_settings={"chat_template": template} if request.param else {}
+    )
 
 
 def test_an_answer_is_what_the_network_finds_most_probable_token_by_token(folder: Path) -> None:

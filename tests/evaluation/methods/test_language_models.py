@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,29 +16,14 @@ POSITIONS = 16
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["begins texts", "no token begins texts"])
-def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path) -> Path:
-    import torch
-    from transformers import AutoTokenizer, GPT2Config, GPT2LMHeadModel
-
-    folder = tmp_path_factory.mktemp("causal")
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    if request.param:
-        tokenizer.bos_token = "[CLS]"
-    tokenizer.save_pretrained(folder)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(4)
-        config = GPT2Config(
-            vocab_size=len(tokenizer),
-            n_embd=16,
-            n_layer=1,
-            n_head=2,
-            n_positions=POSITIONS,
-            initializer_range=0.5,
-            bos_token_id=2 if request.param else None,
-            eos_token_id=3,
-        )
-        GPT2LMHeadModel(config).save_pretrained(folder)
-    return folder
+def folder(request: pytest.FixtureRequest, make_causal_folder: Callable[..., Path]) -> Path:
+    begins = {"bos_token": "[CLS]"} if request.param else {}
+    return make_causal_folder(
+        positions=POSITIONS,
+        tokenizer_settings=begins,
+        initializer_range=0.5,
+        bos_token_id=2 if request.param else None,
+    )
 
 
 def score(method: Method, text: str, question: str = "Who?") -> PassageScores:
