@@ -120,7 +120,7 @@ def test_a_title_that_is_not_text_is_refused() -> None:
 
 @pytest.mark.parametrize("bound", [0.0, "0", None, [0]])
 @pytest.mark.parametrize("kind", [Span, Sentence])
-def test_bounds_that_are_no_integers_are_refused(kind: type[Span], bound: Any) -> None:
+def test_bounds_that_are_not_integers_are_refused(kind: type[Span], bound: Any) -> None:
     with pytest.raises(InvalidInputError, match="must be an integer"):
         kind(bound, 5)
     with pytest.raises(InvalidInputError, match="must be an integer"):
@@ -156,7 +156,7 @@ def test_a_sentence_that_names_what_is_not_there_is_refused(values: dict[str, An
         Passage("ab", sentences=[Sentence(0, 1), Sentence(1, 2, **values)])
 
 
-def test_what_is_no_list_of_sentences_is_refused() -> None:
+def test_anything_but_a_list_of_sentences_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="`sentences` must hold"):
         Passage("ab", sentences=5)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="model_span must be a Span"):

@@ -126,7 +126,7 @@ def test_a_message_of_the_log_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "careful␛[2J" in second
 
 
-def test_a_reader_that_leaves_is_no_trouble(start: Start, page: Path, tiny_folder: Path) -> None:
+def test_a_reader_that_closes_the_pipe_causes_no_message(start: Start, page: Path, tiny_folder: Path) -> None:
     process = start("prune", "-q", "x", page, "--model", tiny_folder, "--json", stdout=subprocess.PIPE)
     process.stdout.close()
     assert process.stderr.read() == b""

@@ -59,7 +59,7 @@ def test_the_policy_decides(pruner: Pruner) -> None:
     assert row["tokens_after"] == 0
 
 
-def test_other_keys_pass_through_unchanged(pruner: Pruner) -> None:
+def test_other_keys_are_returned_unchanged(pruner: Pruner) -> None:
     others = {"id": "7é\ud800", "meta": {"deep": [1, 2.5, None, True]}}
     [row] = pruned(encoded(request(0, **others)), pruner)
     assert {key: row[key] for key in others} == others

@@ -100,7 +100,7 @@ def test_the_shipped_model_is_judged_beside_simple_methods_when_none_is_named(da
     assert "\n| metric | lead | bm25 | model |\n" in done.stdout
 
 
-def test_two_models_are_told_apart_and_compared(data: Path, tiny_folder: Path) -> None:
+def test_two_models_have_names_of_their_own_and_are_compared(data: Path, tiny_folder: Path) -> None:
     specs = ("model", f"model:{tiny_folder}")
     done = run(data / "books.jsonl", "--method", specs[0], "--method", specs[1], "--against", "model", "--needles", 0)
     assert done.exit_code == 0, done.output
@@ -137,7 +137,7 @@ def test_the_methods_are_listed() -> None:
         (["books.jsonl", "--method", "lead", "--predictions", "lead=a.jsonl"], "has the name of a method"),
     ],
 )
-def test_what_cannot_be_done_is_explained(
+def test_an_invalid_command_is_explained(
     data: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], complaint: str
 ) -> None:
     monkeypatch.chdir(data)

@@ -23,7 +23,7 @@ def test_lines_of_beir_are_read_with_their_heading(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["q1 d1\n", "q1 0 d1 high\n", "q1 0 d1 1 more\n", "", "query-id corpus-id score\n"])
-def test_what_is_no_judgement_is_refused(text: str, tmp_path: Path) -> None:
+def test_an_invalid_judgement_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Expected"):
         read_qrels(write(tmp_path / "qrels", text))
 

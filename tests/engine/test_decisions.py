@@ -70,7 +70,7 @@ class TestMinSentences:
     def test_it_never_takes_away(self) -> None:
         assert remaining(scored(0.9, 0.8, 0.7), min_sentences=2) == {0: [0, 1, 2]}
 
-    def test_it_does_not_revive_a_passage_of_which_nothing_passes(self) -> None:
+    def test_it_does_not_revive_a_passage_without_a_sentence_that_passes_the_threshold(self) -> None:
         assert remaining(scored(0.1, 0.2), min_sentences=2) == {}
 
 
@@ -188,7 +188,7 @@ class TestMinRelevance:
         assert remaining(scored(0.1, relevance=0.2), when_empty="keep_one", min_relevance=0.3) == {}
         assert remaining(scored(0.1, relevance=0.2), when_empty="keep_all", min_relevance=0.3) == {}
 
-    def test_a_blank_passage_passes_through(self) -> None:
+    def test_a_blank_passage_is_returned_unchanged(self) -> None:
         assert remaining(scored(0.0, relevance=0.0, tokens=0), min_relevance=1.0) == {0: [0]}
 
 
@@ -256,7 +256,7 @@ class TestOmission:
     def test_a_whole_passage_has_none(self) -> None:
         assert self.texts(0.9, 0.9, omission="…") == ["0123 0123 "]
 
-    def test_it_is_decided_anew_with_the_policy(self) -> None:
+    def test_a_new_policy_decides_again(self) -> None:
         page = scored(0.1, 0.9)
         [kept], _ = decide([page], PruningPolicy(omission="…"), THRESHOLDS)
         [again], _ = decide([kept.scored], PruningPolicy(), THRESHOLDS)
@@ -270,7 +270,7 @@ class TestBlankPassages:
     @pytest.mark.parametrize(
         "policy", [{}, {"threshold": 1}, {"max_tokens": 0}, {"top_n": 1}, {"keep_title": True}], ids=str
     )
-    def test_they_pass_through_whole_whatever_the_policy(self, policy: dict[str, Any]) -> None:
+    def test_they_are_returned_whole_whatever_the_policy(self, policy: dict[str, Any]) -> None:
         kept = remaining(scored(1.0, tokens=1), self.blank, self.empty, **policy)
         assert kept[7] == [0]
         assert kept[8] == []

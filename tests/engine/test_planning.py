@@ -77,7 +77,7 @@ def test_a_title_stands_in_front_of_every_window(planner: Planner) -> None:
         assert window.ids[window.text_start : window.text_start + len(title)] == title
 
 
-def test_a_blank_title_is_no_title(planner: Planner) -> None:
+def test_a_blank_title_counts_as_none(planner: Planner) -> None:
     [plain], [blank] = (planner.plan("where", [Passage("the city", title)]) for title in (None, " \n"))
     assert plain.windows == blank.windows
 

@@ -116,7 +116,7 @@ def test_rerank_puts_the_most_relevant_first(pruner: Pruner) -> None:
         pruner.rerank(QUERY, TEXTS, top_n=0)
 
 
-def test_rerank_returns_a_passage_of_which_a_policy_keeps_nothing(pruner: Pruner) -> None:
+def test_rerank_returns_a_passage_even_if_a_policy_keeps_nothing_of_it(pruner: Pruner) -> None:
     bracket = Passage("paris.", sentences=[Sentence(0, 6, "structure")])
     assert len(pruner.rerank(QUERY, [bracket, "france."])) == 2
 
@@ -152,7 +152,7 @@ def test_no_passages_give_an_empty_result(pruner: Pruner) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  \n\t\r\n"], ids=["empty", "blank"])
-def test_a_blank_passage_passes_through(pruner: Pruner, text: str) -> None:
+def test_a_blank_passage_is_returned_unchanged(pruner: Pruner, text: str) -> None:
     result = pruner.prune(QUERY, [text], PruningPolicy(threshold=1.0))
     assert [passage.text for passage in result.passages] == [text]
     assert result.passages[0].relevance == 0.0

@@ -60,7 +60,7 @@ def test_a_closed_pruner_refuses_and_has_no_threads(tiny_folder: Path, scorer: S
 
 
 @pytest.mark.parametrize("scorer", [DirectScorer, SharedScorer], ids=["direct", "shared"])
-async def test_closing_ends_no_handler_of_a_task_group_unheard(scorer: ScorerFactory) -> None:
+async def test_every_handler_of_a_task_group_hears_of_closing(scorer: ScorerFactory) -> None:
     backend = WordBackend()
     pruner = Pruner(backend=backend, scorer=scorer)
     texts = {"short": ["Castle towers. Sheep graze."], "long": ["Castle towers. Sheep graze. " * 2000]}

@@ -145,6 +145,6 @@ def test_lines_of_json_are_units_and_long_ones_are_cut_inside() -> None:
     assert json.loads(kept_with(text, "Nobody came"))["text"].count("Nobody came") == 1
 
 
-def test_deep_nesting_is_no_json_to_us_and_takes_no_stack() -> None:
+def test_deep_nesting_is_not_read_as_json_and_takes_no_stack() -> None:
     text = "[" * 100_000 + "]" * 100_000
     assert "".join(sentence.of(text) for sentence in split_sentences(text)) == text

@@ -122,6 +122,6 @@ def test_a_model_that_is_not_there_is_an_error_like_any_other(tmp_path_factory: 
     assert asyncio.run(PruningFields(model=nowhere, on_error="keep").aprune_passages("castle", PASSAGES)) is None
 
 
-def test_a_query_that_is_no_string_is_refused(words: Pruner) -> None:
+def test_a_query_that_is_not_a_string_is_refused(words: Pruner) -> None:
     with pytest.raises(InvalidInputError):
         PruningFields(model=words).prune_passages(7, PASSAGES)  # type: ignore[arg-type]

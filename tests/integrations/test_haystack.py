@@ -84,7 +84,7 @@ def test_the_score_is_the_relevance_and_the_retrievers_moves_to_the_meta(words: 
     assert document.meta[METADATA_KEY]["kept"] == [[0, len(PRUNED)]]
 
 
-def test_a_document_without_text_passes_through(words: Pruner) -> None:
+def test_a_document_without_text_is_returned_unchanged(words: Pruner) -> None:
     image = Document(content=None, meta={"file": "castle.png"}, score=0.5)
     assert ProvenceDocumentPruner(model=words).run(QUERY, [image])["documents"] == [image]
 

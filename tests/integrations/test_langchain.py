@@ -84,7 +84,7 @@ def test_fields_survive_writing_down_and_pickling() -> None:
     assert pickle.loads(pickle.dumps(compressor)) == compressor
 
 
-def test_a_compressor_around_a_pruner_cannot_be_written_down(words: Pruner) -> None:
+def test_a_compressor_around_a_pruner_cannot_be_serialized(words: Pruner) -> None:
     with pytest.raises(InvalidInputError, match="Pass model as a path or repo id"):
         ProvenceCompressor(model=words).to_config()
 
@@ -94,7 +94,7 @@ def test_a_runnable_says_what_it_needs(words: Pruner) -> None:
         ProvenceCompressor(model=words).as_runnable().invoke({"docs": []})
 
 
-def test_a_question_that_is_no_string_is_refused(words: Pruner) -> None:
+def test_a_question_that_is_not_a_string_is_refused(words: Pruner) -> None:
     with pytest.raises(InvalidInputError):
         ProvenceCompressor(model=words).compress_documents([Document(MERCURY)], None)  # type: ignore[arg-type]
 

@@ -79,7 +79,7 @@ def test_search_results_of_a_provider_are_pruned_and_dropped_with_their_source(w
     assert run(words, message([block(TEXT), block(SHEEP)])).content == [block(PRUNED)]
 
 
-def test_a_result_that_is_no_message_is_kept_and_that_is_logged_once(
+def test_a_result_that_is_not_a_message_is_kept_and_logged_once(
     words: Pruner, caplog: pytest.LogCaptureFixture
 ) -> None:
     warn_once.cache_clear()
@@ -118,7 +118,7 @@ def test_messages_are_found_under_another_name(words: Pruner, state: Any) -> Non
     assert run(words, message(), request_of({"page": 3}, state)).content == PRUNED
 
 
-def test_the_summary_of_a_conversation_is_no_question(words: Pruner) -> None:
+def test_the_summary_of_a_conversation_is_not_taken_for_a_question(words: Pruner) -> None:
     summary = HumanMessage("We spoke of sheep on the meadow.", additional_kwargs={"lc_source": "summarization"})
     state = {"messages": [HumanMessage(QUERY), summary, AIMessage("Let me see.")]}
     assert run(words, message(), request_of({"page": 3}, state)).content == PRUNED

@@ -274,7 +274,9 @@ PASSING = {
 
 @pytest.mark.parametrize("node", PASSING.values(), ids=PASSING.keys())
 @pytest.mark.parametrize("order", ["input", "relevance"])
-def test_what_is_more_or_less_than_text_passes_through_in_its_place(words: Pruner, node: BaseNode, order: str) -> None:
+def test_a_node_that_is_more_or_less_than_text_is_returned_unchanged_in_its_place(
+    words: Pruner, node: BaseNode, order: str
+) -> None:
     post = ProvencePostprocessor.from_dict({"threshold": 0.2, "top_n": 2, "order": order}, model=words)
     nodes = [
         NodeWithScore(node=TextNode(id_="sheep", text=SHEEP)),
@@ -304,7 +306,7 @@ def test_one_query_is_enough(post: ProvencePostprocessor) -> None:
         post.postprocess_nodes([], QueryBundle(QUERY), QUERY)
 
 
-def test_it_can_be_written_down_and_pickled() -> None:
+def test_an_adapter_can_be_serialized_and_pickled() -> None:
     post = ProvencePostprocessor(threshold=0.3, top_n=4, when_empty="keep_best", on_error="keep")
     written = json.loads(json.dumps(post.to_dict()))
     for again in (ProvencePostprocessor.from_dict(written), pickle.loads(pickle.dumps(post)), copy.deepcopy(post)):
@@ -313,7 +315,7 @@ def test_it_can_be_written_down_and_pickled() -> None:
         assert again.policy == post.policy
 
 
-def test_around_a_backend_object_it_can_not_be_written_down_nor_pickled(
+def test_an_adapter_around_a_backend_object_can_be_neither_serialized_nor_pickled(
     post: ProvencePostprocessor, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):

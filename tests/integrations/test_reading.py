@@ -209,7 +209,7 @@ def test_when_everything_is_kept_the_content_is_the_same_to_the_character(
 
 @pytest.mark.parametrize("form", ["the tutorial", "tags", "title, address, text"])
 @given(found=records())
-def test_a_block_of_which_nothing_is_kept_goes_with_all_that_is_said_about_it(form: str, found: list[Record]) -> None:
+def test_a_block_without_kept_sentences_is_removed_with_its_source_and_title(form: str, found: list[Record]) -> None:
     content = {**WITH_DOCUMENTS, **WITHOUT_DOCUMENTS}[form](found)
     documents = [Passage(record.text) for record in found] if form in WITH_DOCUMENTS else []
     written = keep(read_result(content, documents), set(found[-1].sentences))
@@ -345,5 +345,5 @@ def test_the_title_beside_a_text_is_read_with_it() -> None:
         ("{not json", "other"),
     ],
 )
-def test_prose_is_told_from_what_must_stay_complete(content: str, shape: str) -> None:
+def test_prose_is_distinguished_from_what_must_stay_complete(content: str, shape: str) -> None:
     assert read_result(content).shape == shape

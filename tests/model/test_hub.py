@@ -100,6 +100,6 @@ def test_a_folder_without_a_card_stays_here(folder: Path, hub: Hub) -> None:
     assert not hub.created
 
 
-def test_a_name_that_cannot_be_is_refused(folder: Path, hub: Hub) -> None:
+def test_an_invalid_name_is_refused(folder: Path, hub: Hub) -> None:
     with pytest.raises(CheckpointError, match=r"Uploading .* failed"):
         upload(folder, "a/b/c", token="hf_test")

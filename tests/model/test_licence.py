@@ -47,7 +47,7 @@ def test_a_licence_with_control_characters_is_logged_as_visible_text(
     assert record.message.isprintable()
 
 
-def test_a_card_that_is_a_folder_is_no_card(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_card_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "README.md").mkdir()
     assert read_licence(tmp_path) is None
 

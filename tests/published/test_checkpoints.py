@@ -139,7 +139,7 @@ def test_the_authors_cautious_and_strong_thresholds_have_names(copy: Callable[[s
     assert open_checkpoint(copy(name)).thresholds.named == {"careful": 0.1, "short": 0.5}
 
 
-def test_a_threshold_that_is_no_number_is_refused(copy: Callable[[str], Path]) -> None:
+def test_a_threshold_that_is_not_a_number_is_refused(copy: Callable[[str], Path]) -> None:
     folder = copy("open-bert")
     change(folder, default_threadshold="low")
     with pytest.raises(CheckpointError, match="default_threadshold='low'"):

@@ -105,7 +105,7 @@ def test_a_slow_server_is_a_timeout_and_is_not_asked_again() -> None:
     ],
     ids=["llama.cpp", "OpenAI", "vLLM"],
 )
-def test_a_prompt_that_is_too_long_is_told_apart(error: object) -> None:
+def test_a_prompt_that_is_too_long_has_an_error_of_its_own(error: object) -> None:
     with serve_chat(lambda request: Reply({"error": error}, 400)) as server:
         reader = OpenAIReader(f"{server.url}#tiny", ReaderOptions())
         with pytest.raises(PromptTooLongError, match="does not fit into the reader's context"):

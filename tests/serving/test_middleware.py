@@ -62,7 +62,7 @@ def test_a_line_of_the_log_has_facts_and_no_text(client: TestClient, caplog: pyt
         assert "private" not in shown
 
 
-def test_probes_are_no_noise_in_the_log(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_probes_are_not_logged(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "provence_plugins.serving")
     for path in ("/health", "/ready", "/metrics"):
         client.get(path)

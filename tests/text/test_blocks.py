@@ -154,7 +154,7 @@ def test_a_list_item_may_hold_paragraphs_nested_items_and_code() -> None:
     assert kinds(text) == ["list_item", "list_item", "list_item", "code", "list_item", "list_item", "sentence"]
 
 
-def test_only_a_long_item_may_be_split_and_its_mark_is_no_prose() -> None:
+def test_only_a_long_item_may_be_split_and_its_mark_is_not_prose() -> None:
     short, long = split_blocks("- Short. Item.\n- " + "Long item here. " * 20)
     assert short.prose is None
     assert long.prose is not None

@@ -60,7 +60,7 @@ def cut_at_dots(text: str) -> list[str]:
 
 
 @given(st.text(alphabet="ab. \n", max_size=400), st.integers(2, 60))
-def test_the_last_end_is_the_text_s_and_ends_increase(text: str, longest: int) -> None:
+def test_the_last_end_is_the_length_of_the_text_and_ends_increase(text: str, longest: int) -> None:
     ends = list(ends_by_pieces(text, cut_at_dots, longest))
     assert ends == sorted(set(ends))
     assert ends[-1:] == ([len(text)] if text else [])

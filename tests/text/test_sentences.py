@@ -136,7 +136,7 @@ def test_abbreviations_end_no_sentence() -> None:
     ]
 
 
-def test_an_initial_after_a_no_break_space_is_no_trouble() -> None:
+def test_an_initial_after_a_no_break_space_does_not_end_a_sentence() -> None:
     assert pieces("By M.\u00a0J. Dupont. Et\u3000A. Fin.")[0].startswith("By M.\u00a0J. Dupont.")
 
 

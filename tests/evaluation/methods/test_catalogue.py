@@ -36,7 +36,7 @@ def test_a_model_brings_its_own_threshold(tiny_checkpoint: Checkpoint) -> None:
     assert method.probabilities
 
 
-def test_what_is_no_pruner_has_no_threshold(tiny_folder: Path) -> None:
+def test_an_object_that_is_not_a_pruner_has_no_threshold(tiny_folder: Path) -> None:
     for spec in ("bm25", f"sentence-model:{tiny_folder}"):
         method = open_method(spec, OPTIONS)
         assert method.threshold is None

@@ -114,7 +114,7 @@ def test_a_cross_encoder_scores_each_sentence_alone(cross_folder: Path) -> None:
     assert len(set(np.round(expected, 4))) == 4
 
 
-def test_a_classifier_of_several_labels_is_no_cross_encoder(cross_folder: Path, tmp_path: Path) -> None:
+def test_a_classifier_of_several_labels_is_not_taken_for_a_cross_encoder(cross_folder: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     AutoTokenizer.from_pretrained(cross_folder).save_pretrained(tmp_path)
