@@ -200,17 +200,3 @@ def test_an_interrupt_is_one_line(arguments: list[str], start: Start, tmp_path: 
     said = process.stderr.read().decode()
     assert said.startswith("provence: Interrupted.")
     assert said.count("\n") == 1
-
-
-def test_an_interrupt_while_modules_are_loaded_is_one_line() -> None:
-    script = (
-        "import sys\n"
-        "class Interrupt:\n"
-        "    def find_spec(self, name, *_):\n"
-        "        if name == 'provence_plugins.cli.options': raise KeyboardInterrupt\n"
-        "sys.meta_path.insert(0, Interrupt())\n"
-        "from provence_plugins.__main__ import main\n"
-        "main()"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, "provence: Interrupted.\n")

@@ -160,16 +160,3 @@ def test_a_package_that_is_missing_is_named_before_anything_is_scored(
     done = subprocess.run([sys.executable, "-c", code], cwd=data, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == (f'provence: this needs {package}. Install it with: pip install "provence-plugins[eval]"\n')
-
-
-def test_help_loads_nothing_heavy() -> None:
-    script = (
-        "import sys; sys.argv = ['provence', 'evaluate', '--help']\n"
-        "from provence_plugins.cli.app import main\n"
-        "try: main()\n"
-        "finally: print(sorted({'numpy', 'onnxruntime', 'torch', 'matplotlib', 'tqdm'} & set(sys.modules)), "
-        "file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert "--needles" in done.stdout
-    assert done.stderr == "[]\n"
