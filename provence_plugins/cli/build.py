@@ -117,7 +117,7 @@ def _open_retriever(corpus: Path, options: CorpusOptions, settings: "RetrievalSe
     if options.rerank is not None:
         from provence_plugins.engine.pruner import Pruner
 
-        reranker = Pruner(None if options.rerank == "bundled" else options.rerank)
+        reranker = Pruner(options.rerank)
     return Retriever(passages, settings, reranker)
 
 

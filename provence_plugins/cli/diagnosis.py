@@ -16,6 +16,7 @@ from provence_plugins.installation import count_processors, installed_version
 from provence_plugins.integrations.versions import FRAMEWORKS
 from provence_plugins.model.backends import BACKENDS, BackendRow
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
+from provence_plugins.model.model_packages import model_packages
 from provence_plugins.model.onnx_backend import telemetry_is_off
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class ModelFacts:
     """Facts about a model folder.
 
     Attributes:
-        name: Model as the caller named it: "bundled", a folder or a repo id.
+        name: Model as the caller named it: "bundled", a folder, an installed model or a repo id.
         folder: Path of the folder.
         files: Sizes of its files in bytes, by name.
         format: Name of its format.
@@ -86,6 +87,7 @@ class Diagnosis:
         devices: Devices that a model can run on.
         telemetry: Whether ONNX Runtime may send telemetry. This package switches it off, unless the
             environment says otherwise or another package loaded ONNX Runtime first.
+        installed_models: Installed packages that bring a model, by its name.
         model: Facts about the model folder; None when it cannot be opened.
         problem: Why the model did not prune a passage without a network; None when it did.
     """
@@ -94,6 +96,7 @@ class Diagnosis:
     processors: int
     devices: list[str]
     telemetry: bool
+    installed_models: Mapping[str, str]
     model: ModelFacts | None
     problem: str | None
 
@@ -112,7 +115,7 @@ def diagnose(model: str | None = None) -> Diagnosis:
     """Examine the installation, open a model and prune one passage with it, all without a network.
 
     Args:
-        model: A folder or repo id; None takes the bundled model.
+        model: A folder, the name of an installed model, or a repo id; None takes the bundled model.
     """
     versions = _versions()
     facts, problem = None, None
@@ -123,7 +126,15 @@ def diagnose(model: str | None = None) -> Diagnosis:
                 pruner.prune("Is it ready?", ["It is ready. Nothing else is known."])
         except ProvenceError as error:
             problem = str(error)
-    return Diagnosis(versions, count_processors(), _devices(versions), not telemetry_is_off(), facts, problem)
+    return Diagnosis(
+        versions=versions,
+        processors=count_processors(),
+        devices=_devices(versions),
+        telemetry=not telemetry_is_off(),
+        installed_models={package.model: package.distribution for package in model_packages()},
+        model=facts,
+        problem=problem,
+    )
 
 
 def _versions() -> dict[str, str | None]:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 def doctor(
     model: Annotated[
-        str | None, typer.Option(help="Model folder or Hugging Face repo id.", show_default="the bundled model")
+        str | None,
+        typer.Option(
+            help="Model folder, name of an installed model, or Hugging Face repo id.", show_default="the bundled model"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -36,6 +39,7 @@ def _rows(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
     rows = [(name, version or "not installed") for name, version in diagnosis.versions.items()]
     rows += [("processors", str(diagnosis.processors)), ("devices", ", ".join(diagnosis.devices))]
     rows += [("telemetry", "on, see the page on security" if diagnosis.telemetry else "off")]
+    rows += [("installed model", f"{name} ({owner})") for name, owner in diagnosis.installed_models.items()]
     if model := diagnosis.model:
         version = f", version {model.format_version}" if model.format_version else ""
         rows += [("model", model.name), ("folder", model.folder)]

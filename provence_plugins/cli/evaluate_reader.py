@@ -44,7 +44,10 @@ class ReaderChoices:
     ] = None
     pruner: Annotated[
         str | None,
-        typer.Option(help="With --reader: folder or repo id of the pruning model.", show_default="the bundled model"),
+        typer.Option(
+            help="With --reader: folder, installed name or repo id of the pruning model.",
+            show_default="the bundled model",
+        ),
     ] = None
     threshold: Annotated[
         list[str] | None,

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,10 +109,9 @@ def _label_with_teacher(model: ModelOptions, files: _Files) -> int:
     from provence_plugins.cli.label_lines import label_with_pruner
     from provence_plugins.model.checkpoint import open_checkpoint
 
-    opened = replace(model, model=None) if model.model == "bundled" else model
     options = {name: value for name, value in asdict(model).items() if name not in ("model", "revision")}
-    fingerprint = fingerprint_model(open_checkpoint(opened.model).folder)
-    with opened.open() as pruner:
+    fingerprint = fingerprint_model(open_checkpoint(model.model).folder)
+    with model.open() as pruner:
         return _run(files, fingerprint, options, lambda done: label_with_pruner(pruner))
 
 

@@ -63,7 +63,10 @@ class ModelOptions(RunOptions):
     """Which model is used, and how it is run; the fields are keywords of `Pruner`."""
 
     model: Annotated[
-        str | None, typer.Option(help="Model folder or Hugging Face repo id.", show_default="the bundled model")
+        str | None,
+        typer.Option(
+            help="Model folder, name of an installed model, or Hugging Face repo id.", show_default="the bundled model"
+        ),
     ] = None
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the repo.", show_default="its main branch")

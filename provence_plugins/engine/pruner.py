@@ -51,8 +51,8 @@ class Pruner:
     asyncio or with a shared scorer: close it, or use it as a context manager.
 
     Args:
-        model: None for the model that ships with the package, a model folder, or a repo id such as
-            "owner/name".
+        model: None for the model that ships with the package, a model folder, the name of an
+            installed model, or a repo id such as "owner/name".
         options: The keywords, each explained in `PrunerOptions`. None means the default for every
             one.
 

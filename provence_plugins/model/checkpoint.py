@@ -13,6 +13,7 @@ from provence_plugins.model.folder import CONFIG, ONNX_FILES, locate, read_json,
 from provence_plugins.model.formats import FORMATS, NATIVE, Format, format_by_config
 from provence_plugins.model.hub import download
 from provence_plugins.model.licence import warn_of_licence
+from provence_plugins.model.model_packages import describe_installed_models, find_installed_model
 from provence_plugins.model.tokenizer_file import read_tokenizer, special_names
 from provence_plugins.model.weights import StoredTensor, read_headers
 from provence_plugins.text.sentences import SplitterName
@@ -20,6 +21,7 @@ from provence_plugins.thresholds import THRESHOLD_NAMES, Thresholds
 from provence_plugins.tokens.encoding import EncoderOptions, TextEncoder, is_failure_of_rust
 
 BUNDLED = Path(__file__).parent / "bundled"
+_BUNDLED_NAME = "bundled"
 
 # Published window lengths assume three special tokens per pair; RoBERTa's template has four.
 _COUNTED_SPECIAL_TOKENS = 3
@@ -37,7 +39,7 @@ class Checkpoint:
 
     Attributes:
         folder: Its path on disk.
-        name: What the caller asked for: "bundled", a folder or a repo id.
+        name: What the caller asked for: "bundled", a folder, an installed model or a repo id.
         format: The conventions of its format.
         config: Its `config.json`.
         backbone_config: The known keys of the encoder's own configuration.
@@ -95,9 +97,10 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
     """Find a model folder, check it and read its facts.
 
     Args:
-        model: None for the model that ships with the package, a folder, or a repo id such as
-            "owner/name". Only a repo id can cause a download, and only of safetensors, ONNX,
-            tokenizer, configuration and card.
+        model: None or "bundled" for the model that ships with the package, a folder, the name of
+            an installed model (see `model_packages`), or a repo id such as "owner/name". Only a
+            repo id can cause a download, and only of safetensors, ONNX, tokenizer, configuration
+            and card.
         revision: Branch, tag or commit of a repo id.
 
     Raises:
@@ -109,7 +112,7 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
             does not read.
     """
     folder = BUNDLED if model is None else _find(model, revision)
-    name = "bundled" if model is None else str(model)
+    name = _BUNDLED_NAME if model is None else str(model)
     config = read_json(folder, CONFIG)
     require_weights(folder)
     format_ = _format_of(folder, config)
@@ -132,15 +135,24 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
 
 def _find(model: str | Path, revision: str | None) -> Path:
     if not isinstance(model, str | Path) or not str(model):
-        raise InvalidInputError(f"model must be a folder or a repo id, got {model!r}. None means the bundled model.")
-    folder = Path(model).expanduser()
+        raise InvalidInputError(
+            f"model must be a folder, the name of an installed model, or a repo id, got {model!r}. None means the "
+            f"bundled model."
+        )
+    folder, name = Path(model).expanduser(), str(model)
     if folder.is_dir():
         return folder
-    if isinstance(model, Path) or str(model).count("/") != 1 or str(model).startswith((".", "/", "~")):
+    if name == _BUNDLED_NAME:
+        return BUNDLED
+    if (installed := find_installed_model(name)) is not None:
+        return installed
+    if isinstance(model, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise CheckpointNotFoundError(
-            f"There is no model folder {str(model)!r}. Give the path of a folder, or a repo id such as owner/name."
+            f"There is no model folder {name!r}, and no installed package brings a model of that name. "
+            f"{describe_installed_models(name)} Give the path of a folder, the name of an installed model, or a repo "
+            f"id such as owner/name."
         )
-    return download(str(model), revision=revision)
+    return download(name, revision=revision)
 
 
 def _format_of(folder: Path, config: dict[str, Any]) -> Format:

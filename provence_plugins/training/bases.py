@@ -6,7 +6,7 @@ from typing import Any
 from provence_plugins.data.files import find_folder, find_model_folder
 from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import InvalidInputError, needs_extra
-from provence_plugins.model.checkpoint import BUNDLED, open_checkpoint
+from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.model.families import longest_window
 from provence_plugins.model.folder import CONFIG, read_json
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
@@ -25,15 +25,14 @@ def find_base(name: str) -> Path:
     """Return the folder of a base.
 
     Args:
-        name: A folder, "package:name/folder", "bundled", or a repo id, which is downloaded.
+        name: A folder, "package:name/folder", "bundled", the name of an installed model, or a repo
+            id, which is downloaded.
 
     Raises:
         InvalidInputError: The package is not installed, or its folder holds no model.
         CheckpointNotFoundError: There is no such folder, and the hub cannot be reached or has no
             such model.
     """
-    if name == "bundled":
-        return BUNDLED
     if find_folder(name).is_dir():
         return find_model_folder(name)
     return open_checkpoint(name).folder

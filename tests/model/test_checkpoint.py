@@ -65,7 +65,7 @@ def test_a_missing_path_is_never_taken_for_a_hub_id() -> None:
 
 @pytest.mark.parametrize("model", ["", 5, ["folder"]])
 def test_an_invalid_name_is_refused(model: Any) -> None:
-    with pytest.raises(InvalidInputError, match="a folder or a repo id"):
+    with pytest.raises(InvalidInputError, match="a folder, the name of an installed model, or a repo id"):
         open_checkpoint(model)
 
 

@@ -207,7 +207,7 @@ METHODS: dict[str, MethodRow] = {
     "model": MethodRow(
         "a model folder of any supported format [default: the shipped model]",
         _model,
-        "a model folder or repo id",
+        "a model folder, the name of an installed model, or a repo id",
         needs_folder=False,
     ),
 }
