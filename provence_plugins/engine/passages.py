@@ -199,7 +199,7 @@ class PrunedPassage:
             kept = self.parts.get(number, self.scored.sentences[number])
             start = kept.start
             if spans:
-                start -= _missing_break(text, spans[-1], start)
+                start -= missing_break(text, spans[-1], start)
             if spans and spans[-1].end == start:
                 start = spans.pop().start
             spans.append(Span(start, kept.end))
@@ -304,7 +304,7 @@ def _join_with_marks(parts: Sequence[str], marks: Sequence[str], *, first_space:
     return "".join(pieces)
 
 
-def _missing_break(text: str, kept: Span, start: int) -> int:
+def missing_break(text: str, kept: Span, start: int) -> int:
     """Return how many characters of white space in front of `start` are needed to separate it from the kept text."""
     gap = _space_before(text, kept.end, start)
     if not gap:

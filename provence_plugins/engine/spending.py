@@ -1,15 +1,18 @@
 """Spend the budget of a query on the chosen sentences, each with everything that it brings along."""
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from provence_plugins.engine.budgets import CountTokens, cut_to_fit, find_counter
 from provence_plugins.engine.duplicates import Repeats
-from provence_plugins.engine.passages import ScoredPassage, SentencePart
+from provence_plugins.engine.passages import ScoredPassage, SentencePart, missing_break
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.ties import brought_by, is_json
 from provence_plugins.text.json_text import without_cut_escape
+from provence_plugins.types import Span
 
 
 @dataclass(slots=True)
@@ -42,6 +45,8 @@ class Budget:
     parts: list[dict[int, SentencePart]] = field(init=False)
     repeated: set[int] = field(init=False, default_factory=set)
     unmarked: set[int] = field(init=False, default_factory=set)
+    _order: list[list[int]] = field(init=False)  # what is kept of each passage, in reading order
+    _counts_space: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.room = math.inf if self.policy.max_tokens is None else self.policy.max_tokens
@@ -49,6 +54,10 @@ class Budget:
         self.mark_costs = [self._mark_cost(passage) for passage in self.passages]
         self.kept = [set() for _ in self.passages]
         self.parts = [{} for _ in self.passages]
+        self._order = [[] for _ in self.passages]
+        count = self._count
+        has_budget = self.policy.max_tokens is not None and count is not None
+        self._counts_space = has_budget and count is not None and count("\n\n") + count(" ") > 0
 
     @property
     def has_content(self) -> bool:
@@ -137,6 +146,7 @@ class Budget:
     def _keep_part(self, row: int, number: int, headings: set[int]) -> bool:
         """Keep the beginning of a sentence with its headings, if they leave room for it."""
         cost = sum(self.costs[row][heading] for heading in headings)
+        cost += self._added_breaks(row, {number, *headings}) + self._break_behind(row, number, headings)
         if row not in self.unmarked:
             # The place of the cut is marked too.
             cost += self._added_marks(row, {number, *headings}) + self.mark_costs[row]
@@ -144,15 +154,19 @@ class Budget:
             return False
         passage = self.passages[row]
         sentence = passage.sentences[number]
-        count = self._policy_count or self.count_tokens
-        beginning = cut_to_fit(sentence.of(passage.passage.text), self.room - cost, count)
+        count = self._count or self.count_tokens
+        text, start = sentence.of(passage.passage.text), sentence.start
+        beginning = cut_to_fit(text, self.room - cost, count)
+        if not beginning:  # the white space in front may fill the room
+            start += len(text) - len(text.lstrip())
+            beginning = cut_to_fit(text.lstrip(), self.room - cost, count)
         if is_json(sentence):
             beginning = without_cut_escape(beginning)
         if not beginning:
             return False
         tokens = self.count_tokens(beginning)
-        self.parts[row][number] = SentencePart(sentence.start, sentence.start + len(beginning), tokens)
-        self.kept[row] |= {number, *headings}
+        self.parts[row][number] = SentencePart(start, start + len(beginning), tokens)
+        self._note(row, {number, *headings})
         self.room -= cost + count(beginning)
         return True
 
@@ -160,6 +174,11 @@ class Budget:
     def _policy_count(self) -> CountTokens | None:
         """The policy's own counter."""
         return None if self.policy.token_counter is None else find_counter(self.policy.token_counter)
+
+    @property
+    def _count(self) -> CountTokens | None:
+        """What counts the budget; None if nothing does."""
+        return self._policy_count or self.count_tokens
 
     def _costs(self, passage: ScoredPassage) -> Sequence[int]:
         count = self._policy_count
@@ -169,11 +188,14 @@ class Budget:
 
     def _mark_cost(self, passage: ScoredPassage) -> int:
         """Return what a mark that stands for nearly all sentences of a passage takes of the budget."""
-        count = self._policy_count or self.count_tokens
+        count = self._count
         mark = self.policy.omission_mark(len(passage.sentences))
         if count is None or not mark or self.policy.max_tokens is None or any(map(is_json, passage.sentences)):
             return 0
-        return count(f" {mark} ")
+        # White space around the mark is as wide as what the text has there, on both sides.
+        spaces = (_space_at_end(sentence.of(passage.passage.text)) for sentence in passage.sentences)
+        space = max((" ", *spaces), key=len)
+        return count(f"{space}{mark}{space}")
 
     def _added_marks(self, row: int, numbers: Collection[int]) -> int:
         """Return what the marks around sentences take that are kept in addition; less than 0 if they fill gaps."""
@@ -193,12 +215,62 @@ class Budget:
             added.add(number)
         return gaps * cost
 
+    def _added_breaks(self, row: int, numbers: Collection[int]) -> int:
+        """Return what the white space takes between sentences that are kept in addition and those around them.
+
+        White space belongs to the sentence before it; where that sentence is removed, the next kept one takes it along.
+        """
+        count = self._count
+        if not self._counts_space or count is None:
+            return 0
+        order = self._order[row]
+        chain = sorted(set(numbers).difference(self.kept[row]))
+        cost = 0
+        while chain:
+            place = bisect_left(order, chain[0])
+            before, after = order[place - 1 : place], order[place : place + 1]
+            inside = [number for number in chain if not after or number < after[0]]
+            cost += self._breaks(row, [*(before if place else ()), *inside, *after], count)
+            cost -= self._breaks(row, [*(before if place else ()), *after], count)
+            chain = chain[len(inside) :]
+        return cost
+
+    def _break_behind(self, row: int, number: int, brought: Collection[int]) -> int:
+        """Return what the white space takes between a sentence that is cut and the next kept one."""
+        count = self._count
+        behind = [other for other in {*self.kept[row], *brought} if other > number]
+        if not behind or not self._counts_space or count is None:
+            return 0
+        passage = self.passages[row]
+        return count(_space_at_end(passage.passage.text[: passage.sentences[min(behind)].start]))
+
+    def _breaks(self, row: int, numbers: Sequence[int], count: CountTokens) -> int:
+        """Return what the white space takes that parts kept sentences which do not follow each other in the text."""
+        passage = self.passages[row]
+        text = passage.passage.text
+        cost = 0
+        for before, number in pairwise(numbers):
+            if before + 1 == number and before not in self.parts[row]:
+                continue
+            start = passage.sentences[number].start
+            kept = self.parts[row].get(before, passage.sentences[before])
+            if gap := missing_break(text, Span(kept.start, kept.end), start):
+                cost += count(text[start - gap : start])
+        return cost
+
+    def _note(self, row: int, numbers: Collection[int]) -> None:
+        """Take sentences down as kept."""
+        if self._counts_space:
+            for number in set(numbers).difference(self.kept[row]):
+                insort(self._order[row], number)
+        self.kept[row].update(numbers)
+
     def _keep(self, row: int, numbers: set[int]) -> bool:
         cost = sum(self.costs[row][number] for number in numbers)
-        cost += self._added_marks(row, numbers)
+        cost += self._added_marks(row, numbers) + self._added_breaks(row, numbers)
         if cost > self.room:
             return False
-        self.kept[row] |= numbers
+        self._note(row, numbers)
         self.repeats.note(row, numbers)
         self.room -= cost
         return True
@@ -231,6 +303,10 @@ class Budget:
                 return None
             waiting += brought_by(passage.sentences[member], self.policy, whole_answer=False)
         return brought
+
+
+def _space_at_end(text: str) -> str:
+    return text[len(text.rstrip()) :]
 
 
 def _is_content(passage: ScoredPassage, number: int) -> bool:

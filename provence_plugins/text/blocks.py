@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from provence_plugins.text.code import inside_fence, is_indented_code, read_fence, read_hunk, read_indented_code
-from provence_plugins.text.lines import ITEMS, TAILS, Found, Line, Lines, read_lines, skip
+from provence_plugins.text.lines import BLANK, ITEMS, TAILS, Found, Line, Lines, read_lines, skip
+from provence_plugins.text.markup import mark_dialects, read_directive, read_listing, read_markup_table, read_org_code
 from provence_plugins.text.paragraphs import Paragraphs, read_item
 from provence_plugins.text.tables import mark_table, read_grid, read_header, read_row, read_ruled_columns
+from provence_plugins.text.titles import numbered_level
 from provence_plugins.types import Kind, Span
 
 
@@ -43,6 +45,7 @@ def split_blocks(text: str) -> list[Block]:
     lines = read_lines(text)
     for number in [number for number, line in enumerate(lines) if line.shape == "delimiter"]:
         mark_table(lines, number)
+    mark_dialects(text, lines)
     blocks: list[Block] = []
     start = 0
     for found, end in _find_blocks(lines):
@@ -65,7 +68,7 @@ def _find_blocks(lines: list[Line]) -> Iterator[tuple[Found, int]]:
     while at < len(lines):
         line = lines[at]
         if line.shape == "wrapper":  # goes with the block that it opens
-            at += 1
+            at = skip(lines, at + 1, BLANK)
             continue
         in_list = list_indent is not None and line.indent > list_indent
         read = _READERS.get(line.shape)
@@ -94,7 +97,16 @@ def _read_heading(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
 
 def _read_quote(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
     end = skip(lines, at, ("quote",))
+    if lines[at].text.startswith(">>> ", lines[at].opening):  # a session of Python
+        end = skip(lines, end, ("prose", "numbered"))
+        yield Found("code", end)
+        return
     yield Found("quote", end, prose=Span(lines[at].start, lines[end - 1].end))
+
+
+def _read_item(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
+    level = 0 if in_list else numbered_level(lines, at)
+    return iter([Found("heading", at + 1, level=level)]) if level else read_item(lines, at)
 
 
 _READERS: dict[str, Callable[[Lines, int, bool], Iterator[Found]]] = {
@@ -106,7 +118,11 @@ _READERS: dict[str, Callable[[Lines, int, bool], Iterator[Found]]] = {
     "row": lambda lines, at, in_list: read_row(lines, at),
     "grid": lambda lines, at, in_list: read_grid(lines, at),
     "columns": lambda lines, at, in_list: read_ruled_columns(lines, at),
+    "org code": lambda lines, at, in_list: read_org_code(lines, at),
+    "listing": lambda lines, at, in_list: read_listing(lines, at),
+    "directive": lambda lines, at, in_list: read_directive(lines, at),
+    "markup table": lambda lines, at, in_list: read_markup_table(lines, at),
     "hunk": lambda lines, at, in_list: read_hunk(lines, at),
-    "item": lambda lines, at, in_list: read_item(lines, at),
-    "numbered": lambda lines, at, in_list: read_item(lines, at),
+    "item": lambda lines, at, in_list: _read_item(lines, at, in_list),
+    "numbered": lambda lines, at, in_list: _read_item(lines, at, in_list),
 }

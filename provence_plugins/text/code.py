@@ -31,6 +31,7 @@ _CODE_SIGN = re.compile(
         | @\w|\$\ |//|\#)
     | ^\s*[\w.]+\[ | ^\s*</?\w | ^\s*\w+=\S
     | ^\s*(?:SELECT|FROM|WHERE|INSERT\ INTO|UPDATE|DELETE\ FROM|JOIN|ORDER\ BY|GROUP\ BY|HAVING|VALUES)\s
+    | ^(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|EXPOSE|ENV)\ \S
     | ^\s*"""
     + _COMMANDS
     + r"""\ \S.*[^.!?:,\s]\s*$""",

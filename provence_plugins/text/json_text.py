@@ -18,6 +18,22 @@ _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2})?$")
 _CLOSING = {"{": "}", "[": "]"}
 
+# Keys whose value says which record of several this is, the best first.
+_NAMING_KEYS = (
+    "name",
+    "title",
+    "product",
+    "product_name",
+    "full_name",
+    "label",
+    "question",
+    "user",
+    "author",
+    "id",
+    "sku",
+    "key",
+)
+
 FindStarts = Callable[[str], Sequence[int]]
 
 
@@ -39,7 +55,7 @@ def split_json(text: str, find_starts: FindStarts) -> list[Sentence] | None:
     documents = [line.strip() for line in lines if line.strip()]
     if len(documents) < 2 or not all(line[0] in _CLOSING and _is_json(line) for line in documents):
         return None
-    units = _Units(text, find_starts)
+    units = _Units(text, find_starts, are_lines=True)
     start = 0
     for line in lines:
         if document := line.strip():
@@ -67,10 +83,14 @@ class _Unit:
 class _Units:
     """The units of a text of JSON, in the order in which they are added."""
 
-    def __init__(self, text: str, find_starts: FindStarts) -> None:
+    def __init__(self, text: str, find_starts: FindStarts, *, are_lines: bool = False) -> None:
         self._text = text
         self._find_starts = find_starts
         self._units: list[_Unit] = []
+        self._are_lines = are_lines
+        self._lists: set[int] = set()
+        # The values of the objects that are open and of which there are several, each with its key.
+        self._members: dict[int, list[tuple[int, str]]] = {}
 
     def sentences(self) -> list[Sentence]:
         """Return the units as sentences that tile the text."""
@@ -97,6 +117,7 @@ class _Units:
         token = tokens[at]
         if token[0] in "]}":
             opener = openers.pop()
+            self._tie_to_name(opener)
             self._tie(opener, "closing", self._add(token.start(), "structure"))
             return self._add_comma(tokens, at + 1, opener, openers)
         value = at + 2 if tokens[min(at + 1, len(tokens) - 1)][0] == ":" else at
@@ -105,16 +126,21 @@ class _Units:
         closing = closings[value]
         is_small = closing == value + 1 or tokens[closing].end() - token.start() <= LONGEST_WHOLE_ITEM
         if is_small and openers:
-            return self._add_comma(tokens, closing + 1, self._add_inside(token.start(), "record", openers), openers)
-        openers.append(self._add_inside(token.start(), "structure", openers))
+            return self._add_comma(tokens, closing + 1, self._add_member(token, "record", openers), openers)
+        is_element = openers[-1] in self._lists if openers else self._are_lines
+        openers.append(self._add_member(token, "structure", openers))
+        if tokens[value][0] == "[":
+            self._lists.add(openers[-1])
+        elif is_element:
+            self._members[openers[-1]] = []
         return value + 1
 
     def _add_scalar(self, first: re.Match[str], value: re.Match[str], openers: Sequence[int]) -> int:
         """Add a value with its key, a long string as its quotes and the sentences between them."""
         starts = self._sentences_of(value[0][1:-1]) if len(value[0]) > LONGEST_WHOLE_ITEM else ()
         if len(starts) < 2:
-            return self._add_inside(first.start(), "record", openers)
-        opener = self._add_inside(first.start(), "structure", openers)
+            return self._add_member(first, "record", openers)
+        opener = self._add_member(first, "structure", openers)
         for start in starts:
             self._tie(self._add(value.start() + 1 + start, "sentence"), "inside", opener)
         self._tie(opener, "closing", self._add(value.end() - 1, "structure"))
@@ -131,6 +157,24 @@ class _Units:
             self._tie(owner, "separator", self._add_inside(tokens[at].start(), "structure", openers))
             return at + 1
         return at
+
+    def _tie_to_name(self, opener: int) -> None:
+        """Tie the values of an object among others of its kind to the one that tells which of them it is."""
+        members = self._members.pop(opener, [])
+        ranks = {number: _NAMING_KEYS.index(key) for number, key in members if key in _NAMING_KEYS}
+        ranks = {number: rank for number, rank in ranks.items() if self._units[number].kind == "record"}
+        if ranks:
+            name = min(ranks, key=ranks.__getitem__)
+            for number, _ in members:
+                if number != name:
+                    self._tie(number, "title", name)
+
+    def _add_member(self, first: re.Match[str], kind: Kind, openers: Sequence[int]) -> int:
+        """Add a value, or the key in front of it."""
+        number = self._add_inside(first.start(), kind, openers)
+        if openers and openers[-1] in self._members:
+            self._members[openers[-1]].append((number, first[0].strip('"').lower()))
+        return number
 
     def _add_inside(self, start: int, kind: Kind, openers: Sequence[int]) -> int:
         number = self._add(start, kind)

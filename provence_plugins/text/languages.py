@@ -40,14 +40,20 @@ _LETTERS_OF_A_NAME = 8
 ABBREVIATIONS = frozenset({
     "approx", "acc", "incl", "excl", "resp", "esp", "abbr", "cf", "viz", "avg", "vs", "ca", "bzw", "inkl", "exkl",
     "evtl", "ggf", "vgl", "sog", "zzgl", "bspw", "mind", "insb", "insbes", "gem", "geb", "env", "obs", "lit", "fa",
-    "einschl", "zzt",
+    "einschl", "zzt", "aprox", "ehem", "allg", "bd", "réf", "n°", "tbsp", "tsp", "sq",
+})  # fmt: skip
+# They stand in front of names.
+TITLES = frozenset({
+    "mme", "mlle", "mm", "sr", "sra", "srta", "dr", "pr", "prof", "st", "ste", "frl", "hr", "fr", "dott", "sig", "mgr",
 })  # fmt: skip
 # They end no sentence if a number follows, or a small letter.
 NUMBERED = frozenset({
     "max", "min", "tel", "ext", "qty", "ref", "refs", "para", "paras", "par", "eq", "eqs", "tab", "tabs", "vol", "vols",
     "sec", "secs", "fig", "figs", "art", "arts", "cl", "pt", "pts", "ch", "chap", "ed", "eds", "nos", "nr", "pp", "p",
     "abs", "abschn", "kap", "bd", "aufl", "al", "est", "temp", "dept", "col", "cols", "app", "ex", "exx", "st", "no",
-    "núm", "pág", "tél", "env", "abb", "anm", "lt", "rev", "ver", "cat", "op", "bk", "lib", "ln", "ll", "ss", "s", "z",
+    "núm", "pág", "tél", "env", "abb", "anm", "lt", "rev", "sect", "sects", "bldg", "rm", "apt", "oz", "lb", "lbs",
+    "ft", "hrs", "mins", "jh", "jhd", "sek", "std", "mio", "mrd", "ud", "spec", "ver", "cat", "op", "bk", "lib", "ln",
+    "ll", "ss", "s", "z",
 })  # fmt: skip
 # Words that are no abbreviation in front of a small letter.
 ALSO_WORDS = frozenset({"no", "s", "z", "art", "tab", "min", "par", "ex", "app", "cat", "temp", "st", "al"})

@@ -16,8 +16,11 @@ NARROWEST_WRAP = 40
 CODE_INDENT = 4
 
 # Possessive quantifiers throughout: no line, however long or odd, makes the match go back over what it has read.
+# Byte order marks and marks of direction, with which exports of chats begin their lines.
+_INVISIBLE = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _LINE = re.compile(
-    r"""(?P<prose>\ufeff?[ \t]*+)(?:(?![^\W\d_]{2})(?:
+    rf"(?P<prose>[{_INVISIBLE}]*+[ \t]*+)"
+    r"""(?:(?![^\W\d_]{2})(?:
       (?P<blank>\s*+$)
     | (?P<heading>\#{1,6}+(?=\s|$) | ={2,6}+(?=\ [^=]{1,80}\ =+\s*$))
     | (?P<fence>`{3,}+[^`]*+$ | ~{3,}+)
@@ -41,6 +44,7 @@ _LINE = re.compile(
     re.VERBOSE,
 )
 
+_AROUND = f"{_INVISIBLE} \t\r\n"
 ITEMS = frozenset({"item", "numbered"})
 # These go with the block before them.
 TAILS = frozenset({"blank", "rule", "underline", "signature", "closing"})
@@ -74,7 +78,7 @@ class Line(NamedTuple):
     @property
     def bare(self) -> str:
         """The line without white space at its ends."""
-        return self.text.strip("\ufeff \t\r\n")
+        return self.text.strip(_AROUND)
 
 
 class Found(NamedTuple):
@@ -138,7 +142,7 @@ def read_lines(text: str) -> list[Line]:
         if match := _LINE.match(line):  # it always does
             shape = match.lastgroup or "prose"
             opening = match.end(1)
-            indent = len(match[1].expandtabs(CODE_INDENT)) if opening else 0
+            indent = len(match[1].lstrip(_INVISIBLE).expandtabs(CODE_INDENT)) if opening else 0
             lines.append(Line(start, line, shape, indent, opening, match.end()))
         start += len(line)
     return lines

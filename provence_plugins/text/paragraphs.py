@@ -20,9 +20,9 @@ from provence_plugins.text.lines import (
     BLANK,
     LONGEST_PLAIN_TITLE,
     NARROWEST_WRAP,
+    RANKS_OF_MARKS,
     TAILS,
     Found,
-    Line,
     Lines,
     depth_of,
     long_prose,
@@ -32,25 +32,45 @@ from provence_plugins.text.records import (
     count_labels,
     find_cues,
     find_indented_section,
+    find_inline_times,
     find_lone_record,
     find_messages,
     find_records,
     find_terms,
     is_field,
 )
-from provence_plugins.text.tables import find_columns, find_values
-from provence_plugins.text.titles import LABEL_LEVEL, announces, find_section, is_title, read_title
+from provence_plugins.text.tables import (
+    find_column_run,
+    find_columns,
+    find_ruled_header,
+    find_times,
+    find_values,
+)
+from provence_plugins.text.titles import (
+    LABEL_LEVEL,
+    announces,
+    find_section,
+    is_title,
+    numbered_level,
+    read_title,
+    underlined_level,
+)
 from provence_plugins.types import Kind, Span
 
 _MOST_WORDS_OF_TERM = 4
 _MOST_CODE_LINES = 20
 # The next clause on the line of the one before.
-_INLINE_CLAUSE = re.compile(r"[.;]\s\((?:\d{1,2}|[a-z])\)\s")
+_INLINE_CLAUSE = re.compile(r"[.;]\s(?:\((?:\d{1,2}|[a-z])\)|\d{1,2}(?:\.\d{1,2}){1,4}\.?|§ ?\d{1,4})\s(?=[A-Z])")
 # Columns of newspapers and of PDF files are wider.
 _NARROWEST_COLUMN = 30
 _PARAGRAPH = frozenset({"prose", "numbered"})
 # So few characters are not worth cutting.
 _LONGEST_SINGLE = 3
+_FEWEST_ROWS = 2
+# Signs with which a line of its own begins.
+_OPENING_SIGNS = frozenset("©®™@#[¿¡$€£")
+_OPENINGS_OF_JSON = ("{", "[", "[{")
+_NO_LABELS = ("def ", "class ", "if ", "for ", "while ", "{", "[")
 _STOPS = (".", "!", "?", ":", ";")
 
 
@@ -68,19 +88,39 @@ class Paragraphs:
             return read_item(lines, at)
         if section := find_indented_section(lines, at):
             return _given_up(section)
+        if lines[at].indent and (level := underlined_level(lines, at)):
+            return iter([Found("heading", at + 2, level=level)])
         if is_indented_code(lines, at):
             return read_indented_code(lines, at)
         if comment := find_comment(lines, at):
             return iter(comment)
         if is_file_of_diff(lines, at):
             return read_file_of_diff(lines, at)
+        if table := find_ruled_header(lines, at):
+            return _given_up(table)
         end = at + 1
-        while end < len(lines) and lines[end].shape in _PARAGRAPH and not _begins_clause(lines[end - 1], lines[end]):
+        while end < len(lines) and lines[end].shape in _PARAGRAPH and not _begins_clause(lines, end):
             end += 1
         for recognize in _RECOGNIZERS if end > at + 1 else _LINE_RECOGNIZERS:
             if found := recognize(lines, at, end):
                 return _given_up(found)
-        return self._read_prose(at, end)
+        return self._read_mixed(at, end)
+
+    def _read_mixed(self, at: int, end: int) -> Iterator[Found]:
+        """Read prose, and the rows that stand in the same paragraph as the prose around them."""
+        lines = self._lines
+        begin = at
+        while end - at >= _FEWEST_ROWS:
+            rows = find_column_run(lines, at, end)
+            if rows is None and at > begin and lines[at - 1].bare.endswith(":"):
+                rows = find_values(lines, at, end) or find_terms(lines, at, end)
+            if rows:
+                yield from self._read_prose(begin, at)
+                yield from rows
+                at = begin = rows[-1].after
+            else:
+                at += 1
+        yield from self._read_prose(begin, end)
 
     def _read_prose(self, at: int, end: int) -> Iterator[Found]:
         """Cut lines into paragraphs, and lines that stand alone into titles, records and paragraphs."""
@@ -149,7 +189,9 @@ def _leaves_item(lines: Lines, item: int, at: int) -> bool:
 
 def _paragraph(lines: Lines, at: int, end: int) -> Found:
     start, stop = lines[at].start, lines[end - 1].end
-    return Found("sentence", end, prose=Span(start, stop) if stop - start > _LONGEST_SINGLE else None)
+    # What is further in than the item or record above it belongs to it.
+    depth = depth_of(lines[at]) if lines[at].indent else None
+    return Found("sentence", end, prose=Span(start, stop) if stop - start > _LONGEST_SINGLE else None, depth=depth)
 
 
 def _given_up(found: list[Found]) -> Iterator[Found]:
@@ -159,9 +201,11 @@ def _given_up(found: list[Found]) -> Iterator[Found]:
         yield found.pop()
 
 
-def _begins_clause(before: Line, line: Line) -> bool:
-    """Return whether a number begins a step or a clause, rather than going on with a sentence of wrapped prose."""
-    return line.shape == "numbered" and before.bare.endswith(_STOPS)
+def _begins_clause(lines: Lines, at: int) -> bool:
+    """Return whether a number begins a step, a clause or a section, rather than going on with wrapped prose."""
+    if lines[at].shape != "numbered":
+        return False
+    return lines[at - 1].bare.endswith(_STOPS) or numbered_level(lines, at) > 0
 
 
 def _goes_on(lines: Lines, first: int, at: int) -> bool:
@@ -172,7 +216,8 @@ def _goes_on(lines: Lines, first: int, at: int) -> bool:
     if len(before.text) >= NARROWEST_WRAP or line.shape == "numbered":
         return True
     letter = line.text[line.opening]
-    return not (letter.isupper() or letter.isdigit()) or line.indent > lines[first].indent
+    opens = letter.isupper() or letter.isdigit() or letter in _OPENING_SIGNS
+    return not opens or line.indent > lines[first].indent
 
 
 def _find_code(lines: Lines, at: int, end: int) -> list[Found] | None:
@@ -200,6 +245,25 @@ def _find_definitions(lines: Lines, at: int, end: int) -> list[Found] | None:
     for begin, after in zip(terms, [*terms[1:], end], strict=True):
         prose = long_prose(lines[begin].start, lines[after - 1].end, lines[begin].end)
         found.append(Found("record", after, prose=prose, depth=depth_of(lines[begin])))
+    return found
+
+
+def _find_json(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize a document of JSON that stands in running text, as code."""
+    if lines[at].bare not in _OPENINGS_OF_JSON or lines[end - 1].bare[-1:] not in "]}":
+        return None
+    return list(cut_code(lines, at, end))
+
+
+def _find_meanings(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize a term with its meanings below it, each behind a colon."""
+    begins = [number for number in range(at + 1, end) if lines[number].text.startswith(": ", lines[number].opening)]
+    if not begins or begins[0] != at + 1:
+        return None
+    found = [Found("record", begins[0], depth=depth_of(lines[at]))]
+    for begin, after in zip(begins, [*begins[1:], end], strict=True):
+        prose = long_prose(lines[begin].start, lines[after - 1].end, lines[begin].start)
+        found.append(Found("record", after, prose=prose, depth=depth_of(lines[at]) + RANKS_OF_MARKS))
     return found
 
 
@@ -240,10 +304,14 @@ def _is_wrapped(lines: Lines, at: int, width: int) -> bool:
 
 def _is_label(lines: Lines, at: int, end: int) -> bool:
     """Return whether the first of several short lines names what the others list."""
+    if lines[at].bare.startswith(_NO_LABELS):
+        return False
     if lines[at].bare.endswith(":"):
         return True
     openings = [lines[number].text[lines[number].opening] for number in range(at + 1, end)]
-    is_list = all(letter.islower() or letter.isdigit() for letter in openings)
+    listed = sum(1 for letter in openings if letter.islower() or letter.isdigit())
+    has_figures = any(letter.isdigit() for letter in openings)
+    is_list = listed == len(openings) or (has_figures and 2 * listed >= len(openings))
     return is_list and is_title(lines[at]) and len(lines[at].bare.split()) <= _MOST_WORDS_OF_TERM
 
 
@@ -255,8 +323,12 @@ _RECOGNIZERS: tuple[Recognizer, ...] = (
     find_trace,
     find_section,
     find_cues,
+    find_inline_times,
+    _find_json,
+    find_times,
     find_values,
     find_messages,
+    _find_meanings,
     find_records,
     _find_code,
     find_columns,
@@ -264,4 +336,4 @@ _RECOGNIZERS: tuple[Recognizer, ...] = (
     find_terms,
     _find_short_lines,
 )
-_LINE_RECOGNIZERS: tuple[Recognizer, ...] = (find_html, find_cues)
+_LINE_RECOGNIZERS: tuple[Recognizer, ...] = (find_html, find_cues, find_inline_times)

@@ -17,6 +17,7 @@ from provence_plugins.text.languages import (
     NUMBERED,
     ORDINALS,
     STARTERS,
+    TITLES,
     guess_language,
 )
 from provence_plugins.text.pieces import ends_by_pieces
@@ -48,20 +49,28 @@ _MISLEADING = re.compile(
     | (?<=')(?=\d\ds?\b|tis\b|twas\b|em\b|til\b))""",
     re.VERBOSE,
 )
+# Words that the library takes for abbreviations of "number" and "article", in front of the beginning of a sentence.
+_WORD_AT_END = re.compile(r"\b(?:[Nn]o|[Aa]rt|[Ff]ig|[Mm]ay|(?<=\d )min)(?=\.\s+[\"“‘]?[A-ZÄÖÜÀÉ][a-zäöüß’' ])")
+_ENDS_OF_WORDS = ("o. ", "t. ", "g. ", "y. ", "n. ")
 _IN_MARK = str.maketrans("().!?", "~~~~~")
 
 # What still belongs to a sentence that ended right in front of it.
-_CLOSING_MARKS = re.compile(r"""(?:[)\]}"'”’»*_~`]|</\w{1,10}>|\[\d{1,3}\])+\s*""")
+_CLOSING_MARKS = re.compile(
+    r"""(?:[)\]}"'”’»*_~`]|</\w{1,10}>|\[\d{1,3}\]|\[\^\w{1,10}\]|<ref\b[^<>]{0,99}(?:/>|>[^<>]{0,300}</ref>))+\s*"""
+)
 _LIST_NUMBER = re.compile(r"(?<![^\s(])(\d{1,2})[.)]\s*$")
 # "Table 2. Mean values" says one thing.
 _CAPTION = re.compile(
     r"\s*(?:Table|Figure|Fig|Box|Chart|Plate|Scheme|Listing|Theorem|Lemma|Definition|Example|Step|Rule|Tabelle|Abbildung)"
     r"\.?\s\d{1,2}\.\s*"
+    # "Section 3. Liability. In no event ..." has its title in between.
+    r"|\s*(?:Section|Article|Clause|Chapter|Part|Schedule|Annex|Appendix|Artikel)\s[\dIVX]{1,4}(?:\.\d{1,2}){0,3}\.\s*"
+    r"(?:[A-Z][\w-]*(?:,?\s[\w-]+){0,3}\.\s*)?"
 )
 _NUMBER = re.compile(r"[\d§(]|[IVXLC]{1,5}\b|[A-Z]\d")
 _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"[\w/.-]*$")
-_ABBREVIATIONS = ABBREVIATIONS | NUMBERED
+_ABBREVIATIONS = ABBREVIATIONS | NUMBERED | TITLES
 _LONGEST_ABBREVIATION = 10
 # "Node.JS"
 _LONGEST_ENDING = 3
@@ -69,6 +78,14 @@ _LONGEST_GAP = 100
 # Words in italics or bold that name what comes behind them: "_Order forms._ After the end ..."
 _LEAD = re.compile(r"\s*([*_]{1,3})[^*_\n]{1,60}\1\s*")
 _LONGEST_NAME = 100
+_MEASURE = re.compile(r"[^\W\d_]+(?:\s[^\W\d_]+)?:?\s\d")
+# No sentence that somebody wrote with full stops is so long.
+_LONGEST_UNBROKEN = 400
+_CHARACTERS_PER_COMMA = 200
+_SHORTEST_STRETCH = 120
+_WORD_THAT_GOES_ON = re.compile(
+    r"(?<=[^\W\d_]\ )(?:and\ (?:then|so|the|that|we|you|i|it)|so|but|because|then|now|okay|well|um|uh)(?=\ [a-zA-Z])"
+)
 _GOES_ON = re.compile(r"[,`]|\)?\ (?:is|are|was|which|that|if|raises|returns|object|class)\b")
 
 
@@ -88,10 +105,26 @@ def sentencex_spans(text: str, language: str = "auto") -> Iterable[tuple[int, in
     if language == "auto":
         language = guess_language(text)
     read = _MISLEADING.sub(_replace, text)
+    if any(ending in read for ending in _ENDS_OF_WORDS):
+        read = _WORD_AT_END.sub(lambda word: "x" * len(word[0]), read)
     if not text.isascii():
         read = _make_safe(read)
     ends = ends_by_pieces(read, partial(sentencex.segment, language))
-    return pairwise([0, *_mend(text, ends, language)])
+    mended = _mend(text, ends, language)
+    return pairwise([0, *(mended if len(text) <= _LONGEST_UNBROKEN else _break_speech(text, mended))])
+
+
+def _break_speech(text: str, ends: Iterable[int]) -> Iterator[int]:
+    """Cut a stretch in which nobody set a full stop, as in a transcript by a machine, in front of words that go on."""
+    last = 0
+    for end in ends:
+        if end - last > _LONGEST_UNBROKEN > _CHARACTERS_PER_COMMA * text.count(",", last, end):
+            for word in _WORD_THAT_GOES_ON.finditer(text, last + _SHORTEST_STRETCH, end - _SHORTEST_STRETCH):
+                if word.start() - last >= _SHORTEST_STRETCH:
+                    last = word.start()
+                    yield last
+        yield end
+        last = end
 
 
 def _make_safe(text: str) -> str:
@@ -132,9 +165,11 @@ def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
             if number and _opens_item(text, last, number, step):
                 step = int(number[1])
                 end = number.start(1)
-            elif number and (_is_ordinal(text, end, language) or _CAPTION.fullmatch(text, last, end)):
+            elif (number and _is_ordinal(text, number.start(1), end, language)) or _CAPTION.fullmatch(text, last, end):
                 continue
-        elif text[end - 2] == "." and _is_abbreviation(text, end):
+        elif text[end - 2] == "." and (
+            _is_abbreviation(text, last, end, language) or _CAPTION.fullmatch(text, last, end)
+        ):
             continue
         if last < end < length:
             yield end
@@ -169,24 +204,43 @@ def _opens_item(text: str, last: int, number: re.Match[str], step: int) -> bool:
     return not before or (int(number[1]) == step + 1 and before[-1] in ":;.!?)—")
 
 
-def _is_ordinal(text: str, end: int, language: str) -> bool:
-    """Return whether "3." means "third": in front of a month, or in a language that writes it so."""
+def _is_ordinal(text: str, start: int, end: int, language: str) -> bool:
+    """Return whether "3." means "third": in front of a month, or in a language that writes it so.
+
+    There, "Zimmer 3." and "Nr. 3." end with a number that counts nothing behind it.
+    """
     following = _WORD.match(text, end)
     if following is None:
         return False
-    is_noun = language in ORDINALS and following[0] not in STARTERS
-    return is_noun or following[0].lower() in AFTER_ORDINALS
+    if following[0].lower() in AFTER_ORDINALS:
+        return True
+    before = text[max(0, start - _LONGEST_NAME) : start].split()[-1:]
+    is_counted = not before or (before[0][:1].islower() and not before[0].endswith("."))
+    return language in ORDINALS and is_counted and following[0] not in STARTERS
 
 
-def _is_abbreviation(text: str, end: int) -> bool:
+def _is_abbreviation(text: str, last: int, end: int, language: str) -> bool:
     """Return whether the word in front of an end is an abbreviation, seen what follows."""
     word = text[max(0, end - _LONGEST_ABBREVIATION) : end - 2].rpartition(" ")[2].lower()
     if word not in _ABBREVIATIONS:
-        if word.isalpha():  # nearly always
+        if word.endswith("str") and text[end].isdigit():  # "Hauptstr. 5"
+            return True
+        if word.isalpha() and len(word) > 1:  # nearly always
             return False
         word = (word.split() or [""])[-1].lstrip("([\"'")
+        word = word.rpartition("'")[2].rpartition("’")[2]  # "l'art. 5"
     if word in ABBREVIATIONS:
+        return True
+    following = _WORD.match(text, end)
+    if word in TITLES or (len(word) == 1 and text[end - 3].isupper() and language != "en"):
+        return following is not None and following[0][0].isupper() and following[0] not in STARTERS
+    if text[end].islower() and len(word) == 1 and text[end - 5 : end - 3] == ". ":  # "8 a. m. in Madrid"
         return True
     if word not in NUMBERED:
         return False
+    is_alone = word not in ALSO_WORDS and text[last : end - 2].strip().lower() == word
+    if is_alone and following and following[0] not in STARTERS:
+        return True
+    if word in ("max", "min") and following and following[0] not in STARTERS and not text[end - 7].isdigit():
+        return text[end - 5] == "m" or language == "de" or bool(_MEASURE.match(text, end))
     return bool(_NUMBER.match(text, end)) or (text[end].islower() and word not in ALSO_WORDS)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from provence_plugins.text.lines import Found, Line, Lines, depth_of, long_prose
+from provence_plugins.text.lines import NARROWEST_WRAP, Found, Line, Lines, depth_of, long_prose
 from provence_plugins.types import Span
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -18,6 +18,9 @@ _DATE = rf"""(?:
 _TIME = rf"""(?:
       [\[(]?{_DATE},?[T: ]{{0,2}}\d{{1,2}}:\d\d(?::\d\d)?[^\s\])]{{0,12}}(?:\ ?[AaPp]\.?[Mm]\.?)?[\])]?
     | \d{{4}}-\d\d-\d\d(?=\s)
+    | \d\d-\d\d\ \d\d:\d\d:\d\d[.,]\d{{3,6}}
+    | \d{{8}}[T\ -]\d{{6}}\b
+    | 1\d{{9}}(?:[.,]\d{{1,6}}|\d{{3}})?(?=\s)
     | [\[(]\ {{0,6}}\d{{1,8}}[:.]\d\d(?:[:.,]\d{{1,6}}){{0,2}}(?:\ ?[AaPp][Mm])?[\])]
     | \d{{1,2}}:\d\d(?::\d\d(?:[.,]\d{{1,6}})?)?(?:\ ?[AaPp]\.?[Mm]\.?)?(?=\s|$)
 )"""
@@ -26,11 +29,12 @@ _LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL|SEVERE|F
 _RECORD = re.compile(
     rf"""(?P<time>{_TIME}\s*(?:[-–|]\s)?)?
     (?:(?P<nick><[@+~&% ]?[^<>\s/][^<>\s]{{0,30}}>\s)
-    | (?P<source>\[[^\[\]\n]{{1,40}}\][:\s])
+    | (?P<source>\[(?![xX ]\])[^\[\]\n]{{1,40}}\][:\s])
     | (?P<level>{_LEVEL}\b[\s:\]]|[IWEF]\d{{4}}\ \d\d:)
     | (?P<client>\d{{1,3}}(?:\.\d{{1,3}}){{3}}\s\S{{1,30}}\s\S{{1,30}}\s\[)
     | (?P<asked>(?:[QA]\s?\d{{1,3}}|[QA](?=[.)]\ [A-Z]))[.):]\s)
-    | (?P<field>:[a-z]+(?:\ [^:\n]{{1,40}})?:(?:\s|$))
+    | (?P<field>:[A-Za-z]+(?:\ [^:\n]{{1,40}})?:(?:\s|$))
+    | (?P<keyword>\#\+\w{{1,20}}:\s|[A-Z][A-Z0-9-]{{2,30}}(?:;[^:\s]{{1,40}})?:(?=[^\s/]))
     | (?P<option>-{{1,2}}\w[\w-]{{0,30}}(?:[=\s,]|$))
     | (?P<mark>[*_]{{0,3}})
         (?P<label>["']?[^\W_][^:=\n|<>{{}}()"';!?]{{0,47}}?(?:\([^()\n]{{0,30}}\))?["']?)(?P=mark)?
@@ -55,12 +59,17 @@ _NO_SECTIONS = (
 _ENDS_OF_DOCSTRING = ('"""', "'''")
 _SIGNS = (":", "=", "..", "__", "…")
 _LONGEST_HEAD = 90
-_CUE_TIMES = re.compile(r"(?:\d{1,3}:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s")
+_CUE_TIMES = re.compile(r"(?:\d{1,3}:)?\d{1,2}:\d\d[.,]\d{1,3}(?:\s*-->\s|,(?:\d{1,3}:)?\d{1,2}:\d\d[.,]\d{1,3}\s*$)")
+# The times that a transcript without line breaks has in front of what was said.
+_INLINE_TIME = re.compile(r"(?:^|(?<=\s))[\[(](?:\d{1,2}:)?\d{1,2}:\d\d(?:[.,]\d{1,3})?[\])](?=\s?\S)")
+_FEWEST_TIMES = 3
 _MOST_WORDS_OF_LABEL = 6
 _MOST_WORDS_OF_NAME = 3
 _LONGEST_TITLE_OF_RECORD = 60
-_HEADS = ("time", "nick", "source", "level", "client", "asked", "field", "option", "label")
+_HEADS = ("time", "nick", "source", "level", "client", "asked", "field", "keyword", "option", "label")
 _TITLE_OF_NAME = re.compile(r"^(?:(?:dr|mr|mrs|ms|prof|sen|rep|gen|rev|hr|fr|m|mme|sr|sra)\. )+")
+# "Speaker 1 (00:03)"
+_REMARK = re.compile(r"\s*\([^()]*\)$")
 _SURE = ("time", "nick", "client", "level")
 
 # A line of its own that names who wrote the lines below it, and when.
@@ -70,6 +79,8 @@ _MESSAGE = re.compile(
     \d{{1,2}}:\d\d(?::\d\d)?(?:\ ?[AaPp]\.?[Mm]\.?)?[\])]?\s*""",
     re.VERBOSE,
 )
+# "**Ann** commented on Mar 3, 2024"
+_COMMENT = re.compile(r"[*_]{0,2}@?[^\W_][\w .@-]{0,40}[*_]{0,2} (?:commented|replied|posted|wrote|opened)\b.{0,40}")
 _TERM = re.compile(r"\S.{0,30}?\ [-–—]\ \S")
 _SECTION = re.compile(r"\[[\w][^\[\]]{1,60}\]")
 # Lines of a log that go on with the message above.
@@ -121,6 +132,7 @@ def read_head(text: str, opening: int) -> Head | None:
     if not names:
         return None
     label = label or (match["nick"] or match["asked"] or "")
+    label = _REMARK.sub("", label)
     return Head(names[0], label.strip("<>.): \t\r\n").lower(), match.end())
 
 
@@ -161,6 +173,7 @@ def find_records(lines: Lines, at: int, end: int) -> list[Found] | None:
     elif len(heads) < 2 or (2 * len(heads) < end - at and not all(number in heads for number in outer)):
         return None
     begins = sorted(heads)
+    has_turns = _has_turns(heads[number] for number in outer if number in heads)
     found = []
     if begins[0] > at:
         found.append(_before_records(lines, at, begins[0]))
@@ -168,8 +181,27 @@ def find_records(lines: Lines, at: int, end: int) -> list[Found] | None:
         if heads[begin].name == "source" and after == begin + 1 and _SECTION.fullmatch(lines[begin].bare):
             found.append(Found("heading", after, level=8))
         else:
-            found.append(_record(lines, begin, after, heads[begin]))
+            own = after if sure or has_turns else _end_of_field(lines, begin, after)
+            found.append(_record(lines, begin, own, heads[begin]))
+            found += [Found("record", line + 1, depth=depth_of(lines[line])) for line in range(own, after)]
     return found
+
+
+def _has_turns(heads: Iterable[Head]) -> bool:
+    """Return whether a label comes again, as the name of somebody who speaks does."""
+    labels = [head.label for head in heads if head.label]
+    return len(set(labels)) < len(labels)
+
+
+def _end_of_field(lines: Lines, at: int, end: int) -> int:
+    """Return the number of the first line that does not go on with a field but stands by itself."""
+    for number in range(at + 1, end):
+        before, line = lines[number - 1], lines[number]
+        opening = line.text[line.opening]
+        stands_alone = len(before.bare) < NARROWEST_WRAP and line.indent <= lines[at].indent
+        if stands_alone and (opening.isupper() or opening in "[☐☑") and not line.bare.endswith((".", "!", "?", ",")):
+            return number
+    return end
 
 
 def _looks_like_statements(lines: Lines, numbers: Iterable[int]) -> bool:
@@ -203,6 +235,8 @@ def find_messages(lines: Lines, at: int, end: int) -> list[Found] | None:
 
 def _is_author(line: Line) -> bool:
     bare = line.bare
+    if bare[-1:] in "0123456789o:" and len(bare) < _LONGEST_HEAD and _COMMENT.fullmatch(bare):
+        return True
     return bare[-1:] in "mM0123456789])" and len(bare) < _LONGEST_HEAD and _MESSAGE.fullmatch(bare) is not None
 
 
@@ -280,11 +314,25 @@ def find_cues(lines: Lines, at: int, end: int) -> list[Found] | None:
 
 
 def _is_cue_time(line: Line) -> bool:
-    return "-->" in line.text and _CUE_TIMES.match(line.text, line.opening) is not None
+    return line.text[line.opening].isdigit() and _CUE_TIMES.match(line.text, line.opening) is not None
 
 
 def _is_number(bare: str) -> bool:
     return bare.isdigit() and len(bare) <= 6
+
+
+def find_inline_times(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize a transcript whose times stand inside of its lines, each in front of what was said then."""
+    if not any(":" in lines[number].text and lines[number].text.count(":") > 2 for number in range(at, end)):
+        return None
+    text = "".join(lines[number].text for number in range(at, end))
+    offset = lines[at].start
+    starts = [match.start() for match in _INLINE_TIME.finditer(text)]
+    if len(starts) < max(_FEWEST_TIMES, end - at + 1):
+        return None
+    bounds = [*starts[1:], len(text)]
+    found = [Found("record", end, cut=offset + stop) for stop in bounds]
+    return [*found[:-1], found[-1]._replace(cut=None)]
 
 
 def find_lone_record(lines: Lines, at: int, count: Callable[[], Counter[str]]) -> Found | None:
@@ -296,9 +344,9 @@ def find_lone_record(lines: Lines, at: int, count: Callable[[], Counter[str]]) -
         count: Tells how often each label opens a line of this text.
     """
     head = read_head(lines[at].text, lines[at].opening)
-    if head is None or head.name in ("option", "field"):
+    if head is None or head.name in ("option", "field", "keyword"):
         return None
-    is_labelled = head.name == "asked" or is_question(head.label) or is_answer(head.label)
+    is_labelled = is_question(head.label) or (is_answer(head.label) and any(map(is_question, count())))
     if not head.is_sure and not is_labelled and not _is_speaker(head.label, count):
         return None
     return _record(lines, at, at + 1, head)

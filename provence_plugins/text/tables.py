@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from provence_plugins.text.lines import Found, Line, Lines
+from provence_plugins.text.lines import TAILS, Found, Line, Lines
 
 _TABLE_LINES = frozenset({"row", "delimiter", "prose"})
 _GRID_LINES = frozenset({"grid", "row"})
@@ -20,6 +20,13 @@ _SEPARATORS = ("\t", " | ", ";", ",")
 # Prose has commas too: a comma parts values only where lines of three or more have the same number of them.
 _FEWEST = {"\t": (2, 1), " | ": (2, 1), ";": (2, 2), ",": (3, 1)}
 _LONGEST_NAME = 40
+_RULES = frozenset({"underline", "rule", "columns"})
+# Two lines may be aligned by chance.
+_SHORTEST_RUN = 3
+_TIMES = re.compile(r"(?:\d{1,2}[:.h]\d\d\s+){2,}\d{1,2}[:.h]\d\d")
+_LEVEL_OF_DAYS = 8
+_MOST_WORDS_OF_NAME = 2
+_MOST_WORDS = 7
 
 
 def mark_table(lines: list[Line], delimiter: int) -> None:
@@ -130,11 +137,76 @@ def find_columns(lines: Lines, at: int, end: int) -> list[Found] | None:
     gaps = [len(_COLUMN_GAP.findall(lines[number].bare)) for number in range(at, end)]
     if len(gaps) < 3 or min(gaps) < 1 or 2 * max(gaps) > 5 * min(gaps):
         return None
+    # Some authors set two spaces behind a full stop, and some files have them anywhere.
+    sentences = sum(1 for line in lines[at:end] if line.bare.endswith(".") and len(line.bare.split()) > _MOST_WORDS)
+    if 2 * sentences >= end - at:
+        return None
     return _rows(lines, at, end, _COLUMN_GAP.split(lines[at].bare))
+
+
+def find_ruled_header(lines: Lines, at: int) -> list[Found] | None:
+    """Recognize columns held apart by spaces whose names have a line of dashes or equals signs below them."""
+    if at + 2 >= len(lines) or lines[at + 1].shape not in _RULES or not _COLUMN_GAP.search(lines[at].bare):
+        return None
+    names, first = lines[at], lines[at + 2]
+    gaps = [len(_COLUMN_GAP.findall(line.bare)) for line in (names, first)]
+    if first.shape in TAILS or not gaps[1] or not (gaps[0] == gaps[1] or _edges(names) & _edges(first)):
+        return None
+    found = [Found("table_header", at + 2)]
+    for number in range(at + 2, len(lines)):
+        if lines[number].shape in _RULES:
+            found[-1] = found[-1]._replace(after=number + 1)
+        elif lines[number].shape in TAILS or not _COLUMN_GAP.search(lines[number].bare):
+            break
+        else:
+            found.append(Found("table_row", number + 1))
+    return found
+
+
+def find_column_run(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize the first lines of a paragraph whose columns are aligned, which the lines below them are not."""
+    shared = _edges(lines[at])
+    after = at + 1
+    while shared and after < end and (common := shared & _edges(lines[after])):
+        shared = common
+        after += 1
+    return _rows(lines, at, after, _COLUMN_GAP.split(lines[at].bare)) if after - at >= _SHORTEST_RUN else None
+
+
+def _edges(line: Line) -> set[tuple[str, int]]:
+    """Return where the columns of a line begin and end; spaces behind a full stop hold no columns apart."""
+    edges: set[tuple[str, int]] = set()
+    text = line.text.rstrip()
+    if "  " not in text and "\t" not in text:
+        return edges
+    if "\t" in text:
+        edges.add(("tabs", text.count("\t")))
+    for gap in _COLUMN_GAP.finditer(text, line.opening):
+        if text[gap.start() - 1] not in ".!?:":
+            edges.update((("end", gap.start()), ("begin", gap.end())))
+    return edges
+
+
+def find_times(lines: Lines, at: int, end: int) -> list[Found] | None:
+    """Recognize the departures of a timetable: lines of nothing but times, below the days or stops they belong to."""
+    times = [number for number in range(at, end) if _TIMES.fullmatch(lines[number].bare)]
+    if 3 * len(times) < end - at and len(times) < 2:
+        return None
+    found = []
+    for number in range(at, end):
+        if number in times:
+            found.append(Found("table_row", number + 1))
+        elif number + 1 in times:
+            found.append(Found("heading", number + 1, level=_LEVEL_OF_DAYS))
+        else:
+            found.append(Found("sentence", number + 1))
+    return found
 
 
 def _rows(lines: Lines, at: int, end: int, first: list[str]) -> list[Found]:
     """Give each line as a row; the first is the header if all of its cells are names."""
     names = all(cell and len(cell) <= _LONGEST_NAME and not any(map(str.isdigit, cell)) for cell in first)
-    is_header = names and len(set(first)) == len(first) and end - at > 1
+    # The second of two columns of words explains the first, in every row.
+    explains = len(first) == 2 and len(first[1].split()) > _MOST_WORDS_OF_NAME
+    is_header = names and not explains and len(set(first)) == len(first) and end - at > 1
     return [Found("table_header" if is_header and row == at else "table_row", row + 1) for row in range(at, end)]

@@ -22,6 +22,9 @@ _MARKS_BEHIND = "*_\"'”’») \t\r\n"
 # More than most answers need; what follows further behind has often moved on.
 _LONGEST_ANSWER = 1_000
 _LONGEST_QUESTION = 200
+# Fewer that come again in the same order are the turns of two people.
+_FEWEST_FIELDS = 3
+_WIDEST_INDENT = 80
 
 
 class Part(NamedTuple):
@@ -94,7 +97,16 @@ def _tie_nested(text: str, parts: Sequence[Part], ties: Ties) -> None:
     open_items: list[tuple[int, int]] = []  # depth and sentence number, outermost first
     for part in parts:
         depth = part.block.depth
-        if part.block.kind in ("heading", "sentence"):
+        if part.block.kind == "code" and open_items:
+            depth = _indent_of(text, part.block.start) * RANKS_OF_MARKS
+        is_inside = depth is not None and bool(open_items) and depth > open_items[-1][0]
+        if part.block.kind in ("sentence", "code"):
+            if is_inside:
+                ties.add(part.numbers, "parent", open_items[-1][1])
+            elif part.block.kind == "sentence":
+                open_items.clear()
+            continue
+        if part.block.kind == "heading":
             open_items.clear()
         if depth is None:
             continue
@@ -106,6 +118,12 @@ def _tie_nested(text: str, parts: Sequence[Part], ties: Ties) -> None:
             # A field with a value has no items beside it, only below and further in.
             depth += RANKS_OF_MARKS - 1
         open_items.append((depth, part.first))
+
+
+def _indent_of(text: str, start: int) -> int:
+    """Return the columns of white space in front of the line that begins at a character."""
+    line = text[start : start + _WIDEST_INDENT]
+    return len(line) - len(line.lstrip(" \t"))
 
 
 def _tie_announced(text: str, parts: Sequence[Part], ends: Sequence[int], ties: Ties) -> None:
@@ -120,36 +138,57 @@ def _tie_announced(text: str, parts: Sequence[Part], ends: Sequence[int], ties: 
         elif announcing is not None:
             ties.add(part.numbers, "announced", announcing)
         is_command = part.block.kind == "code" and part.block.end - part.block.start <= _LONGEST_COMMAND
-        if is_command and before.block.kind == "sentence":
+        is_step = before.block.kind == "list_item" and _indent_of(text, part.block.start) > 0
+        if is_command and (is_step or before.block.kind == "sentence"):
             ties.add(before.numbers, "announced", part.first)
 
 
 def _tie_sheets(text: str, parts: Sequence[Part], ties: Ties) -> None:
     """Tie the fields of a record to its first one, where several records begin with the same field.
 
-    Fields right below a heading need no other title; a question is none of its answer.
+    The fields right below a heading need no other title, unless several records stand below it; a question is not the
+    title of its answer.
     """
     sheets: list[list[Part]] = []
+    headed: list[bool] = []  # whether a sheet stands right below a heading
     has_heading = follows = False
     for part in parts:
         label = part.block.label
         is_field = part.block.kind == "record" and bool(label) and not is_question(label) and not is_answer(label)
-        if is_field and follows:
+        if is_field and follows and (part.block.depth or 0) >= (sheets[-1][0].block.depth or 0):
             sheets[-1].append(part)
-        elif is_field and not has_heading:
+        elif is_field:
             sheets.append([part])
-        has_heading = part.block.kind == "heading" or (has_heading and is_field)
+            headed.append(has_heading)
+        has_heading = part.block.kind == "heading"
         # A blank line ends a sheet.
         is_last = text[part.block.start : part.block.end].count("\n", -3) > 1
-        follows = is_field and not has_heading and not is_last
-        has_heading = has_heading and (part.block.kind == "heading" or not is_last)
+        follows = is_field and not is_last
+    sheets = _without_headed(sheets, headed)
     titles = Counter(sheet[0].block.label for sheet in sheets if len(sheet) > 1)
-    turns = {sheet[0].block.label for sheet in sheets if _are_turns(text, sheet)}
+    names = [tuple(part.block.label for part in sheet) for sheet in sheets]
+    repeated = {name for name, times in Counter(names).items() if times > 1 and len(set(name)) >= _FEWEST_FIELDS}
+    turns = {
+        sheet[0].block.label
+        for sheet, name in zip(sheets, names, strict=True)
+        if name not in repeated and _are_turns(text, sheet)
+    }
     for sheet in sheets:
         label = sheet[0].block.label
         if titles[label] > 1 and label not in turns:
             for part in sheet[1:]:
                 ties.add(part.numbers, "title", sheet[0].first)
+
+
+def _without_headed(sheets: Sequence[list[Part]], headed: Sequence[bool]) -> list[list[Part]]:
+    """Return the sheets but for those that have a heading to themselves."""
+    labels = [sheet[0].block.label for sheet in sheets]
+    shares = [not below for below in headed[1:]] + [False]
+    return [
+        sheet
+        for number, sheet in enumerate(sheets)
+        if not headed[number] or (shares[number] and labels[number] == labels[number + 1])
+    ]
 
 
 def _are_turns(text: str, records: Sequence[Part]) -> bool:

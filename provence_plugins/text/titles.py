@@ -3,9 +3,12 @@
 import re
 
 from provence_plugins.text.lines import (
+    BLANK,
+    CODE_INDENT,
     ITEMS,
     LONGEST_PLAIN_TITLE,
     LONGEST_TITLE,
+    NARROWEST_WRAP,
     TAILS,
     Found,
     Line,
@@ -13,6 +16,7 @@ from provence_plugins.text.lines import (
     follows_blank,
     skip,
 )
+from provence_plugins.text.records import is_field
 
 LABEL_LEVEL = 8
 _TITLE_LEVEL = 7
@@ -27,10 +31,24 @@ _NUMBER_OF_PART = re.compile(
 )
 
 
+# "3 Results", "2.1 Term and termination", "§ 5 Notice", "IV. Costs".
+_NUMBERED_TITLE = re.compile(
+    r"(?P<number>§{1,2} ?\d+\w?|(?:\d{1,2}(?:\.\d{1,2}){0,4}|[IVX]{1,5}(?=\.))(?P<dot>\.?))\s+[\"“*_]{0,3}[A-ZÄÖÜÀÉ]"
+)
+_NUMBER = re.compile(r"§{1,2} ?\d+\w?\s|\d{1,2}(?:\.\d{1,2}){0,4}\.?\s|[IVX]{1,5}\.\s")
+_FIGURES = re.compile(r"\d+|[IVX]+")
+_REFERENCE = re.compile(r"\[\d{1,3}\]\s")
+_LEVEL_ABOVE_NUMBERS = 3
+_DEEPEST = 6
+_CAPTION_OF_FIGURE = re.compile(r"(?:fig|figure|abb|abbildung|photo)\.? \d", re.IGNORECASE)
+
+
 def read_title(lines: Lines, at: int) -> Found | None:
     """Return the title that a line is, None for any other line."""
-    if level := _underlined_level(lines, at):
+    if level := underlined_level(lines, at):
         return Found("heading", at + 2, level=level)
+    if level := numbered_level(lines, at):
+        return Found("heading", at + 1, level=level)
     if after := _number_of_part(lines, at):
         return Found("heading", after, level=_TITLE_LEVEL)
     if level := _title_level(lines, at):
@@ -38,7 +56,7 @@ def read_title(lines: Lines, at: int) -> Found | None:
     return None
 
 
-def _underlined_level(lines: Lines, at: int) -> int:
+def underlined_level(lines: Lines, at: int) -> int:
     """Return the level of a title with a line of signs below it, 0 for any other line.
 
     A line between two of signs, such as the total of a bill, is not a title; neither is one above a mail's signature.
@@ -63,6 +81,54 @@ def _stands_free(lines: Lines, at: int) -> bool:
     return follows_blank(lines, at) or lines[at - 1].shape == "heading"
 
 
+def numbered_level(lines: Lines, at: int) -> int:
+    """Return the level of a title that bears a number, 0 for a step, an item and any other line.
+
+    Steps follow each other; a title has its text below it, and no line of the same make above or below.
+    """
+    line = lines[at]
+    if line.indent >= CODE_INDENT or len(line.text) > LONGEST_PLAIN_TITLE:
+        return 0
+    match = _NUMBERED_TITLE.match(line.text, line.opening)
+    if match is None or line.bare.endswith((".", ",", ";", ":", "!")) or len(line.bare.split()) > _MOST_WORDS_OF_TITLE:
+        return 0
+    below = skip(lines, at + 1, BLANK)
+    if below == len(lines) or lines[below].indent > line.indent:
+        return 0
+    depth = match["number"].rstrip(".").count(".")
+    above = at - 1
+    while above >= 0 and lines[above].shape == "blank":
+        above -= 1
+    make = _make_of_number(line)
+    if any(_make_of_number(lines[other]) == make for other in (above, below) if other >= 0):
+        return 0
+    if line.shape == "prose" and not _opens_section(lines, at, below):
+        return 0
+    follower = lines[below]
+    if follower.shape == "prose" and not follower.text[follower.opening].isupper():
+        return 0
+    # Items below it are nested in it as in another item.
+    is_text = follower.shape in ("prose", "header", "grid", "columns")
+    return min(_LEVEL_ABOVE_NUMBERS + 1 + depth, _DEEPEST) if is_text else 0
+
+
+def _make_of_number(line: Line) -> str | None:
+    """Return the number that a line begins with, with a 0 for its figures; None for a line without one."""
+    match = _NUMBER.match(line.text, line.opening)
+    return _FIGURES.sub("0", match[0].rstrip(". ")) if match else None
+
+
+def _opens_section(lines: Lines, at: int, below: int) -> bool:
+    """Return whether a line without a full stop behind its number stands above a section."""
+    if not follows_blank(lines, at) and lines[at - 1].shape != "heading":
+        return False
+    follower = lines[below]
+    is_apart = below > at + 1 and follower.bare.endswith(".")
+    return (
+        is_apart or len(follower.text) >= NARROWEST_WRAP or bool(_NUMBERED_TITLE.match(follower.text, follower.opening))
+    )
+
+
 def _number_of_part(lines: Lines, at: int) -> int:
     """Return the number of the line after "Article 5" and the title below it, 0 where a line is something else."""
     if len(lines[at].text) > LONGEST_PLAIN_TITLE or not follows_blank(lines, at):
@@ -76,7 +142,7 @@ def _number_of_part(lines: Lines, at: int) -> int:
 
 def _title_level(lines: Lines, at: int) -> int:
     """Return 7 for a title in plain text, 8 for a label above a list, a table or code, 0 for any other line."""
-    if not is_title(lines[at]):
+    if not is_title(lines[at]) or _CAPTION_OF_FIGURE.match(lines[at].bare):
         return 0
     if announces(lines, at):
         return LABEL_LEVEL
@@ -86,7 +152,12 @@ def _title_level(lines: Lines, at: int) -> int:
         return 0
     follower = lines[below]
     is_section = follower.shape == "prose" and len(follower.text) > LONGEST_PLAIN_TITLE
-    return _TITLE_LEVEL if is_section or follower.shape in _LISTED else 0
+    return _TITLE_LEVEL if is_section or follower.shape in _LISTED or _is_listed(follower) else 0
+
+
+def _is_listed(line: Line) -> bool:
+    """Return whether a line is one of several below a title: a field, or a reference."""
+    return is_field(line) or bool(_REFERENCE.match(line.text, line.opening))
 
 
 def is_title(line: Line) -> bool:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provence_plugins.engine.decisions import decide
@@ -29,6 +29,37 @@ def scored(text: str, probabilities: Sequence[float], *, index: int = 0, is_legi
 def kept_of(passages: Sequence[ScoredPassage], policy: PruningPolicy) -> tuple[PrunedPassage, ...]:
     kept, _ = decide(passages, policy, Thresholds(0.5), count_words)
     return kept
+
+
+FRAGMENTS = (
+    "One is here. ",
+    "Two lines\nare wrapped here.  ",
+    "It ends a paragraph.\n\n",
+    "# A heading\n\n",
+    "- an item of a list\n",
+    "Ann: who has the key?\n",
+    "Bob: it is in the safe, behind the door.\n",
+    "It runs as follows:\n\n",
+    "| a | b |\n|---|---|\n| 1 | 2 |\n\n\n",
+    "    code = 1\n",
+)
+
+
+@given(
+    text=st.lists(st.sampled_from(FRAGMENTS), min_size=2, max_size=8).map("".join),
+    omission=st.sampled_from([None, "…", "[{count} sentences left out]"]),
+    data=st.data(),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_is_returned_fits_with_its_separators(text: str, omission: str | None, data: st.DataObject) -> None:
+    number = len(split_sentences(text))
+    chances = data.draw(st.lists(st.sampled_from([0.2, 0.6, 0.9]), min_size=number, max_size=number))
+    passage = scored(text, chances)
+    for budget in range(1, len(text) + 1):
+        policy = PruningPolicy(threshold=0.5, max_tokens=budget, omission=omission, token_counter="characters")
+        kept = kept_of([passage], policy)
+        assert sum(len(result.text) for result in kept) <= budget
+        assert kept or max(chances) < 0.5
 
 
 class TestMarks:

@@ -104,10 +104,26 @@ def test_paragraphs_between_two_turns_belong_to_the_first_speaker() -> None:
             {"(i) late; or": "(c) inform if:", "(ii) lost.": "(c) inform if:"},
         ),
         ("name: x\nusers:\n- ann\n- bob\nport: 1\n", {"- ann": "users:", "- bob": "users:"}),
+        ("1. Fetch it:\n   ```\n   get x\n   ```\n", {"```\n   get x\n": "1. Fetch it:"}),
+        ("  --info=FLAGS\n      Say more.\n\n      The flags are few.\n", {"The flags are few": "--info=FLAGS\n"}),
+        (".. option:: --fast\n\n   Be fast.\n", {"Be fast.": ".. option:: --"}),
+        ("Cache\n: A store.\n: A hoard.\n", {": A store.": "Cache", ": A hoard.": "Cache"}),
         ("Absent: Dan\nPresent: Ann\n\n1. Budget\n", {}),
         ("<ul><li>Feed<ul><li>dry</li></ul></li><li>Sleep</li></ul>", {"<ul><li>dry</l": "<ul><li>Feed"}),
     ],
-    ids=["meeting", "contract", "law", "roman", "YAML", "fields with values", "HTML"],
+    ids=[
+        "meeting",
+        "contract",
+        "law",
+        "roman",
+        "YAML",
+        "command of a step",
+        "option with two paragraphs",
+        "directive",
+        "meanings of a term",
+        "fields with values",
+        "HTML",
+    ],
 )
 def test_clauses_and_items_belong_to_the_mark_that_contains_theirs(text: str, parents: dict[str, str]) -> None:
     found = tied(text, "parent")
@@ -129,3 +145,14 @@ def test_a_line_of_code_and_the_line_that_announces_it_are_tied(command: str) ->
     text = f"Then run this:\n\n{command}\n\nIt prints a report.\n"
     assert [sentence.kind for sentence in split_sentences(text)] == ["sentence", "code", "sentence"]
     assert tied(text, "announced") == {"Then run this:": [command[:14]], command[:14]: ["Then run this:"]}
+
+
+def test_the_records_of_a_sheet_below_one_heading_keep_their_first_field() -> None:
+    first = "Fault: no light.\nCause: no bulb.\nCure: put one in.\n\n"
+    sheet = f"# Help\n\n{first}Fault: smoke.\nCause: dust.\nCure: wipe it.\n"
+    assert tied(sheet, "title") == {
+        "Cause: no bulb": ["Fault: no ligh"],
+        "Cure: put one ": ["Fault: no ligh"],
+        "Cause: dust.": ["Fault: smoke."],
+        "Cure: wipe it.": ["Fault: smoke."],
+    }

@@ -1,8 +1,19 @@
 """The units that a person would point at, in texts of every make: "¦" marks where one ends and the next begins."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from provence_plugins.text.sentences import split_sentences
+
+_FILE = Path(__file__).parent.parent / "fixtures" / "units.txt"
+
+
+def read_units() -> list[str]:
+    """Read the texts with marks, each behind a line with its name."""
+    return re.split("^%%%% ", _FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+
 
 LOGS = [
     """2025-03-07 10:01:02 INFO  ledger job 4711 started for tenant north
@@ -622,6 +633,8 @@ KINDS = {
 CASES = [
     pytest.param(case, id=f"{kind} {number}") for kind, cases in KINDS.items() for number, case in enumerate(cases)
 ]
+# Longer texts of the kinds that retrievers bring.
+CASES += [pytest.param(case.partition("\n")[2], id=case.partition("\n")[0]) for case in read_units()]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,0 +1,229 @@
+"""Marks of AsciiDoc, Org mode, MediaWiki, reStructuredText and LaTeX.
+
+Many of them look like Markdown; only other lines of the text tell what they are.
+"""
+
+import re
+from collections.abc import Iterator
+
+from provence_plugins.text.code import cut_code, looks_like_code
+from provence_plugins.text.lines import ITEMS, LONGEST_TITLE, TAILS, Found, Line, Lines, depth_of
+
+# One of these is in every text that has such marks, and in few others.
+_SIGN = re.compile(
+    r"^(?:\*\*+ |#\+\w|= [A-Z]|={2,6} [^\W_]|-{4}\s*$|\.{4}\s*$|"
+    r"\|={3}|\{\||\.\. \w|\\(?:section|item|chapter|subsection))",
+    re.MULTILINE,
+)
+_STARS = re.compile(r"(\*{1,8}) +(?=\S)")
+_EQUALS = re.compile(r"(={1,6}) +[^\W_][^=]*$")
+_KEYWORD = re.compile(r"#\+(?P<name>\w+)(?::|\s|$)")
+_DELIMITER = re.compile(r"(?:-{4,}|\.{4,}|={4,}|\+{4,})\s*$")
+_ATTRIBUTES = re.compile(r"\[(?:(?:source|listing|quote|verse|cols|options|%\w+)\b[^\[\]]*|\[[^\[\]]+\])\]\s*$")
+_BLOCK_TITLE = re.compile(r"\.[^\W_][^.]{0,80}$")
+_DOTTED_STEP = re.compile(r"(\.{1,5}) +(?=\S)(?![\w:-]+::)")
+_CODE_BLOCKS = ("src", "example", "export")
+_LATEX_HEADING = re.compile(r"\\(part|chapter|section|subsection|subsubsection|paragraph)\*?\{")
+_LATEX_LEVELS = {"part": 1, "chapter": 1, "section": 2, "subsection": 3, "subsubsection": 4, "paragraph": 5}
+_LATEX_ITEM = re.compile(r"\\item\b\s*")
+_LATEX_LIST = re.compile(r"\\(begin|end)\{(?:itemize|enumerate|description|center|quote|abstract|document)\}\s*$")
+_DIRECTIVE = re.compile(r"[ \t]*\.\. (?P<name>[\w:-]+)::(?:\s|$)")
+_LISTINGS = ("code-block", "code", "sourcecode", "prompt", "parsed-literal", "console")
+_COLUMNS_OF_STAR = 2
+# Code between delimiters of AsciiDoc that is longer is taken for text between two rules.
+_LONGEST_LISTING = 300
+
+
+def mark_dialects(text: str, lines: list[Line]) -> None:
+    """Give the lines their shape that bear marks of another language than Markdown."""
+    if not _SIGN.search(text):
+        return
+    stars = [number for number, line in enumerate(lines) if line.indent == 0 and _STARS.match(line.text)]
+    keywords = [number for number, line in enumerate(lines) if line.text.startswith("#+")]
+    if keywords or any(lines[number].text.startswith("**") for number in stars):
+        _mark_stars(lines, stars, is_org=bool(keywords) or _open_sections(lines, stars))
+    for number in keywords:
+        _mark_keyword(lines, number)
+    for number, line in enumerate(lines):
+        if line.text.startswith("="):
+            _mark_equals(lines, number)
+        elif directive := _DIRECTIVE.match(line.text):
+            shape = "listing" if directive["name"] in _LISTINGS else "directive"
+            lines[number] = line._replace(shape=shape)
+        elif line.text.startswith("\\"):
+            _mark_latex(lines, number)
+        elif line.text.startswith(("|===", "{|")):
+            lines[number] = line._replace(shape="markup table")
+    _mark_delimiters(lines)
+
+
+def _mark_stars(lines: list[Line], stars: list[int], *, is_org: bool) -> None:
+    """Take lines that begin with stars for headings, or for items whose number of stars tells how deep they lie."""
+    for number in stars:
+        line = lines[number]
+        match = _STARS.match(line.text)
+        depth = len(match[1]) if match else 1
+        if is_org:
+            lines[number] = line._replace(shape="heading", content=line.opening + min(depth, 6))
+        else:
+            indent = _COLUMNS_OF_STAR * (depth - 1)
+            lines[number] = line._replace(shape="item", indent=indent, content=match.end() if match else 1)
+
+
+def _open_sections(lines: Lines, stars: list[int]) -> bool:
+    """Return whether most lines with stars have a text below them that bears no mark, as headings do."""
+    followers = []
+    for number in stars:
+        below = number + 1
+        while below < len(lines) and lines[below].shape == "blank":
+            below += 1
+        if below < len(lines):
+            followers.append(lines[below])
+    texts = sum(1 for line in followers if line.shape == "prose" and line.indent == 0 and not _STARS.match(line.text))
+    return 2 * texts > len(followers)
+
+
+def _mark_keyword(lines: list[Line], number: int) -> None:
+    match = _KEYWORD.match(lines[number].text)
+    if match is None:
+        return
+    name = match["name"].lower()
+    if name == "title":
+        lines[number] = lines[number]._replace(shape="heading", content=lines[number].opening + 1)
+    elif name.startswith("begin_"):
+        is_code = name.removeprefix("begin_") in _CODE_BLOCKS
+        lines[number] = lines[number]._replace(shape="org code" if is_code else "wrapper")
+    elif name.startswith("end_"):
+        lines[number] = lines[number]._replace(shape="closing")
+
+
+def read_org_code(lines: Lines, at: int) -> Iterator[Found]:
+    """Read code of Org mode, up to the line that ends it."""
+    for end in range(at + 1, len(lines)):
+        if lines[end].shape == "closing" and lines[end].text.lower().startswith("#+end_"):
+            return cut_code(lines, at, end + 1)
+    return cut_code(lines, at, len(lines))
+
+
+def read_listing(lines: Lines, at: int) -> Iterator[Found]:
+    """Read a directive of reStructuredText with the code further in below it."""
+    end = _end_of_options(lines, at)
+    for number in range(end, len(lines)):
+        if lines[number].shape != "blank":
+            if lines[number].indent <= lines[at].indent:
+                break
+            end = number + 1
+    return cut_code(lines, at, end)
+
+
+def read_directive(lines: Lines, at: int) -> Iterator[Found]:
+    """Read the line of a directive of reStructuredText, with its options; its body comes further in below it."""
+    yield Found("record", _end_of_options(lines, at), depth=depth_of(lines[at]))
+
+
+def _end_of_options(lines: Lines, at: int) -> int:
+    end = at + 1
+    while end < len(lines) and lines[end].shape == "prose" and lines[end].text.startswith(":", lines[end].opening):
+        end += 1
+    return end
+
+
+def _mark_equals(lines: list[Line], number: int) -> None:
+    line = lines[number]
+    match = _EQUALS.match(line.text) if len(line.text) <= LONGEST_TITLE else None
+    if match is None or line.shape == "heading" or line.bare.endswith((".", ",", ";")):
+        return
+    # A single sign is the title of a document; elsewhere it is the result of a sum.
+    is_first = all(above.shape == "blank" for above in lines[:number]) if len(match[1]) == 1 else True
+    if is_first:
+        lines[number] = line._replace(shape="heading", content=line.opening + len(match[1]))
+
+
+def _mark_latex(lines: list[Line], number: int) -> None:
+    line = lines[number]
+    if heading := _LATEX_HEADING.match(line.text):
+        lines[number] = line._replace(shape="heading", content=line.opening + _LATEX_LEVELS[heading[1]])
+    elif item := _LATEX_ITEM.match(line.text):
+        lines[number] = line._replace(shape="item", content=item.end())
+    elif bounds := _LATEX_LIST.match(line.text):
+        lines[number] = line._replace(shape="wrapper" if bounds[1] == "begin" else "closing")
+
+
+def _mark_delimiters(lines: list[Line]) -> None:
+    """Mark the listings of AsciiDoc, which lines of four dashes or dots enclose, and the steps that dots begin."""
+    steps = [number for number, line in enumerate(lines) if _DOTTED_STEP.match(line.text)]
+    if len(steps) > 1:
+        for number in steps:
+            _mark_step(lines, number)
+    number = 0
+    while number < len(lines):
+        closing = _end_of_listing(lines, number) if _DELIMITER.match(lines[number].text) else 0
+        if closing:
+            for delimiter in (number, closing):
+                lines[delimiter] = lines[delimiter]._replace(shape="fence")
+        if closing or lines[number].shape == "markup table":
+            _mark_attributes(lines, number)
+        number = max(number, closing) + 1
+
+
+def _mark_step(lines: list[Line], number: int) -> None:
+    match = _DOTTED_STEP.match(lines[number].text)
+    if match:
+        indent = _COLUMNS_OF_STAR * (len(match[1]) - 1)
+        lines[number] = lines[number]._replace(shape="numbered", indent=indent, content=match.end())
+
+
+def _end_of_listing(lines: Lines, opening: int) -> int:
+    """Return the number of the line that closes a listing, 0 where a line of dashes opens none."""
+    bare = lines[opening].bare
+    above = lines[opening - 1] if opening else None
+    has_attributes = above is not None and bool(_ATTRIBUTES.match(above.text) or _BLOCK_TITLE.match(above.bare))
+    if above is not None and not has_attributes and above.shape not in TAILS | ITEMS:
+        return 0
+    for end in range(opening + 1, min(len(lines), opening + _LONGEST_LISTING)):
+        if lines[end].bare == bare:
+            is_code = bare[0] != "=" and looks_like_code(lines[opening + 1 : end])
+            return end if end > opening + 1 and (has_attributes or is_code) else 0
+    return 0
+
+
+def _mark_attributes(lines: list[Line], number: int) -> None:
+    """Let the lines of attributes and the title above a block go with it."""
+    above = number - 1
+    while above >= 0 and (_ATTRIBUTES.match(lines[above].text) or _BLOCK_TITLE.match(lines[above].bare)):
+        lines[above] = lines[above]._replace(shape="wrapper")
+        above -= 1
+
+
+def read_markup_table(lines: Lines, at: int) -> Iterator[Found]:
+    """Read a table of AsciiDoc or MediaWiki, row by row."""
+    is_wiki = lines[at].text.startswith("{|")
+    closing = "|}" if is_wiki else "|==="
+    end = at + 1
+    while end < len(lines) and not lines[end].text.startswith(closing):
+        end += 1
+    end = min(end + 1, len(lines))
+    begins = _rows_of_wiki(lines, at, end) if is_wiki else _rows_of_asciidoc(lines, at, end)
+    first = begins[0] if begins else at
+    has_header = lines[min(first + 1, end - 1)].text.startswith("!") or lines[first].text.startswith("!")
+    if not is_wiki:
+        has_header = len(begins) > 1 and lines[begins[1] - 1].shape == "blank"
+    for row, after in enumerate([*begins[1:], end]):
+        yield Found("table_header" if has_header and row == 0 else "table_row", after)
+
+
+def _rows_of_wiki(lines: Lines, at: int, end: int) -> list[int]:
+    """Return where the rows begin; what stands above the first cells goes with the first row."""
+    rows = [number for number in range(at + 1, end) if lines[number].text.startswith("|-")]
+    has_cells_above = any(lines[number].text.startswith(("!", "| ")) for number in range(at + 1, (rows or [end])[0]))
+    return [at + 1 if has_cells_above else (rows or [at])[0], *(rows if has_cells_above else rows[1:])]
+
+
+def _rows_of_asciidoc(lines: Lines, at: int, end: int) -> list[int]:
+    """Return where the rows begin: behind blank lines if there are several, otherwise with each line of cells."""
+    cells = [number for number in range(at + 1, end - 1) if lines[number].text.startswith("|")]
+    groups = [number for number in cells if lines[number - 1].shape in ("blank", "markup table")]
+    is_line_by_line = any(lines[number].text.count("|") > 1 for number in cells[1:])
+    if is_line_by_line or len(groups) < 2:
+        return cells or [at]
+    return groups

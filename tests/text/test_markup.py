@@ -1,0 +1,134 @@
+"""Marks of other languages than Markdown: headings, listings, lists and tables; "¦" stands between two units."""
+
+import pytest
+
+from provence_plugins.text.sentences import split_sentences
+
+ASCIIDOC = """= Handbook
+
+¦== Backup
+
+¦It runs at night. ¦It takes an hour.
+
+¦* first item
+¦** nested item
+
+¦----
+$ backup --now
+----
+
+¦.Restoring
+[source,bash]
+----
+restore --all
+----
+
+¦=== Plans
+
+¦. Choose a plan.
+¦. Pay.
+
+¦|===
+|Name |Size
+
+¦|daily
+|4 GB
+
+¦|weekly
+|9 GB
+|===
+"""
+ORG = """#+TITLE: Notes
+¦* Heading one
+¦Some prose is here.
+¦** TODO Second heading
+¦   - item one
+¦   - item two
+¦#+BEGIN_SRC python
+x = 1
+
+print(x)
+#+END_SRC
+¦* Third
+¦It ends.
+"""
+WIKI = """== History ==
+¦The mill was built in 1820.<ref>Smith, p. 4.</ref> ¦It burnt down.
+
+¦{| class="wikitable"
+! Year !! Owner
+¦|-
+| 1820 || Brown
+¦|-
+| 1901 || White
+|}
+
+¦* [[Mill]]
+¦** Water mill
+"""
+LATEX = """\\section{Results}
+¦The loss is small. ¦It is stable.
+
+¦\\begin{itemize}
+\\item The first is fast.
+¦\\item The second is slow. It needs memory.
+\\end{itemize}
+"""
+REST = """.. note::
+
+¦   It is a note. ¦It has two sentences.
+
+¦   So has this.
+
+¦.. code-block:: python
+   :linenos:
+
+   make everything
+
+¦.. warning:: Do not run it as root.
+"""
+NEITHER = """Add the amounts.
+¦= 45 euros
+¦That is all.
+"""
+TEXTS = {"AsciiDoc": ASCIIDOC, "Org": ORG, "MediaWiki": WIKI, "LaTeX": LATEX, "reStructuredText": REST, "none": NEITHER}
+
+
+@pytest.mark.parametrize("marked", TEXTS.values(), ids=TEXTS.keys())
+def test_marks_of_other_languages_give_the_units(marked: str) -> None:
+    expected = marked.split("¦")
+    text = "".join(expected)
+    assert [sentence.of(text) for sentence in split_sentences(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("marked", "headings"),
+    [
+        (ASCIIDOC, {"It takes an hour.": "== Backup", "|daily\n|4 GB": "|===\n|Name |Size"}),
+        (ORG, {"- item two": "** TODO Second heading", "It ends.": "* Third"}),
+        (WIKI, {"|-\n| 1820 || Brown": '{| class="wikitable"\n! Year !! Owner'}),
+        (LATEX, {"It is stable.": "\\section{Results}"}),
+    ],
+    ids=["AsciiDoc", "Org", "MediaWiki", "LaTeX"],
+)
+def test_what_stands_below_a_heading_or_header_is_known(marked: str, headings: dict[str, str]) -> None:
+    text = marked.replace("¦", "")
+    sentences = split_sentences(text)
+    found = {
+        sentence.of(text).strip(): sentences[sentence.heading].of(text).strip()
+        for sentence in sentences
+        if sentence.heading is not None
+    }
+    assert {unit: found[unit] for unit in headings} == headings
+
+
+def test_stars_that_follow_each_other_are_items_and_nest() -> None:
+    text = "* fruit\n** apples\n** pears\n* bread\n"
+    sentences = split_sentences(text)
+    assert [sentence.kind for sentence in sentences] == ["list_item"] * 4
+    assert [[tie.to for tie in sentence.ties] for sentence in sentences] == [[], [0], [0], []]
+
+
+def test_a_rule_of_dashes_around_text_is_no_listing() -> None:
+    text = "One.\n\n----\n\nIt is a notice. It ends here.\n\n----\n"
+    assert {sentence.kind for sentence in split_sentences(text)} == {"sentence"}
