@@ -36,7 +36,7 @@ settings.load_profile("provence")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Keep what collecting loads out of garbage collection: a walk over it takes half a second, and tests ask for many.
+    """Keep what collecting loads out of garbage collection, which would walk over it again and again.
 
     The collector is off meanwhile, because nearly everything that collecting allocates stays until the end.
     """
