@@ -7,9 +7,10 @@ introduced by NAME.md, where there is one. Do not edit the pages themselves.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from provence_plugins.evaluation.reporting.result_files import read_result
+from provence_plugins.evaluation.reporting.result_files import ResultFile, read_result
 
 _HERE = Path(__file__).parent
 _DOCS = _HERE.parent / "docs"
@@ -20,7 +21,11 @@ READER_PAGE = _DOCS / "reader.md"
 _READER = "reader"
 
 # What readers ask first comes first; a result file that is not named here follows, by name.
-_ORDER = ("quality", "progress", "speed", "same-model", "memory")
+_ORDER = ("quality", "published", "progress", "speed", "same-model", "memory")
+
+
+# Results of which a page shows some tables and no plots; the file has all of them.
+_TABLES = {"published": ("Words at one threshold", "At one threshold", "Differences")}
 
 
 def main() -> None:
@@ -43,8 +48,16 @@ def render_reader(results: Path, texts: Path) -> str:
 def _join(files: Sequence[Path], texts: Path, beginning: str, end: str) -> str:
     parts = [_text(texts, beginning)]
     for path in in_order(files):
-        parts.append(read_result(path).to_markdown(level=2, text=_text(texts, path.stem), figures="figures/"))
+        result = choose_tables(read_result(path), path.stem)
+        parts.append(result.to_markdown(level=2, text=_text(texts, path.stem), figures="figures/"))
     return "\n\n".join(part.strip() for part in [*parts, _text(texts, end)] if part.strip()) + "\n"
+
+
+def choose_tables(result: ResultFile, name: str) -> ResultFile:
+    """Return what a page shows of a result."""
+    if name not in _TABLES:
+        return result
+    return replace(result, tables=[table for table in result.tables if table.title in _TABLES[name]], figures=())
 
 
 def in_order(files: Sequence[Path]) -> list[Path]:

@@ -168,3 +168,32 @@ def test_bulk_is_measured_with_several_processes(tiny_folder: Path) -> None:
         [" processes ", " 1 "],
         [" processes ", " 2 "],
     ]
+
+
+def test_published_outputs_become_data_and_predictions(tmp_path: Path) -> None:
+    chunk = {
+        "document_id": "W1",
+        "chunk_number": 4,
+        "chunk": "Ada wrote it. It rained.",
+        "gold_extraction": ["ada wrote it."],
+    }
+    other = {"document_id": "W2", "chunk_number": 0, "chunk": "It rained.", "gold_extraction": []}
+    repository = tmp_path / "repository"
+    outputs = repository / "artifacts" / "eval" / "gold_extraction"
+    outputs.mkdir(parents=True)
+    gold = {"query": "Who?", "results": [chunk, other]}
+    (repository / "333_20260206_dense_top5_20260305.json").write_text(json.dumps(gold) + "\n")
+    names = ["provence_gold.jsonl", "zilliz_spans_03_gold.jsonl", "gte-reranker.thr_0.2_merged.json", "glm-5.json"]
+    names += ["mistral-small-2603.json", "nemotron-120b-a12b.json", "qwen_default_gold.json"]
+    for name in names:
+        key = "pred_spans" if name.endswith("l") else "predicted_spans"
+        rows = [{"query": "Who?", "paper_id": "W1", "chunk_index": 4, key: [{"start": 0, "end": 3}]}]
+        rows.append({"query": "Who?", "paper_id": "W2", "chunk_index": 0, key: []})
+        text = "\n".join(map(json.dumps, rows)) if name.endswith("l") else json.dumps({"records": rows})
+        (outputs / name).write_text(text)
+    run("published_outputs.py", repository, tmp_path / "made")
+    examples = [json.loads(line) for line in (tmp_path / "made" / "acl-verbatim.jsonl").read_text().splitlines()]
+    assert [(each["is_positive"], each["answer_spans"]) for each in examples] == [(True, [[0, 13]]), (False, [])]
+    for name in ("provence", "glm-5"):
+        rows = [json.loads(line) for line in (tmp_path / "made" / f"{name}.jsonl").read_text().splitlines()]
+        assert [(row["id"], row["spans"]) for row in rows] == [("Who?/W1/4", [[0, 3]]), ("Who?/W2/0", [])]

@@ -72,13 +72,22 @@ def test_pictures_are_looked_for_where_the_page_has_them(pages: ModuleType, tmp_
     assert "![A curve](figures/q.svg)" in pages.render(tmp_path, tmp_path)
 
 
+def test_a_page_may_show_some_tables_alone(pages: ModuleType) -> None:
+    tables = [Table(title, ["x"], [[1]]) for title in ("Words at one threshold", "By source", "Differences")]
+    result = ResultFile("All", "run", "A machine", "abc", tables, [Figure("q.svg", "A curve")])
+    shown = pages.choose_tables(result, "published")
+    assert [table.title for table in shown.tables] == ["Words at one threshold", "Differences"]
+    assert not shown.figures
+    assert pages.choose_tables(result, "quality") == result
+
+
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
-def test_a_committed_result_names_its_command_and_has_its_pictures(path: Path) -> None:
+def test_a_committed_result_names_its_command_and_has_its_pictures(pages: ModuleType, path: Path) -> None:
     result = read_result(path)
     assert result.command.split()[0] in ("provence", "python")
     assert result.machine
     assert result.commit
-    for figure in result.figures:
+    for figure in pages.choose_tables(result, path.stem).figures:
         assert (ROOT / "docs" / "figures" / figure.file).is_file()
     assert all(len(row) == len(table.columns) for table in result.tables for row in table.rows)
 
