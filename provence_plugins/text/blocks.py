@@ -45,7 +45,7 @@ def split_blocks(text: str) -> list[Block]:
     lines = read_lines(text)
     for number in [number for number, line in enumerate(lines) if line.shape == "delimiter"]:
         mark_table(lines, number)
-    mark_dialects(text, lines)
+    mark_dialects(lines)
     blocks: list[Block] = []
     start = 0
     for found, end in _find_blocks(lines):

@@ -112,7 +112,10 @@ def inside_fence(lines: Lines) -> int:
     behind = lines[first + 1 : fences[1] if len(fences) > 1 else len(lines)]
     before = [line for line in lines[:first] if line.shape != "blank"]
     # Hardly anybody leaves the first line of code blank.
-    closes = looks_like_code(before) or (not before and bool(behind) and behind[0].shape == "blank")
+    is_behind_blank = bool(behind) and behind[0].shape == "blank"
+    # In front of tildes, words may be a title that they underline.
+    has_no_title = lines[first].bare[0] == "`" or not any(line.bare.upper().isupper() for line in before)
+    closes = looks_like_code(before) or (is_behind_blank and has_no_title)
     return first + 1 if closes and not looks_like_code(behind) else 0
 
 

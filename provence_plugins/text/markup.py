@@ -9,14 +9,10 @@ from collections.abc import Iterator
 from provence_plugins.text.code import cut_code, looks_like_code
 from provence_plugins.text.lines import ITEMS, LONGEST_TITLE, TAILS, Found, Line, Lines, depth_of
 
-# One of these is in every text that has such marks, and in few others.
-_SIGN = re.compile(
-    r"^(?:\*\*+ |#\+\w|= [A-Z]|={2,6} [^\W_]|-{4}\s*$|\.{4}\s*$|"
-    r"\|={3}|\{\||\.\. \w|\\(?:section|item|chapter|subsection))",
-    re.MULTILINE,
-)
+# A line begins with one of these in every text that has such marks, and in few others.
+_SIGNS = frozenset({"**", "#+", "= ", "==", "--", "..", ". ", "|=", "{|", "\\s", "\\i", "\\c", "\\p", "\\b"})
 _STARS = re.compile(r"(\*{1,8}) +(?=\S)")
-_EQUALS = re.compile(r"(={1,6}) +[^\W_][^=]*$")
+_EQUALS = re.compile(r"(=(?= +[A-Z][^=()]*$)|={2,6}) +[^\W_][^=]*$")
 _KEYWORD = re.compile(r"#\+(?P<name>\w+)(?::|\s|$)")
 _DELIMITER = re.compile(r"(?:-{4,}|\.{4,}|={4,}|\+{4,})\s*$")
 _ATTRIBUTES = re.compile(r"\[(?:(?:source|listing|quote|verse|cols|options|%\w+)\b[^\[\]]*|\[[^\[\]]+\])\]\s*$")
@@ -34,9 +30,9 @@ _COLUMNS_OF_STAR = 2
 _LONGEST_LISTING = 300
 
 
-def mark_dialects(text: str, lines: list[Line]) -> None:
+def mark_dialects(lines: list[Line]) -> None:
     """Give the lines their shape that bear marks of another language than Markdown."""
-    if not _SIGN.search(text):
+    if _SIGNS.isdisjoint({line.text[:2] for line in lines}):
         return
     stars = [number for number, line in enumerate(lines) if line.indent == 0 and _STARS.match(line.text)]
     keywords = [number for number, line in enumerate(lines) if line.text.startswith("#+")]

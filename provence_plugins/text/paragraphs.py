@@ -45,6 +45,7 @@ from provence_plugins.text.tables import (
     find_ruled_header,
     find_times,
     find_values,
+    may_announce_rows,
 )
 from provence_plugins.text.titles import (
     LABEL_LEVEL,
@@ -110,6 +111,8 @@ class Paragraphs:
         """Read prose, and the rows that stand in the same paragraph as the prose around them."""
         lines = self._lines
         begin = at
+        if not any(map(may_announce_rows, lines[at:end])):
+            at = end
         while end - at >= _FEWEST_ROWS:
             rows = find_column_run(lines, at, end)
             if rows is None and at > begin and lines[at - 1].bare.endswith(":"):

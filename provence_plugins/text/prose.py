@@ -51,7 +51,7 @@ _MISLEADING = re.compile(
 )
 # Words that the library takes for abbreviations of "number" and "article", in front of the beginning of a sentence.
 _WORD_AT_END = re.compile(r"\b(?:[Nn]o|[Aa]rt|[Ff]ig|[Mm]ay|(?<=\d )min)(?=\.\s+[\"“‘]?[A-ZÄÖÜÀÉ][a-zäöüß’' ])")
-_ENDS_OF_WORDS = ("o. ", "t. ", "g. ", "y. ", "n. ")
+_WORDS_AT_END = ("no. ", "No. ", " art. ")
 _IN_MARK = str.maketrans("().!?", "~~~~~")
 
 # What still belongs to a sentence that ended right in front of it.
@@ -78,6 +78,8 @@ _LONGEST_GAP = 100
 # Words in italics or bold that name what comes behind them: "_Order forms._ After the end ..."
 _LEAD = re.compile(r"\s*([*_]{1,3})[^*_\n]{1,60}\1\s*")
 _LONGEST_NAME = 100
+# How the words begin that a number and a title may follow.
+_PARTS = frozenset({"Sect", "Arti", "Clau", "Chap", "Part", "Sche", "Anne", "Appe"})
 _MEASURE = re.compile(r"[^\W\d_]+(?:\s[^\W\d_]+)?:?\s\d")
 # No sentence that somebody wrote with full stops is so long.
 _LONGEST_UNBROKEN = 400
@@ -105,7 +107,7 @@ def sentencex_spans(text: str, language: str = "auto") -> Iterable[tuple[int, in
     if language == "auto":
         language = guess_language(text)
     read = _MISLEADING.sub(_replace, text)
-    if any(ending in read for ending in _ENDS_OF_WORDS):
+    if any(word in read for word in _WORDS_AT_END):
         read = _WORD_AT_END.sub(lambda word: "x" * len(word[0]), read)
     if not text.isascii():
         read = _make_safe(read)
@@ -167,10 +169,11 @@ def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
                 end = number.start(1)
             elif (number and _is_ordinal(text, number.start(1), end, language)) or _CAPTION.fullmatch(text, last, end):
                 continue
-        elif text[end - 2] == "." and (
-            _is_abbreviation(text, last, end, language) or _CAPTION.fullmatch(text, last, end)
-        ):
-            continue
+        elif text[end - 2] == ".":
+            if _is_abbreviation(text, last, end, language):
+                continue
+            if text[last : last + 4] in _PARTS and _CAPTION.fullmatch(text, last, end):
+                continue
         if last < end < length:
             yield end
             last = end

@@ -173,6 +173,12 @@ def find_column_run(lines: Lines, at: int, end: int) -> list[Found] | None:
     return _rows(lines, at, after, _COLUMN_GAP.split(lines[at].bare)) if after - at >= _SHORTEST_RUN else None
 
 
+def may_announce_rows(line: Line) -> bool:
+    """Return whether a line has white space that could hold columns apart, or ends with a colon."""
+    text = line.text
+    return "\t" in text or text.find("  ", line.opening) >= 0 or ":" in text[-4:]
+
+
 def _edges(line: Line) -> set[tuple[str, int]]:
     """Return where the columns of a line begin and end; spaces behind a full stop hold no columns apart."""
     edges: set[tuple[str, int]] = set()

@@ -38,6 +38,7 @@ _NUMBERED_TITLE = re.compile(
 _NUMBER = re.compile(r"§{1,2} ?\d+\w?\s|\d{1,2}(?:\.\d{1,2}){0,4}\.?\s|[IVX]{1,5}\.\s")
 _FIGURES = re.compile(r"\d+|[IVX]+")
 _REFERENCE = re.compile(r"\[\d{1,3}\]\s")
+_OPENINGS_OF_NUMBERS = frozenset("0123456789§IVX")
 _LEVEL_ABOVE_NUMBERS = 3
 _DEEPEST = 6
 _CAPTION_OF_FIGURE = re.compile(r"(?:fig|figure|abb|abbildung|photo)\.? \d", re.IGNORECASE)
@@ -88,6 +89,8 @@ def numbered_level(lines: Lines, at: int) -> int:
     """
     line = lines[at]
     if line.indent >= CODE_INDENT or len(line.text) > LONGEST_PLAIN_TITLE:
+        return 0
+    if line.shape == "prose" and line.text[line.opening] not in _OPENINGS_OF_NUMBERS:
         return 0
     match = _NUMBERED_TITLE.match(line.text, line.opening)
     if match is None or line.bare.endswith((".", ",", ";", ":", "!")) or len(line.bare.split()) > _MOST_WORDS_OF_TITLE:

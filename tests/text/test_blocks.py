@@ -249,3 +249,45 @@ def test_a_chunk_that_begins_at_any_line_of_a_file_is_not_inverted(start: int) -
         middle = start + (block.start + block.end) // 2
         [original] = [each for each in whole if each.start <= middle < each.end]
         assert (block.kind == "code") == (original.kind == "code"), FILE[start:][block.start : block.end]
+
+
+MIXED = """# Guide
+
+The prose of the guide begins here. It has a second sentence.
+
+```python
+value_1 = compute(1)
+
+value_2 = compute(2)
+```
+
+Then the prose goes on for a while. It is easy to read.
+
+## Shell
+
+Run the prose of this line first:
+
+```
+value_3 = compute(3)
+value_4 = compute(4)
+```
+
+- an item of prose
+- another item of prose
+
+~~~sh
+value_5 = compute(5)
+~~~
+
+The prose ends here. Nobody reads on.
+"""
+
+
+def test_a_chunk_that_is_cut_anywhere_has_no_inverted_unit() -> None:
+    chunks = [MIXED[cut:] for cut in range(len(MIXED))] + [MIXED[:cut] for cut in range(1, len(MIXED))]
+    for chunk in chunks:
+        for block in split_blocks(chunk):
+            unit = chunk[block.start : block.end]
+            # The first line of a chunk may be the rest of one.
+            has_code = any(line.startswith("value_") and line.endswith(")") for line in unit.splitlines()[1:])
+            assert "prose" not in unit if block.kind == "code" else not has_code

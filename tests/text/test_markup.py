@@ -132,3 +132,8 @@ def test_stars_that_follow_each_other_are_items_and_nest() -> None:
 def test_a_rule_of_dashes_around_text_is_no_listing() -> None:
     text = "One.\n\n----\n\nIt is a notice. It ends here.\n\n----\n"
     assert {sentence.kind for sentence in split_sentences(text)} == {"sentence"}
+
+
+def test_a_sum_and_a_call_are_no_titles() -> None:
+    for text in ("= compute(5)\n\nIt is so.\n", "= 45 euros\n\nIt is so.\n"):
+        assert split_sentences(text)[0].kind != "heading"
