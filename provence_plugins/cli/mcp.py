@@ -28,7 +28,7 @@ def mcp(
     host: Annotated[str, typer.Option(help="Address to listen on with --http.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on with --http; 0 chooses a free one.")
-    ] = (8765),
+    ] = 8765,
     recall_characters: Annotated[
         int, typer.Option(min=0, help="Number of characters of original texts that are remembered for recall.")
     ] = 16_000_000,

@@ -76,7 +76,7 @@ class ModelOptions(RunOptions):
         typer.Option(help="Sentence splitter.", show_default="the one that the model was trained with"),
     ] = None
     language: Annotated[
-        str, typer.Option(help="Language of the sentence splitter: an ISO 639 code, or auto to detect it by each text.")
+        str, typer.Option(help="Language of the sentence splitter: an ISO 639 code, or auto to detect it in each text.")
     ] = "auto"
 
     def open(self, scorer: "ScorerFactory | None" = None) -> "Pruner":
