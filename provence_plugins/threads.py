@@ -234,7 +234,7 @@ class _Task:
         try:
             result = self._function()
         except BaseException as error:  # it belongs to the caller, SystemExit and KeyboardInterrupt too
-            self._future.set_exception(error)
+            self._future.set_exception(_for_a_future(error))
             # The traceback holds this frame: without `self` in it there is no cycle that keeps the
             # error.
             del self
@@ -251,7 +251,20 @@ def settle(future: "Future[ResultT]", result: ResultT | None = None, *, error: B
         if error is None:
             future.set_result(result)  # type: ignore[arg-type]  # None is a result too
         else:
-            future.set_exception(error)
+            future.set_exception(_for_a_future(error))
+
+
+def _for_a_future(error: BaseException) -> BaseException:
+    """Return an error that every future takes.
+
+    A future of asyncio refuses StopIteration, so that its task would wait forever. As in a
+    generator (PEP 479), such an error becomes a RuntimeError.
+    """
+    if not isinstance(error, StopIteration):
+        return error
+    stand_in = RuntimeError("A splitter, backend or other function of the caller raised StopIteration.")
+    stand_in.__cause__ = error
+    return stand_in
 
 
 def map_in_threads(function: Callable[[T], ResultT], items: Sequence[T], *, threads: int, name: str) -> list[ResultT]:

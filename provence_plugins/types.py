@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import InitVar, dataclass
 from itertools import pairwise
 from operator import index
-from typing import Any, Literal, NamedTuple, Self, SupportsIndex, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError, SplitterError
@@ -151,7 +151,7 @@ def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span
     """
     found: list[Span] = []
     before = 0
-    for span in _iterate(spans):
+    for span in iterate_spans(spans):
         try:
             start, end = (span.start, span.end) if isinstance(span, Span) else map(index, span)
             fits = before <= start <= end <= len(text)
@@ -172,7 +172,12 @@ def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span
 
 
 # Any: a splitter of the caller may return anything.
-def _iterate(spans: Any) -> Iterator[Any]:
+def iterate_spans(spans: Any) -> Iterator[Any]:
+    """Return an iterator over what should be spans.
+
+    Raises:
+        SplitterError: They are not iterable.
+    """
     if not isinstance(spans, Iterable):
         raise SplitterError(f"Spans of sentences must be an iterable of pairs of integers, got {type(spans).__name__}.")
     return iter(spans)
@@ -180,9 +185,10 @@ def _iterate(spans: Any) -> Iterator[Any]:
 
 def _to_integer(value: object, name: str) -> int:
     """Convert an integer of another type, such as numpy's, to `int`."""
-    if not isinstance(value, SupportsIndex):
-        raise InvalidInputError(f"The {name} must be an integer, got {value!r} ({type(value).__name__}).")
-    return int(value)
+    try:
+        return index(value)  # type: ignore[arg-type]
+    except TypeError as error:  # some types, such as numpy's arrays, have the method and refuse
+        raise InvalidInputError(f"The {name} must be an integer, got {value!r} ({type(value).__name__}).") from error
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -264,7 +270,7 @@ def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence,
 
 def _check_relations(sentence: Sentence, number: int, count: int) -> None:
     """Check the kind of a sentence, and that it names only sentences that there are."""
-    if sentence.kind not in _KINDS:
+    if not isinstance(sentence.kind, str) or sentence.kind not in _KINDS:
         raise InvalidInputError(
             f"The kind of sentence {number} must be one of {_listed(_KINDS)}; got {sentence.kind!r}."
         )
@@ -276,7 +282,8 @@ def _check_relations(sentence: Sentence, number: int, count: int) -> None:
     if not isinstance(sentence.ties, tuple):
         raise InvalidInputError(f"The ties of sentence {number} must be a tuple, got {type(sentence.ties).__name__}.")
     for tie in sentence.ties:
-        if not (isinstance(tie, Tie) and isinstance(tie.to, int) and 0 <= tie.to < count and tie.kind in _TIE_KINDS):
+        is_known = isinstance(tie, Tie) and isinstance(tie.kind, str) and tie.kind in _TIE_KINDS
+        if not (is_known and isinstance(tie.to, int) and 0 <= tie.to < count):
             raise InvalidInputError(
                 f"The ties of sentence {number} must be Ties to numbers of sentences, 0 to {count - 1}, whose kinds "
                 f"are among {_listed(_TIE_KINDS)}; got {tie!r}."

@@ -289,6 +289,7 @@ TESTED_ELSEWHERE = {
     "text/lines.py": "text/test_units.py",
     "text/outline.py": "text/test_units.py",
     "text/paragraphs.py": "text/test_units.py",
+    "text/parts.py": "text/test_ties.py",
     "text/prose.py": "text/test_units.py",
     "text/punkt.py": "text/test_sentences.py",
     "text/records.py": "text/test_units.py",

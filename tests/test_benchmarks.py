@@ -102,6 +102,20 @@ def test_splitting_is_measured(tmp_path: Path) -> None:
     assert {row[0] for row in table.rows} == {"sentencex", "lines"}
 
 
+def test_the_growth_of_a_whole_call_is_measured(tmp_path: Path) -> None:
+    how = ["--rounds", 1, "--characters", 500, "--splitters", "sentencex", "--work", "pruning", "--shapes", "prose"]
+    [table] = measure("splitting.py", tmp_path, *how).tables
+    assert float(dict(zip(table.columns, table.rows[0], strict=True))["growth"]) > 0
+
+
+def test_gaps_of_the_event_loop_are_measured(tmp_path: Path) -> None:
+    shapes = ["short lines", "prose"]
+    for option in ([], ["--freeze", "--scorer", "direct"]):
+        result = measure("event_loop.py", tmp_path, "--characters", 3_000, "--shapes", *shapes, *option)
+        [table] = result.tables
+        assert sorted(row[0] for row in table.rows) == sorted(shapes)
+
+
 @pytest.fixture
 def labelled_file(tmp_path: Path) -> Path:
     """A file of eight labelled questions."""

@@ -37,6 +37,19 @@ def test_a_range_that_runs_backwards_is_refused(kind: type[Span], start: int, en
         kind(start, end)
 
 
+@pytest.mark.parametrize("kind", [Span, Sentence])
+def test_an_array_is_not_a_bound_of_a_range(kind: type[Span]) -> None:
+    with pytest.raises(InvalidInputError, match=f"start of a {kind.__name__} must be an integer"):
+        kind(np.array([0, 1]), 2)  # type: ignore[arg-type]
+
+
+def test_an_array_is_neither_a_kind_of_a_sentence_nor_one_of_a_tie() -> None:
+    array: Any = np.array(["sentence", "code"])
+    for sentence in (Sentence(0, 1, array), Sentence(0, 1, ties=(Tie(array, 0),))):
+        with pytest.raises(InvalidInputError, match="sentence 0 must be"):
+            Passage("x", sentences=[sentence])
+
+
 def test_the_model_reads_the_whole_sentence_unless_a_span_says_less() -> None:
     text = "One.\n\nTwo."
     assert Sentence(0, 6).model_text(text) == "One.\n\n"

@@ -1,13 +1,16 @@
 """Count what a budget counts, and cut a text so that it fits a budget."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from numbers import Real
 from pathlib import Path
 
 from provence_plugins.engine.planning import PassagePlan
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.model.tokenizer_file import read_tokenizer
+from provence_plugins.text.columns import Sentences
 from provence_plugins.tokens.encoding import TextEncoder, count_tokens
 
 CountTokens = Callable[[str], int]
@@ -36,12 +39,14 @@ def count_sentences(plan: PassagePlan, encoder: TextEncoder) -> list[int]:
     and characters that the model's vocabulary does not know count one by one.
     """
     counts = list(plan.token_counts)
-    text = plan.passage.text
-    for number, sentence in enumerate(plan.sentences):
-        if sentence.kind == "table_header":
-            counts[number] = count_text(_PADDING.sub(r"\1", sentence.of(text)), encoder)
-    for number in _with_unknown_tokens(plan, encoder.unknown_id):
-        counts[number] = count_text(plan.sentences[number].model_text(text), encoder)
+    text, sentences = plan.passage.text, Sentences.of(plan.sentences)
+    for number, kind in enumerate(sentences.kinds):
+        if kind == "table_header":
+            counts[number] = count_text(_PADDING.sub(r"\1", sentences.text_of(number, text)), encoder)
+    unknown = _with_unknown_tokens(plan, encoder.unknown_id)
+    texts = sentences.model_texts(text) if unknown else []
+    for number in unknown:
+        counts[number] = count_text(texts[number], encoder)
     return counts
 
 
@@ -66,7 +71,18 @@ def find_counter(counter: str | CountTokens) -> CountTokens:
             the process.
         MissingExtraError: The name is that of an encoding, and tiktoken is not installed.
     """
-    return _named_counter(counter) if isinstance(counter, str) else counter
+    return _named_counter(counter) if isinstance(counter, str) else partial(_count_by, counter)
+
+
+def _count_by(counter: CountTokens, text: str) -> int:
+    """Return the length of a text by a counter of the caller, which may return anything."""
+    length = counter(text)
+    if not isinstance(length, Real) or not 0 <= length < math.inf:  # NaN fails as well
+        raise InvalidInputError(
+            f"token_counter must return the length of a text, a number of at least 0; got {length!r} "
+            f"({type(length).__name__})."
+        )
+    return length
 
 
 def cut_to_fit(text: str, room: float, count: CountTokens) -> str:
@@ -105,9 +121,9 @@ def _with_unknown_tokens(plan: PassagePlan, unknown: int | None) -> set[int]:
     for window in plan.windows:
         if unknown is None or unknown not in window.ids:
             continue
-        for piece in window.sentences:
-            if unknown in window.ids[piece.start : piece.end]:
-                found.add(piece.sentence)
+        for sentence, start, end in window.sentences:
+            if unknown in window.ids[start:end]:
+                found.add(sentence)
     return found
 
 

@@ -78,6 +78,8 @@ def check_examples(examples: Iterable[Example]) -> list[Example]:
     Raises:
         InvalidInputError: One is not an `Example`.
     """
+    if not isinstance(examples, Iterable):
+        raise InvalidInputError(f"`examples` must be an iterable of Example objects, got {type(examples).__name__}.")
     given = list(examples)
     for number, example in enumerate(given):
         if not isinstance(example, Example):

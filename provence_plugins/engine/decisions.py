@@ -9,7 +9,7 @@ from provence_plugins.engine.duplicates import Repeats
 from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.spending import Budget
-from provence_plugins.engine.ties import is_json, loose_separators
+from provence_plugins.engine.ties import holds_json, loose_separators
 from provence_plugins.thresholds import Thresholds
 
 
@@ -52,7 +52,7 @@ def decide(
 
 def _omission(passage: ScoredPassage, policy: PruningPolicy) -> str | None:
     """Return the mark of the policy; None for JSON, which would not be JSON with marks in it."""
-    if policy.omission is None or any(map(is_json, passage.sentences)):
+    if policy.omission is None or holds_json(passage.columns):
         return None
     return policy.omission
 
@@ -83,7 +83,7 @@ def _spend_budget(
             budget.cut_best(wanted)
     budget.clear_frames()
     for passage, kept in zip(passages, budget.kept, strict=True):
-        kept -= loose_separators(passage.sentences, kept)
+        kept -= loose_separators(passage.columns, kept)
     return budget
 
 
@@ -105,7 +105,7 @@ def _best_sentences(passage: ScoredPassage, policy: PruningPolicy) -> list[int]:
 
 def _units(passage: ScoredPassage) -> list[int]:
     """Return the numbers of the sentences that can be kept for their own sake, unlike a bracket."""
-    return [number for number, sentence in enumerate(passage.sentences) if sentence.kind != "structure"]
+    return [number for number, kind in enumerate(passage.columns.kinds) if kind != "structure"]
 
 
 def _choose_in_one(
@@ -144,7 +144,7 @@ def _pinned_sentences(
     pinned: list[Collection[int]] = []
     for passage in passages:
         text = passage.passage.text
-        pinned.append([number for number in _units(passage) if is_pinned(passage.sentences[number].of(text))])
+        pinned.append([number for number in _units(passage) if is_pinned(passage.columns.text_of(number, text))])
     return pinned
 
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from provence_plugins.engine.passages import ScoredPassage
 from provence_plugins.engine.policy import Deduplicate
-from provence_plugins.types import FormTie, Sentence
+from provence_plugins.engine.ties import is_json
+from provence_plugins.text.columns import Sentences
 
 # A shorter sentence ("It is old.") may say something else in every passage.
 _MIN_WORDS = 4
@@ -25,7 +26,6 @@ _MIN_SHARE = 0.8
 _MAX_CANDIDATES = 32
 
 _KINDS = ("sentence", "list_item", "quote", "table_row", "record")
-_FORM_TIES: tuple[FormTie, ...] = ("inside", "closing", "separator")
 
 # Signs and units in front of and behind numbers count, other punctuation does not. Scripts without spaces are compared
 # character by character.
@@ -170,18 +170,18 @@ def _units(row: int, passage: ScoredPassage, *, by_words: bool) -> Iterator[_Uni
         return
     text = passage.passage.text
     title = _normalized(passage.passage.title or "")
-    spans = [sentence.of(text) for sentence in passage.sentences]
+    sentences = passage.columns
+    texts = sentences.texts(text)
     # Remembered, because a heading belongs to all sentences below it.
-    normalized = cache(lambda number: _normalized(spans[number]))
-    last = len(passage.sentences) - 1
-    for number, sentence in enumerate(passage.sentences):
-        if sentence.kind not in _KINDS or any(tie.kind in _FORM_TIES for tie in sentence.ties):
+    normalized = cache(lambda number: _normalized(texts[number]))
+    last = len(texts) - 1
+    for number, own in enumerate(texts):
+        if sentences.kinds[number] not in _KINDS or is_json(sentences, number):
             continue
-        own = spans[number]
         words = tuple(_WORD.findall(own.casefold()))
         if len(words) < _MIN_WORDS:
             continue
-        context = {normalized(other) for other in _company(passage.sentences, number)}
+        context = {normalized(other) for other in _company(sentences, number)}
         yield _Unit(
             place=Place(row, number),
             words=words if by_words else (normalized(number),),
@@ -191,15 +191,16 @@ def _units(row: int, passage: ScoredPassage, *, by_words: bool) -> Iterator[_Uni
         )
 
 
-def _company(sentences: Sequence[Sentence], number: int) -> set[int]:
+def _company(sentences: Sentences, number: int) -> set[int]:
     """Return the numbers of all sentences that this one can bring along, whatever the policy says."""
     found: set[int] = set()
     waiting = [number]
     while waiting:
-        sentence = sentences[waiting.pop()]
-        others = {tie.to for tie in sentence.ties}
-        if sentence.heading is not None:
-            others.add(sentence.heading)
+        member = waiting.pop()
+        others = {to for _, to in sentences.ties_of(member)}
+        heading = sentences.headings[member]
+        if heading is not None:
+            others.add(heading)
         waiting += others - found
         found |= others
     return found - {number}

@@ -1,6 +1,9 @@
 """The options of a pruner, and the model that they open."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from numbers import Integral
+from os import PathLike
 from pathlib import Path
 from typing import TypedDict
 
@@ -67,6 +70,35 @@ class PrunerOptions(TypedDict, total=False):
     cache_tokens: int | None
 
 
+# What is not named here is checked where it is used.
+_TYPES: dict[str, tuple[type, str]] = {
+    "model": (PathLike, "a folder or a repo id"),
+    "device": (str, "a string"),
+    "dtype": (str, "a string"),
+    "attention": (str, "a string"),
+    "revision": (str, "a string"),
+    "threads": (Integral, "an integer"),
+    "window_tokens": (Integral, "an integer"),
+    "max_batch_tokens": (Integral, "an integer"),
+    "cache_tokens": (Integral, "an integer"),
+    "scorer": (Callable, "a class or function such as SharedScorer"),  # type: ignore[dict-item]
+}
+_PARTS_OF_BACKEND = ("description", "max_batch_tokens", "forward")
+
+
+def check_types(given: Mapping[str, object]) -> None:
+    """Check the types of the arguments of a pruner.
+
+    Raises:
+        InvalidInputError: One has another type.
+    """
+    for name, (kind, words) in _TYPES.items():
+        value = given[name]
+        fits = isinstance(value, kind) or (name == "model" and isinstance(value, str))
+        if value is not None and (not fits or isinstance(value, bool)):
+            raise InvalidInputError(f"`{name}` must be {words} or None, got {value!r} ({type(value).__name__}).")
+
+
 def choose_policy(policy: PruningPolicy | None, threshold: Threshold | None) -> PruningPolicy:
     """Return the policy that a pruner uses for calls without one.
 
@@ -117,6 +149,12 @@ def open_backend(checkpoint: Checkpoint, backend: BackendName | Backend | None, 
         raise InvalidInputError(
             "`device`, `dtype`, `threads`, `attention` and `compiled` have no effect on a backend object. Leave them "
             "out, or pass backend='onnx' or 'torch'."
+        )
+    missing = [name for name in _PARTS_OF_BACKEND if not hasattr(backend, name)]
+    if missing:
+        raise InvalidInputError(
+            f"`backend` must be 'onnx', 'torch' or an object with {', '.join(_PARTS_OF_BACKEND)}; got "
+            f"{type(backend).__name__}, which has no {missing[0]}."
         )
     return backend
 

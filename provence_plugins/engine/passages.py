@@ -5,9 +5,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 from provence_plugins.deprecation import warn_renamed
+from provence_plugins.text.columns import Sentences
 from provence_plugins.types import Kind, Passage, Sentence, Span, Tie, shorten
 
 RelevanceScale = Literal["probability", "logit"]
@@ -89,7 +91,13 @@ class ScoredPassage:
         """The relevance as a probability, even if the model gives a logit."""
         return self.relevance if self.relevance_scale == "probability" else _logistic(self.relevance)
 
+    @property
+    def columns(self) -> Sentences:
+        """The sentences as columns, for what looks at all of them."""
+        return Sentences.of(self.sentences)
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sentences", Sentences.of(self.sentences))
         if math.isinf(self.relevance):
             object.__setattr__(self, "relevance", math.copysign(sys.float_info.max, self.relevance))
 
@@ -178,11 +186,11 @@ class PrunedPassage:
 
         The `omission` of the policy marks every place where sentences are left out.
         """
-        parts = [span.of(self.passage.text) for span in self.kept_spans]
+        parts = [self.passage.text[start:end] for start, end in self._kept_bounds]
         if self.omission is None or not parts:
             return "".join(parts)
         marks = [self.omission.format(count=count) if count else "" for count in self._left_out()]
-        removed = self.passage.text[: self.kept_spans[0].start]
+        removed = self.passage.text[: self._kept_bounds[0][0]]
         return _join_with_marks(parts, marks, first_space=removed[len(removed.rstrip()) :])
 
     @cached_property
@@ -193,29 +201,35 @@ class PrunedPassage:
         white space along if it would otherwise run into the kept text before it. This keeps paragraphs, headings and
         list items apart.
         """
-        text = self.passage.text
-        spans: list[Span] = []
+        return tuple(Span(*bounds) for bounds in self._kept_bounds)
+
+    @cached_property
+    def _kept_bounds(self) -> list[tuple[int, int]]:
+        """What `kept_spans` holds, as pairs of start and end."""
+        text, bounds = self.passage.text, self.scored.columns.bounds
+        spans: list[tuple[int, int]] = []
         for number in sorted(self.numbers):
-            kept = self.parts.get(number, self.scored.sentences[number])
-            start = kept.start
+            part = self.parts.get(number)
+            start, end = bounds[number : number + 2] if part is None else (part.start, part.end)
             if spans:
                 start -= missing_break(text, spans[-1], start)
-            if spans and spans[-1].end == start:
-                start = spans.pop().start
-            spans.append(Span(start, kept.end))
-        return tuple(spans)
+            if spans and spans[-1][1] == start:
+                start = spans.pop()[0]
+            spans.append((start, end))
+        return spans
 
     def _left_out(self) -> list[int]:
         """Return how many sentences with text are left out before each kept span, and after the last one.
 
         A sentence that is cut counts as one that is left out after its kept part.
         """
-        counts = [0] * (len(self.kept_spans) + 1)
+        text, kept = self.passage.text, self._kept_bounds
+        counts = [0] * (len(kept) + 1)
         row = 0
-        for number, sentence in enumerate(self.scored.sentences):
-            while row < len(self.kept_spans) and self.kept_spans[row].end <= sentence.start:
+        for number, (start, end) in enumerate(pairwise(self.scored.columns.bounds)):
+            while row < len(kept) and kept[row][1] <= start:
                 row += 1
-            if number not in self.numbers and sentence.of(self.passage.text).strip():
+            if number not in self.numbers and text[start:end].strip():
                 counts[row] += 1
             elif number in self.parts:
                 counts[row + 1] += 1
@@ -304,13 +318,13 @@ def _join_with_marks(parts: Sequence[str], marks: Sequence[str], *, first_space:
     return "".join(pieces)
 
 
-def missing_break(text: str, kept: Span, start: int) -> int:
+def missing_break(text: str, kept: tuple[int, int], start: int) -> int:
     """Return how many characters of white space in front of `start` are needed to separate it from the kept text."""
-    gap = _space_before(text, kept.end, start)
+    gap = _space_before(text, kept[1], start)
     if not gap:
         return 0
     needs_line_break = "\n" in text[start - gap : start]
-    is_apart = _ends_with_space(text, kept, line_break=needs_line_break)
+    is_apart = _ends_with_space(text, *kept, line_break=needs_line_break)
     return 0 if is_apart else gap
 
 
@@ -320,11 +334,11 @@ def _space_before(text: str, first: int, end: int) -> int:
     return len(removed) - len(removed.rstrip())
 
 
-def _ends_with_space(text: str, kept: Span, *, line_break: bool) -> bool:
-    """Return whether kept text ends with white space, and if asked for, with a line break in it."""
-    position = kept.end - 1
+def _ends_with_space(text: str, start: int, end: int, *, line_break: bool) -> bool:
+    """Return whether text[start:end] ends with white space, and if asked for, with a line break in it."""
+    position = end - 1
     # Character by character and no further than needed: a kept span can be as long as the text.
-    while position >= kept.start and text[position].isspace():
+    while position >= start and text[position].isspace():
         if not line_break or text[position] == "\n":
             return True
         position -= 1

@@ -9,6 +9,7 @@ from typing import Self
 
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.formats import Format, InputConventions, Scoring
+from provence_plugins.text.columns import Sentences
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
 from provence_plugins.tokens.batches import regroup
 from provence_plugins.tokens.encoding import TextEncoder, TokenIds
@@ -131,9 +132,9 @@ class Planner:
     def _can_read(self, text: str, tokens: Sequence[TokenIds]) -> bool:
         return self.reads_all or is_legible(text, tokens, self.encoder.unknown_id)
 
-    def _split(self, passage: Passage) -> Sequence[Sentence]:
+    def _split(self, passage: Passage) -> Sentences:
         if passage.sentences is not None:
-            return passage.sentences
+            return Sentences.of(passage.sentences)
         return split_sentences(passage.text, self.splitter)
 
     def _head(self, passage: Passage, query: TokenIds, title: TokenIds) -> WindowHead:
@@ -175,9 +176,9 @@ def _title_text(passage: Passage, inputs: InputConventions) -> str:
     return title + inputs.title_suffix if title else ""
 
 
-def _texts_read(text: str, sentences: Sequence[Sentence], inputs: InputConventions, *, follows: bool) -> list[str]:
+def _texts_read(text: str, sentences: Sentences, inputs: InputConventions, *, follows: bool) -> list[str]:
     """Return what the model reads of each sentence; `follows` tells whether a title precedes the first one."""
-    texts = [sentence.model_text(text) for sentence in sentences]
+    texts = sentences.model_texts(text)
     if not inputs.spaced:
         return texts
     # White space in front of the very first sentence is kept, as Punkt keeps it.

@@ -149,7 +149,8 @@ def check_policy(policy: PruningPolicy) -> PruningPolicy:
 
 
 def _check_threshold(value: object) -> None:
-    if value not in THRESHOLD_NAMES:
+    # Only strings are compared with names: numpy's arrays refuse to say whether they are equal.
+    if not isinstance(value, str) or value not in THRESHOLD_NAMES:
         names = ", ".join(map(repr, THRESHOLD_NAMES))
         _check_share("threshold", value, otherwise=f", one of the names {names}, or None for the model's own")
 
@@ -170,13 +171,13 @@ def _check_switch(name: str, value: object) -> None:
 
 
 def _check_ties(value: object) -> None:
-    if not isinstance(value, tuple) or any(name not in ALL_TIES for name in value):
+    if not isinstance(value, tuple) or not all(isinstance(name, str) and name in ALL_TIES for name in value):
         listed = ", ".join(map(repr, ALL_TIES))
         raise InvalidInputError(f"ties must be a tuple of names among {listed}; got {_shown(value)}.")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str | None, ...]) -> None:
-    if value not in choices:
+    if not isinstance(value, str | None) or value not in choices:
         listed = ", ".join(map(repr, choices))
         raise InvalidInputError(f"{name} must be one of {listed}; got {_shown(value)}.")
 
@@ -197,7 +198,7 @@ def _check_pins(value: object) -> None:
         raise InvalidInputError(f"pins must be a regular expression, a function or None; got {_shown(value)}.")
     try:
         re.compile(value)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InvalidInputError(f"pins must be a valid regular expression; got {value!r}: {error}.") from error
 
 
@@ -208,7 +209,7 @@ def _check_omission(value: object) -> None:
         raise InvalidInputError(f"omission must be a text or None; got {_shown(value)}.")
     try:
         value.format(count=1)
-    except (LookupError, ValueError, AttributeError) as error:
+    except (LookupError, ValueError, AttributeError, TypeError, MemoryError) as error:
         raise InvalidInputError(
             f"omission must be a text whose only placeholder is {{count}}; got {value!r}. Write {{{{ for a brace."
         ) from error

@@ -106,9 +106,9 @@ def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
     tokens = []
     owners = []
     for window, window_scores in zip(plan.windows, scores, strict=True):
-        for piece in window.sentences:
-            tokens.append(window_scores.keep[piece.start : piece.end])
-            owners.append(piece.sentence)
+        for sentence, start, end in window.sentences:
+            tokens.append(window_scores.keep[start:end])
+            owners.append(sentence)
     pieces = SentencePieces(
         tokens=np.concatenate([np.zeros(0), *tokens]),
         lengths=np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens)),

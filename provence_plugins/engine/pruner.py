@@ -19,14 +19,28 @@ from provence_plugins.engine.calibration import (
     least_examples,
 )
 from provence_plugins.engine.direct_scorer import DirectScorer
-from provence_plugins.engine.options import PrunerOptions, choose_batch_tokens, choose_policy, open_backend, open_model
+from provence_plugins.engine.options import (
+    PrunerOptions,
+    check_types,
+    choose_batch_tokens,
+    choose_policy,
+    open_backend,
+    open_model,
+)
 from provence_plugins.engine.passages import RankedPassage
 from provence_plugins.engine.planned_calls import CallPlanner, PlannedCall
 from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.policy import PruningPolicy, check_top_n
 from provence_plugins.engine.pooling import PassageScores, score_plans
 from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring, plan_as_published
-from provence_plugins.engine.requests import PruneRequest, check_passages
+from provence_plugins.engine.requests import (
+    PruneRequest,
+    check_passages,
+    check_request,
+    estimate_size,
+    iterate_requests,
+    list_passages,
+)
 from provence_plugins.engine.results import PruneResult, Ranking
 from provence_plugins.engine.scoring import BatchedModel, Scorer, ScorerFactory
 from provence_plugins.errors import ClosedError, InvalidInputError
@@ -42,6 +56,7 @@ from provence_plugins.types import Passage
 # prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a
 # bound on memory.
 _AHEAD_BATCHES = 4
+_END = object()
 
 
 class Pruner:
@@ -86,6 +101,7 @@ class Pruner:
     ) -> None:
         given = locals()  # the first line, so that these are the arguments and nothing else
         self._arguments = {name: value for name, value in given.items() if name != "self"}
+        check_types(self._arguments)
         self.policy = choose_policy(policy, threshold)
         checkpoint = open_model(model, revision, window_tokens)
         self.thresholds = checkpoint.thresholds
@@ -169,11 +185,11 @@ class Pruner:
         threads. A cancelled call costs nothing more than the batch that is running. Arguments,
         result and errors are those of `prune`.
         """
-        given = check_passages(passages)
-        characters = sum(len(passage.text) for passage in given)
-        call = await self._background.run(characters, lambda: self._plan(query, given, policy))
+        given = list_passages(passages)
+        size = estimate_size(query, given)
+        call = await self._background.run(size, lambda: self._plan(query, check_passages(given), policy))
         scores = await asyncio.wrap_future(self._scorer.submit(call.windows))
-        return await self._background.run(characters, lambda: self._calls.decide_with_texts(call, scores))
+        return await self._background.run(size, lambda: self._calls.decide_with_texts(call, scores))
 
     def prune_many(
         self,
@@ -194,13 +210,15 @@ class Pruner:
         """
         ahead: list[PlannedCall] = []
         tokens = 0
-        requests = iter(requests)
+        given = iterate_requests(requests)
         while True:
             try:
-                query, passages = next(requests)
-                call = self._plan(query, check_passages(passages), policy)
-            except StopIteration:
-                break
+                # With a default, so that a StopIteration of anything else does not look like the end.
+                request = next(given, _END)
+                if request is _END:
+                    break
+                query, passages = check_request(request)
+                call = self._plan(query, passages, policy)
             except Exception:
                 yield from self._finish(ahead)
                 raise

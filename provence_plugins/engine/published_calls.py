@@ -7,7 +7,7 @@ from typing import Literal
 
 from provence_plugins.engine.planning import PassagePlan, Planner
 from provence_plugins.model.formats import NATIVE
-from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, SentenceTokens, Window
+from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, Window
 from provence_plugins.types import Passage
 
 logger = logging.getLogger(__name__)
@@ -113,8 +113,7 @@ def _shift_title(plan: PassagePlan) -> PassagePlan:
 
 def _shift_window(window: Window, tokens: int) -> Window:
     pieces = []
-    for piece in window.sentences:
-        if piece.sentence > 0:
-            piece = SentenceTokens(piece.sentence, max(0, piece.start - tokens), max(0, piece.end - tokens))
-        pieces.append(piece)
+    for sentence, start, end in window.sentences:
+        shift = tokens if sentence > 0 else 0
+        pieces.append((sentence, max(0, start - shift), max(0, end - shift)))
     return replace(window, sentences=tuple(pieces))

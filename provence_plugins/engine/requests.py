@@ -2,11 +2,16 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.types import Passage
+
+# A passage takes about as long as so many characters of text, however short it is.
+_CHARACTERS_PER_PASSAGE = 50
+# So many are a long call, whatever their texts; adding up these would take time on the event loop.
+_MANY_PASSAGES = 1_000
 
 
 class PruneRequest(NamedTuple):
@@ -40,13 +45,65 @@ def check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
         InvalidInputError: `passages` is not a list, or one item is neither a string nor a
             `Passage`.
     """
+    return [_to_passage(passage, number) for number, passage in enumerate(list_passages(passages))]
+
+
+def list_passages(passages: Iterable[str | Passage]) -> list[str | Passage]:
+    """Return the passages of a caller as a list of whatever they are.
+
+    Raises:
+        InvalidInputError: `passages` is not a list or another iterable of several things.
+    """
     if isinstance(passages, str | Passage):
         raise InvalidInputError(
             f"`passages` must be a list of strings or Passages, got a single {type(passages).__name__}. Write [text]."
         )
     if not isinstance(passages, Iterable):
         raise InvalidInputError(f"`passages` must be a list of strings or Passages, got {type(passages).__name__}.")
-    return [_to_passage(passage, number) for number, passage in enumerate(passages)]
+    return list(passages)
+
+
+def estimate_size(query: object, passages: Sequence[object]) -> int:
+    """Return about how much work a call is, in characters of text; titles, query and mere number count too.
+
+    Nothing has been checked yet, so whatever is not text counts as empty.
+    """
+    if len(passages) > _MANY_PASSAGES:
+        return len(passages) * _CHARACTERS_PER_PASSAGE
+    texts = [query]
+    for passage in passages:
+        texts += [passage.text, passage.title] if isinstance(passage, Passage) else [passage]
+    return len(passages) * _CHARACTERS_PER_PASSAGE + sum(len(text) for text in texts if isinstance(text, str))
+
+
+# Any: a caller may pass anything.
+def iterate_requests(requests: Any) -> Iterator[Any]:
+    """Return an iterator over requests.
+
+    Raises:
+        InvalidInputError: They are not iterable.
+    """
+    if not isinstance(requests, Iterable):
+        raise InvalidInputError(
+            f"`requests` must be an iterable of pairs of a query and its passages, got {type(requests).__name__}."
+        )
+    return iter(requests)
+
+
+def check_request(request: Any) -> tuple[str, list[Passage]]:
+    """Return the query and the passages of a caller's request.
+
+    Raises:
+        InvalidInputError: It is not a pair of a query and a list of passages.
+    """
+    try:
+        query, passages = request
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"A request must be a pair of a query and its passages, got {type(request).__name__}. "
+            f"Write (query, [text])."
+        ) from error
+    return query, check_passages(passages)
 
 
 def decode_json(data: bytes) -> object:

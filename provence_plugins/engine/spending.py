@@ -10,9 +10,8 @@ from provence_plugins.engine.budgets import CountTokens, cut_to_fit, find_counte
 from provence_plugins.engine.duplicates import Repeats
 from provence_plugins.engine.passages import ScoredPassage, SentencePart, missing_break
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.ties import brought_by, is_json
+from provence_plugins.engine.ties import brought_by, holds_json, is_json
 from provence_plugins.text.json_text import without_cut_escape
-from provence_plugins.types import Span
 
 
 @dataclass(slots=True)
@@ -102,7 +101,7 @@ class Budget:
             if self.policy.keep_title:
                 self._keep(row, {0} - self.kept[row])
             return True
-        return self.passages[row].sentences[number].kind == "table_row" and self._keep(row, {number})
+        return self.passages[row].columns.kinds[number] == "table_row" and self._keep(row, {number})
 
     def cut_best(self, wanted: Sequence[Collection[int]]) -> None:
         """Keep the beginning of the most probable sentence, with its headings if they leave room for it.
@@ -117,16 +116,17 @@ class Budget:
         if not places and not self._has_tokens:  # a text may consist of a heading alone
             places = [(row, number) for row, number in ranked if _is_heading(self.passages[row], number)]
         for row, number in places:
-            sentence = self.passages[row].sentences[number]
-            if is_json(sentence) and sentence.kind != "sentence":
+            sentences = self.passages[row].columns
+            is_part_of_json = is_json(sentences, number)
+            if is_part_of_json and sentences.kinds[number] != "sentence":
                 continue
             headings = self._brought_by(row, number)
             if headings is not None and self._keep_part(row, number, headings):
                 return
-            if not is_json(sentence):
+            if not is_part_of_json:
                 break
         for row, number in places[:1]:
-            if is_json(self.passages[row].sentences[number]) and self._keep_frame(row, number):
+            if is_json(self.passages[row].columns, number) and self._keep_frame(row, number):
                 return
             if not self._keep_part(row, number, set()):
                 self.unmarked.add(row)
@@ -134,13 +134,13 @@ class Budget:
 
     def _keep_frame(self, row: int, number: int) -> bool:
         """Keep the outermost brackets around a part of a JSON document."""
-        sentences = self.passages[row].sentences
+        sentences = self.passages[row].columns
         opener = number
         passed = {number}  # sentences of a caller may stand inside each other
-        while inside := [tie.to for tie in sentences[opener].ties if tie.kind == "inside" and tie.to not in passed]:
+        while inside := [to for kind, to in sentences.ties_of(opener) if kind == "inside" and to not in passed]:
             opener = inside[0]
             passed.add(opener)
-        closing = {tie.to for tie in sentences[opener].ties if tie.kind == "closing"}
+        closing = {to for kind, to in sentences.ties_of(opener) if kind == "closing"}
         return opener != number and self._keep(row, {opener, *closing})
 
     def _keep_part(self, row: int, number: int, headings: set[int]) -> bool:
@@ -153,14 +153,13 @@ class Budget:
         if self.room <= cost or self.count_tokens is None:
             return False
         passage = self.passages[row]
-        sentence = passage.sentences[number]
         count = self._count or self.count_tokens
-        text, start = sentence.of(passage.passage.text), sentence.start
+        text, start = passage.columns.text_of(number, passage.passage.text), passage.columns.bounds[number]
         beginning = cut_to_fit(text, self.room - cost, count)
         if not beginning:  # the white space in front may fill the room
             start += len(text) - len(text.lstrip())
             beginning = cut_to_fit(text.lstrip(), self.room - cost, count)
-        if is_json(sentence):
+        if is_json(passage.columns, number):
             beginning = without_cut_escape(beginning)
         if not beginning:
             return False
@@ -184,16 +183,16 @@ class Budget:
         count = self._policy_count
         if count is None or self.policy.max_tokens is None:
             return passage.token_counts
-        return [count(sentence.of(passage.passage.text)) for sentence in passage.sentences]
+        return list(map(count, passage.columns.texts(passage.passage.text)))
 
     def _mark_cost(self, passage: ScoredPassage) -> int:
         """Return what a mark that stands for nearly all sentences of a passage takes of the budget."""
         count = self._count
         mark = self.policy.omission_mark(len(passage.sentences))
-        if count is None or not mark or self.policy.max_tokens is None or any(map(is_json, passage.sentences)):
+        if count is None or not mark or self.policy.max_tokens is None or holds_json(passage.columns):
             return 0
         # White space around the mark is as wide as what the text has there, on both sides.
-        spaces = (_space_at_end(sentence.of(passage.passage.text)) for sentence in passage.sentences)
+        spaces = map(_space_at_end, passage.columns.texts(passage.passage.text))
         space = max((" ", *spaces), key=len)
         return count(f"{space}{mark}{space}")
 
@@ -242,19 +241,18 @@ class Budget:
         if not behind or not self._counts_space or count is None:
             return 0
         passage = self.passages[row]
-        return count(_space_at_end(passage.passage.text[: passage.sentences[min(behind)].start]))
+        return count(_space_at_end(passage.passage.text[: passage.columns.bounds[min(behind)]]))
 
     def _breaks(self, row: int, numbers: Sequence[int], count: CountTokens) -> int:
         """Return what the white space takes that parts kept sentences which do not follow each other in the text."""
-        passage = self.passages[row]
-        text = passage.passage.text
+        text, bounds = self.passages[row].passage.text, self.passages[row].columns.bounds
         cost = 0
         for before, number in pairwise(numbers):
             if before + 1 == number and before not in self.parts[row]:
                 continue
-            start = passage.sentences[number].start
-            kept = self.parts[row].get(before, passage.sentences[before])
-            if gap := missing_break(text, Span(kept.start, kept.end), start):
+            start, part = bounds[number], self.parts[row].get(before)
+            kept = (bounds[before], bounds[before + 1]) if part is None else (part.start, part.end)
+            if gap := missing_break(text, kept, start):
                 cost += count(text[start - gap : start])
         return cost
 
@@ -291,7 +289,7 @@ class Budget:
         brought: set[int] = set()
         # What fills a gap saves its mark.
         room = self.room + self.mark_costs[row]
-        waiting = [*brought_by(passage.sentences[number], self.policy, whole_answer=whole_answer)]
+        waiting = [*brought_by(passage.columns, number, self.policy, whole_answer=whole_answer)]
         while waiting:
             member = waiting.pop()
             # Whatever is kept has brought everything along.
@@ -301,7 +299,7 @@ class Budget:
             room -= self.costs[row][member]
             if room < 0:
                 return None
-            waiting += brought_by(passage.sentences[member], self.policy, whole_answer=False)
+            waiting += brought_by(passage.columns, member, self.policy, whole_answer=False)
         return brought
 
 
@@ -310,12 +308,12 @@ def _space_at_end(text: str) -> str:
 
 
 def _is_content(passage: ScoredPassage, number: int) -> bool:
-    is_frame = passage.sentences[number].kind in ("heading", "table_header", "structure")
+    is_frame = passage.columns.kinds[number] in ("heading", "table_header", "structure")
     return passage.token_counts[number] > 0 and not is_frame
 
 
 def _is_heading(passage: ScoredPassage, number: int) -> bool:
-    return passage.token_counts[number] > 0 and passage.sentences[number].kind == "heading"
+    return passage.token_counts[number] > 0 and passage.columns.kinds[number] == "heading"
 
 
 def _most_probable_first(passages: Sequence[ScoredPassage], wanted: Sequence[Collection[int]]) -> list[tuple[int, int]]:

@@ -34,9 +34,14 @@ def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
     """Return the scores if they have the shapes of the batch and are finite wherever the batch has a token.
 
     Raises:
-        BackendError: The backend returned other shapes.
+        BackendError: The backend returned something else than scores, or other shapes.
         InvalidScoresError: The model ran into an overflow or has broken weights.
     """
+    if not _holds_numbers(scores, "relevance") or not _holds_numbers(scores, "keep"):
+        raise BackendError(
+            f"The model returned {type(scores).__name__}; BatchScores with two arrays of numbers were expected. "
+            f"Check the `forward` method of the backend."
+        )
     rows, length = batch.ids.shape
     if scores.relevance.shape != (rows,) or scores.keep.shape != (rows, length):
         raise BackendError(
@@ -50,6 +55,12 @@ def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
             "dtype='float32'. If it persists, the weights are corrupt."
         )
     return scores
+
+
+def _holds_numbers(scores: object, name: str) -> bool:
+    """Return whether an attribute is an array of real numbers; a backend of the caller may return anything."""
+    array = getattr(scores, name, None)
+    return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ except where plain text that was never meant as markdown would suffer.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from provence_plugins.text.code import inside_fence, is_indented_code, read_fence, read_hunk, read_indented_code
-from provence_plugins.text.lines import BLANK, ITEMS, TAILS, Found, Line, Lines, read_lines, skip
+from provence_plugins.text.lines import BLANK, ITEMS, TAILS, Found, Lines, read_lines, skip
 from provence_plugins.text.markup import mark_dialects, read_directive, read_listing, read_markup_table, read_org_code
 from provence_plugins.text.paragraphs import Paragraphs, read_item
 from provence_plugins.text.tables import mark_table, read_grid, read_header, read_row, read_ruled_columns
@@ -16,8 +16,7 @@ from provence_plugins.text.titles import numbered_level
 from provence_plugins.types import Kind, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A stretch of text with one role. The blocks of a text tile it.
 
     Attributes:
@@ -40,24 +39,22 @@ class Block:
     label: str | None = None
 
 
-def split_blocks(text: str) -> list[Block]:
+def split_blocks(text: str) -> Iterator[Block]:
     """Split markdown or plain text into blocks that tile it; an empty text has none."""
     lines = read_lines(text)
     for number in [number for number, line in enumerate(lines) if line.shape == "delimiter"]:
         mark_table(lines, number)
     mark_dialects(lines)
-    blocks: list[Block] = []
     start = 0
     for found, end in _find_blocks(lines):
         if end > start:
-            blocks.append(Block(start, end, found.kind, found.level, found.prose, found.depth, found.label))
+            yield Block(start, end, found.kind, found.level, found.prose, found.depth, found.label)
             start = end
     if start < len(text):
-        blocks.append(Block(start, len(text), "sentence"))
-    return blocks
+        yield Block(start, len(text), "sentence")
 
 
-def _find_blocks(lines: list[Line]) -> Iterator[tuple[Found, int]]:
+def _find_blocks(lines: Lines) -> Iterator[tuple[Found, int]]:
     """Yield every block with the character where it ends, blank lines after it included."""
     paragraphs = Paragraphs(lines)
     at = skip(lines, 0, TAILS)

@@ -7,10 +7,10 @@ values that do.
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
+from provence_plugins.text.columns import Sentences, Ties
 from provence_plugins.text.lines import LONGEST_WHOLE_ITEM
-from provence_plugins.types import Kind, Sentence, Tie, TieKind
+from provence_plugins.types import Kind, TieKind
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -37,7 +37,7 @@ _NAMING_KEYS = (
 FindStarts = Callable[[str], Sequence[int]]
 
 
-def split_json(text: str, find_starts: FindStarts) -> list[Sentence] | None:
+def split_json(text: str, find_starts: FindStarts) -> Sentences | None:
     """Split a JSON document, or one on each line, into units; None for any other text.
 
     Args:
@@ -73,32 +73,24 @@ def _is_json(text: str) -> bool:
     return True
 
 
-@dataclass(slots=True)
-class _Unit:
-    start: int
-    kind: Kind
-    ties: list[Tie] = field(default_factory=list)
-
-
 class _Units:
     """The units of a text of JSON, in the order in which they are added."""
 
     def __init__(self, text: str, find_starts: FindStarts, *, are_lines: bool = False) -> None:
         self._text = text
         self._find_starts = find_starts
-        self._units: list[_Unit] = []
         self._are_lines = are_lines
         self._lists: set[int] = set()
         # The values of the objects that are open and of which there are several, each with its key.
         self._members: dict[int, list[tuple[int, str]]] = {}
+        self._starts: list[int] = []
+        self._kinds: list[Kind] = []
+        self._ties = Ties()
 
-    def sentences(self) -> list[Sentence]:
+    def sentences(self) -> Sentences:
         """Return the units as sentences that tile the text."""
-        starts = [0, *(unit.start for unit in self._units[1:]), len(self._text)]
-        return [
-            Sentence(start, end, unit.kind, None, None, tuple(unit.ties))
-            for unit, start, end in zip(self._units, starts, starts[1:], strict=False)
-        ]
+        bounds = [0, *self._starts[1:], len(self._text)]
+        return Sentences(bounds, self._kinds, links=self._ties.by_sentence())
 
     def add_document(self, start: int, end: int, *, is_whole: bool) -> None:
         """Add the units of one document, or the document as a single one."""
@@ -162,7 +154,7 @@ class _Units:
         """Tie the values of an object among others of its kind to the one that tells which of them it is."""
         members = self._members.pop(opener, [])
         ranks = {number: _NAMING_KEYS.index(key) for number, key in members if key in _NAMING_KEYS}
-        ranks = {number: rank for number, rank in ranks.items() if self._units[number].kind == "record"}
+        ranks = {number: rank for number, rank in ranks.items() if self._kinds[number] == "record"}
         if ranks:
             name = min(ranks, key=ranks.__getitem__)
             for number, _ in members:
@@ -183,11 +175,12 @@ class _Units:
         return number
 
     def _add(self, start: int, kind: Kind) -> int:
-        self._units.append(_Unit(start, kind))
-        return len(self._units) - 1
+        self._starts.append(start)
+        self._kinds.append(kind)
+        return len(self._kinds) - 1
 
     def _tie(self, number: int, kind: TieKind, to: int) -> None:
-        self._units[number].ties.append(Tie(kind, to))
+        self._ties.add([number], kind, to)
 
 
 def _match_brackets(tokens: Iterable[re.Match[str]]) -> dict[int, int]:

@@ -1,8 +1,8 @@
 """The lines of a text, each with the shape that it could have on its own; its neighbours decide what it is."""
 
 import re
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple, overload
 
 from provence_plugins.types import Kind, Span
 
@@ -107,6 +107,48 @@ class Found(NamedTuple):
 
 Lines = Sequence[Line]
 
+# More than most paragraphs have.
+_REMEMBERED = 512
+_Row = tuple[int, str, str, int, int, int]
+
+
+class LineTable(Sequence[Line]):
+    """The lines of a text: a sequence that makes each `Line` when it is asked for, and remembers the last ones.
+
+    The lines are held as plain tuples, for the reason that `columns.py` gives.
+    """
+
+    def __init__(self, rows: list[_Row]) -> None:
+        self._rows = rows
+        self._made: dict[int, Line] = {}
+
+    def __setitem__(self, number: int, line: Line) -> None:
+        self._rows[number] = (line.start, line.text, line.shape, line.indent, line.opening, line.content)
+        self._made.clear()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Line: ...
+    @overload
+    def __getitem__(self, place: slice) -> "LineTable": ...
+    def __getitem__(self, place: int | slice) -> "Line | LineTable":
+        try:
+            return self._made[place]  # type: ignore[index]
+        except (KeyError, TypeError):  # a slice has no hash
+            pass
+        if isinstance(place, slice):
+            return LineTable(self._rows[place])
+        if len(self._made) == _REMEMBERED:
+            self._made.clear()
+        line = self._made[place] = Line(*self._rows[place])
+        return line
+
+    def __iter__(self) -> Iterator[Line]:
+        return map(Line._make, self._rows)
+
+
 # Marks of lists and clauses, the outermost first.
 _MARKS = tuple(
     map(
@@ -134,18 +176,18 @@ def depth_of(line: Line) -> int:
     return line.indent * RANKS_OF_MARKS + rank
 
 
-def read_lines(text: str) -> list[Line]:
+def read_lines(text: str) -> LineTable:
     """Split a text into lines and recognize the shape of each."""
-    lines: list[Line] = []
+    rows: list[_Row] = []
     start = 0
     for line in text.splitlines(keepends=True):
         if match := _LINE.match(line):  # it always does
             shape = match.lastgroup or "prose"
             opening = match.end(1)
             indent = len(match[1].lstrip(_INVISIBLE).expandtabs(CODE_INDENT)) if opening else 0
-            lines.append(Line(start, line, shape, indent, opening, match.end()))
+            rows.append((start, line, shape, indent, opening, match.end()))
         start += len(line)
-    return lines
+    return LineTable(rows)
 
 
 def skip(lines: Lines, at: int, shapes: Collection[str]) -> int:

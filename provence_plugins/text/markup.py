@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from provence_plugins.text.code import cut_code, looks_like_code
-from provence_plugins.text.lines import ITEMS, LONGEST_TITLE, TAILS, Found, Line, Lines, depth_of
+from provence_plugins.text.lines import ITEMS, LONGEST_TITLE, TAILS, Found, Lines, LineTable, depth_of
 
 # A line begins with one of these in every text that has such marks, and in few others.
 _SIGNS = frozenset({"**", "#+", "= ", "==", "--", "..", ". ", "|=", "{|", "\\s", "\\i", "\\c", "\\p", "\\b"})
@@ -30,7 +30,7 @@ _COLUMNS_OF_STAR = 2
 _LONGEST_LISTING = 300
 
 
-def mark_dialects(lines: list[Line]) -> None:
+def mark_dialects(lines: LineTable) -> None:
     """Give the lines their shape that bear marks of another language than Markdown."""
     if _SIGNS.isdisjoint({line.text[:2] for line in lines}):
         return
@@ -53,7 +53,7 @@ def mark_dialects(lines: list[Line]) -> None:
     _mark_delimiters(lines)
 
 
-def _mark_stars(lines: list[Line], stars: list[int], *, is_org: bool) -> None:
+def _mark_stars(lines: LineTable, stars: list[int], *, is_org: bool) -> None:
     """Take lines that begin with stars for headings, or for items whose number of stars tells how deep they lie."""
     for number in stars:
         line = lines[number]
@@ -79,7 +79,7 @@ def _open_sections(lines: Lines, stars: list[int]) -> bool:
     return 2 * texts > len(followers)
 
 
-def _mark_keyword(lines: list[Line], number: int) -> None:
+def _mark_keyword(lines: LineTable, number: int) -> None:
     match = _KEYWORD.match(lines[number].text)
     if match is None:
         return
@@ -124,7 +124,7 @@ def _end_of_options(lines: Lines, at: int) -> int:
     return end
 
 
-def _mark_equals(lines: list[Line], number: int) -> None:
+def _mark_equals(lines: LineTable, number: int) -> None:
     line = lines[number]
     match = _EQUALS.match(line.text) if len(line.text) <= LONGEST_TITLE else None
     if match is None or line.shape == "heading" or line.bare.endswith((".", ",", ";")):
@@ -135,7 +135,7 @@ def _mark_equals(lines: list[Line], number: int) -> None:
         lines[number] = line._replace(shape="heading", content=line.opening + len(match[1]))
 
 
-def _mark_latex(lines: list[Line], number: int) -> None:
+def _mark_latex(lines: LineTable, number: int) -> None:
     line = lines[number]
     if heading := _LATEX_HEADING.match(line.text):
         lines[number] = line._replace(shape="heading", content=line.opening + _LATEX_LEVELS[heading[1]])
@@ -145,7 +145,7 @@ def _mark_latex(lines: list[Line], number: int) -> None:
         lines[number] = line._replace(shape="wrapper" if bounds[1] == "begin" else "closing")
 
 
-def _mark_delimiters(lines: list[Line]) -> None:
+def _mark_delimiters(lines: LineTable) -> None:
     """Mark the listings of AsciiDoc, which lines of four dashes or dots enclose, and the steps that dots begin."""
     steps = [number for number, line in enumerate(lines) if _DOTTED_STEP.match(line.text)]
     if len(steps) > 1:
@@ -162,7 +162,7 @@ def _mark_delimiters(lines: list[Line]) -> None:
         number = max(number, closing) + 1
 
 
-def _mark_step(lines: list[Line], number: int) -> None:
+def _mark_step(lines: LineTable, number: int) -> None:
     match = _DOTTED_STEP.match(lines[number].text)
     if match:
         indent = _COLUMNS_OF_STAR * (len(match[1]) - 1)
@@ -183,7 +183,7 @@ def _end_of_listing(lines: Lines, opening: int) -> int:
     return 0
 
 
-def _mark_attributes(lines: list[Line], number: int) -> None:
+def _mark_attributes(lines: LineTable, number: int) -> None:
     """Let the lines of attributes and the title above a block go with it."""
     above = number - 1
     while above >= 0 and (_ATTRIBUTES.match(lines[above].text) or _BLOCK_TITLE.match(lines[above].bare)):

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from provence_plugins.text.blocks import Block
-from provence_plugins.text.ties import Part, find_ties
-from provence_plugins.types import Sentence
+from provence_plugins.text.columns import Sentences
+from provence_plugins.text.parts import Parts
+from provence_plugins.text.ties import find_ties
+from provence_plugins.types import Kind
 
 _LABEL_LEVEL = 8
 
 
-def outline(text: str, blocks: Iterable[Block], cut: Callable[[Block], Sequence[int]]) -> list[Sentence]:
+def outline(text: str, blocks: Iterable[Block], cut: Callable[[Block], Sequence[int]]) -> Sentences:
     """Cut blocks into sentences, and find their headings and ties.
 
     Args:
@@ -19,25 +21,20 @@ def outline(text: str, blocks: Iterable[Block], cut: Callable[[Block], Sequence[
         cut: Returns where a block is cut into sentences.
     """
     places = _Places()
-    ends: list[int] = []
-    parts: list[Part] = []
+    parts = Parts()
+    bounds = [0]
+    kinds: list[Kind] = []
+    headings: list[int | None] = []
     for block in blocks:
-        first = len(ends)
+        first = len(kinds)
         heading = places.place(block, first)
-        ends += cut(block)
-        ends.append(block.end)
-        parts.append(Part(block, heading, first, len(ends)))
-    ties = find_ties(text, parts, ends)
-    sentences: list[Sentence] = []
-    start = 0
-    for block, heading, first, after in parts:
-        kind = block.kind
-        for number in range(first, after):
-            end = ends[number]
-            of_sentence = tuple(ties.get(number, ())) if ties else ()
-            sentences.append(Sentence(start, end, kind, heading, None, of_sentence))
-            start = end
-    return sentences
+        bounds += cut(block)
+        bounds.append(block.end)
+        count = len(bounds) - 1 - first
+        kinds += [block.kind] * count
+        headings += [heading] * count
+        parts.add(block, heading, first, first + count)
+    return Sentences(bounds, kinds, headings, find_ties(text, parts, bounds[1:]).by_sentence())
 
 
 @dataclass(slots=True)

@@ -278,7 +278,7 @@ def _find_short_lines(lines: Lines, at: int, end: int) -> list[Found] | None:
     width = max(_NARROWEST_COLUMN, *(len(lines[number].bare) for number in range(at, end)))
     if end - at < 3 or width > LONGEST_PLAIN_TITLE:
         return None
-    wrapped = [number for number in range(at + 1, end) if _is_wrapped(lines, number, width)]
+    wrapped = {number for number in range(at + 1, end) if _is_wrapped(lines, number, width)}
     if 4 * len(wrapped) > end - at - 1:
         return None
     if sum(len(lines[number].bare) for number in range(at, end)) > NARROWEST_WRAP * (end - at):

@@ -4,18 +4,19 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate, pairwise
-from typing import Literal
+from itertools import accumulate, chain, pairwise
+from typing import Any, Literal
 
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError, SplitterError, translate_panics
 from provence_plugins.text.blocks import Block, split_blocks
+from provence_plugins.text.columns import Sentences
 from provence_plugins.text.json_text import split_json
 from provence_plugins.text.open_provence import open_provence_spans
 from provence_plugins.text.outline import outline
 from provence_plugins.text.prose import read_language_of, sentencex_spans
 from provence_plugins.text.punkt import punkt_spans
-from provence_plugins.types import Sentence, Span, check_spans
+from provence_plugins.types import Sentence, Span, check_spans, iterate_spans
 
 SentenceSplitter = Callable[[str], Iterable[Span | tuple[int, int]]]
 """Finds the sentences of a text: ordered, not overlapping; what lies between two goes with the first."""
@@ -56,9 +57,7 @@ class Splitter:
         return self.find(text)
 
 
-def split_sentences(
-    text: str, splitter: SplitterName | SentenceSplitter | Sequence[Span] = "sentencex"
-) -> list[Sentence]:
+def split_sentences(text: str, splitter: SplitterName | SentenceSplitter | Sequence[Span] = "sentencex") -> Sentences:
     """Split a text into sentences that cover it without gaps, white space after a sentence included.
 
     Args:
@@ -68,7 +67,8 @@ def split_sentences(
             spans are ignored. A sequence of spans is deprecated; use `Sentence.tile(text, spans)`.
 
     Returns:
-        Sentences from the first character to the last. A blank text is one sentence, an empty one none.
+        Sentences from the first character to the last, in a sequence that makes each `Sentence` when it is asked for.
+        A blank text is one sentence, an empty one none.
 
     Raises:
         InvalidInputError: There is no splitter of that name, or `splitter` is neither a name nor a function.
@@ -77,20 +77,22 @@ def split_sentences(
     """
     if isinstance(splitter, Sequence) and not isinstance(splitter, str):
         warn_renamed("split_sentences(text, spans)", "Sentence.tile(text, spans)")
-        return Sentence.tile(text, splitter)
+        return Sentences.of(Sentence.tile(text, splitter))
     chosen = choose_splitter(splitter)
     with translate_panics(SplitterError, f"splitting a text of {len(text)} characters"):
         return _split(text, chosen)
 
 
-def _split(text: str, splitter: Splitter) -> list[Sentence]:
+def _split(text: str, splitter: Splitter) -> Sentences:
     if splitter.blocks_first:
         return _split_by_blocks(text, splitter.prepare(text) if splitter.prepare else splitter.find)
+    if not text:
+        check_spans(text, splitter.find(text))
+        return Sentences([0])
     if splitter.model_reads_gaps:
-        return Sentence.tile(text, splitter.find(text))
-    spans = check_spans(text, splitter.find(text))
-    tiles = Sentence.tile(text, spans)
-    return [replace(sentence, model_span=span) for sentence, span in zip(tiles, spans, strict=True)]
+        return Sentences([*_starts(text, splitter.find), len(text)])
+    reads = [(span.start, span.end) for span in check_spans(text, splitter.find(text))]
+    return Sentences([0, *(start for start, _ in reads[1:]), len(text)], reads=reads)
 
 
 def regex_spans(text: str) -> Iterator[tuple[int, int]]:
@@ -156,25 +158,31 @@ def _find_splitter(splitter: object) -> Splitter:
     )
 
 
-def _split_by_blocks(text: str, find: SentenceSplitter) -> list[Sentence]:
+def _split_by_blocks(text: str, find: SentenceSplitter) -> Sentences:
     units = split_json(text, lambda prose: _starts(prose, find))
     return outline(text, split_blocks(text), lambda block: _cuts(text, block, find)) if units is None else units
 
 
 def _starts(prose: str, find: SentenceSplitter) -> list[int]:
     """Return where the sentences of some prose start, the first at 0."""
-    starts: list[int] = []
-    spans = list(find(prose))
-    before = 0
-    for span in spans:
-        if type(span) is not tuple or not before <= span[0] <= (before := span[1]) <= len(prose):
-            starts = [checked.start for checked in check_spans(prose, spans)]
-            break
-        start = span[0]
+    spans = list(iterate_spans(find(prose)))
+    if _are_pairs_in_order(spans, len(prose)):
         # Hardly any begins with white space, so that hardly any has to be copied.
-        if start < before and not (prose[start].isspace() and prose[start:before].isspace()):
-            starts.append(start)
+        starts = [
+            start for start, end in spans if start < end and not (prose[start].isspace() and prose[start:end].isspace())
+        ]
+    else:
+        starts = [span.start for span in check_spans(prose, spans)]
     return [0, *starts[1:]]
+
+
+# Any: a splitter of the caller may return anything.
+def _are_pairs_in_order(spans: Sequence[Any], length: int) -> bool:
+    """Return whether spans are plain pairs of integers that follow each other in a text; fast, and without objects."""
+    if set(map(type, spans)) != {tuple} or set(map(len, spans)) != {2}:
+        return False
+    numbers = list(chain.from_iterable(spans))
+    return set(map(type, numbers)) == {int} and numbers[0] >= 0 and numbers[-1] <= length and numbers == sorted(numbers)
 
 
 def _cuts(text: str, block: Block, find: SentenceSplitter) -> list[int]:

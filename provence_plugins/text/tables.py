@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from provence_plugins.text.lines import TAILS, Found, Line, Lines
+from provence_plugins.text.lines import TAILS, Found, Line, Lines, LineTable
 
 _TABLE_LINES = frozenset({"row", "delimiter", "prose"})
 _GRID_LINES = frozenset({"grid", "row"})
@@ -29,7 +29,7 @@ _MOST_WORDS_OF_NAME = 2
 _MOST_WORDS = 7
 
 
-def mark_table(lines: list[Line], delimiter: int) -> None:
+def mark_table(lines: LineTable, delimiter: int) -> None:
     """Give the lines around a delimiter row their shape: those above are the header, those below with a pipe rows."""
     header = delimiter - 1
     if header < 0 or not _is_table_line(lines[header]) or lines[delimiter].shape == "row":

@@ -14,6 +14,10 @@ from provence_plugins.types import Span
 # collector walks over their tokens.
 TokenIds = tuple[int, ...]
 
+# The collector searches the library's own objects too, one for each text, so few of them may be
+# alive; still enough for all processors.
+_TEXTS_AT_ONCE = 256
+
 # Half a surrogate pair is not a character; the tokenizer refuses it. One replacement for each keeps every offset.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
@@ -102,7 +106,11 @@ class TextEncoder:
         Raises:
             BackendError: The tokenizer failed on a text.
         """
-        return [tuple(encoding.ids) for encoding in _run(self._tokenizer.encode_batch_fast, texts)]
+        ids: list[TokenIds] = []
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            encodings = _run(self._tokenizer.encode_batch_fast, texts[start : start + _TEXTS_AT_ONCE])
+            ids += [tuple(encoding.ids) for encoding in encodings]
+        return ids
 
     def token_spans(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return the characters of its text that each token of `encode` covers.

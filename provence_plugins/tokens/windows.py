@@ -14,19 +14,12 @@ MIN_TEXT_TOKENS = 16
 _TITLE_SHARE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class SentenceTokens:
-    """The tokens of one sentence, or of a part of it, in one window.
+SentenceTokens = tuple[int, int, int]
+"""Where the tokens of one sentence, or of a part of it, lie in a window.
 
-    Attributes:
-        sentence: Number of the sentence in its passage.
-        start: Position in the window of its first token.
-        end: One past the position of its last token.
-    """
-
-    sentence: int
-    start: int
-    end: int
+Number of the sentence in its passage, position in the window of its first token, one past the position of its last
+one. A plain tuple, because the garbage collector passes over it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,7 @@ def plan_windows(
         ids = [*front, *head.title]
         parts = []
         for sentence, start, end in run:
-            parts.append(SentenceTokens(sentence, len(ids), len(ids) + end - start))
+            parts.append((sentence, len(ids), len(ids) + end - start))
             ids += _ids(sentences, (sentence, start, end))
         ids += template.after
         windows.append(Window(tuple(ids), len(front), template.query_type, template.text_type, tuple(parts)))

@@ -73,8 +73,8 @@ def make_targets(items: Sequence[LabelledWindow], length: int | None = None, *, 
         size = len(item.window.sentences)
         labels, given = item.keep or (False,) * size, item.silver or (0.0,) * size
         share = _silver_share(item, silver_weight)
-        for part, label, probability in zip(item.window.sentences, labels, given, strict=True):
-            sentence[row, part.start : part.end] = len(keep)
+        for (_, start, end), label, probability in zip(item.window.sentences, labels, given, strict=True):
+            sentence[row, start:end] = len(keep)
             keep.append(float(label))
             silver.append(probability)
             shares.append(share)

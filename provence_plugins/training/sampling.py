@@ -130,7 +130,7 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
 
 def labelled_windows(example: Example, planner: Planner, data: DataSettings, random: Random) -> list[LabelledWindow]:
     """Cut one example into windows as the engine would, with the labels of their sentences."""
-    sentences = split_sentences(example.passage.text, planner.splitter)
+    sentences: Sequence[Sentence] = split_sentences(example.passage.text, planner.splitter)
     if data.structured_share and example.has_sentence_labels and random.random() < data.structured_share:
         example = restructure(example, sentences, random)
         sentences = split_sentences(example.passage.text, planner.splitter)
@@ -150,16 +150,16 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
     marked = _marked_tokens(example, sentences, labels, planner)
     items = []
     for window in plan.windows:
-        parts = [sentences[part.sentence] for part in window.sentences]
-        texts = tuple(sentence.of(example.passage.text).strip() for sentence in parts)
+        numbers = [number for number, _, _ in window.sentences]
+        texts = tuple(sentences[number].of(example.passage.text).strip() for number in numbers)
         positions = tuple(
             position
-            for part in window.sentences
+            for number, start, end in window.sentences
             # A sentence that is cut goes on in the next window, and so does its iterator.
-            for position, is_marked in zip(range(part.start, part.end), marked.get(part.sentence, ()), strict=False)
+            for position, is_marked in zip(range(start, end), marked.get(number, ()), strict=False)
             if is_marked
         )
-        answers = _answers_of(example, [part.sentence for part in window.sentences], labels, silver)
+        answers = _answers_of(example, numbers, labels, silver)
         items.append(LabelledWindow(window, example.question, texts, marked=positions, **answers._asdict()))
     return items
 

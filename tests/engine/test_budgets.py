@@ -1,9 +1,12 @@
 """What a budget counts, and how a text is cut to fit one."""
 
+import math
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -208,3 +211,13 @@ def test_a_tokenizer_to_count_with_takes_lone_surrogates(pruner: Pruner, tokeniz
     policy = PruningPolicy(threshold=0, max_tokens=3, token_counter=str(tokenizer_folder / "tokenizer.json"))
     result = pruner.prune(QUERY, ["paris \ud800 france. " * 9], policy)
     assert find_counter(policy.token_counter or "")(result.text) <= 3
+
+
+@pytest.mark.parametrize("length", [None, "3", math.nan, math.inf, -1, 1j, [3]], ids=str)
+def test_a_counter_that_returns_no_length_is_refused(length: Any) -> None:
+    with pytest.raises(InvalidInputError, match="token_counter must return the length of a text"):
+        find_counter(lambda text: length)("four")
+
+
+def test_a_counter_may_return_numbers_of_numpy() -> None:
+    assert find_counter(lambda text: np.int64(len(text)))("four") == 4

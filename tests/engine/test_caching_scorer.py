@@ -14,7 +14,7 @@ from provence_plugins.engine.shared_scorer import SharedScorer
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError
 from provence_plugins.model.backend import BatchScores
 from provence_plugins.tokens.batches import TokenBatch
-from provence_plugins.tokens.windows import SentenceTokens, Window
+from provence_plugins.tokens.windows import Window
 
 
 class CountingBackend:
@@ -35,7 +35,7 @@ class CountingBackend:
 
 
 def window(*ids: int, text_start: int = 1, text_type: int = 1) -> Window:
-    return Window(list(ids), text_start, 0, text_type, (SentenceTokens(0, text_start, len(ids)),))
+    return Window(list(ids), text_start, 0, text_type, ((0, text_start, len(ids)),))
 
 
 def plain(scores: Sequence[WindowScores]) -> list[tuple[float, list[float]]]:

@@ -111,3 +111,9 @@ def test_an_item_that_is_not_an_example_is_named_with_its_number(tiny_pruner: Pr
     given: list[Any] = [*examples([ANSWER]), {"question": "What?"}]
     with pytest.raises(InvalidInputError, match="Example 9 must be an Example, got dict"):
         tiny_pruner.calibrate(given, target_recall=0.9)
+
+
+@pytest.mark.parametrize("wrong", [3, None, len])
+def test_examples_that_cannot_be_iterated_are_refused(tiny_pruner: Pruner, wrong: Any) -> None:
+    with pytest.raises(InvalidInputError, match="`examples` must be an iterable of Example objects"):
+        tiny_pruner.calibrate(wrong, target_recall=0.9)

@@ -25,8 +25,8 @@ def test_repeated_passages_have_one_window_and_each_gets_its_scores(calls: CallP
     [window] = call.windows
     assert call.tokens == len(window.ids)
     keep = np.zeros(len(window.ids), dtype=np.float32)
-    first = window.sentences[0]
-    keep[first.start : first.end] = 0.9
+    _, start, end = window.sentences[0]
+    keep[start:end] = 0.9
     result = calls.decide(call, [WindowScores(0.7, keep)])
     assert [passage.text for passage in result.passages] == ["Paris is a city. "] * 2
     assert [passage.text for passage in calls.decide_with_texts(call, [WindowScores(0.7, keep)]).passages] == [

@@ -29,8 +29,8 @@ def test_every_token_of_every_sentence_is_in_exactly_one_window(planner: Planner
         read: dict[int, tuple[int, ...]] = dict.fromkeys(range(len(plan.sentences)), ())
         for window in plan.windows:
             assert len(window.ids) <= MAX_TOKENS
-            for part in window.sentences:
-                read[part.sentence] += window.ids[part.start : part.end]
+            for sentence, start, end in window.sentences:
+                read[sentence] += window.ids[start:end]
         for number, sentence in enumerate(plan.sentences):
             [ids] = planner.encoder.encode([sentence.of(plan.passage.text)])
             assert read[number] in (ids, ids + full_stop)
@@ -53,14 +53,14 @@ def test_the_model_reads_a_full_stop_behind_a_line_that_has_none(planner: Planne
 def test_no_second_full_stop_is_read(planner: Planner, text: str) -> None:
     [plan] = planner.plan("where", [Passage(text)])
     [window] = plan.windows
-    [part] = window.sentences
-    assert part.end - part.start == plan.token_counts[0]
+    [(_, start, end)] = window.sentences
+    assert end - start == plan.token_counts[0]
 
 
 def test_formats_of_others_read_no_full_stops(planner: Planner) -> None:
     for published in (format for format in FORMATS if format is not NATIVE):
         [plan] = replace(planner, format=published).plan("where", [Passage("the city\n\nthe river")])
-        assert sum(part.end - part.start for part in plan.windows[0].sentences) == sum(plan.token_counts)
+        assert sum(end - start for _, start, end in plan.windows[0].sentences) == sum(plan.token_counts)
 
 
 def test_passages_planned_together_are_planned_as_on_their_own(planner: Planner) -> None:

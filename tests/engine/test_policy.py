@@ -1,7 +1,9 @@
 import dataclasses
 import math
+from dataclasses import fields
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +86,9 @@ def test_a_policy_cannot_be_changed(field: str) -> None:
         {"keep_neighbors": [1, 1]},
         {"pins": 3},
         {"pins": "("},
+        {"pins": "a{99999999999999999999}"},
+        {"pins": "(" * 5_000 + ")" * 5_000},
+        {"omission": "{count[0]}"},
         {"omission": 3},
         {"token_counter": 3},
         {"omission": "{"},
@@ -117,6 +122,14 @@ def test_an_unknown_choice_is_answered_with_the_choices(wrong: dict[str, Any], c
 def test_the_smallest_counts_are_accepted() -> None:
     policy = PruningPolicy(top_n=1, max_tokens=0, min_sentences=1)
     assert (policy.top_n, policy.max_tokens, policy.min_sentences) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(PruningPolicy)])
+def test_an_array_is_refused_like_any_other_wrong_value(name: str) -> None:
+    """Arrays of numpy refuse to say whether they equal a name."""
+    for value in (np.array([1, 2]), (np.array(["label", "title"]),)):
+        with pytest.raises(InvalidInputError, match=f"{name} must be "):
+            PruningPolicy(**{name: value})
 
 
 @pytest.mark.parametrize("ties", [["label"], ("friend",), (None, []), "label", ({},)], ids=str)

@@ -2,7 +2,17 @@
 
 import pytest
 
-from provence_plugins.engine.requests import PruneRequest, check_passages, check_query, decode_json, read_request
+from provence_plugins.engine.requests import (
+    PruneRequest,
+    check_passages,
+    check_query,
+    check_request,
+    decode_json,
+    estimate_size,
+    iterate_requests,
+    list_passages,
+    read_request,
+)
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.types import Passage
 
@@ -25,6 +35,18 @@ def test_texts_become_passages_and_passages_stay_the_same_objects() -> None:
 def test_other_passages_are_refused(passages: object, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         check_passages(passages)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("request_", [3, None, ("query",), ("query", ["text"], None), {"query": "x"}], ids=str)
+def test_a_request_that_is_not_a_pair_is_refused(request_: object) -> None:
+    with pytest.raises(InvalidInputError, match="A request must be a pair of a query and its passages"):
+        check_request(request_)
+
+
+def test_requests_that_cannot_be_iterated_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match="`requests` must be an iterable of pairs"):
+        iterate_requests(3)
+    assert list(iterate_requests([1, 2])) == [1, 2]
 
 
 @pytest.mark.parametrize(("query", "message"), [(None, "must be a string, got NoneType"), (" \n", "blank")])
@@ -69,3 +91,17 @@ def test_other_values_are_refused(value: object, message: str) -> None:
 def test_invalid_json_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInputError, match="This is not valid JSON"):
         decode_json(data)
+
+
+def test_titles_query_and_number_make_a_call_large_too() -> None:
+    small = estimate_size("query", ["text", Passage("text")])
+    assert small < 1_000
+    assert estimate_size("query" * 10_000, ["text"]) > 50_000
+    assert estimate_size("query", [Passage("text", "title" * 10_000)]) > 50_000
+    assert estimate_size("query", [Passage("text" * 10_000)]) > 40_000
+    assert estimate_size("query", ["text"] * 900) > 40_000
+    assert estimate_size("query", [""] * 100_000) > 1_000_000
+
+
+def test_what_is_not_text_has_no_size() -> None:
+    assert estimate_size(None, list_passages([3, None])) < 1_000  # type: ignore[list-item]

@@ -3,7 +3,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -15,13 +17,13 @@ from provence_plugins.errors import BackendError, ClosedError, InvalidInputError
 from provence_plugins.model.backend import BatchScores
 from provence_plugins.testing import NumberBackend
 from provence_plugins.tokens.batches import TokenBatch
-from provence_plugins.tokens.windows import SentenceTokens, Window
+from provence_plugins.tokens.windows import Window
 
 BATCH_TOKENS = 64
 
 
 def window(first: int, length: int) -> Window:
-    return Window(list(range(first, first + length)), 2, 0, 1, (SentenceTokens(0, 2, length),))
+    return Window(list(range(first, first + length)), 2, 0, 1, ((0, 2, length),))
 
 
 def expected(windows: Sequence[Window]) -> list[tuple[float, list[float]]]:
@@ -194,3 +196,25 @@ def test_a_forgotten_shared_scorer_ends_its_thread(backend: NumberBackend) -> No
 def test_impossible_knobs_are_refused(backend: NumberBackend, knobs: dict[str, float]) -> None:
     with pytest.raises(InvalidInputError, match="shared scorer"):
         partial(SharedScorer, **knobs)(BatchedModel(backend, 0, BATCH_TOKENS))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["relevance", "keep"])
+@pytest.mark.parametrize("change", [lambda array: array.astype("U9"), lambda array: array.tolist(), lambda _: None])
+def test_what_is_not_an_array_of_numbers_is_refused(
+    scorer: Scorer, backend: NumberBackend, name: str, change: Callable[[Any], Any]
+) -> None:
+    works = backend.forward
+
+    def forward(batch: TokenBatch) -> BatchScores:
+        scores = works(batch)
+        return replace(scores, **{name: change(getattr(scores, name))})
+
+    backend.forward = forward  # type: ignore[method-assign]
+    with pytest.raises(BackendError, match="two arrays of numbers were expected"):
+        scorer.score(WINDOWS)
+
+
+def test_a_backend_that_returns_nothing_is_refused(scorer: Scorer, backend: NumberBackend) -> None:
+    backend.forward = lambda batch: None  # type: ignore[method-assign, assignment, return-value]
+    with pytest.raises(BackendError, match="returned NoneType"):
+        scorer.submit(WINDOWS).result(10)

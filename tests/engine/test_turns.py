@@ -14,13 +14,13 @@ from provence_plugins.errors import BackendError, ClosedError
 from provence_plugins.model.backend import BatchScores
 from provence_plugins.testing import NumberBackend
 from provence_plugins.tokens.batches import TokenBatch
-from provence_plugins.tokens.windows import SentenceTokens, Window
+from provence_plugins.tokens.windows import Window
 
 BATCH_TOKENS = 64
 
 
 def window(length: int, first: int = 1) -> Window:
-    return Window(list(range(first, first + length)), 2, 0, 1, (SentenceTokens(0, 2, length),))
+    return Window(list(range(first, first + length)), 2, 0, 1, ((0, 2, length),))
 
 
 def call_of(*lengths: int) -> Call:

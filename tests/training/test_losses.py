@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from provence_plugins.tokens.windows import SentenceTokens, Window
+from provence_plugins.tokens.windows import Window
 from provence_plugins.training.losses import Targets, keep_loss, make_targets, mark_loss, ranking_loss
 from provence_plugins.training.sampling import LabelledWindow
 
@@ -19,7 +19,7 @@ def item(
     marked: tuple[int, ...] = (),
     silver: tuple[float, ...] | None = None,
 ) -> LabelledWindow:
-    parts = tuple(SentenceTokens(number, start, end) for number, (start, end) in enumerate(sentences))
+    parts = tuple((number, start, end) for number, (start, end) in enumerate(sentences))
     texts = tuple(f"sentence {number}" for number in range(len(parts)))
     return LabelledWindow(
         Window([1] * length, 2, 0, 1, parts), "question", texts, keep, positive, teacher, marked, silver

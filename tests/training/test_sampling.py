@@ -43,9 +43,7 @@ def example(id: str = "q", *, at: int | None = None, positive: bool = True, teac
 
 def read(planner: Planner, items: list[LabelledWindow]) -> list[list[str]]:
     tokenizer = planner.encoder._tokenizer
-    return [
-        [tokenizer.decode(item.window.ids[part.start : part.end]) for part in item.window.sentences] for item in items
-    ]
+    return [[tokenizer.decode(item.window.ids[start:end]) for _, start, end in item.window.sentences] for item in items]
 
 
 labels = st.lists(st.booleans(), min_size=1, max_size=12)
@@ -96,7 +94,7 @@ def test_a_crop_shows_evidence_and_now_and_then_the_title(planner: Planner) -> N
     given = example(at=TEXT.index("Cheese"))
     crops = [item for _ in range(40) for item in labelled_windows(given, planner, CROPPED, random)]
     assert all(item.positive and len(item.window.sentences) <= 2 for item in crops)
-    titled = [item.window.sentences[0].start > item.window.text_start for item in crops]
+    titled = [item.window.sentences[0][1] > item.window.text_start for item in crops]
     assert 5 < sum(titled) < 35
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from provence_plugins.tokens.batches import pad_windows
-from provence_plugins.tokens.windows import SentenceTokens, Window
+from provence_plugins.tokens.windows import Window
 from provence_plugins.training.losses import make_targets
 from provence_plugins.training.sampling import LabelledWindow
 from provence_plugins.training.scaling import Scaling, fit_scaling, rescale
@@ -27,7 +27,7 @@ def windows(network: "ProvenceModel", wanted: Scaling) -> list[LabelledWindow]:
     random, drawn = Random(0), []
     for _ in range(800):
         ids = [2, random.randrange(5, 20), 3, random.randrange(5, 20), 3]
-        drawn.append(Window(ids, 3, 0, 1, (SentenceTokens(0, 3, 4),)))
+        drawn.append(Window(ids, 3, 0, 1, ((0, 3, 4),)))
     batch = pad_windows(drawn, pad_id=0)
     with torch.no_grad():
         scores = network(*map(torch.from_numpy, (batch.ids, batch.mask, batch.type_ids))).keep_logits[:, 3]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from provence_plugins.tokens.windows import SentenceTokens, Window
+from provence_plugins.tokens.windows import Window
 from provence_plugins.training.losses import make_targets
 from provence_plugins.training.sampling import LabelledWindow
 from provence_plugins.training.settings import SoftLabelSettings
@@ -33,7 +33,7 @@ def soft_labels(encoder_folder: Path) -> SoftLabels:
 
 
 def item(*texts: str, keep: tuple[bool, ...] | None, teacher: float | None = None) -> LabelledWindow:
-    parts = tuple(SentenceTokens(number, number + 2, number + 3) for number in range(len(texts)))
+    parts = tuple((number, number + 2, number + 3) for number in range(len(texts)))
     window = Window([1] * (len(texts) + 3), 2, 0, 1, parts)
     return LabelledWindow(window, QUESTION, texts, keep, keep is None or any(keep), teacher)
 
