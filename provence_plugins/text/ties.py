@@ -157,7 +157,7 @@ def _tie_sheets(text: str, parts: Parts, ties: Ties) -> None:
 
 
 def _without_headed(sheets: Sequence[list[Part]], headed: Sequence[bool]) -> list[list[Part]]:
-    """Return the sheets but for those that have a heading to themselves."""
+    """Return the sheets except those that have a heading to themselves."""
     labels = [sheet[0].label for sheet in sheets]
     shares = [not below for below in headed[1:]] + [False]
     return [

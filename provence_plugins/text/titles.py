@@ -122,7 +122,7 @@ def _make_of_number(line: Line) -> str | None:
 
 
 def _opens_section(lines: Lines, at: int, below: int) -> bool:
-    """Return whether a line without a full stop behind its number stands above a section."""
+    """Return whether a line without a full stop after its number stands above a section."""
     if not follows_blank(lines, at) and lines[at - 1].shape != "heading":
         return False
     follower = lines[below]
