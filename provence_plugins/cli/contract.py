@@ -98,16 +98,19 @@ def _conditions(data: Sequence[str], outcome: "ReadingOutcome", reading: ReaderC
     from provence_plugins.evaluation.reporting.result_files import Table
 
     files = ", ".join(f"{path.name} ({_digest(path)})" for path in find_files(data))
+    failed = sum(number for reasons in outcome.failures.values() for number in reasons.values())
     rows = [
         ["pruning model", f"{reading.pruner or 'bundled'} ({fingerprint[:_DIGITS]}), {outcome.reference}"],
         ["reader", f"{outcome.reader}, answers of at most {reading.answer_tokens} tokens"],
         ["questions", files],
-        ["passages", f"{reading.passages} for each question, as the data have them"],
+        ["passages", f"{reading.passages} for each question: its own, then some of other questions of the source"],
+        ["answers that failed", str(failed)],
     ]
     note = (
         "In brackets the beginnings of SHA-256 digests. The promise is about questions that are drawn as these were: "
         "the same kinds of questions and passages, the same retriever, the same reader with the same prompt. Another "
-        "threshold, budget, model or reader is another contract."
+        "threshold, budget, model or reader is another contract. A question with an answer that failed, such as one "
+        "whose prompt was too long, is left out: with many of them the promise is about the others alone."
     )
     return Table("Conditions", ["what", "which"], rows, note)
 

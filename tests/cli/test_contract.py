@@ -53,6 +53,7 @@ def test_a_contract_that_is_kept_has_exit_code_0_and_one_page(data: Path, tiny_f
     shown = dict(conditions.rows)
     assert str(shown["pruning model"]).startswith(str(tiny_folder))
     assert str(shown["questions"]).startswith("mine.jsonl (")
+    assert shown["answers that failed"] == "0"
 
 
 def test_a_contract_that_is_broken_has_exit_code_1(data: Path, tiny_folder: Path) -> None:
