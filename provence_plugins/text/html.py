@@ -57,7 +57,7 @@ def find_html(lines: Lines, at: int, end: int) -> list[Found] | None:
         depth += len(_OPEN_LIST.findall(block))
         found.append(_block(block, name, offset + start, end, depth))
         depth -= len(_CLOSED_LIST.findall(block))
-    # Closing tags and blank lines behind the last block belong to it.
+    # Closing tags and blank lines after the last block belong to it.
     return [*found[:-1], found[-1]._replace(cut=None)]
 
 

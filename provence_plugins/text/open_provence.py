@@ -66,7 +66,7 @@ def english_spans(text: str) -> Iterator[Range]:
     """Find sentences by Punkt inside stretches between list items, none of over 1200 characters."""
     for first, last in _blocks(text):
         spans = [(first + start, first + end) for start, end in punkt_spans(text[first:last])] or [(first, last)]
-        # White space behind a sentence belongs to it, and what is in front of the first one to the first.
+        # White space after a sentence belongs to it, and what is in front of the first one to the first.
         starts = [first, *(start for start, _ in spans[1:]), last]
         for start, end in pairwise(starts):
             if text[start:end].strip():
