@@ -1,6 +1,5 @@
 """Run a training: batches in, a model folder out, resumable at every evaluation."""
 
-import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -24,12 +23,13 @@ from provence_plugins.training.acceleration import (
     use_plain_attention,
 )
 from provence_plugins.training.bases import find_base, open_network, plan_for
+from provence_plugins.training.fingerprints import digest_of, fingerprint, is_same_run
 from provence_plugins.training.finishing import finish_model
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizer import make_optimizer, rate_at
 from provence_plugins.training.progress import Progress, StepLosses, append_note, as_note, describe
 from provence_plugins.training.sampling import LENGTH_STEP, LabelledWindow, TrainingBatch, iter_batches_forever
-from provence_plugins.training.settings import TrainSettings, digest_of
+from provence_plugins.training.settings import TrainSettings
 
 with needs_extra("train"):
     import torch
@@ -159,7 +159,7 @@ class TrainingRun:
             raise CheckpointError(
                 f"{self.checkpoint} cannot be read ({error}). Start the run again in another output folder."
             ) from error
-        if state["settings"] != _fingerprint(self.settings):
+        if not is_same_run(state["settings"], self.settings):
             raise CheckpointError(f"{self.checkpoint} belongs to other settings. Start in another output folder.")
         if state["base"] != self.base_digest:
             raise CheckpointError(
@@ -214,7 +214,7 @@ class TrainingRun:
         unfinished = self.checkpoint.with_suffix(".partial")
         torch.save(
             {
-                "settings": _fingerprint(self.settings),
+                "settings": fingerprint(self.settings),
                 "base": self.base_digest,
                 "network": self.network.state_dict(),
                 "objective": self.objective.state_dict(),
@@ -231,19 +231,3 @@ def _read(patterns: Sequence[str]) -> list[Example]:
     if not examples:
         raise DataError(f"There are no examples in {', '.join(patterns)}. Name files of labelled JSON lines.")
     return examples
-
-
-# Settings that may change before a run goes on: the next step does not depend on them, or only
-# through its place.
-_CHANGEABLE = ("output", "evaluate_every", "log_every", "base_share", "target_recall", "precision", "card")
-
-
-def _fingerprint(settings: TrainSettings) -> str:
-    """Return what must be the same for a run to go on."""
-    values = asdict(settings)
-    values["data"] = {name: value for name, value in values["data"].items() if "dev" not in name}
-    for name in ("tokens", "epochs"):
-        del values["optimizer"][name]
-    for name in _CHANGEABLE:
-        del values[name]
-    return json.dumps(values, sort_keys=True, default=list)

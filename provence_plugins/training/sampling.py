@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from provence_plugins.data.examples import Example, label_sentences
 from provence_plugins.data.silver import LIKELY, spread_silver
+from provence_plugins.data.structuring import restructure
 from provence_plugins.engine.planning import Planner
 from provence_plugins.text.sentences import split_sentences
 from provence_plugins.tokens.batches import iter_batches, padded_length
 from provence_plugins.tokens.windows import Window
 from provence_plugins.training.settings import DataSettings
-from provence_plugins.training.structuring import restructure
 from provence_plugins.types import Passage, Sentence, Span
 
 # Windows gathered before they are sorted by length into batches: enough for like lengths, few
@@ -124,14 +124,36 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
         # Negatives of a question that has no passage of its own come once.
         for _ in range(times_chosen[question] or 1):
             chosen += random.sample(pool, min(data.negatives, len(pool)))
+    if data.random_negatives:
+        chosen += _random_negatives(chosen, examples, data.random_negatives, random)
     random.shuffle(chosen)
     return chosen
+
+
+def _random_negatives(
+    chosen: Sequence[Example], examples: Sequence[Example], count: int, random: Random
+) -> list[Example]:
+    """Return for each positive some passages of other questions, which most likely have nothing to do with it.
+
+    A passage under the title of the positive, or with its text, might answer the question and is not taken.
+    """
+    found = []
+    for positive in chosen:
+        if not positive.positive:
+            continue
+        for drawn in random.choices(examples, k=count):
+            other = drawn.passage
+            if other.text == positive.passage.text or (other.title and other.title == positive.passage.title):
+                continue
+            found.append(Example(positive.id, positive.source, positive.question, other, evidence=(), positive=False))
+    return found
 
 
 def labelled_windows(example: Example, planner: Planner, data: DataSettings, random: Random) -> list[LabelledWindow]:
     """Cut one example into windows as the engine would, with the labels of their sentences."""
     sentences: Sequence[Sentence] = split_sentences(example.passage.text, planner.splitter)
-    if data.structured_share and example.has_sentence_labels and random.random() < data.structured_share:
+    has_labels = example.has_sentence_labels or example.silver
+    if data.structured_share and has_labels and random.random() < data.structured_share:
         example = restructure(example, sentences, random)
         sentences = split_sentences(example.passage.text, planner.splitter)
     labels = label_sentences(example, sentences)

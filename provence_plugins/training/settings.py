@@ -1,6 +1,5 @@
 """Settings of a training run, read from one TOML file."""
 
-import hashlib
 import tomllib
 import warnings
 from collections.abc import Sequence
@@ -28,13 +27,16 @@ class DataSettings:
             working directory.
         dev: The same, for evaluation during the run and for choosing the default threshold.
         negatives: Number of mined negatives that each epoch draws for every positive.
+        random_negatives: Number of passages of other questions, of any source, that each epoch draws for every
+            positive. Mined negatives are all near the question; a relevance that ranks passages of any origin needs
+            far ones too.
         crop_sentences: Minimum and maximum number of sentences in a cropped passage. Crops place
             the evidence anywhere, show more questions in the same time, and teach the model
             passages of many lengths.
         whole_share: Share of passages that are read whole.
         title_share: Share of passages whose title is shown to the model.
         structured_share: Share of passages that are rewritten as lists, rows, turns, `key: value`
-            lines or lines without punctuation; see `training.structuring`.
+            lines or lines without punctuation; see `data.structuring`.
         source_exponent: How strongly the size of a source counts. A source of n examples is drawn
             in proportion to n to this power; the largest source is read once per epoch. 1 reads
             every example once, 0 draws all sources equally often.
@@ -45,6 +47,7 @@ class DataSettings:
     train: Sequence[str]
     dev: Sequence[str]
     negatives: int = 1
+    random_negatives: int = 0
     crop_sentences: Sequence[int] = (2, 8)
     whole_share: float = 0.25
     title_share: float = 0.5
@@ -59,7 +62,8 @@ class DataSettings:
             _require(isinstance(patterns, list | tuple), f"{name} must be a list of files", patterns)
         low, high = self.crop_sentences if len(self.crop_sentences) == 2 else (0, 0)
         _require(1 <= low <= high, "crop_sentences must be two numbers, 1 <= minimum <= maximum", self.crop_sentences)
-        _require(self.negatives >= 0, "negatives must be at least 0", self.negatives)
+        for name in ("negatives", "random_negatives"):
+            _require(getattr(self, name) >= 0, f"{name} must be at least 0", getattr(self, name))
         _require(0 <= self.structured_share <= 1, "structured_share must be between 0 and 1", self.structured_share)
         _require(0 <= self.source_exponent <= 1, "source_exponent must be between 0 and 1", self.source_exponent)
 
@@ -145,6 +149,8 @@ class SoftLabelSettings:
         neutral: Cosine similarity that adds nothing.
         answers_only: Soften only windows that hold an answer. In the others everything is to be
             removed, however similar to the question, and the encoder does half of the work.
+        similarity_share: Share of the encoder in the relevance of a window that a teacher scored, 0 to 1. The target
+            is then a mean of two log-odds, the teacher's raw score and those of the similarity; 0 leaves the teacher's.
     """
 
     encoder: str
@@ -152,6 +158,10 @@ class SoftLabelSettings:
     weight: float = 5.0
     neutral: float = 0.4
     answers_only: bool = False
+    similarity_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.similarity_share <= 1, "similarity_share must be between 0 and 1", self.similarity_share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,11 +275,3 @@ def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
         return kind(**values)
     except (TypeError, InvalidInputError) as error:
         raise InvalidInputError(f"{where}: {str(error).removesuffix('.')}.") from error
-
-
-def digest_of(base: Path) -> str:
-    """Return a digest of a folder's weights; a base is read again at the end of a run, and must not have changed."""
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in ("*.safetensors", "*.bin") for path in base.glob(pattern)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

@@ -58,29 +58,38 @@ class SoftLabels:
 
         Args:
             items: The windows of a batch.
-            targets: Their hard labels; relevance from a teacher stays as it is, and so does a
-                window without an answer where only those with one are softened.
+            targets: Their hard labels. Relevance from a teacher is mixed with the similarity by
+                `similarity_share`; a window without an answer keeps its label where only those
+                with one are softened.
         """
-        soft = torch.tensor([item.positive or not self._settings.answers_only for item in items])
-        chosen = [item for item, is_soft in zip(items, soft.tolist(), strict=True) if is_soft]
+        settings = self._settings
+        soft = torch.tensor([item.positive or not settings.answers_only for item in items])
+        mixed = targets.from_teacher & (settings.similarity_share > 0)
+        is_read = (soft | mixed).tolist()
+        chosen = [item for item, read in zip(items, is_read, strict=True) if read]
         self._remember(text for item in chosen for text in (item.question, *item.sentences))
         cosines = [
-            self._cosines(item) if is_soft else torch.zeros(len(item.sentences))
-            for item, is_soft in zip(items, soft.tolist(), strict=True)
+            self._cosines(item) if read else torch.zeros(len(item.sentences))
+            for item, read in zip(items, is_read, strict=True)
         ]
         labelled = [row for row, item in zip(cosines, items, strict=True) if item.has_labels]
         of_sentences = self._mix(targets.keep, torch.cat([torch.empty(0), *labelled]).to(targets.keep))
-        of_windows = self._mix(targets.relevance, torch.stack([row.max() for row in cosines]).to(targets.relevance))
+        nearest = torch.stack([row.max() for row in cosines]).to(targets.relevance)
+        of_windows = self._mix(targets.relevance, nearest)
+        of_teacher = torch.lerp(targets.relevance, self._log_odds(nearest), settings.similarity_share)
+        relevance = torch.where(soft & ~targets.from_teacher, of_windows, targets.relevance)
         return replace(
             targets,
             keep=torch.where(soft[targets.row], of_sentences, targets.keep),
-            relevance=torch.where(soft & ~targets.from_teacher, of_windows, targets.relevance),
+            relevance=torch.where(mixed, of_teacher, relevance),
         )
 
     def _mix(self, labels: Tensor, cosines: Tensor) -> Tensor:
-        settings = self._settings
-        sided = (2.0 * labels - 1.0) * settings.confidence
-        return torch.sigmoid(sided + settings.weight * (cosines - settings.neutral))
+        sided = (2.0 * labels - 1.0) * self._settings.confidence
+        return torch.sigmoid(sided + self._log_odds(cosines))
+
+    def _log_odds(self, cosines: Tensor) -> Tensor:
+        return self._settings.weight * (cosines - self._settings.neutral)
 
     def _cosines(self, item: LabelledWindow) -> Tensor:
         sentences = torch.stack([self._vectors[text] for text in item.sentences])

@@ -255,10 +255,29 @@ def test_labels_of_people_and_of_a_teacher_stand_beside_each_other(wide: Planner
     assert item.silver == (0, 0, 0.7, 0, 0)
 
 
-def test_silver_labels_do_not_follow_a_passage_into_another_form(wide: Planner) -> None:
+@pytest.mark.parametrize("annotated", [True, False])
+def test_silver_labels_follow_a_passage_into_another_form(wide: Planner, annotated: bool) -> None:
     structured = replace(WHOLE, structured_share=1.0)
-    both = silver_example(0, 0, 0.7, 0, 0, annotated=True)
-    assert all(item.silver is None for item in labelled_windows(both, wide, structured, Random(0)))
-    # Without labels of people there would be nothing left to learn, so such a passage keeps its form.
-    alone = labelled_windows(silver_example(0, 0, 0.7, 0, 0), wide, structured, Random(0))
-    assert [item.silver for item in alone] == [(0, 0, 0.7, 0, 0)]
+    given = silver_example(0.1, 0.1, 0.7, 0.1, 0.1, annotated=annotated)
+    for seed in range(20):
+        for item in labelled_windows(given, wide, structured, Random(seed)):
+            assert item.silver is not None
+            read = dict(zip(item.sentences, item.silver, strict=True))
+            of_cheese = [value for text, value in read.items() if "cheese" in text.lower()]
+            assert of_cheese in ([0.7], [])
+            assert (item.keep is not None) is annotated
+
+
+def test_random_negatives_come_from_other_questions_and_only_where_they_are_asked_for() -> None:
+    positives = [replace(example(f"q{number}", at=3), source=f"s{number % 2}") for number in range(6)]
+    examples = [
+        replace(given, passage=Passage(f"Text {number}.", f"Title {number % 3}"))
+        for number, given in enumerate(positives)
+    ]
+    assert len(epoch_of(examples, WHOLE, Random(0))) == 6
+    drawn = [one for one in epoch_of(examples, replace(WHOLE, random_negatives=4), Random(0)) if not one.positive]
+    assert drawn
+    own = {given.id: given.passage for given in examples}
+    assert all(one.passage.title != own[one.id].title for one in drawn)
+    assert {one.source for one in drawn if one.passage.text == "Text 1."} != {"s1"}
+    assert not any(one.evidence for one in drawn)

@@ -72,6 +72,17 @@ def test_the_raw_score_of_a_teacher_stays_as_it_is(soft_labels: SoftLabels) -> N
     assert 0 < softened.relevance[1] < 1
 
 
+def test_the_raw_score_of_a_teacher_is_mixed_with_the_similarity_where_asked_for(
+    encoder_folder: Path, tiny_network: "ProvenceModel", tokenizer: Tokenizer
+) -> None:
+    settings = replace(SETTINGS, similarity_share=0.25, answers_only=True)
+    mixing = SoftLabels(encoder_folder, settings, torch.device("cpu"), autocast=False)
+    items = [item("cheese", keep=(False,), teacher=-2.5), item("cheese", keep=(False,))]
+    softened = mixing.soften(items, make_targets(items))
+    similarity = 4.0 * (cosine(tiny_network, tokenizer, "cheese") - 0.3)
+    assert softened.relevance.tolist() == pytest.approx([0.75 * -2.5 + 0.25 * similarity, 0.0], abs=2e-3)
+
+
 def test_hard_labels_stay_what_they_were(soft_labels: SoftLabels) -> None:
     items = [item("cheese", "the river", keep=(True, False))]
     targets = make_targets(items)

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provence_plugins.data.examples import Example
+from provence_plugins.data.silver import SilverSpan
+from provence_plugins.data.structuring import restructure
 from provence_plugins.text.sentences import split_sentences
-from provence_plugins.training.structuring import restructure
 from provence_plugins.types import Passage, Span
 
 TEXT = "The flag is red. It flies at night.\nNobody knows who made it! Was it Anna?"
@@ -28,6 +29,19 @@ def test_an_annotated_range_holds_the_same_words_in_every_form(random: Random) -
     new = restructure(given, split_sentences(TEXT), random)
     assert " ".join(words("".join(span.of(new.passage.text) + " " for span in new.evidence))) == "who made it"
     assert new.passage.title == "Flags"
+
+
+@given(st.randoms(use_true_random=False))
+def test_silver_labels_hold_the_same_words_in_every_form(random: Random) -> None:
+    sentences = split_sentences(TEXT)
+    silver = tuple(SilverSpan(sentence, number / 10) for number, sentence in enumerate(sentences))
+    given = Example("q", "s", "Who made the flag?", Passage(TEXT), (), False, silver=silver, is_annotated=False)
+    new = restructure(given, sentences, random)
+    for number, sentence in enumerate(sentences):
+        moved = [span.span.of(new.passage.text) for span in new.silver if span.probability == number / 10]
+        # A colon takes the place of the verb in `key: value` lines.
+        expected = [word for word in words(sentence.of(TEXT)) if word not in ("is", "was")]
+        assert [word for word in words(" ".join(moved)) if word not in ("is", "was")] == expected
 
 
 @given(st.randoms(use_true_random=False))

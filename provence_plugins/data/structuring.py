@@ -2,7 +2,7 @@
 
 Labelled data are mostly prose whose sentences end in a full stop. Retrieved texts are not: a model
 that has only seen prose takes a missing full stop for the same sentence going on. Here sentences
-become the lines of another form, and the annotated ranges move with them.
+become the lines of another form, and the labels of people and of teachers move with them.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from provence_plugins.data.examples import Example
+from provence_plugins.data.silver import SilverSpan
 from provence_plugins.types import Passage, Span
 
 # A line of a new text: literal text, and ranges of the old text in the order in which they appear.
@@ -32,8 +33,8 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
     """Rewrite a passage in a form drawn at random, one line or row for each sentence.
 
     Args:
-        example: A labelled example; its annotated ranges are moved to the same words in the new text, and
-            its silver labels are dropped.
+        example: A labelled example; its annotated ranges and its silver labels are moved to the same words in
+            the new text.
         sentences: The sentences of its passage.
         random: Source of every choice.
 
@@ -46,10 +47,21 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
     if not trimmed:
         return example
     style = random.choice(STYLES)
-    new = _render(text, style(text, trimmed, random), lower=random.random() < _LOWER.get(style, 0.1))
+    return rewrite(example, style(text, trimmed, random), lower=random.random() < _LOWER.get(style, 0.1))
+
+
+def rewrite(example: Example, lines: Sequence[Line], *, lower: bool = False) -> Example:
+    """Return an example whose passage consists of other lines, with the labels where the same words stand now.
+
+    Args:
+        example: A labelled example.
+        lines: The lines of the new passage. Labels of ranges that no line holds are dropped.
+        lower: Put the text in lower case.
+    """
+    new = _render(example.passage.text, lines, lower=lower)
+    silver = [SilverSpan(place, given.probability) for given in example.silver for place in new.moved([given.span])]
     passage = Passage(new.text, example.passage.title)
-    # A teacher that read the old form might judge this one otherwise.
-    return replace(example, passage=passage, evidence=tuple(new.moved(example.evidence)), silver=())
+    return replace(example, passage=passage, evidence=tuple(new.moved(example.evidence)), silver=tuple(silver))
 
 
 @dataclass(frozen=True, slots=True)

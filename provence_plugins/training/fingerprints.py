@@ -1,0 +1,61 @@
+"""Tell whether a checkpoint belongs to a run: its settings and the weights that it started from."""
+
+import hashlib
+import json
+from dataclasses import MISSING, Field, asdict, fields
+from pathlib import Path
+from typing import Any
+
+from provence_plugins.training.settings import DataSettings, OptimizerSettings, SoftLabelSettings, TrainSettings
+
+# Settings that may change before a run goes on: the next step does not depend on them, or only
+# through its place.
+_CHANGEABLE = ("output", "evaluate_every", "log_every", "base_share", "target_recall", "precision", "card")
+
+_TABLES: dict[str, type] = {"data": DataSettings, "optimizer": OptimizerSettings, "soft_labels": SoftLabelSettings}
+
+
+def fingerprint(settings: TrainSettings) -> str:
+    """Return what must be the same for a run to go on, as JSON."""
+    values = asdict(settings)
+    values["data"] = {name: value for name, value in values["data"].items() if "dev" not in name}
+    for name in ("tokens", "epochs"):
+        del values["optimizer"][name]
+    for name in _CHANGEABLE:
+        del values[name]
+    return json.dumps(values, sort_keys=True, default=list)
+
+
+def is_same_run(stored: str, settings: TrainSettings) -> bool:
+    """Return whether the fingerprint of a checkpoint is that of some settings.
+
+    Keys with their default do not count. A checkpoint from before a key existed goes on where the key has its
+    default, and one from before a default changed does not.
+    """
+    return _chosen(json.loads(stored), TrainSettings) == _chosen(json.loads(fingerprint(settings)), TrainSettings)
+
+
+def digest_of(base: Path) -> str:
+    """Return a digest of a folder's weights; a base is read again at the end of a run, and must not have changed."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in ("*.safetensors", "*.bin") for path in base.glob(pattern)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+# Any: values of settings as JSON holds them, and settings of any kind.
+def _chosen(values: dict[str, Any], kind: Any) -> dict[str, Any]:
+    """Return the settings that differ from their default."""
+    defaults = {entry.name: _default(entry) for entry in fields(kind)}
+    chosen = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and name in _TABLES:
+            chosen[name] = _chosen(value, _TABLES[name])
+        elif value != defaults.get(name, MISSING):
+            chosen[name] = value
+    return chosen
+
+
+def _default(entry: Field[Any]) -> Any:
+    default = entry.default
+    return list(default) if isinstance(default, tuple) else default
