@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from provence_plugins.text.code import cut_code, looks_like_code
-from provence_plugins.text.lines import ITEMS, LONGEST_TITLE, TAILS, Found, Lines, LineTable, depth_of
+from provence_plugins.text.lines import BLANK, ITEMS, LONGEST_TITLE, TAILS, Found, Lines, LineTable, depth_of, skip
 
 # A line begins with one of these in every text that has such marks, and in few others.
 _SIGNS = frozenset({"**", "#+", "= ", "==", "--", "..", ". ", "|=", "{|", "\\s", "\\i", "\\c", "\\p", "\\b"})
@@ -40,9 +40,10 @@ def mark_dialects(lines: LineTable) -> None:
         _mark_stars(lines, stars, is_org=bool(keywords) or _open_sections(lines, stars))
     for number in keywords:
         _mark_keyword(lines, number)
+    first = skip(lines, 0, BLANK)
     for number, line in enumerate(lines):
         if line.text.startswith("="):
-            _mark_equals(lines, number)
+            _mark_equals(lines, number, is_first=number == first)
         elif directive := _DIRECTIVE.match(line.text):
             shape = "listing" if directive["name"] in _LISTINGS else "directive"
             lines[number] = line._replace(shape=shape)
@@ -124,14 +125,13 @@ def _end_of_options(lines: Lines, at: int) -> int:
     return end
 
 
-def _mark_equals(lines: LineTable, number: int) -> None:
+def _mark_equals(lines: LineTable, number: int, *, is_first: bool) -> None:
     line = lines[number]
     match = _EQUALS.match(line.text) if len(line.text) <= LONGEST_TITLE else None
     if match is None or line.shape == "heading" or line.bare.endswith((".", ",", ";")):
         return
     # A single sign is the title of a document; elsewhere it is the result of a sum.
-    is_first = all(above.shape == "blank" for above in lines[:number]) if len(match[1]) == 1 else True
-    if is_first:
+    if is_first or len(match[1]) > 1:
         lines[number] = line._replace(shape="heading", content=line.opening + len(match[1]))
 
 
