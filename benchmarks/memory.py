@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from record import publish
-from setting import PASSAGES, WORDS
+from setting import PASSAGES, WORDS, add_model_arguments
 from workloads import QUERIES, Request, Source, open_source
 
 from provence_plugins import Pruner
 from provence_plugins.evaluation.reporting.result_files import Table
-from provence_plugins.model.backends import BACKENDS
 
 _STREAMED = (100, 1000, 5000)
 _DOCUMENT_CHARACTERS = (100_000, 1_000_000)
@@ -119,11 +118,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=CASES, help="cases to measure [default: all]")
     parser.add_argument("--case", choices=CASES, help="run one case in this process and print its peak in bytes")
-    parser.add_argument("--data", nargs="+", help="labelled JSON lines whose passages make up the text, or patterns")
-    parser.add_argument("--model", help="model folder or repo id [default: the bundled model]")
-    parser.add_argument("--backend", choices=tuple(BACKENDS))
-    parser.add_argument("--dtype", choices=("int8", "float32", "bfloat16", "float16"))
-    parser.add_argument("--threads", type=int)
+    add_model_arguments(parser)
     parser.add_argument("--rounds", type=int, default=3, help="processes of each case")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     return parser.parse_args()

@@ -22,15 +22,14 @@ from random import Random
 from time import monotonic, sleep
 
 import uvicorn
+from faulty_backend import FaultyBackend
 from http_client import Answer, Connection
 
-from provence_plugins.errors import BackendError
-from provence_plugins.model.backend import Backend, BatchScores, load_backend
+from provence_plugins.model.backend import load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.serving.app import create_app
 from provence_plugins.serving.listening import Listener, PatientProtocol
 from provence_plugins.serving.settings import ServeSettings
-from provence_plugins.tokens.batches import TokenBatch
 
 _FAILING_SHARE = 0.02
 _KILLED_SHARE = 0.1
@@ -39,28 +38,6 @@ _LONGEST_LIFE_SECONDS = 0.05
 _RESTARTS = 4
 
 _MALFORMED = (b"{", b'{"query": "\xff"}', b'{"query": "x"}', b'{"query": "x", "passages": [], "polcy": 1}')
-
-
-@dataclass(slots=True)
-class FaultyBackend:
-    """A backend that fails now and then, once the server has started."""
-
-    inner: Backend
-    random: Random
-    is_armed: bool = False
-
-    @property
-    def description(self) -> str:
-        return self.inner.description
-
-    @property
-    def max_batch_tokens(self) -> int:
-        return self.inner.max_batch_tokens
-
-    def forward(self, batch: TokenBatch) -> BatchScores:
-        if self.is_armed and self.random.random() < _FAILING_SHARE:
-            raise BackendError("This backend fails now and then.")
-        return self.inner.forward(batch)
 
 
 class IdLog(logging.Handler):
@@ -230,7 +207,8 @@ def main() -> None:
     logger.addHandler(log)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    backend = FaultyBackend(load_backend(open_checkpoint(options.model)), Random(random.random()))
+    backend = FaultyBackend(load_backend(open_checkpoint(options.model)), Random(random.random()), _FAILING_SHARE)
+    backend.is_armed = False  # until the server has started
     server = RestartingServer(ServeSettings(model=options.model, options={"backend": backend}), backend)
     began, before = monotonic(), peak_megabytes()
     tally = asyncio.run(run_clients(server, options.requests, options.clients, random))

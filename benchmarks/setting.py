@@ -1,5 +1,6 @@
 """The setting of every measurement: the model, its texts and the number of repetitions."""
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -9,7 +10,7 @@ from workloads import Request, Source
 from provence_plugins import Pruner
 from provence_plugins.engine.planning import Planner
 from provence_plugins.model.backend import Backend, BackendOptions, BatchScores, load_backend
-from provence_plugins.model.backends import BackendName
+from provence_plugins.model.backends import BACKENDS, BackendName
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.tokens.batches import TokenBatch
 from provence_plugins.tokens.windows import Window
@@ -63,26 +64,33 @@ class Setting:
         return max(1, round(amount * self.scale))
 
 
-@dataclass(slots=True)
 class TimedBackend:
-    """A backend that sums the time of its forward passes."""
+    """A backend that sums the time of its forward passes.
 
-    inner: Backend
-    seconds: float = 0.0
+    Args:
+        inner: The backend that runs the model.
+    """
 
-    @property
-    def description(self) -> str:
-        return self.inner.description
-
-    @property
-    def max_batch_tokens(self) -> int:
-        return self.inner.max_batch_tokens
+    def __init__(self, inner: Backend) -> None:
+        self.description = inner.description
+        self.max_batch_tokens = inner.max_batch_tokens
+        self.seconds = 0.0
+        self._inner = inner
 
     def forward(self, batch: TokenBatch) -> BatchScores:
         began = perf_counter()
-        scores = self.inner.forward(batch)
+        scores = self._inner.forward(batch)
         self.seconds += perf_counter() - began
         return scores
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say which model is measured, how it is run, and on which texts."""
+    parser.add_argument("--data", nargs="+", help="labelled JSON lines whose passages make up the text, or patterns")
+    parser.add_argument("--model", help="model folder or repo id [default: the bundled model]")
+    parser.add_argument("--backend", choices=tuple(BACKENDS))
+    parser.add_argument("--dtype", choices=("int8", "float32", "bfloat16", "float16"))
+    parser.add_argument("--threads", type=int)
 
 
 def tokens_of(windows: Sequence[Window]) -> int:

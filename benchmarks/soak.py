@@ -24,14 +24,14 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
+from faulty_backend import FaultyBackend
 from workloads import QUERIES, open_source
 
 from provence_plugins import DirectScorer, Passage, Pruner, SharedScorer
 from provence_plugins.engine.scoring import ScorerFactory
 from provence_plugins.errors import BackendError, ClosedError, InvalidInputError, OverloadedError
-from provence_plugins.model.backend import Backend, BatchScores, load_backend
+from provence_plugins.model.backend import load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
-from provence_plugins.tokens.batches import TokenBatch
 
 SCORERS: dict[str, ScorerFactory] = {"shared": SharedScorer, "direct": DirectScorer}
 
@@ -51,21 +51,6 @@ _BAD_CALLS: list[tuple[object, object]] = [
     ("Who?", [3]),
     ("Who?", None),
 ]
-
-
-class FaultyBackend:
-    """A backend that fails now and then."""
-
-    def __init__(self, inner: Backend, random: Random) -> None:
-        self._inner = inner
-        self._random = random
-        self.description = inner.description
-        self.max_batch_tokens = inner.max_batch_tokens
-
-    def forward(self, batch: TokenBatch) -> BatchScores:
-        if self._random.random() < _FAILING_SHARE:
-            raise BackendError("This batch fails on purpose.")
-        return self._inner.forward(batch)
 
 
 @dataclass(slots=True)
@@ -100,7 +85,7 @@ class Soak:
         self._until = self._collection_began = 0.0
         checkpoint = open_checkpoint(options.model)
         self._folder = checkpoint.folder
-        self._backend = FaultyBackend(load_backend(checkpoint), self._random)
+        self._backend = FaultyBackend(load_backend(checkpoint), self._random, _FAILING_SHARE)
         self._source = open_source(None)
         self._large = _large_texts(self._source.document(_LARGE_CHARACTERS).text)
         self._pruner = self._open()

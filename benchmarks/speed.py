@@ -16,12 +16,11 @@ from pathlib import Path
 import engine_speed
 from peer_speed import OpenProvence, naive, peers, runtimes, same_model
 from record import publish
-from setting import Setting
+from setting import Setting, add_model_arguments
 from workloads import open_source
 
 from provence_plugins.evaluation.reporting.result_files import Table
 from provence_plugins.model.backend import BackendOptions, load_backend
-from provence_plugins.model.backends import BACKENDS
 from provence_plugins.model.checkpoint import open_checkpoint
 
 Measurement = Callable[[Setting], Table]
@@ -75,11 +74,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=[*MEASUREMENTS, "same-model"], help="measurements to take [default: all]"
     )
-    parser.add_argument("--data", nargs="+", help="labelled JSON lines whose passages make up the text, or patterns")
-    parser.add_argument("--model", help="model folder or repo id [default: the bundled model]")
-    parser.add_argument("--backend", choices=tuple(BACKENDS))
-    parser.add_argument("--dtype", choices=("int8", "float32", "bfloat16", "float16"))
-    parser.add_argument("--threads", type=int)
+    add_model_arguments(parser)
     parser.add_argument("--rounds", type=int, default=20, help="how often everything is repeated")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the work, for a quick look")
     parser.add_argument("--open-provence-python", default="python", help="interpreter with OpenProvence's packages")

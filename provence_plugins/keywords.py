@@ -1,27 +1,51 @@
-"""Check the keywords of public functions: refuse unknown ones, name the nearest known one, show all to `inspect`."""
+"""Check the keywords of public functions: refuse unknown names and invalid values, and show all to `inspect`."""
 
 import inspect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from types import MappingProxyType
+from typing import Any, ParamSpec, TypeVar, cast
 
 from provence_plugins.errors import InvalidInputError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_NO_ADVICE: Mapping[str, str] = MappingProxyType({})
+
 
 def check_keywords(function: Callable[P, T]) -> Callable[P, T]:
     """Make a function refuse unknown keywords and name the nearest known one."""
-    known = _keyword_names(function)
+    return advise_on_keywords(_NO_ADVICE)(function)
 
-    @wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> T:
-        refuse_unknown(kwargs, known)
-        return function(*args, **kwargs)
 
-    return checked
+def advise_on_keywords(advice: Mapping[str, str]) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a function refuse keywords that it does not know, as `check_keywords` does.
+
+    Args:
+        advice: What to write instead of a keyword that belongs elsewhere, by keyword.
+    """
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        known = _keyword_names(function)
+
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> T:
+            refuse_unknown(kwargs, known, advice=advice)
+            return function(*args, **kwargs)
+
+        # Any: the result of the coroutine.
+        @wraps(function)
+        async def checked_coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
+            refuse_unknown(kwargs, known, advice=advice)
+            return await cast(Callable[..., Any], function)(*args, **kwargs)
+
+        if inspect.iscoroutinefunction(function):
+            return cast(Callable[P, T], checked_coroutine)
+        return checked
+
+    return decorate
 
 
 def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -48,22 +72,61 @@ def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]
     return decorate
 
 
-def refuse_unknown(given: Iterable[str], known: Collection[str], *, noun: str = "keyword") -> None:
+def refuse_unknown(
+    given: Iterable[str], known: Collection[str], *, noun: str = "keyword", advice: Mapping[str, str] = _NO_ADVICE
+) -> None:
     """Check that all names are known.
 
     Args:
         given: The names.
         known: All valid names.
         noun: What a name is called in the error message.
+        advice: What to write instead of a name that belongs elsewhere, by name.
 
     Raises:
         InvalidInputError: A name is unknown; the error names the nearest known one.
     """
     for name in given:
         if name not in known:
-            [nearest, *_] = [*get_close_matches(name, known, n=1, cutoff=0.5), ""]
-            advice = f"Did you mean {nearest!r}?" if nearest else f"Known {noun}s: {', '.join(sorted(known))}."
-            raise InvalidInputError(f"Unknown {noun} {name!r}. {advice}")
+            what_to_do = advice.get(name) or _nearest(name, known, noun)
+            raise InvalidInputError(f"Unknown {noun} {name!r}. {what_to_do}")
+
+
+def check_count(name: str, value: object, *, least: int, otherwise: str = "") -> None:
+    """Check an integer that has a minimum.
+
+    Args:
+        name: What the error calls it.
+        value: What the caller gave.
+        least: The minimum.
+        otherwise: What else is allowed, such as ", or None for no limit".
+
+    Raises:
+        InvalidInputError: The value is something else.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidInputError(f"{name} must be an integer of at least {least}{otherwise}; got {show_value(value)}.")
+
+
+def check_switch(name: str, value: object) -> None:
+    """Check a value that must be True or False.
+
+    Raises:
+        InvalidInputError: The value is something else.
+    """
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{name} must be True or False; got {show_value(value)}.")
+
+
+def show_value(value: object) -> str:
+    """Return a value and its type, as errors show what was given."""
+    return f"{value!r} ({type(value).__name__})"
+
+
+def _nearest(name: str, known: Collection[str], noun: str) -> str:
+    for nearest in get_close_matches(name, known, n=1, cutoff=0.5):
+        return f"Did you mean {nearest!r}?"
+    return f"Known {noun}s: {', '.join(sorted(known))}."
 
 
 def _keywords(function: Callable[..., object]) -> list[inspect.Parameter]:
@@ -73,7 +136,8 @@ def _keywords(function: Callable[..., object]) -> list[inspect.Parameter]:
 
 def _keyword_names(function: Callable[..., object]) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
-    return _names(parameter for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY)
+    named = _names(parameter for parameter in parameters if parameter.kind is not parameter.POSITIONAL_ONLY)
+    return [name for name in named if name != "self"]
 
 
 def _names(parameters: Iterable[inspect.Parameter]) -> list[str]:

@@ -86,8 +86,9 @@ class Sentence(Span):
         start: First character.
         end: One past the last character; white space after a sentence belongs to it.
         kind: Its role in the structure of the text.
-        heading: Number of the sentence that is its heading: the header of the table for a table row, otherwise the
-            nearest heading above. Always smaller than the sentence's own number. None if there is none.
+        heading: Number of the sentence that is its heading: the header of the table for a table
+            row, otherwise the nearest heading above. Always smaller than the sentence's own number.
+            None if there is none.
         model_span: The part of the sentence that the model reads, if it does not read all of it:
             some published models do not see the blank lines around a sentence. None for the whole
             sentence.

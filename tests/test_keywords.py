@@ -58,3 +58,9 @@ def test_a_notebook_shows_every_option_of_a_pruner_with_its_default(door: Any) -
 def test_a_pruner_refuses_an_unknown_option_and_names_the_nearest(door: Any, given: str, nearest: str) -> None:
     with pytest.raises(InvalidInputError, match=f"Did you mean '{nearest}'"):
         door("some/model", **{given: 1})
+
+
+def test_a_known_keyword_is_never_self() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Pruner(xyz=1)  # type: ignore[call-arg]
+    assert "self" not in str(caught.value)

@@ -68,8 +68,9 @@ def build(
 ) -> None:
     """Make question–passage pairs to label or to train on (extra: eval).
 
-    Passages are overlapping runs of sentences of a corpus. Each question gets the top of a search, and negatives from
-    further down. Answer strings are found in the passages and become answer_spans.
+    Passages are overlapping runs of sentences of a corpus. Each question gets the top of a search,
+    and negatives from further down. Answer strings are found in the passages and become
+    answer_spans.
     """
     from provence_plugins.errors import InvalidInputError
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +21,71 @@ if TYPE_CHECKING:
 _MODEL_NAMES = ("model", "revision")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritingOptions:
+    """What becomes of an output that exists already."""
+
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an earlier run with the same input and options.")
+    ] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the content of OUT.")] = False
+
+    def check(self) -> None:
+        """Check that at most one of the options is given.
+
+        Raises:
+            BadParameter: Both are given.
+        """
+        if self.resume and self.overwrite:
+            raise typer.BadParameter("Use only one of --resume and --overwrite.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOptions:
+    """Where lines are pruned: in this process, in several, or on a cluster."""
+
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of processes, each with the model.",
+            show_default="1; with --ray as many as the cluster has room for",
+        ),
+    ] = None
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Prune on a Ray cluster: its address HOST:PORT, auto for the one that runs here, or local to start "
+            "one on this machine.",
+            show_default="no cluster",
+        ),
+    ] = None
+
+    @contextmanager
+    def open(self, settings: "EngineSettings", source: str, *, only_requests: bool) -> Iterator["GroupPruner"]:
+        """Load the model wherever lines are pruned.
+
+        Raises:
+            ProvenceError: The model or the cluster cannot be opened.
+        """
+        if self.ray is not None:
+            from provence_plugins.cli.bulk_ray import open_cluster, require_file
+
+            require_file(source)
+            with open_cluster(self.ray, settings, self.workers) as cluster:
+                yield cluster.prune_file(source, only_requests=only_requests)
+        elif self.workers is not None and self.workers > 1:
+            from provence_plugins.cli.bulk_workers import open_workers
+
+            with open_workers(settings, self.workers) as pool:
+                yield pool.prune_groups
+        else:
+            from provence_plugins.cli.bulk_lines import prune_here
+
+            with settings.model.open() as pruner:
+                yield prune_here(pruner, settings.policy)
+
+
 def bulk(
     source: Annotated[
         str,
@@ -35,31 +100,13 @@ def bulk(
     ],
     policy: PolicyOptions,
     model: ModelOptions,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an earlier run with the same input and options.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the content of OUT.")] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Number of processes, each with the model.",
-            show_default="1; with --ray as many as the cluster has room for",
-        ),
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            help="Prune on a Ray cluster: its address HOST:PORT, auto for the one that runs here, or local to start "
-            "one on this machine.",
-            show_default="no cluster",
-        ),
-    ] = None,
+    writing: WritingOptions,
+    place: PlaceOptions,
 ) -> None:
     """Prune the requests of a file of JSON lines or a Parquet file.
 
-    A line is {"query": ..., "passages": [...]}; a passage is a text, or {"text": ..., "title": ...}. A Parquet file has
-    the same names as columns.
+    A line is {"query": ..., "passages": [...]}; a passage is a text, or {"text": ..., "title":
+    ...}. A Parquet file has the same names as columns.
     """
     from provence_plugins.cli.bulk_files import open_output
     from provence_plugins.cli.bulk_input import count_lines, is_parquet, open_input
@@ -67,50 +114,21 @@ def bulk(
     from provence_plugins.cli.bulk_tally import PruneTally, write_lines
     from provence_plugins.cli.bulk_workers import EngineSettings
 
-    if resume and overwrite:
-        raise typer.BadParameter("Use only one of --resume and --overwrite.")
-    chosen = policy.build()
+    writing.check()
     only_requests = is_parquet(target)
     total = count_lines(source) if sys.stderr.isatty() else None
-    engine = EngineSettings(model, chosen)
+    engine = EngineSettings(model, policy.build())
     with (
         open_input(source, only_requests=only_requests) as lines,
-        _open_engine(engine, workers, ray, source, only_requests) as prune_groups,
+        place.open(engine, source, only_requests=only_requests) as prune_groups,
     ):
         settings = _run_settings(engine, lines)
-        with open_output(target, lines, settings, resume=resume, overwrite=overwrite) as output:
+        with open_output(target, lines, settings, resume=writing.resume, overwrite=writing.overwrite) as output:
             tally = PruneTally(earlier=output.lines, failed=output.failed, can_resume=output.can_resume)
             results = prune_lines(lines, prune_groups, done=output.lines, check_group=output.check_group)
             write_lines(results, output, tally, total=total)
     report(tally.summary())
     raise typer.Exit(1 if tally.failed else 0)
-
-
-@contextmanager
-def _open_engine(
-    settings: "EngineSettings", workers: int | None, ray: str | None, source: str, only_requests: bool
-) -> Iterator["GroupPruner"]:
-    """Load the model wherever lines are pruned: in this process, in several, or on a cluster.
-
-    Raises:
-        ProvenceError: The model or the cluster cannot be opened.
-    """
-    if ray is not None:
-        from provence_plugins.cli.bulk_ray import open_cluster, require_file
-
-        require_file(source)
-        with open_cluster(ray, settings, workers) as cluster:
-            yield cluster.prune_file(source, only_requests=only_requests)
-    elif workers is not None and workers > 1:
-        from provence_plugins.cli.bulk_workers import open_workers
-
-        with open_workers(settings, workers) as pool:
-            yield pool.prune_groups
-    else:
-        from provence_plugins.cli.bulk_lines import prune_here
-
-        with settings.model.open() as pruner:
-            yield prune_here(pruner, settings.policy)
 
 
 def _run_settings(engine: "EngineSettings", lines: "LineSource") -> "RunSettings":

@@ -48,8 +48,9 @@ def open_output(
         overwrite: Start over and replace what the file holds.
 
     Raises:
-        InvalidInputError: The file is the input, is in use by another run, holds something and neither `resume` nor
-            `overwrite` is given, or belongs to a run with another input or other settings.
+        InvalidInputError: The file is the input, is in use by another run, holds something and
+            neither `resume` nor `overwrite` is given, or belongs to a run with another input or
+            other settings.
         MissingExtraError: pyarrow is not installed, and the file is a Parquet file.
         OSError: The file cannot be written.
     """

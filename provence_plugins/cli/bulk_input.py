@@ -38,11 +38,12 @@ def open_input(path: str, *, only_requests: bool = False) -> Iterator[LineSource
 
     Args:
         path: The file. A Parquet file is recognised by the end of its name.
-        only_requests: Read the query and the passages of a Parquet file, and none of its other columns.
+        only_requests: Read the query and the passages of a Parquet file, and none of its other
+            columns.
 
     Raises:
-        InvalidInputError: The file is not complete gzip data or not a complete Parquet file, though its name says so;
-            a Parquet file lacks a column; or standard input is closed.
+        InvalidInputError: The file is not complete gzip data or not a complete Parquet file, though
+            its name says so; a Parquet file lacks a column; or standard input is closed.
         MissingExtraError: pyarrow is not installed, and the file is a Parquet file.
         OSError: The file cannot be read.
     """

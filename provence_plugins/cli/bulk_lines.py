@@ -14,9 +14,9 @@ from provence_plugins.engine.results import PruneResult, PruneStats
 from provence_plugins.errors import InvalidInputError, InvalidScoresError
 from provence_plugins.thresholds import Thresholds
 
-# Lines are pruned in groups whose bounds depend on the input alone. A resumed run prunes the group in which it was
-# stopped again from its beginning: the same batches give the same numbers to the last bit, which other batches
-# would not.
+# Lines are pruned in groups whose bounds depend on the input alone. A resumed run prunes the group
+# in which it was stopped again from its beginning: the same batches give the same numbers to the
+# last bit, which other batches would not.
 _GROUP_LINES = 256
 _GROUP_BYTES = 4_000_000
 
@@ -86,9 +86,10 @@ def prune_lines(
 ) -> Iterator[BulkLine]:
     """Prune the request of every line, in order, with batches that reach across lines.
 
-    A request is an object with `query` and `passages`, a list of strings and of objects with `text` and `title`. Its
-    other keys go into its line of output unchanged. A line without such a request gives an error, and so does a line
-    for which the model returns NaN; the rest continues. Memory does not grow with the number of lines.
+    A request is an object with `query` and `passages`, a list of strings and of objects with `text`
+    and `title`. Its other keys go into its line of output unchanged. A line without such a request
+    gives an error, and so does a line for which the model returns NaN; the rest continues. Memory
+    does not grow with the number of lines.
 
     Args:
         lines: The requests.
@@ -187,7 +188,8 @@ def prune_group(group: LineGroup, pruner: Pruner, policy: PruningPolicy | None =
         policy: What to keep; None takes the pruner's own policy.
 
     Raises:
-        ProvenceError: The model or the splitter failed for a reason that is not in one of the lines.
+        ProvenceError: The model or the splitter failed for a reason that is not in one of the
+            lines.
     """
     read = [_read_or_error(line) for line in group.lines]
     requests = (line.request for line in read if isinstance(line, _Line))
@@ -230,7 +232,8 @@ def prune_outcomes(
             pending.popleft()
             yield error
         except InvalidScoresError:
-            # One request spoils the batches that it shares with others, so each of them is pruned by itself.
+            # One request spoils the batches that it shares with others, so each of them is pruned
+            # by itself.
             while pending:
                 yield _outcome_alone(pending.popleft(), pruner, policy)
 

@@ -17,7 +17,8 @@ with needs_extra("parquet"):
 
 _READ_ROWS = 256
 
-# A row group of the output ends after this many rows or bytes of JSON, whichever comes first, to limit memory.
+# A row group of the output ends after this many rows or bytes of JSON, whichever comes first, to
+# limit memory.
 _GROUP_ROWS = 4096
 _GROUP_BYTES = 64_000_000
 
@@ -80,8 +81,8 @@ class ParquetRequests:
         rows: Number of rows.
 
     Raises:
-        InvalidInputError: The file is damaged, a column is missing or has another type, or its name or type cannot
-            occur in the output.
+        InvalidInputError: The file is damaged, a column is missing or has another type, or its name
+            or type cannot occur in the output.
     """
 
     def __init__(self, file: BinaryIO, *, only_requests: bool) -> None:
@@ -113,8 +114,8 @@ def write_parquet(lines: Path, target: FileIO, source: Path | None) -> None:
     Args:
         lines: The results in JSON lines.
         target: The file, opened and empty.
-        source: The Parquet file that the requests came from, whose other columns are copied; None if they came in JSON
-            lines, whose other keys become one column of JSON.
+        source: The Parquet file that the requests came from, whose other columns are copied; None
+            if they came in JSON lines, whose other keys become one column of JSON.
 
     Raises:
         InvalidInputError: The source has changed since it was read.

@@ -1,6 +1,7 @@
 """Prune groups of lines on a Ray cluster: Ray Data reads them, and actors that hold the model prune them.
 
-Groups go out and come back in order, so the output, its record and its resumption are those of a run on one machine.
+Groups go out and come back in order, so the output, its record and its resumption are those of a
+run on one machine.
 """
 
 import logging
@@ -33,7 +34,8 @@ with needs_extra("ray"):
 
 _CONNECT_SECONDS = 5.0
 
-# Every block that is larger is sent on, so that each group of lines is a block of its own and goes to any actor.
+# Every block that is larger is sent on, so that each group of lines is a block of its own and goes
+# to any actor.
 _BLOCK_BYTES = 1
 
 _GROUP, _RESULT = "group", "result"
@@ -54,7 +56,8 @@ def open_cluster(address: str, settings: EngineSettings, workers: int | None) ->
     """Connect to a Ray cluster, and leave it afterwards.
 
     Args:
-        address: HOST:PORT, "auto" for the cluster that runs on this machine, or "local" to start one on it.
+        address: HOST:PORT, "auto" for the cluster that runs on this machine, or "local" to start
+            one on it.
         settings: The model and the policy. Each actor has one thread unless they say otherwise.
         workers: Number of actors; None for as many as the cluster has room for.
 

@@ -53,8 +53,8 @@ class RunSettings:
 class RunRecord:
     """The settings of a run, then for each group of lines of the input its length and fingerprint.
 
-    A group is recorded before the first of its results is written, so the record covers every line of the output,
-    wherever a run is killed.
+    A group is recorded before the first of its results is written, so the record covers every line
+    of the output, wherever a run is killed.
     """
 
     def __init__(self, stream: FileIO, earlier: BinaryIO | None = None) -> None:

@@ -19,7 +19,8 @@ from provence_plugins.errors import BackendError, ProvenceError
 from provence_plugins.installation import count_processors
 from provence_plugins.model.checkpoint import open_checkpoint
 
-# Groups that are read ahead for each worker: at most this many results wait for the group before them.
+# Groups that are read ahead for each worker: at most this many results wait for the group before
+# them.
 _AHEAD = 3
 
 # How long a worker that was told to end may take before it is killed.
@@ -52,7 +53,8 @@ class EngineSettings:
     def share(self, number: int, workers: int) -> "EngineSettings":
         """Return the settings of one of several workers on this machine.
 
-        Unless they are given, each worker gets its share of the processors as threads. Several devices are dealt out.
+        Unless they are given, each worker gets its share of the processors as threads. Several
+        devices are dealt out.
         """
         threads = self.model.threads or max(1, count_processors() // workers)
         devices = (self.model.device or "").split(",")

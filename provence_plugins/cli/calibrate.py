@@ -22,8 +22,8 @@ def calibrate(
 ) -> None:
     """Measure the thresholds careful, balanced and short, and write them into a model folder (extra: eval).
 
-    They keep 99, 97 and 93 of 100 answers of DATA; balanced becomes the default. The backend is the one that the model
-    runs on later, so write its ONNX files first.
+    They keep 99, 97 and 93 of 100 answers of DATA; balanced becomes the default. The backend is the
+    one that the model runs on later, so write its ONNX files first.
     """
     from provence_plugins.data.examples import first_questions, read_examples
     from provence_plugins.data.files import find_files

@@ -71,8 +71,9 @@ def label(
 ) -> None:
     """Label question–passage pairs with a larger model, for training a smaller one.
 
-    A line is {"question": ..., "passage": ..., "title": ...}; its other keys stay. The output adds "silver", a list of
-    [start, end, probability] for each sentence, and TEACHER's relevance. Training reads it like labelled data.
+    A line is {"question": ..., "passage": ..., "title": ...}; its other keys stay. The output adds
+    "silver", a list of [start, end, probability] for each sentence, and TEACHER's relevance.
+    Training reads it like labelled data.
     """
     if resume and overwrite:
         raise typer.BadParameter("Use only one of --resume and --overwrite.")

@@ -19,7 +19,8 @@ from provence_plugins.labelling.pairs import Pair, labelled_line, read_pair
 # Nothing is dropped by it, and which sentences are kept is not asked.
 _KEEP_ALL = PruningPolicy(threshold=0.0)
 
-# Requests that are sent or wait, for each that may run at a time: enough that none of the threads is ever idle.
+# Requests that are sent or wait, for each that may run at a time: enough that none of the threads
+# is ever idle.
 _AHEAD = 2
 
 
@@ -63,7 +64,8 @@ def label_with_chat(labeller: ChatLabeller, *, concurrency: int, done: int) -> G
             for number, line in _numbered(groups):
                 if number > done:
                     asked.append(pool.submit(_from_chat, number, line, labeller))
-                # Lines are written in order, so what is answered ahead of a slow request is lost if the run is killed.
+                # Lines are written in order, so what is answered ahead of a slow request is lost if
+                # the run is killed.
                 if len(asked) >= concurrency * _AHEAD:
                     yield asked.popleft().result()
             while asked:

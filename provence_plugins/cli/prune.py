@@ -45,6 +45,9 @@ class ViewOptions:
         bool | None,
         typer.Option("--color/--no-color", help="Use colors with --show.", show_default="on a terminal"),
     ] = None
+    stats: Annotated[bool, typer.Option("--stats", help="Print tokens, passages and seconds to standard error.")] = (
+        False
+    )
 
     def choose(self) -> Callable[["PruneResult", Sequence[str]], None]:
         """Return the function that prints a result, given the names of its passages.
@@ -72,9 +75,6 @@ def prune(
     model: ModelOptions,
     files: Files = None,
     title: Title = None,
-    stats: Annotated[
-        bool, typer.Option("--stats", help="Print tokens, passages and seconds to standard error.")
-    ] = False,
 ) -> None:
     """Print the sentences of files that help to answer a question."""
     print_result, chosen = view.choose(), policy.build()
@@ -87,7 +87,7 @@ def prune(
     print_result(result, [_name(path) for path in paths])
     if not result.passages and result.dropped:
         streams.report(_explain_empty(result))
-    if stats:
+    if view.stats:
         streams.report_lines("\n" + _stats_table(result, seconds, f"{model.model or 'bundled'}, {pruner!r}"))
 
 

@@ -41,6 +41,26 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessOptions:
+    """Where the settings of a server stand, and what it logs."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            is_eager=True,
+            callback=_read_config,
+            help="TOML file with these options, such as max_requests = 32; options and environment variables "
+            "override it.",
+            show_default="none",
+        ),
+    ] = None
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Format of the log; auto is text on a terminal and JSON elsewhere.")
+    ] = "auto"
+    log_level: Annotated[LogLevel, typer.Option(help="Lowest level of the events that are logged.")] = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListenOptions:
     """Where a server listens; the fields are those of `Listener`."""
 
@@ -100,23 +120,10 @@ def serve(
     limits: LimitOptions,
     policy: PolicyOptions,
     model: ModelOptions,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            is_eager=True,
-            callback=_read_config,
-            help="TOML file with these options, such as max_requests = 32; options and environment variables "
-            "override it.",
-            show_default="none",
-        ),
-    ] = None,
+    process: ProcessOptions,
     cache_tokens: Annotated[
         int, typer.Option(min=0, help="Remember the scores of this many tokens across requests.")
     ] = 0,
-    log_format: Annotated[
-        LogFormat, typer.Option(help="Format of the log; auto is text on a terminal and JSON elsewhere.")
-    ] = "auto",
-    log_level: Annotated[LogLevel, typer.Option(help="Lowest level of the events that are logged.")] = "info",
 ) -> None:
     """Serve a model over HTTP.
 
@@ -135,9 +142,11 @@ def serve(
         **asdict(limits),
     )
     listener = Listener(**asdict(listen))
-    write_logs(log_format, log_level)
+    write_logs(process.log_format, process.log_level)
     with listener.open() as listening:
         if listener.workers == 1:
             serve_here(settings, listener, listening, when_ready=lambda: None)
         else:
-            raise typer.Exit(serve_with_workers(Job(settings, listener, log_format, log_level), listening))
+            raise typer.Exit(
+                serve_with_workers(Job(settings, listener, process.log_format, process.log_level), listening)
+            )

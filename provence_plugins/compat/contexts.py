@@ -74,24 +74,6 @@ class ContextDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What a call says about deciding.
-
-    Attributes:
-        threshold: A sentence is kept when its probability is above this.
-        keeps_title: Whether the title is kept whenever another sentence is.
-        first_is_title: Whether the first sentence is the title of a context without an explicit
-            one.
-        zero_when_empty: Whether a context without a kept sentence has the score 0.
-    """
-
-    threshold: float
-    keeps_title: bool
-    first_is_title: bool
-    zero_when_empty: bool
-
-
-@dataclass(frozen=True, slots=True)
 class ContextReader:
     """Makes sentences of contexts and titles.
 
@@ -126,9 +108,10 @@ class ContextReader:
             ranges = list(loose_lines(text, ranges))
         front = title + self.interface.title_separator if title else ""
         whole = front + text
-        in_title = list(loose_lines(whole, [(0, len(front))] if front else []))
+        in_title = list(loose_lines(whole, [(0, len(front))])) if front else []
+        in_text = [(len(front) + start, len(front) + end) for start, end in ranges]
         spans = []
-        for start, end in [*in_title, *((len(front) + start, len(front) + end) for start, end in ranges)]:
+        for start, end in [*in_title, *in_text]:
             if self.strip:
                 start, end = _stripped(whole, start, end)
             if start < end:
@@ -136,14 +119,25 @@ class ContextReader:
         return TitledContext(text, front, _tile(whole, spans))
 
 
-def decide(context: TitledContext, scores: PassageScores, rules: Rules, interface: Interface) -> ContextDecision:
-    """Decide which sentences of a context are kept, by the published rules."""
+def decide(
+    context: TitledContext, scores: PassageScores, interface: Interface, *, threshold: float, first_is_title: bool
+) -> ContextDecision:
+    """Decide which sentences of a context are kept, by the published rules.
+
+    Args:
+        context: The context.
+        scores: Its scores.
+        interface: Whose rules are followed.
+        threshold: A sentence is kept when its probability is above this.
+        first_is_title: Whether the first sentence is the title of a context without an explicit
+            one.
+    """
     probabilities = scores.probabilities.tolist() or [0.0]
-    is_kept = [probability > rules.threshold for probability in probabilities]
-    if rules.keeps_title and (context.title or rules.first_is_title):
+    is_kept = [probability > threshold for probability in probabilities]
+    if interface.always_select_title and (context.title or first_is_title):
         is_kept[0] = any(is_kept)
     pruned = _pruned_text(context, is_kept, interface)
-    scores_zero = rules.zero_when_empty and not pruned.strip()
+    scores_zero = interface.zero_score_when_empty and not pruned.strip()
     removed = len(context.text) - len(pruned)
     return ContextDecision(
         pruned=pruned,
@@ -173,11 +167,12 @@ def splitter_of_texts(function: Callable[[str], list[str]]) -> SentenceSplitter:
 
 def take_first_line(context: Context) -> tuple[Context, str | None]:
     """Return a context without its first line that is not blank, or its first such sentence, and that line."""
-    lines = context.splitlines(keepends=True) if isinstance(context, str) else context
-    for number, line in enumerate(lines):
+    if isinstance(context, str):
+        rest, title = take_first_line(context.splitlines(keepends=True))
+        return (context, None) if title is None else ("".join(rest), title)
+    for number, line in enumerate(context):
         if line.strip():
-            rest = lines[number + 1 :]
-            return "".join(rest) if isinstance(context, str) else rest, line.strip()
+            return context[number + 1 :], line.strip()
     return context, None
 
 
@@ -193,8 +188,12 @@ def _find_sentences(text: str, splitter: SplitterName | SentenceSplitter) -> lis
     chosen = choose_splitter(splitter)
     if chosen.blocks_first:
         return [(sentence.start, sentence.end) for sentence in split_sentences(text, chosen)]
-    found = [(item.start, item.end) if isinstance(item, Span) else item for item in chosen.find(text)]
-    return found or ([(0, len(text))] if text else [])
+    found: list[Range] = []
+    for item in chosen.find(text):
+        found.append((item.start, item.end) if isinstance(item, Span) else item)
+    if not found and text:
+        return [(0, len(text))]
+    return found
 
 
 def _join(sentences: Sequence[str]) -> tuple[str, list[Range]]:
@@ -207,8 +206,10 @@ def _tile(text: str, spans: Sequence[Span]) -> tuple[Sentence, ...]:
     """Return sentences that cover a text; the model reads of each only its span."""
     if not spans:
         return ()
-    bounds = pairwise([0, *(span.start for span in spans[1:]), len(text)])
-    return tuple(Sentence(*bound, model_span=span) for bound, span in zip(bounds, spans, strict=True))
+    starts = [0, *(span.start for span in spans[1:])]
+    ends = [*starts[1:], len(text)]
+    rows = zip(starts, ends, spans, strict=True)
+    return tuple(Sentence(start, end, model_span=span) for start, end, span in rows)
 
 
 def _stripped(text: str, start: int, end: int) -> Range:

@@ -1,8 +1,8 @@
 """The published interfaces, a row for each: their shapes, their defaults and their habits."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from provence_plugins.compat.calls import (
     Call,
@@ -54,6 +54,19 @@ class Interface:
     always_select_title: bool = True
     zero_score_when_empty: bool = False
     top_k: int | None = 5
+
+    def with_options(
+        self, *, always_select_title: bool | None, zero_score_when_empty: bool | None, top_k: int | None
+    ) -> "Interface":
+        """Return the interface with the options of a call in place of its defaults; None keeps a default."""
+        given = {
+            "always_select_title": always_select_title,
+            "zero_score_when_empty": zero_score_when_empty,
+            "top_k": top_k,
+        }
+        # Any: values of different types.
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        return replace(self, **changes)
 
 
 PROVENCE = Interface(

@@ -1,13 +1,13 @@
 """`process` as naver's Provence and OpenProvence publish it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from operator import attrgetter, index
+from typing import Any, Literal, SupportsIndex
 
 from provence_plugins.compat.calls import FIRST_SENTENCE, Call, Titles
 from provence_plugins.compat.contexts import (
     ContextDecision,
     ContextReader,
-    Rules,
     TitledContext,
     decide,
     splitter_of_texts,
@@ -16,7 +16,7 @@ from provence_plugins.compat.interfaces import Interface, InterfaceName, choose_
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.keywords import check_keywords
+from provence_plugins.keywords import check_keywords, show_value
 from provence_plugins.text.open_provence import english_spans, japanese_spans
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold
@@ -71,12 +71,12 @@ def process(
         title: "first_sentence" makes the first sentence of each context its title. None for no
             title, or explicit titles in the shapes of the interface.
         first_line_as_title: Take the first line off each context and make it its title.
-        interface: Whose shapes and defaults hold: "provence" (naver) or "open-provence". [default: that of the model's
-            publisher; naver's for a model of this package]
-        threshold: A sentence is kept when its probability is above this number, or above the model's threshold of this
-            name. [default: the model's own]
-        always_select_title: Keep the title whenever another sentence is kept. [default: True for naver, False for
-            OpenProvence]
+        interface: Whose shapes and defaults hold: "provence" (naver) or "open-provence". [default:
+            that of the model's publisher; naver's for a model of this package]
+        threshold: A sentence is kept when its probability is above this number, or above the
+            model's threshold of this name. [default: the model's own]
+        always_select_title: Keep the title whenever another sentence is kept. [default: True for
+            naver, False for OpenProvence]
         reorder: Order the contexts of a question by relevance, and return the first `top_k`.
         top_k: Maximum number of contexts after reordering. [default: 5 for naver, all for
             OpenProvence]
@@ -110,32 +110,46 @@ def process(
         InvalidInputError: A keyword is unknown or has an invalid value, or the shapes do not fit
             each other.
     """
-    rows = choose_interface(interface, pruner.format)
-    call = rows.read_call(question, context)
-    titles = _read_titles(rows, call, title, first_line_as_title)
-    splitter = _choose_splitter(pruner, sentence_splitter, language)
-    contexts = ContextReader(rows, splitter, strip_sentences, first_line_as_title).read_all(call, titles)
-    scoring = PublishedScoring(window=_WINDOWS[use_best_reranker_score], whole_sentences=respect_sentence_boundaries)
-    rules = Rules(
-        threshold=_read_threshold(pruner, threshold),
-        keeps_title=_or_default(always_select_title, rows.always_select_title),
-        first_is_title=title == FIRST_SENTENCE and not first_line_as_title,
-        zero_when_empty=_or_default(zero_score_when_empty, rows.zero_score_when_empty),
+    published = _choose_interface(pruner, interface).with_options(
+        always_select_title=always_select_title,
+        zero_score_when_empty=zero_score_when_empty,
+        top_k=_read_top_k(top_k),
     )
-    scores = pruner.score_as_published(_requests(call, contexts, rows), scoring)
+    limit = _read_threshold(pruner, threshold)
+    call = published.read_call(question, context)
+    titles = _read_titles(published, call, title, first_line_as_title)
+    splitter = _choose_splitter(pruner, sentence_splitter, language)
+    contexts = ContextReader(published, splitter, strip_sentences, first_line_as_title).read_all(call, titles)
+    scoring = PublishedScoring(window=_WINDOWS[use_best_reranker_score], whole_sentences=respect_sentence_boundaries)
+    scores = pruner.score_as_published(_requests(call, contexts, published), scoring)
+    first_is_title = title == FIRST_SENTENCE and not first_line_as_title
     decided = []
     for row, of_row in zip(contexts, scores, strict=True):
-        decisions = [decide(one, of_one, rules, rows) for one, of_one in zip(row, of_row, strict=True)]
-        decided.append(_reordered(decisions, rows.top_k if top_k is None else top_k) if reorder else decisions)
-    fields = dict(rows.fields)
+        decisions = []
+        for one, of_one in zip(row, of_row, strict=True):
+            decisions.append(decide(one, of_one, published, threshold=limit, first_is_title=first_is_title))
+        decided.append(_reordered(decisions, published.top_k) if reorder else decisions)
+    fields = dict(published.fields)
     if return_sentence_metrics:
         fields["sentence_probabilities"] = "probabilities"
     if return_sentence_texts:
         fields |= {"kept_sentences": "kept", "removed_sentences": "removed"}
-    return {
-        name: call.lay_out([[getattr(decision, attribute) for decision in row] for row in decided])
-        for name, attribute in fields.items()
-    }
+    return {name: call.lay_out(_column(decided, attribute)) for name, attribute in fields.items()}
+
+
+def _choose_interface(pruner: Pruner, name: InterfaceName | None) -> Interface:
+    if not isinstance(pruner, Pruner):
+        raise InvalidInputError(
+            f"pruner must be a Pruner, got {show_value(pruner)}. Write process(Pruner(model), ...)."
+        )
+    return choose_interface(name, pruner.format)
+
+
+# Any: the attributes have many types.
+def _column(decided: Sequence[Sequence[ContextDecision]], attribute: str) -> list[list[Any]]:
+    """Return an attribute of all decisions, by question and context."""
+    column = attrgetter(attribute)
+    return [list(map(column, row)) for row in decided]
 
 
 def _read_titles(rows: Interface, call: Call, title: object, first_line_as_title: bool) -> Titles:
@@ -156,8 +170,13 @@ def _choose_splitter(
                 f"sentence_splitter has no entry for language={language!r}; it has {sorted(given)}."
             )
         given = given[language]
-    if given is not None:
+    if callable(given):
         return splitter_of_texts(given)
+    if given is not None:
+        raise InvalidInputError(
+            f"sentence_splitter must be a function from a text to the texts of its sentences, a mapping from languages "
+            f"to such functions, or None; got {show_value(given)}."
+        )
     if language in (None, "auto"):
         return pruner.splitter
     if language not in _LANGUAGES:
@@ -180,10 +199,23 @@ def _reordered(row: list[ContextDecision], top_k: int | None) -> list[ContextDec
     return ordered if top_k is None else ordered[: max(0, top_k)]
 
 
+def _read_top_k(given: object) -> int | None:
+    if given is None:
+        return None
+    if not isinstance(given, SupportsIndex):
+        raise InvalidInputError(f"top_k must be an integer, or None for the default; got {show_value(given)}.")
+    return index(given)
+
+
 def _read_threshold(pruner: Pruner, given: Threshold | None) -> float:
-    # The published code takes numbers of any type, numpy's too, and of any range.
-    return pruner.thresholds.resolve(given) if given is None or given in THRESHOLD_NAMES else float(given)
-
-
-def _or_default(given: bool | None, default: bool) -> bool:
-    return default if given is None else given
+    if given is None or given in THRESHOLD_NAMES:
+        return pruner.thresholds.resolve(given)
+    try:
+        # The published code takes numbers of any type, numpy's too, and of any range.
+        return float(given)
+    except (TypeError, ValueError) as error:
+        names = ", ".join(map(repr, THRESHOLD_NAMES))
+        raise InvalidInputError(
+            f"threshold must be a number, one of the names {names}, or None for the model's own; got "
+            f"{show_value(given)}."
+        ) from error

@@ -12,8 +12,8 @@ from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.data.silver import LIKELY, TEACHER_KEY, SilverSpan, read_silver
 from provence_plugins.types import Passage, Sentence, Span
 
-# The end of a mined negative's id, after the id of its question. Ids may hold any characters, also page addresses
-# with a "#".
+# The end of a mined negative's id, after the id of its question. Ids may hold any characters, also
+# page addresses with a "#".
 _MINED = re.compile(r"#n\d+$")
 
 _GRADES = ("grade", "relevance")
@@ -33,10 +33,12 @@ class Example:
         teacher: Relevance that a stronger model gave the pair, as a raw score; None where there is
             none.
         grade: How relevant people found the passage, 0 for not at all; None where nobody graded it.
-        answers: Right answers to the question in a few words, any of which counts; empty where they are not known.
-        silver: How surely a teacher keeps the parts of the passage; empty where no teacher was asked.
-        is_annotated: Whether people told that the passage answers the question, or does not. Otherwise `positive` is
-            what the teacher finds more likely.
+        answers: Right answers to the question in a few words, any of which counts; empty where they
+            are not known.
+        silver: How surely a teacher keeps the parts of the passage; empty where no teacher was
+            asked.
+        is_annotated: Whether people told that the passage answers the question, or does not.
+            Otherwise `positive` is what the teacher finds more likely.
     """
 
     id: str
@@ -75,10 +77,11 @@ def label_sentences(example: Example, sentences: Sequence[Sentence]) -> list[boo
 def read_examples(path: Path) -> Iterator[Example]:
     """Read a `.jsonl` or `.jsonl.gz` file with one example on each line, and skip blank lines.
 
-    A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`, `answer_spans`,
-    `relevant_sentences` (both lists of `[start, end]`), `answers` (a list of strings), `teacher_score` and `grade` (or
-    `relevance`). A line that `provence label` wrote also holds `silver`, a list of `[start, end, probability]`, and
-    then needs no `is_positive`; a line for which that command had no labels is skipped.
+    A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`,
+    `answer_spans`, `relevant_sentences` (both lists of `[start, end]`), `answers` (a list of
+    strings), `teacher_score` and `grade` (or `relevance`). A line that `provence label` wrote also
+    holds `silver`, a list of `[start, end, probability]`, and then needs no `is_positive`; a line
+    for which that command had no labels is skipped.
 
     Raises:
         DataError: The file cannot be read, or a line is malformed; the message names the line.

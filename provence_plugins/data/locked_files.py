@@ -18,7 +18,8 @@ else:
 
 logger = logging.getLogger(__name__)
 
-# On Windows a lock keeps readers out of the bytes that it covers, so it covers one far beyond the end of most files.
+# On Windows a lock keeps readers out of the bytes that it covers, so it covers one far beyond the
+# end of most files.
 _LOCKED_BYTE = 2**31 - 2
 
 # POSIX says EAGAIN, Windows one of the others.

@@ -28,7 +28,8 @@ _CUTS = tuple(
     for pattern in (r"\n+", r"[.,;:!?…)\]]+[ \t]+|[،。，；：！？、]+[ \t]*|[ \t]+[–—-][ \t]+", r"\s+", r"")
 )
 
-# Every token counter gives at least one token for this many characters of text; only white space may be shorter.
+# Every token counter gives at least one token for this many characters of text; only white space
+# may be shorter.
 _CHARACTERS_PER_TOKEN = 100
 
 

@@ -1,7 +1,8 @@
 """Find sentences that only repeat what another passage says.
 
-A sentence repeats another one if that one has all its words in the same order, and almost no others. So a sentence
-with a word of its own, such as another year, name or direction, is never taken for a repetition.
+A sentence repeats another one if that one has all its words in the same order, and almost no
+others. So a sentence with a word of its own, such as another year, name or direction, is never
+taken for a repetition.
 """
 
 import re
@@ -22,13 +23,14 @@ _MIN_WORDS = 4
 # Share of the words of the fuller sentence that the other one has at least.
 _MIN_SHARE = 0.8
 
-# Maximum number of comparisons for each sentence, so that time stays linear even if all sentences are similar.
+# Maximum number of comparisons for each sentence, so that time stays linear even if all sentences
+# are similar.
 _MAX_CANDIDATES = 32
 
 _KINDS = ("sentence", "list_item", "quote", "table_row", "record")
 
-# Signs and units in front of and behind numbers count, other punctuation does not. Scripts without spaces are compared
-# character by character.
+# Signs and units in front of and behind numbers count, other punctuation does not. Scripts without
+# spaces are compared character by character.
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:['’][^\W_]+)*"
     r"|(?<!\w)[-−+±<>≤≥~](?=\s?\d)|[%‰°€$£?]"
@@ -64,7 +66,8 @@ class _Unit:
     Attributes:
         place: Its position.
         words: What is compared.
-        context: What it is about besides its words: the title of its passage, and all that is kept along with it.
+        context: What it is about besides its words: the title of its passage, and all that is kept
+            along with it.
         is_tail: Whether it begins in the middle of a sentence, because its passage was cut there.
         is_head: Whether it ends in the middle of a sentence.
     """
@@ -101,8 +104,8 @@ class Repeats:
 
     Args:
         passages: The passages.
-        kind: "exact" compares sentences without regard to case and white space, "near" word by word; None finds
-            nothing.
+        kind: "exact" compares sentences without regard to case and white space, "near" word by
+            word; None finds nothing.
         exempt: Numbers of the sentences of each passage that never count as repetitions.
     """
 

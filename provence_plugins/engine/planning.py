@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
-# The end of a sentence that ends with a full stop or the like, whatever closes behind it. Kept short, because the
-# search tries every position of what it is given.
+# The end of a sentence that ends with a full stop or the like, whatever closes behind it. Kept
+# short, because the search tries every position of what it is given.
 _STOPPED = re.compile(r"""[.!?…。！？।؟][\s"'”’»」』)\]*_`]*\Z""")
 _STOPPED_TAIL = 16
 _MARKS_ONLY = re.compile(r"[\W_]*")
@@ -36,9 +36,11 @@ class PassagePlan:
         passage: The passage.
         sentences: Its sentences, which tile the text.
         token_counts: Number of tokens of each sentence.
-        windows: Model inputs that together hold every token once; empty for a passage without tokens.
+        windows: Model inputs that together hold every token once; empty for a passage without
+            tokens.
         scoring: How the scores of the windows are combined into those of sentences and passage.
-        is_legible: Whether the model's vocabulary can read the passage and the query. If not, there are no windows.
+        is_legible: Whether the model's vocabulary can read the passage and the query. If not, there
+            are no windows.
     """
 
     passage: Passage
@@ -58,7 +60,8 @@ class Planner:
         format: Conventions of the checkpoint's format.
         splitter: How passages without sentences of their own are split.
         max_tokens: Maximum length of a window, query and special tokens included.
-        piece_tokens: Maximum length of a piece of a sentence; None to cut only sentences that are longer than a window.
+        piece_tokens: Maximum length of a piece of a sentence; None to cut only sentences that are
+            longer than a window.
         query_tokens: Maximum number of tokens that are read of a query; None to read all of it.
     """
 
@@ -190,7 +193,10 @@ def _with_full_stops(texts: Sequence[str], tokens: Sequence[TokenIds], full_stop
     """Return the tokens of each sentence, with a full stop after those that say something and end without one."""
     if not full_stop:
         return tokens
-    return [ids + full_stop if ids and _lacks_full_stop(text) else ids for text, ids in zip(texts, tokens, strict=True)]
+    ended = []
+    for text, ids in zip(texts, tokens, strict=True):
+        ended.append(ids + full_stop if ids and _lacks_full_stop(text) else ids)
+    return ended
 
 
 def _lacks_full_stop(text: str) -> bool:

@@ -30,7 +30,7 @@ from provence_plugins.engine.options import (
 from provence_plugins.engine.passages import RankedPassage
 from provence_plugins.engine.planned_calls import CallPlanner, PlannedCall
 from provence_plugins.engine.planning import Planner
-from provence_plugins.engine.policy import PruningPolicy, check_top_n
+from provence_plugins.engine.policy import PruningPolicy, check_top_n, takes_policy
 from provence_plugins.engine.pooling import PassageScores, score_plans
 from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring, plan_as_published
 from provence_plugins.engine.requests import (
@@ -157,6 +157,7 @@ class Pruner:
         """Return how many tokens each text has for the model, without special tokens."""
         return [len(ids) for ids in self._planner.encoder.encode(texts)]
 
+    @takes_policy
     def prune(self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None) -> PruneResult:
         """Prune the passages of one query.
 
@@ -176,6 +177,7 @@ class Pruner:
         call = self._plan(query, check_passages(passages), policy)
         return self._calls.decide(call, self._scorer.score(call.windows))
 
+    @takes_policy
     async def aprune(
         self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None
     ) -> PruneResult:
@@ -191,6 +193,7 @@ class Pruner:
         scores = await asyncio.wrap_future(self._scorer.submit(call.windows))
         return await self._background.run(size, lambda: self._calls.decide_with_texts(call, scores))
 
+    @takes_policy
     def prune_many(
         self,
         requests: Iterable[PruneRequest | tuple[str, Sequence[str | Passage]]],
@@ -229,6 +232,7 @@ class Pruner:
                 ahead, tokens = [], 0
         yield from self._finish(ahead)
 
+    @takes_policy
     def rerank(self, query: str, passages: Iterable[str | Passage], top_n: int | None = None) -> list[RankedPassage]:
         """Order passages by relevance, the most relevant first; equal ones stay in the order given.
 
@@ -246,6 +250,7 @@ class Pruner:
         rows = result.by_relevance()[:top_n]
         return Ranking(RankedPassage(row.index, row.passage, row.relevance) for row in rows)
 
+    @takes_policy
     def calibrate(self, examples: Iterable[Example], target_recall: float = 0.97) -> Calibration:
         """Choose a threshold on annotated examples so that answers are kept with a guaranteed probability.
 

@@ -91,9 +91,10 @@ _PLAIN = _Marks(header=("", ""), removed=("[-", "-]"))
 def render_html(view: View) -> str:
     """Render a result as an HTML fragment without scripts and outside resources.
 
-    Sentences are shaded by their probability, removed text is struck through, headings and tables are shown as
-    headings and tables, dropped passages are folded. All texts, titles and names are escaped, and no character of
-    them is lost. `serving/page/view.js` builds the same elements in the browser.
+    Sentences are shaded by their probability, removed text is struck through, headings and tables
+    are shown as headings and tables, dropped passages are folded. All texts, titles and names are
+    escaped, and no character of them is lost. `serving/page/view.js` builds the same elements in
+    the browser.
     """
     parts = [
         f'<section class="provence" aria-label="Pruned passages"><style>{_read_style()}</style>',
@@ -173,8 +174,10 @@ def _passage_html(passage: PrunedPassage, header: str, state: str) -> str:
     text = passage.passage.text
     parts = [f'<details{state}><summary><bdi>{escape(header)}</bdi></summary><div class="provence-text" dir="auto">']
     for block in _blocks(passage):
-        runs = "".join(_run_html(kept, run, text) for kept, run in _runs(block))
-        parts.append(f'<span class="provence-table" role="table">{runs}</span>' if _is_row(block[0], text) else runs)
+        shown = "".join(_run_html(kept, run, text) for kept, run in _runs(block))
+        if _is_row(block[0], text):
+            shown = f'<span class="provence-table" role="table">{shown}</span>'
+        parts.append(shown)
     parts.append("</div></details>")
     return "".join(parts)
 
@@ -228,21 +231,29 @@ def _sentence_html(sentence: ScoredSentence, text: str) -> str:
 
 
 def _cells_html(row: str, kind: Kind) -> str:
-    cell, role = ("provence-head", "columnheader") if kind == "table_header" else ("provence-cell", "cell")
-    parts = []
-    for number, part in enumerate(_split_row(row)):
-        is_cell = number % 2
-        parts.append(f'<span class="{cell}" role="{role}">{escape(part)}</span>' if is_cell else _separator_html(part))
+    before, *others = _split_row(row)
+    parts = [_separator_html(before)]
+    for cell, separator in zip(others[::2], others[1::2], strict=True):
+        parts += [_cell_html(cell, kind), _separator_html(separator)]
     return "".join(parts)
+
+
+def _cell_html(text: str, kind: Kind) -> str:
+    if kind == "table_header":
+        return f'<span class="provence-head" role="columnheader">{escape(text)}</span>'
+    return f'<span class="provence-cell" role="cell">{escape(text)}</span>'
 
 
 def _split_row(row: str) -> list[str]:
     """Return separators and cells of a row in turn, beginning and ending with a separator; joined they are the row."""
     line, newline, below = row.partition("\n")
     pieces = _BAR.split(line)
+    first, last = 0, len(pieces)
     # A bar at either end encloses the row and does not separate cells.
-    first = 1 if len(pieces) > 1 and not pieces[0].strip(_BLANKS) else 0
-    last = len(pieces) - (1 if len(pieces) > first + 1 and not pieces[-1].strip(_BLANKS) else 0)
+    if last > 1 and not pieces[0].strip(_BLANKS):
+        first = 1
+    if last > first + 1 and not pieces[-1].strip(_BLANKS):
+        last -= 1
     parts = ["|".join([*pieces[:first], ""])]
     for number in range(first, last):
         bare = pieces[number].lstrip(_BLANKS)
@@ -255,14 +266,18 @@ def _split_row(row: str) -> list[str]:
 
 
 def _separator_html(text: str) -> str:
-    return f'<span class="provence-separator" aria-hidden="true">{escape(text)}</span>' if text else ""
+    if not text:
+        return ""
+    return f'<span class="provence-separator" aria-hidden="true">{escape(text)}</span>'
 
 
 def _passage_terminal(passage: PrunedPassage, marks: _Marks) -> str:
     parts = []
     for kept, run in _runs(_with_cuts(passage)):
         shown = show_controls(passage.passage.text[run[0].start : run[-1].end])
-        parts.append(shown if kept else _mark_removed(shown, marks))
+        if not kept:
+            shown = _mark_removed(shown, marks)
+        parts.append(shown)
     return "".join(parts)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from provence_plugins.engine.budgets import CountTokens
 from provence_plugins.engine.dataframes import make_dataframe
 from provence_plugins.engine.decisions import decide
-from provence_plugins.engine.passages import PrunedPassage, RankedPassage, ScoredSentence
+from provence_plugins.engine.passages import PrunedPassage, RankedPassage
+from provence_plugins.engine.plain_values import SENTENCE_COLUMNS, dropped_dict, kept_dict, sentence_rows
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.rendering import View, render_html, render_terminal
 from provence_plugins.errors import InvalidInputError
@@ -99,8 +100,8 @@ class PruneResult:
         dropped: The dropped passages, in input order; none of their sentences is kept.
         policy: The policy that decided, as it was given.
         thresholds: The model's thresholds.
-        count_tokens: Counts tokens of the model, for policies that cut a sentence to fit a budget; None, as after
-            unpickling, if nothing can be counted.
+        count_tokens: Counts tokens of the model, for policies that cut a sentence to fit a budget;
+            None, as after unpickling, if nothing can be counted.
     """
 
     query: str
@@ -176,8 +177,8 @@ class PruneResult:
             "threshold": self.threshold,
             "tokens_before": self.tokens_before,
             "tokens_after": self.tokens_after,
-            "passages": [_kept_dict(passage) for passage in self.passages],
-            "dropped": [_dropped_dict(passage) for passage in self.dropped],
+            "passages": [kept_dict(passage) for passage in self.passages],
+            "dropped": [dropped_dict(passage) for passage in self.dropped],
         }
 
     # Any: pandas is optional, so its types cannot be named here.
@@ -192,20 +193,7 @@ class PruneResult:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        dropped = {passage.index for passage in self.dropped}
-        passages = sorted((*self.passages, *self.dropped), key=lambda passage: passage.index)
-        rows = []
-        for passage in passages:
-            about = {
-                "passage": passage.index,
-                "title": passage.passage.title,
-                "relevance": passage.relevance,
-                "dropped": passage.index in dropped,
-            }
-            for number, sentence in enumerate(passage.sentences):
-                text = sentence.of(passage.passage.text)
-                rows.append(about | {"sentence": number} | _sentence_dict(sentence) | {"text": text})
-        return make_dataframe(rows, columns=_COLUMNS)
+        return make_dataframe(sentence_rows(self.passages, self.dropped), columns=SENTENCE_COLUMNS)
 
     def to_html(self, *, names: Sequence[str] = ()) -> str:
         """Return an HTML fragment that shows what is kept and what is removed; it needs no other file.
@@ -220,7 +208,8 @@ class PruneResult:
         """Return a view for the terminal that shows what is kept and what is removed.
 
         Args:
-            color: Whether removed text is marked by ANSI codes; otherwise it is enclosed in `[-…-]`.
+            color: Whether removed text is marked by ANSI codes; otherwise it is enclosed in
+                `[-…-]`.
             names: As for `to_html`.
         """
         return render_terminal(self._view(names), color=color)
@@ -250,61 +239,8 @@ class Ranking(list[RankedPassage]):
         return _listed(f"<Ranking of {len(self)} passages", self) + ">"
 
 
-_COLUMNS = (
-    "passage",
-    "title",
-    "relevance",
-    "dropped",
-    "sentence",
-    "start",
-    "end",
-    "kind",
-    "tokens",
-    "heading",
-    "probability",
-    "kept",
-    "text",
-)
-
-
 def _listed(head: str, passages: "Ranking | tuple[PrunedPassage, ...]") -> str:
     lines = [head, *(f"  {passage!r}" for passage in passages[:_LISTED_PASSAGES])]
     if len(passages) > _LISTED_PASSAGES:
         lines.append(f"  … and {len(passages) - _LISTED_PASSAGES} more")
     return "\n".join(lines)
-
-
-def _kept_dict(passage: PrunedPassage) -> dict[str, Any]:
-    return {
-        "index": passage.index,
-        "title": passage.passage.title,
-        "relevance": passage.relevance,
-        "text": passage.text,
-        "kept_spans": [[span.start, span.end] for span in passage.kept_spans],
-        "tokens_before": passage.tokens_before,
-        "tokens_after": passage.tokens_after,
-        "sentences": [_sentence_dict(sentence) for sentence in passage.sentences],
-    }
-
-
-def _dropped_dict(passage: PrunedPassage) -> dict[str, Any]:
-    return {
-        "index": passage.index,
-        "title": passage.passage.title,
-        "relevance": passage.relevance,
-        "text": passage.passage.text,
-        "tokens_before": passage.tokens_before,
-        "sentences": [_sentence_dict(sentence) for sentence in passage.sentences],
-    }
-
-
-def _sentence_dict(sentence: ScoredSentence) -> dict[str, Any]:
-    return {
-        "start": sentence.start,
-        "end": sentence.end,
-        "probability": sentence.probability,
-        "kept": sentence.kept,
-        "kind": sentence.kind,
-        "tokens": sentence.tokens,
-        "heading": sentence.heading,
-    }

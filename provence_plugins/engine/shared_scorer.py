@@ -15,9 +15,9 @@ from provence_plugins.tokens.windows import Window
 class SharedScorer:
     """Scores the windows of many callers, threads and tasks alike, in common batches.
 
-    Short calls and long calls have a worker thread each. A worker waits a few milliseconds for windows of other
-    calls, or until a batch is full. Windows that arrive while the model runs form the next batch
-    without waiting.
+    Short calls and long calls have a worker thread each. A worker waits a few milliseconds for
+    windows of other calls, or until a batch is full. Windows that arrive while the model runs form
+    the next batch without waiting.
 
     Args:
         model: The loaded model.

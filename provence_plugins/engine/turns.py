@@ -23,8 +23,8 @@ from provence_plugins.tokens.windows import Window
 # such a call that it would wait for a multiple of its own time.
 _SHORT_SHARE = 4
 
-# Shared batches are chosen from this many batches' worth of windows: enough to put windows of similar lengths
-# together.
+# Shared batches are chosen from this many batches' worth of windows: enough to put windows of
+# similar lengths together.
 _CHOICE_BATCHES = 2
 
 
@@ -99,8 +99,8 @@ class WaitingCalls(ABC):
 
     Args:
         model: The loaded model.
-        gather_seconds: How long the first of several calls waits for others to share its batch, unless the batch is
-            full before.
+        gather_seconds: How long the first of several calls waits for others to share its batch,
+            unless the batch is full before.
     """
 
     def __init__(self, model: BatchedModel, gather_seconds: float = 0.0) -> None:

@@ -1,7 +1,7 @@
 """The numbers of one method, computed from its measurement; tables, plots and result files show them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import fmean
 
@@ -78,21 +78,21 @@ class Summary:
     sources: int
     metrics: Mapping[str, MetricValue]
     groups: Mapping[str, Mapping[str, MetricValue]]
-    curve: Sequence[CurvePoint]
     threshold: float
     has_default: bool
     fixed: bool
     at_threshold: ThresholdRow
-    thresholds: Sequence[ThresholdRow]
-    sentences_at_removal: SentenceQuality | None
     sentences_at_threshold: SentenceQuality
-    reliability: Sequence[ReliabilityBin]
-    by_source: Mapping[str, float]
-    by_kind: Mapping[str, Mapping[str, tuple[int, float]]]
     counts: Sequence[Sequence[int]]
     unrelated_removed: float | None
     needles: Sequence[NeedleRow]
     lengths: Sequence[LengthRow]
+    curve: Sequence[CurvePoint] = field(default_factory=list)
+    thresholds: Sequence[ThresholdRow] = field(default_factory=list)
+    sentences_at_removal: SentenceQuality | None = None
+    reliability: Sequence[ReliabilityBin] = field(default_factory=list)
+    by_source: Mapping[str, float] = field(default_factory=dict)
+    by_kind: Mapping[str, Mapping[str, tuple[int, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,32 +116,41 @@ def summarise(
         rounds: Draws of the bootstrap.
     """
     judged = measurement.judged
-    # Metrics that vary a threshold are not defined for a method with fixed outputs.
-    swept = () if judged.fixed else judged.scored
-    probabilities = judged.scored if judged.probabilities else ()
-    return Summary(
+    of_groups = {}
+    for name, sources in (groups or {}).items():
+        of_groups[name] = measure_metrics(judged.of_sources(sources), rounds=rounds)
+    summary = Summary(
         name=measurement.name,
         questions=len(judged.scored),
         sources=len(group_by_source(judged.scored)),
         metrics=measure_metrics(judged, rounds=rounds),
-        groups={
-            name: measure_metrics(judged.of_sources(sources), rounds=rounds) for name, sources in (groups or {}).items()
-        },
-        curve=pareto_curve(swept, _CURVE_AT) if swept else [],
+        groups=of_groups,
         threshold=measurement.threshold,
         has_default=measurement.has_default,
         fixed=judged.fixed,
         at_threshold=mean_at_threshold(judged.scored, measurement.threshold),
-        thresholds=[mean_at_threshold(probabilities, at) for at in _THRESHOLDS] if probabilities else [],
-        sentences_at_removal=_mean_quality(swept, _quality_at_removal) if swept else None,
         sentences_at_threshold=_mean_quality(judged.scored, partial(sentence_quality, threshold=measurement.threshold)),
-        reliability=reliability(probabilities) if probabilities else [],
-        by_source=_kept_by_source(swept) if swept else {},
-        by_kind=_kept_by_kind(swept) if swept else {},
         counts=_count_sentences(judged, measurement.unrelated, measurement.threshold),
         unrelated_removed=_share_removed(measurement.unrelated),
         needles=measurement.needles,
         lengths=measurement.lengths,
+    )
+    if judged.scored and not judged.fixed:
+        summary = _with_varied_threshold(summary, judged.scored)
+    if judged.scored and judged.probabilities:
+        thresholds = [mean_at_threshold(judged.scored, threshold) for threshold in _THRESHOLDS]
+        summary = replace(summary, thresholds=thresholds, reliability=reliability(judged.scored))
+    return summary
+
+
+def _with_varied_threshold(summary: Summary, examples: Sequence[ScoredExample]) -> Summary:
+    """Return a summary with the numbers that mean nothing for a method with fixed outputs."""
+    return replace(
+        summary,
+        curve=pareto_curve(examples, _CURVE_AT),
+        sentences_at_removal=_mean_quality(examples, _quality_at_removal),
+        by_source=_kept_by_source(examples),
+        by_kind=_kept_by_kind(examples),
     )
 
 

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 # Thresholds of the table that a model carries, beside those that were chosen.
 _TABLE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
-# On dev data that the model separates without a mistake the highest threshold that keeps the answers is near 1, and
-# would drop nearly every sentence of harder texts.
+# On dev data that the model separates without a mistake the highest threshold that keeps the
+# answers is near 1, and would drop nearly every sentence of harder texts.
 _HIGHEST = 0.5
 
 
@@ -34,7 +34,8 @@ class MeasuredThresholds:
 
     Attributes:
         thresholds: The thresholds.
-        rows: Answers kept and text removed at each of them and at those of a fixed table, the lowest threshold first.
+        rows: Answers kept and text removed at each of them and at those of a fixed table, the
+            lowest threshold first.
     """
 
     thresholds: Thresholds

@@ -31,8 +31,8 @@ def read_documents(content: str, documents: Sequence[Passage]) -> ResultText | N
         documents: The documents that came with it.
 
     Returns:
-        The content with a block for each document; None if a document is not found in it, or if there is more than
-        one way to find them.
+        The content with a block for each document; None if a document is not found in it, or if
+        there is more than one way to find them.
     """
     joined = _read_joined(content, documents)
     if joined is not None:
@@ -106,8 +106,9 @@ def _places(content: str, texts: Sequence[str]) -> list[Span]:
 def _frame(content: str, places: Sequence[Span]) -> _Frame | None:
     """Distinguish headers, footers and separators; return None if that is not certain.
 
-    A content without anything after its last document has no footers, one without anything in front of its first
-    document has no headers. Where it has both, the footers must all be the same characters, as a closing tag is.
+    A content without anything after its last document has no footers, one without anything in front
+    of its first document has no headers. Where it has both, the footers must all be the same
+    characters, as a closing tag is.
     """
     before = content[: places[0].start]
     after = content[places[-1].end :]

@@ -41,8 +41,8 @@ class _Notation:
         tokens: Matches strings, in the group "string", and the brackets of objects and lists.
         read: Reads one string.
         quote: The quotation mark around a string that is written again.
-        escape: Writes the characters between the quotes; the second argument tells whether only ASCII may be used.
-            The parts of a text can be escaped one by one.
+        escape: Writes the characters between the quotes; the second argument tells whether only
+            ASCII may be used. The parts of a text can be escaped one by one.
         is_valid: Tells whether a content is written in this notation.
     """
 
@@ -56,8 +56,9 @@ class _Notation:
 def read_values(content: str) -> ResultText | None:
     """Read a content as values.
 
-    The strings are found in the characters of the content, and nothing else is touched: numbers, the order of keys,
-    repeated keys and white space stay as they are. A string that itself holds JSON or labelled records is read as such.
+    The strings are found in the characters of the content, and nothing else is touched: numbers,
+    the order of keys, repeated keys and white space stay as they are. A string that itself holds
+    JSON or labelled records is read as such.
 
     Returns:
         The content with a text for each long string; None if it is not written in a known notation.

@@ -17,6 +17,7 @@ from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.integrations.metadata import METADATA_KEY, describe, describe_flat
 from provence_plugins.integrations.queries import Query, is_blank, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
+from provence_plugins.keywords import refuse_unknown
 from provence_plugins.model.backends import BackendName
 from provence_plugins.thresholds import Threshold
 from provence_plugins.types import MeaningTie, Passage
@@ -52,6 +53,14 @@ class EngineFields(BaseModel):
     backend: BackendName | None = None
     device: str | None = None
     language: str = "auto"
+
+    # Any: whatever pydantic is given to build the fields from.
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            refuse_unknown(given, list(cls.model_fields))
+        return given
 
     @model_validator(mode="after")
     def _check_engine(self) -> Self:

@@ -36,8 +36,10 @@ class CompactorFields(EngineFields):
     """What can be set in `ProvenceCompactor`, beside `EngineFields`.
 
     Attributes:
-        policy: Fields of `PruningPolicy` that differ from its defaults; `when_empty` is "keep_one" by default.
-        tools: Names of tools whose results are pruned whatever they look like; None applies the rule of `tool_choice`.
+        policy: Fields of `PruningPolicy` that differ from its defaults; `when_empty` is "keep_one"
+            by default.
+        tools: Names of tools whose results are pruned whatever they look like; None applies the
+            rule of `tool_choice`.
         exclude_tools: Names of tools whose results are kept.
         min_tokens: Results that are estimated to be shorter are kept.
     """
@@ -62,8 +64,9 @@ class CompactorFields(EngineFields):
 class ProvenceCompactor(Compactor):  # type: ignore[misc]
     """A compactor that keeps the sentences of tool results that answer the query of their call.
 
-    All results are shortened at once, so that a provider's prompt cache is lost once and not result by result. Calls
-    and results stay together. Failed calls, images and results that a compactor has changed before stay as they are.
+    All results are shortened at once, so that a provider's prompt cache is lost once and not result
+    by result. Calls and results stay together. Failed calls, images and results that a compactor
+    has changed before stay as they are.
 
     Args: see `CompactorFields` and `EngineFields`.
 
@@ -85,7 +88,8 @@ class ProvenceCompactor(Compactor):  # type: ignore[misc]
 
         Args:
             messages: The conversation; it is not changed.
-            target_tokens: A goal of the caller, which this compactor does not aim at: it keeps what answers.
+            target_tokens: A goal of the caller, which this compactor does not aim at: it keeps what
+                answers.
             token_counter: Counts tokens of messages.
         """
         pruned = prune_messages(
@@ -96,8 +100,13 @@ class ProvenceCompactor(Compactor):  # type: ignore[misc]
             exclude_tools=self.fields.exclude_tools,
             min_tokens=self.fields.min_tokens,
         )
-        compacted = [_rewritten(message, plain, token_counter) for message, plain in zip(messages, pruned, strict=True)]
-        return compacted if any(new is not old for new, old in zip(compacted, messages, strict=True)) else None
+        compacted = []
+        has_changed = False
+        for message, plain in zip(messages, pruned, strict=True):
+            rewritten = _rewritten(message, plain, token_counter)
+            has_changed = has_changed or rewritten is not message
+            compacted.append(rewritten)
+        return compacted if has_changed else None
 
     async def compact_async(
         self, messages: list[ChatMessage], target_tokens: int, token_counter: TokenCounter
@@ -110,7 +119,8 @@ class ProvenceCompactor(Compactor):  # type: ignore[misc]
         """Return the compactor as plain values.
 
         Raises:
-            PydanticSerializationError: The model is a `Pruner` instance, which has no name to load it by.
+            PydanticSerializationError: The model is a `Pruner` instance, which has no name to load
+                it by.
         """
         return dict(default_to_dict(self, **self.fields.model_dump(mode="json")))
 
@@ -138,7 +148,8 @@ def _as_plain(message: ChatMessage) -> dict[str, Any]:
 
 
 def _call_id(call: Any) -> str:
-    # Not every provider gives ids; the name and the arguments tell calls apart as well as is needed for their query.
+    # Not every provider gives ids; the name and the arguments tell calls apart as well as is needed
+    # for their query.
     return call.id or json.dumps([call.tool_name, call.arguments], default=str, sort_keys=True)
 
 

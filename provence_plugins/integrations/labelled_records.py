@@ -10,7 +10,8 @@ from provence_plugins.integrations.prose import count_words, is_prose
 from provence_plugins.integrations.tool_results import Block, Part, ResultText
 from provence_plugins.types import Passage, Span
 
-# Labels that search, encyclopedia, paper and web tools write in front of a text, and of what belongs to it.
+# Labels that search, encyclopedia, paper and web tools write in front of a text, and of what
+# belongs to it.
 _TEXT_LABELS = (
     "text|content|contents|page content|page_content|snippet|summary|description|abstract|body|excerpt|passage|"
     "highlights|answer|raw content|raw_content"
@@ -64,8 +65,8 @@ def read_records(content: str) -> ResultText | None:
     """Read a content as labelled records.
 
     Returns:
-        The content with a block for each record; None if it does not begin with a labelled line, perhaps after a short
-        introduction.
+        The content with a block for each record; None if it does not begin with a labelled line,
+        perhaps after a short introduction.
     """
     fields = _fields(content)
     if not fields or fields[0].start > _MAX_HEAD or is_prose(content[: fields[0].start]):
@@ -89,7 +90,8 @@ class _Start(NamedTuple):
 
     Attributes:
         field: Number of its first field.
-        under: Number of the record before it, if it may be a part of that one; None if it certainly stands alone.
+        under: Number of the record before it, if it may be a part of that one; None if it certainly
+            stands alone.
     """
 
     field: int
@@ -108,8 +110,8 @@ def _fields(content: str) -> list[_Field]:
 def _starts(content: str, fields: Sequence[_Field]) -> list[_Start]:
     """Return where records begin: at the first label of all, wherever the labels of the first record come again.
 
-    After an empty line that label alone is enough. It may also belong to a text, so such a record brings the one above
-    it along.
+    After an empty line that label alone is enough. It may also belong to a text, so such a record
+    brings the one above it along.
     """
     labels = [field.label for field in fields]
     signature = _signature(content, fields)

@@ -60,8 +60,8 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
         Args:
             documents: The documents that a retriever found; they are not changed.
             query: The question, or several whose results are united.
-            callbacks: With tracing or callbacks on, the call is a separate run in the trace, with an event about
-                tokens.
+            callbacks: With tracing or callbacks on, the call is a separate run in the trace, with
+                an event about tokens.
 
         Returns:
             Pruned copies of the documents that are kept, in the order of the policy.

@@ -1,7 +1,7 @@
 """Pruning for LangChain agents: a middleware that shortens the results of tools before the agent reads them.
 
-A result is pruned once, when the tool returns it, and never again: what was sent to a provider stays the same, and so
-does the provider's cache of it.
+A result is pruned once, when the tool returns it, and never again: what was sent to a provider
+stays the same, and so does the provider's cache of it.
 """
 
 from __future__ import annotations
@@ -49,11 +49,12 @@ _DEPRECATED = {
 class ContextPruningMiddleware(AgentMiddleware):
     """Shortens the results of an agent's tools to what answers the query.
 
-    Documents, JSON values and labelled records in a result are pruned one by one and stay what they are; other results
-    are pruned as one text. The module `tool_choice` describes which results are pruned. The original stays in the
-    artifact, unless a tool keeps something else there. Token counts and kept spans are in
-    `response_metadata["provence"]`. Failed calls, images and other blocks without text are not touched. If the engine
-    fails, the result is kept and the failure logged.
+    Documents, JSON values and labelled records in a result are pruned one by one and stay what they
+    are; other results are pruned as one text. The module `tool_choice` describes which results are
+    pruned. The original stays in the artifact, unless a tool keeps something else there. Token
+    counts and kept spans are in `response_metadata["provence"]`. Failed calls, images and other
+    blocks without text are not touched. If the engine fails, the result is kept and the failure
+    logged.
 
     Args: see `ToolPruningFields`, `PruningFields` and `EngineFields`.
 

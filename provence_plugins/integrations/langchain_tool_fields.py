@@ -31,17 +31,23 @@ class ToolPruningFields(PruningFields):
     """What can be set in `ContextPruningMiddleware`, beside `PruningFields`.
 
     Attributes:
-        tools: Names of tools whose results are pruned whatever they look like; results of others are kept. None prunes
-            the results of all tools that carry documents, records or prose, as described in `tool_choice`.
+        tools: Names of tools whose results are pruned whatever they look like; results of others
+            are kept. None prunes the results of all tools that carry documents, records or prose,
+            as described in `tool_choice`.
         exclude_tools: Names of tools whose results are kept.
-        policies: Policies of single tools by their name: a `PruningPolicy`, or a dictionary of the fields that differ.
-        min_tokens: Results that are estimated to be shorter are kept; a token is taken as four bytes.
-        query: A function from a tool call request to its query, or list of queries; None reads the arguments.
-        query_args: Names of a tool's arguments that may hold the query; the first that holds text is taken. Without
-            one, the query is the last message of a person.
+        policies: Policies of single tools by their name: a `PruningPolicy`, or a dictionary of the
+            fields that differ.
+        min_tokens: Results that are estimated to be shorter are kept; a token is taken as four
+            bytes.
+        query: A function from a tool call request to its query, or list of queries; None reads the
+            arguments.
+        query_args: Names of a tool's arguments that may hold the query; the first that holds text
+            is taken. Without one, the query is the last message of a person.
         history: How many earlier messages of a person are read together with the last one.
-        keep_original: Keep the content as it was in the artifact, if the tool leaves none of its own.
-        recall: Give the agent a tool `recall` that returns the whole result. Unless `omission` is set, marks name it.
+        keep_original: Keep the content as it was in the artifact, if the tool leaves none of its
+            own.
+        recall: Give the agent a tool `recall` that returns the whole result. Unless `omission` is
+            set, marks name it.
     """
 
     tools: tuple[str, ...] | None = None
@@ -87,7 +93,8 @@ class ToolPruningFields(PruningFields):
 def human_text(state: Any, history: int = 0) -> str:
     """Return the last message of a person in an agent's state, after `history` earlier ones; empty if there is none.
 
-    Messages that the framework wrote in a person's name, such as the summary of a conversation, are left out.
+    Messages that the framework wrote in a person's name, such as the summary of a conversation, are
+    left out.
     """
     texts = [
         str(message.text)

@@ -149,12 +149,15 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
             return [_copied(node) for node in nodes]
         numbers = list(passages)
         places = {numbers[passage.index] for passage in result.passages}
+        # In the policy's order: the places of pruned nodes are filled one after another.
         pruned = (self._pruned(nodes[numbers[passage.index]], passage) for passage in result.passages)
-        return [
-            next(pruned) if number in places else _copied(node)
-            for number, node in enumerate(nodes)
-            if number in places or number not in passages
-        ]
+        merged = []
+        for number, node in enumerate(nodes):
+            if number in places:
+                merged.append(next(pruned))
+            elif number not in passages:
+                merged.append(_copied(node))
+        return merged
 
     def _pruned(self, scored: NodeWithScore, passage: PrunedPassage) -> NodeWithScore:
         """Return a copy with the kept text, the relevance as its score, and our entries in the metadata."""

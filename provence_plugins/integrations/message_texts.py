@@ -139,8 +139,12 @@ class MessageTexts:
 
 
 def _numbered(passages: Sequence[PrunedPassage], numbers: range) -> list[PrunedPassage]:
-    chosen = (passage for passage in passages if passage.index in numbers)
-    return [replace(passage, scored=replace(passage.scored, index=passage.index - numbers.start)) for passage in chosen]
+    chosen = []
+    for passage in passages:
+        if passage.index in numbers:
+            scored = replace(passage.scored, index=passage.index - numbers.start)
+            chosen.append(replace(passage, scored=scored))
+    return chosen
 
 
 def _written(result: ResultText, pruned: PrunedTexts, order: Sequence[int], policy: PruningPolicy) -> str | None:

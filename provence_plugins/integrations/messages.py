@@ -1,8 +1,8 @@
 """Pruning the tool results in a list of plain messages, for every framework that has no adapter of its own.
 
-Messages are dictionaries in the shapes of OpenAI (chat completions and responses) and Anthropic. A result is asked with
-the query of its own tool call, so that pruning a conversation again, a few messages later, changes nothing in what was
-sent before: a provider's prompt cache stays valid.
+Messages are dictionaries in the shapes of OpenAI (chat completions and responses) and Anthropic. A
+result is asked with the query of its own tool call, so that pruning a conversation again, a few
+messages later, changes nothing in what was sent before: a provider's prompt cache stays valid.
 """
 
 import json
@@ -43,18 +43,21 @@ def prune_messages(
 ) -> list[dict[str, Any]]:
     """Return a conversation whose tool results are shortened to what answers their query.
 
-    The module `tool_choice` describes which results are pruned, `tool_results` how they are read. If the
-    engine fails, the conversation is returned unchanged and the failure is logged.
+    The module `tool_choice` describes which results are pruned, `tool_results` how they are read.
+    If the engine fails, the conversation is returned unchanged and the failure is logged.
 
     Args:
         messages: The conversation; it is not changed.
-        query: The question, or several; None takes each tool call's own or, where its arguments hold none, the last
-            message of the user in front of it.
+        query: The question, or several; None takes each tool call's own or, where its arguments
+            hold none, the last message of the user in front of it.
         pruner: None takes the bundled model, which is loaded once and shared with the adapters.
-        policy: What to keep; None takes the default threshold and keeps the best sentence where nothing else is kept.
-        tools: Names of tools whose results are pruned whatever they look like; None applies the rule to all tools.
+        policy: What to keep; None takes the default threshold and keeps the best sentence where
+            nothing else is kept.
+        tools: Names of tools whose results are pruned whatever they look like; None applies the
+            rule to all tools.
         exclude_tools: Names of tools whose results are kept.
-        min_tokens: Results that are estimated to be shorter are kept; a token is taken as four bytes.
+        min_tokens: Results that are estimated to be shorter are kept; a token is taken as four
+            bytes.
 
     Returns:
         Copies of the messages, in the same order and number.

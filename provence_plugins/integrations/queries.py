@@ -59,8 +59,11 @@ def is_blank(query: Query) -> bool:
 # Any: a model wrote the arguments.
 def query_in(arguments: Mapping[str, Any], names: Sequence[str] = QUERY_ARGS) -> Query | None:
     """Return the first of some arguments of a tool that holds text or a list of texts; None if there is none."""
-    values = [arguments.get(name) for name in names]
-    return next((value for value in values if isinstance(value, str | list) and not _is_empty(value)), None)
+    for name in names:
+        value = arguments.get(name)
+        if isinstance(value, str | list) and not _is_empty(value):
+            return value
+    return None
 
 
 def _is_empty(value: str | list[Any]) -> bool:
@@ -109,8 +112,8 @@ def unite(results: Sequence[PruneResult]) -> PruneResult:
     first = results[0]
     if len(results) == 1:
         return first
-    by_question = [_in_order(result) for result in results]
-    united = tuple(_best(versions) for versions in zip(*by_question, strict=True))
+    by_passage = zip(*map(_in_order, results), strict=True)
+    united = tuple(map(_best, by_passage))
     whole = replace(first, passages=united, dropped=())
     return whole.with_policy(first.policy)
 
@@ -130,9 +133,12 @@ def _best(versions: Sequence[PrunedPassage]) -> PrunedPassage:
 
 def _parts(query: str) -> list[str]:
     """Return the questions of a query that asks for several things; nothing if it asks for one."""
-    questions = [question for sentence in _sentences(query) for question in _NEXT_QUESTION.split(sentence)]
-    parts = [question.strip(" ,;\n\t") for question in questions]
-    parts = [part for part in parts if len(part.split()) >= _MIN_WORDS]
+    parts = []
+    for sentence in _sentences(query):
+        for question in _NEXT_QUESTION.split(sentence):
+            part = question.strip(" ,;\n\t")
+            if len(part.split()) >= _MIN_WORDS:
+                parts.append(part)
     if len(parts) == 1 or not query.rstrip().endswith(_QUESTION_MARKS):
         return []
     return parts
@@ -147,18 +153,22 @@ def _shortened(query: str, passages: Sequence[Passage], pruner: Pruner, limit: i
     )
     sentences = _sentences(query)
     lengths = pruner.count_tokens(sentences)
-    questions = [
-        sentence
-        for sentence, length in zip(sentences, lengths, strict=True)
-        if length <= limit and sentence.endswith(_QUESTION_MARKS)
-    ]
+    questions = []
+    for sentence, length in zip(sentences, lengths, strict=True):
+        if length <= limit and sentence.endswith(_QUESTION_MARKS):
+            questions.append(sentence)
     return questions[-_MAX_QUESTIONS:] or [_most_similar(sentences, lengths, passages, limit)]
 
 
 def _most_similar(sentences: Sequence[str], lengths: Sequence[int], passages: Sequence[Passage], limit: int) -> str:
     """Return the sentences that share most words with the texts and fit together, in their order."""
-    words = set().union(*(_words(passage.text) for passage in passages))
-    shares = [len(_words(sentence) & words) / (1 + len(_words(sentence))) for sentence in sentences]
+    words: set[str] = set()
+    for passage in passages:
+        words |= _words(passage.text)
+    shares = []
+    for sentence in sentences:
+        own = _words(sentence)
+        shares.append(len(own & words) / (1 + len(own)))
     chosen, room = [], limit
     for number in sorted(range(len(sentences)), key=shares.__getitem__, reverse=True):
         if lengths[number] <= room:
@@ -180,5 +190,5 @@ def _is_long(query: str, pruner: Pruner, limit: int) -> bool:
 
 
 def _sentences(query: str) -> list[str]:
-    texts = (query[sentence.start : sentence.end].strip() for sentence in split_sentences(query, "sentencex"))
-    return [text for text in texts if text]
+    texts = [sentence.of(query).strip() for sentence in split_sentences(query, "sentencex")]
+    return list(filter(None, texts))

@@ -48,8 +48,8 @@ class Block:
 
     Attributes:
         parts: The parts in order.
-        separator: The characters between this block and the one before it; not written in front of the
-            first block.
+        separator: The characters between this block and the one before it; not written in front of
+            the first block.
         stays: Keep the block even if all its texts are dropped.
         under: Number of an earlier block that stays whenever this one does; None for a block that
             stands alone.

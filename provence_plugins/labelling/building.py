@@ -71,8 +71,8 @@ def build_lines(
 ) -> Iterator[dict[str, Any]]:
     """Yield the lines of one question: its top passages, and its negatives.
 
-    With answer strings, a passage is positive if it holds one, and negatives hold none. Without, nobody knows, and the
-    lines are there to be labelled.
+    With answer strings, a passage is positive if it holds one, and negatives hold none. Without,
+    nobody knows, and the lines are there to be labelled.
 
     Args:
         question: `id`, `question` and perhaps `answers`.

@@ -13,7 +13,8 @@ from provence_plugins.readers.reader import Message, Reader
 from provence_plugins.text.sentences import SplitterName, split_sentences
 from provence_plugins.types import Sentence
 
-# English prose has about four characters a token in the vocabularies of chat models; it is only an estimate.
+# English prose has about four characters a token in the vocabularies of chat models; it is only an
+# estimate.
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -22,8 +23,8 @@ class ChatLabel:
     """The labels of one pair, or the reason why there are none.
 
     Attributes:
-        silver: `[start, end, probability]` for each sentence, the probability being 0 or 1; None where the answer
-            cannot be used.
+        silver: `[start, end, probability]` for each sentence, the probability being 0 or 1; None
+            where the answer cannot be used.
         answer: What the model said; empty where it was not asked to the end.
         discarded: Why the answer cannot be used; None if it can.
     """

@@ -12,7 +12,8 @@ Reason = Literal["no citation", "contradiction", "unknown sentence", "cut off", 
 # One or several numbers: "2", "1, 4", "2-4", "Sentence 3", "1 and 5".
 _LIST = r"(?:(?:sentences?|nos?\.?)\s*)?#?\d+(?:(?:\s*(?:[-–,;&]|\band\b|\bto\b)\s*|\s+)#?\d+)*"
 _SQUARE = re.compile(rf"[\[【]\s*({_LIST})\s*[\]】]", re.IGNORECASE)
-# Round brackets hold years and counts in prose, so they are citations only where nothing but numbers was asked for.
+# Round brackets hold years and counts in prose, so they are citations only where nothing but
+# numbers was asked for.
 _ANY_FORM = re.compile(rf"[(（]\s*({_LIST})\s*[)）]|^\s*({_LIST})\s*\.?\s*$", re.IGNORECASE)
 _RANGE = re.compile(r"(\d+)\s*(?:[-–]|to)\s*(\d+)", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+")
@@ -39,8 +40,9 @@ class Citations:
 def read_citations(answer: str, sentences: int, prompt: PromptName, *, is_complete: bool = True) -> Citations:
     """Return the sentences that an answer cites.
 
-    An answer that neither cites a sentence nor says that there is no answer cannot be used; nor can one that does both,
-    one that cites a sentence that does not exist, and one that was cut at its maximum length.
+    An answer that neither cites a sentence nor says that there is no answer cannot be used; nor can
+    one that does both, one that cites a sentence that does not exist, and one that was cut at its
+    maximum length.
 
     Args:
         answer: The answer.

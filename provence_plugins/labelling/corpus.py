@@ -47,7 +47,8 @@ class PassageSizes:
 
     Attributes:
         least: Minimum number of sentences.
-        most: Maximum number of sentences. Longer passages are drawn more often, a length of n with a weight of n.
+        most: Maximum number of sentences. Longer passages are drawn more often, a length of n with
+            a weight of n.
         overlap: Share of a passage's sentences that the next one begins with.
     """
 

@@ -14,9 +14,9 @@ _SCORES = "teacher_scores."
 def read_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the lines of data for the texts of one row.
 
-    `labels` become `is_positive`; `context_spans` with `context_spans_relevance` become `silver`; the mean of all
-    columns `teacher_scores.…` becomes `teacher_score`. Rerankers that end in a logistic function give scores between 0
-    and 1, which are turned back into raw scores.
+    `labels` become `is_positive`; `context_spans` with `context_spans_relevance` become `silver`;
+    the mean of all columns `teacher_scores.…` becomes `teacher_score`. Rerankers that end in a
+    logistic function give scores between 0 and 1, which are turned back into raw scores.
 
     Raises:
         DataError: The row lacks a column, or its columns do not fit each other.

@@ -24,7 +24,8 @@ def read_pair(value: Any) -> Pair:
     """Return the pair in a line of data, which may hold anything else beside it.
 
     Raises:
-        InvalidInputError: The line has no question or no passage, or it has a key that is reserved for the output.
+        InvalidInputError: The line has no question or no passage, or it has a key that is reserved
+            for the output.
     """
     if not isinstance(value, dict) or not {"question", "passage"} <= value.keys():
         raise InvalidInputError("The line must be an object with question, passage and perhaps title.")

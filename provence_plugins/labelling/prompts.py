@@ -11,7 +11,8 @@ PROMPT_NAMES: tuple[PromptName, ...] = get_args(PromptName)
 NO_ANSWER = "No answer"
 """What a model says when no sentence helps."""
 
-# Provence (arXiv 2501.16214) found the first one best and most consistent, the second worse, the third unstable.
+# Provence (arXiv 2501.16214) found the first one best and most consistent, the second worse, the
+# third unstable.
 _TASKS: dict[PromptName, str] = {
     "answer": (
         "Answer the question with the numbered sentences alone, and with nothing that you know from elsewhere. Cite "
@@ -33,7 +34,8 @@ _TASKS: dict[PromptName, str] = {
 def build_messages(prompt: PromptName, question: str, title: str | None, sentences: Sequence[str]) -> list[Message]:
     """Return the conversation that asks for the relevant sentences of a passage.
 
-    The title comes before the numbered sentences and has no number, so that no answer cites the title alone.
+    The title comes before the numbered sentences and has no number, so that no answer cites the
+    title alone.
 
     Args:
         prompt: Name of the task.

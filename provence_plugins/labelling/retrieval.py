@@ -72,7 +72,8 @@ class Retriever:
         if self._reranker is not None and found:
             given = [Passage(passage.text, passage.title) for passage in found]
             found = [found[ranked.index] for ranked in self._reranker.rerank(question, given)]
-        # Overlapping passages of one document say the same, so only the best of each goes to the top.
+        # Overlapping passages of one document say the same, so only the best of each goes to the
+        # top.
         top: list[CorpusPassage] = []
         documents: set[str] = set()
         for passage in found:

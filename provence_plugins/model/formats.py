@@ -19,9 +19,9 @@ class InputConventions:
 
     Attributes:
         title_suffix: Appended to a title, so that the model can tell it from the first sentence.
-        full_stop: Text that is read after each sentence that ends without one. A tokenizer that drops line
-            breaks shows a model rows, items and fields as one run of words; with this it sees where
-            each of them ends.
+        full_stop: Text that is read after each sentence that ends without one. A tokenizer that
+            drops line breaks shows a model rows, items and fields as one run of words; with this it
+            sees where each of them ends.
         query: "verbatim", or "bare" for a query in lower case without ASCII punctuation.
         spaced: Sentences are read without surrounding white space, and each but the very first with
             one space before it. Otherwise each is read as it is, trailing white space included.
@@ -90,8 +90,8 @@ class TensorNames:
     ignored: tuple[str, ...] = ()
 
 
-# The two thresholds that the authors of Provence published, a cautious and a strong one. They were not measured as ours
-# are, so no published model has a balanced one.
+# The two thresholds that the authors of Provence published, a cautious and a strong one. They were
+# not measured as ours are, so no published model has a balanced one.
 PUBLISHED_THRESHOLDS = Thresholds(0.1, careful=0.1, short=0.5)
 
 
@@ -105,9 +105,11 @@ class Format:
         inputs: How texts become model inputs.
         scoring: How the model's numbers are read.
         splitter: Sentence splitter, unless the configuration names one.
-        thresholds: The default keep threshold, unless the configuration gives one, and those with a name.
+        thresholds: The default keep threshold, unless the configuration gives one, and those with a
+            name.
         threshold_keys: Keys of the configuration that can give the default.
-        max_tokens: Longest window, unless the configuration gives one; never more than the encoder reads.
+        max_tokens: Longest window, unless the configuration gives one; never more than the encoder
+            reads.
         max_tokens_key: Key of the configuration that gives the longest window.
         version: The format version that this code reads; None for a format without versions.
         tensors: Names of the tensors of a published checkpoint; None for this package's own format.

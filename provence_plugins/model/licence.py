@@ -2,7 +2,6 @@
 
 import logging
 from functools import cache
-from itertools import islice
 from pathlib import Path
 
 from provence_plugins.errors import CheckpointError
@@ -43,7 +42,7 @@ def read_licence(folder: Path) -> str | None:
     try:
         with card.open(encoding="utf-8", errors="replace") as file:
             # A line without an end is read in parts, so that no card takes much memory.
-            return _find_licence(list(islice(iter(lambda: file.readline(_MAX_LINE), ""), _MAX_LINES)))
+            return _find_licence([file.readline(_MAX_LINE) for _ in range(_MAX_LINES)])
     except OSError as error:
         raise CheckpointError(
             f"{card} cannot be read ({show_error(error)}). Make it readable, or remove it."

@@ -33,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 _NAMES_SHOWN = 3
 
-# Keys of a native config.json that say something of the network; the encoder's own are checked apart.
+# Keys of a native config.json that say something of the network; the encoder's own are checked
+# apart.
 _NATIVE_KEYS = (
     "separator_id",
     "splitter",
@@ -186,10 +187,10 @@ def _build(
                 if type(facts.get("separator_id", 0)) is not int:
                     raise ValueError(f"separator_id is {show_value(facts['separator_id'])} instead of a number")
                 native = ProvenceConfig(backbone_config=encoder, **facts)
-                _choose_attention(encoder, attention)  # not before, because a configuration resets those inside it
+                _set_attention(encoder, attention)  # not before, because a configuration resets those inside it
                 network = ProvenceModel(native)
                 return network, {name: name for name in network.state_dict()}
-            _choose_attention(encoder, attention)
+            _set_attention(encoder, attention)
             config = PublishedConfig(encoder, checkpoint.max_tokens, checkpoint.encoder.template.between[0])
             return build_published(checkpoint.format, config, _shapes(stored))
     except CheckpointError:
@@ -198,7 +199,7 @@ def _build(
         raise _no_network(checkpoint.folder, error) from error
 
 
-def _choose_attention(encoder: PretrainedConfig, attention: str | None) -> None:
+def _set_attention(encoder: PretrainedConfig, attention: str | None) -> None:
     if attention is not None:
         encoder._attn_implementation = attention
 

@@ -35,7 +35,9 @@ class ReplicatedBackend:
         Raises:
             BackendError: A copy failed.
         """
-        parts = [rows for rows in np.array_split(np.arange(len(batch.ids)), len(self._replicas)) if len(rows)]
+        split = np.array_split(np.arange(len(batch.ids)), len(self._replicas))
+        parts = [rows for rows in split if len(rows)]
+        # The last replicas get nothing of a batch with fewer rows than there are replicas.
         shares = [(replica, _rows(batch, part)) for replica, part in zip(self._replicas, parts, strict=False)]
         scores = map_in_threads(
             lambda share: share[0].forward(share[1]), shares, threads=len(shares), name="provence-replica"

@@ -247,6 +247,7 @@ def _load_with_attention(checkpoint: Checkpoint, name: str | None) -> Network:
 
 
 def _can_change_attention(encoder: Any) -> bool:
-    # Some encoders of Transformers 4 choose it when they are built, and only log a warning when it is set later.
+    # Some encoders of Transformers 4 choose it when they are built, and only log a warning when it
+    # is set later.
     can_change = getattr(encoder, "_can_set_attn_implementation", None)
     return can_change is None or bool(can_change())

@@ -25,8 +25,9 @@ _MAX_ENTRIES = 50_000
 _ANY_DEPTH = "**"
 _WILDCARDS = "*?["
 
-# Every folder on the way to a file is opened by itself, without following links: a link that is put there between the
-# check of a path and its use is not followed. Systems without these calls open the path that was checked.
+# Every folder on the way to a file is opened by itself, without following links: a link that is put
+# there between the check of a path and its use is not followed. Systems without these calls open
+# the path that was checked.
 _CAN_OPEN_STEP_BY_STEP = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 
 
@@ -91,12 +92,13 @@ class AllowedFiles:
         """Read the files that paths and patterns name, each once.
 
         Args:
-            paths: Paths of files, relative to a root or absolute, and patterns with `*`, `?`, `[…]` and `**`. Wildcards
-                match neither hidden files nor files inside a folder that is reached by a link.
+            paths: Paths of files, relative to a root or absolute, and patterns with `*`, `?`, `[…]`
+                and `**`. Wildcards match neither hidden files nor files inside a folder that is
+                reached by a link.
 
         Raises:
-            InvalidInputError: A path leads out of the roots, does not exist or is a folder, a pattern matches nothing,
-                or there are too many files.
+            InvalidInputError: A path leads out of the roots, does not exist or is a folder, a
+                pattern matches nothing, or there are too many files.
         """
         places: dict[_Place, None] = {}
         for path in paths:

@@ -11,10 +11,15 @@ with needs_extra("serve"):
     from fastapi import FastAPI
 
     from provence_plugins.serving import page_routes, prune_route, rerank_routes, status_routes
-    from provence_plugins.serving.failures import add_handlers
+    from provence_plugins.serving.bearer_key import ASK_FOR_KEY, NO_KEY, BearerKey
+    from provence_plugins.serving.failures import add_handlers, error_response
     from provence_plugins.serving.metrics import Metrics
-    from provence_plugins.serving.middleware import BearerKey, RequestLog
+    from provence_plugins.serving.middleware import RequestLog
+    from provence_plugins.serving.page_files import PAGE_PATHS
     from provence_plugins.serving.service import Service
+
+# A browser opens the page without a key; a probe has none.
+OPEN_PATHS = PAGE_PATHS | {"/health", "/ready"}
 
 ROUTERS = (prune_route.router, page_routes.router, rerank_routes.router, status_routes.router)
 
@@ -24,7 +29,8 @@ def create_app(settings: ServeSettings | None = None, service: Service | None = 
 
     Args:
         settings: Model and limits; None for the shipped model and the defaults.
-        service: A service that is open already; the application closes it. None opens one when the server starts.
+        service: A service that is open already; the application closes it. None opens one when the
+            server starts.
     """
     chosen = service.settings if service else settings or ServeSettings()
     metrics = service.metrics if service else Metrics()
@@ -48,7 +54,8 @@ def create_app(settings: ServeSettings | None = None, service: Service | None = 
     )
     add_handlers(app)
     if chosen.api_key is not None:
-        app.add_middleware(BearerKey, key=chosen.api_key)
+        refusal = error_response(401, NO_KEY, ASK_FOR_KEY)
+        app.add_middleware(BearerKey, key=chosen.api_key, refusal=refusal, open_paths=OPEN_PATHS)
     # The last one that is added is the outermost.
     app.add_middleware(RequestLog, metrics=metrics)
     for router in ROUTERS:

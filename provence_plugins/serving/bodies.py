@@ -64,8 +64,9 @@ class PassageBody(StrictBody):
 class PolicyBody(StrictBody):
     """What is kept, with the names of `PruningPolicy`; a field that is not sent has the server's own value.
 
-    Two fields accept less than in Python, because a stranger's regular expression or format could block the server:
-    `pins` are texts that a sentence contains, and the only placeholder of `omission` is {count}.
+    Two fields accept less than in Python, because a stranger's regular expression or format could
+    block the server: `pins` are texts that a sentence contains, and the only placeholder of
+    `omission` is {count}.
     """
 
     threshold: Threshold | None = None

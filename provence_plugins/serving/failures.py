@@ -20,7 +20,8 @@ STATUSES: Mapping[type[ProvenceError], int] = {
     ProvenceError: 500,
 }
 
-# What `error_type` says for each status; the names are those of text-embeddings-inference where it has one.
+# What `error_type` says for each status; the names are those of text-embeddings-inference where it
+# has one.
 ERROR_TYPES: Mapping[int, str] = {
     400: "malformed",
     401: "unauthorized",

@@ -20,8 +20,10 @@ class Listener:
     Attributes:
         host: Address or name of an interface; the default lets only this machine in.
         port: Port; 0 for any free one.
-        workers: Number of processes. Each has the model in its memory, and its own device if there are several.
-        max_connections: Maximum number of open connections of a process; further ones get status 503.
+        workers: Number of processes. Each has the model in its memory, and its own device if there
+            are several.
+        max_connections: Maximum number of open connections of a process; further ones get status
+            503.
         shutdown_seconds: How long a server that ends waits for the requests that it has taken.
     """
 

@@ -1,6 +1,5 @@
 """Serve the Model Context Protocol over streamable HTTP."""
 
-import hmac
 import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -10,12 +9,13 @@ from provence_plugins.errors import InvalidInputError, needs_extra
 
 with needs_extra("mcp"):
     import uvicorn
-    from starlette.datastructures import Headers
     from starlette.responses import PlainTextResponse
+
+    from provence_plugins.serving.bearer_key import ASK_FOR_KEY, NO_KEY, BearerKey
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
 PATH = "/mcp"
 
@@ -47,13 +47,14 @@ def listen_for_mcp(
 
     Args:
         server: The tools.
-        host: Name or address to listen on. Pages of other sites cannot reach one that is only of this machine.
+        host: Name or address to listen on. Pages of other sites cannot reach one that is only of
+            this machine.
         port: Port to listen on; 0 chooses a free one.
         api_key: What clients must send as `Authorization: Bearer KEY`; None lets every client in.
 
     Raises:
-        InvalidInputError: `host` can be reached from other machines and there is no key, or nothing can listen there,
-            for instance because the port is in use.
+        InvalidInputError: `host` can be reached from other machines and there is no key, or nothing
+            can listen there, for instance because the port is in use.
     """
     if api_key is None and not is_loopback(host):
         raise InvalidInputError(
@@ -62,7 +63,8 @@ def listen_for_mcp(
         )
     app: ASGIApp = server.streamable_http_app(streamable_http_path=PATH, host=host)
     if api_key is not None:
-        app = BearerKey(app, api_key)
+        refusal = PlainTextResponse(f"{NO_KEY}\n", status_code=401, headers=ASK_FOR_KEY)
+        app = BearerKey(app, api_key, refusal)
     listener = _listen(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}{PATH}"
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
@@ -77,31 +79,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-class BearerKey:
-    """An application that answers only to clients with a key.
-
-    Args:
-        app: The application.
-        key: What clients must send as `Authorization: Bearer KEY`.
-    """
-
-    def __init__(self, app: "ASGIApp", key: str) -> None:
-        self._app = app
-        self._expected = f"Bearer {key}".encode()
-
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        given = Headers(scope=scope).get("authorization", "") if scope["type"] == "http" else ""
-        if scope["type"] == "lifespan" or hmac.compare_digest(given.encode("latin-1"), self._expected):
-            await self._app(scope, receive, send)
-            return
-        refusal = PlainTextResponse(
-            "A key is needed: send the header 'Authorization: Bearer KEY'.\n",
-            status_code=401,
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-        await refusal(scope, receive, send)
 
 
 def _listen(host: str, port: int) -> socket.socket:

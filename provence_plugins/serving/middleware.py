@@ -1,7 +1,6 @@
-"""What happens around every request: its id, its line in the log, its figures, and the key."""
+"""What happens around every request: its id, its line in the log and its figures."""
 
 import asyncio
-import hmac
 import logging
 import re
 import secrets
@@ -15,7 +14,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from provence_plugins.serving.failures import error_response
 from provence_plugins.serving.metrics import Metrics
-from provence_plugins.serving.page_files import PAGE_PATHS
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +22,6 @@ _LONGEST_PATH = 200
 
 # Asked every few seconds by whoever watches the server.
 _QUIET_ROUTES = ("/health", "/metrics", "/ready")
-
-# A browser opens the page without a key; a probe has none.
-OPEN_PATHS = PAGE_PATHS | {"/health", "/ready"}
-
 
 LAST_REQUEST = "last_request"
 """The key of a request's state by which a server says that it closes the connection after the answer."""
@@ -107,35 +101,10 @@ class _Answer:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self.request_id
             if self._state.get(LAST_REQUEST):
-                # Otherwise the client would send its next request into a connection that is being closed.
+                # Otherwise the client would send its next request into a connection that is being
+                # closed.
                 headers["Connection"] = "close"
         await self._send(message)
-
-
-class BearerKey:
-    """Refuses requests without the key, except those for paths that are open to everybody.
-
-    Args:
-        app: The application.
-        key: The key.
-    """
-
-    def __init__(self, app: ASGIApp, key: str) -> None:
-        self._app = app
-        self._expected = f"Bearer {key}".encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request."""
-        if scope["type"] == "lifespan" or scope["path"] in OPEN_PATHS or self._has_key(scope):
-            await self._app(scope, receive, send)
-            return
-        message = "The key is missing or wrong. Send the header 'Authorization: Bearer KEY'."
-        await error_response(401, message, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
-
-    def _has_key(self, scope: Scope) -> bool:
-        given = Headers(scope=scope).get("authorization", "")
-        # Takes the same time wherever the two differ.
-        return hmac.compare_digest(given.encode("latin-1"), self._expected)
 
 
 def _request_id(scope: Scope) -> str:

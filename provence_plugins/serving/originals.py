@@ -9,8 +9,8 @@ from itertools import pairwise
 from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.types import Span
 
-# An id is a secret: whoever knows it reads the text. 64 bits cannot be guessed, and a model copies 16 digits without
-# a fault.
+# An id is a secret: whoever knows it reads the text. 64 bits cannot be guessed, and a model copies
+# 16 digits without a fault.
 _ID_BYTES = 8
 
 KEPT_MARK = "[… kept text …]"
@@ -47,7 +47,8 @@ class Originals:
     """The originals of the last calls, up to a number of characters; the oldest calls are forgotten first.
 
     Args:
-        max_characters: How many characters are remembered. The last call is remembered whatever its size.
+        max_characters: How many characters are remembered. The last call is remembered whatever its
+            size.
     """
 
     def __init__(self, max_characters: int) -> None:

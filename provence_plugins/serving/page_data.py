@@ -15,11 +15,11 @@ def describe_scores(result: PruneResult) -> dict[str, Any]:
     """Return the policy of a result, and the scores of its passages in input order, without their texts.
 
     Returns:
-        `policy`: the fields of `PruningPolicy`, with the threshold that was used, except `pins`, `omission`,
-        `token_counter` and `deduplicate`, by which a browser cannot decide;
-        `passages`: for each `index`, `title`, `relevance`, `relevance_probability`, `is_legible` and `sentences`: for
-        each `start`, `end`, `probability`, `kind`, `tokens`, `heading`, `ties` (pairs of kind and number), `cost`
-        (what it takes of `max_tokens`) and `pinned`.
+        `policy`: the fields of `PruningPolicy`, with the threshold that was used, except `pins`,
+        `omission`, `token_counter` and `deduplicate`, by which a browser cannot decide; `passages`:
+        for each `index`, `title`, `relevance`, `relevance_probability`, `is_legible` and
+        `sentences`: for each `start`, `end`, `probability`, `kind`, `tokens`, `heading`, `ties`
+        (pairs of kind and number), `cost` (what it takes of `max_tokens`) and `pinned`.
     """
     policy = result.policy
     is_pinned = policy.pin_test() or (lambda text: False)

@@ -19,7 +19,8 @@ from provence_plugins.serving.writing import encode_json, write_aside
 
 router = APIRouter(route_class=JsonRoute, include_in_schema=False)
 
-# Nothing but the page's own files is loaded or run, whatever a passage holds, and no other site can frame the page.
+# Nothing but the page's own files is loaded or run, whatever a passage holds, and no other site can
+# frame the page.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; "

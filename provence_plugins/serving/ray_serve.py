@@ -28,7 +28,8 @@ class DeploymentSettings(BaseModel):
     """Settings of the deployment, each NAME=VALUE on the command line of `serve run` or a key of its configuration.
 
     Attributes:
-        model: None for the model that ships with the package, a folder on every machine, or a repo id.
+        model: None for the model that ships with the package, a folder on every machine, or a repo
+            id.
         backend: Inference backend; None as for `Pruner`.
         device: Device; None as for `Pruner`.
         dtype: Precision of the weights; None as for `Pruner`.
@@ -37,7 +38,8 @@ class DeploymentSettings(BaseModel):
         threshold: Threshold where a request has none; None for the model's own.
         min_replicas: Replicas that run without any load; 0 lets the first request wait for one.
         max_replicas: Replicas that run at most.
-        target_requests: Requests in progress on each replica that Ray aims at: more add a replica, fewer remove one.
+        target_requests: Requests in progress on each replica that Ray aims at: more add a replica,
+            fewer remove one.
         max_requests: Requests in progress on a replica at most.
         max_waiting: Requests that wait for a replica at most; further ones get status 503.
         timeout_seconds: As for `ServeSettings`.

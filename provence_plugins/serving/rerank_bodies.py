@@ -41,9 +41,10 @@ class RelevantSpans(StrictBody):
 
     Attributes:
         mode: "enabled" returns these sentences, "disabled" does not.
-        threshold: Minimum probability of a sentence, or the name of a threshold of the model; None for the threshold of
-            the server.
-        max_spans: Maximum number of sentences of a document, the most probable ones; None for no limit.
+        threshold: Minimum probability of a sentence, or the name of a threshold of the model; None
+            for the threshold of the server.
+        max_spans: Maximum number of sentences of a document, the most probable ones; None for no
+            limit.
     """
 
     mode: Literal["enabled", "disabled"]

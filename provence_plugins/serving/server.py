@@ -49,7 +49,8 @@ def serve_here(
     # uvicorn raises the signal that ended it again; an orderly end by SIGTERM is a success.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     logger.info("serving %s on %s", service.model_name, shown_address(listening))
-    # A full garbage collection stops all requests while it searches every object. What is loaded by now stays for good.
+    # A full garbage collection stops all requests while it searches every object. What is loaded by
+    # now stays for good.
     gc.collect()
     gc.freeze()
     when_ready()

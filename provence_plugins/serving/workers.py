@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 FAILED = 2
 """Exit code of a worker that could not start, which has said why."""
 
-# How often a parent looks whether it was told to end, and how long it waits before a dead worker's place is filled.
+# How often a parent looks whether it was told to end, and how long it waits before a dead worker's
+# place is filled.
 _LOOK_SECONDS = 0.2
 _RESTART_SECONDS = 1.0
 

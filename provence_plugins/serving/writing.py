@@ -5,7 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-# Writing an answer about this many characters takes some milliseconds, for which the event loop should not wait.
+# Writing an answer about this many characters takes some milliseconds, for which the event loop
+# should not wait.
 _LONG_TEXT = 50_000
 
 

@@ -21,9 +21,10 @@ with needs_extra("testing"):
     import pytest
 
     # Before the import: pytest explains failing asserts only in modules that it was told of.
-    pytest.register_assert_rewrite("provence_plugins.testing.contract")
+    pytest.register_assert_rewrite("provence_plugins.testing.contract", "provence_plugins.testing.adapter_hooks")
 
+from provence_plugins.testing.adapter_hooks import Item
 from provence_plugins.testing.backends import FailingBackend, NumberBackend, WordBackend
-from provence_plugins.testing.contract import AdapterContract, Item
+from provence_plugins.testing.contract import AdapterContract
 
 __all__ = ["AdapterContract", "FailingBackend", "Item", "NumberBackend", "WordBackend"]

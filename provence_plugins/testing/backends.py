@@ -45,7 +45,8 @@ class WordBackend(Gated):
     """Keeps the words of the query: a token's probability is 1.0 if the query has it too, else 0.0.
 
     A sentence's probability is thus the share of its tokens that occur in the query, and a text's
-    relevance the share of the query's tokens that occur in it. Other windows of a batch change nothing.
+    relevance the share of the query's tokens that occur in it. Other windows of a batch change
+    nothing.
 
     Args:
         seconds: How long each forward pass takes; the interpreter is free meanwhile, as with a real

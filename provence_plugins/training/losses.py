@@ -25,9 +25,12 @@ class Targets:
         relevance: Probability that the row answers the question, or the teacher's raw score, of
             shape (rows,).
         from_teacher: Which rows hold a teacher's score, of shape (rows,).
-        marked: 1 for tokens that people annotated as answer or evidence, 0 for others, of shape (rows, length).
-        silver: Probability with which a teacher keeps each sentence, of shape (sentences,); 0 where it was not asked.
-        silver_share: Share of the teacher in the label of each sentence, from 0 to 1, of shape (sentences,).
+        marked: 1 for tokens that people annotated as answer or evidence, 0 for others, of shape
+            (rows, length).
+        silver: Probability with which a teacher keeps each sentence, of shape (sentences,); 0 where
+            it was not asked.
+        silver_share: Share of the teacher in the label of each sentence, from 0 to 1, of shape
+            (sentences,).
     """
 
     sentence: Tensor
@@ -42,7 +45,8 @@ class Targets:
     def with_silver(self) -> "Targets":
         """Return the targets whose labels of sentences are mixed with those of the teacher.
 
-        Cross-entropy is linear in the label, so this is the loss on both with the two shares as weights.
+        Cross-entropy is linear in the label, so this is the loss on both with the two shares as
+        weights.
         """
         return replace(self, keep=torch.lerp(self.keep, self.silver, self.silver_share))
 

@@ -90,11 +90,13 @@ class OptimizerSettings:
         ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv
             2501.16214, section 3).
         sentence_weight: Weight of the loss on sentence means beside the loss on tokens.
-        contrast_weight: Weight of the loss on how the sentences of a passage compare with each other.
-        mark_weight: Weight of the loss of a third head that finds the annotated tokens. The head is discarded at the
-            end; see `training.losses.mark_loss`.
-        silver_weight: Share of a teacher's probability in the label of a sentence that people labelled too, 0 to 1.
-            Sentences that only a teacher labelled take its probability; see `provence label`.
+        contrast_weight: Weight of the loss on how the sentences of a passage compare with each
+            other.
+        mark_weight: Weight of the loss of a third head that finds the annotated tokens. The head is
+            discarded at the end; see `training.losses.mark_loss`.
+        silver_weight: Share of a teacher's probability in the label of a sentence that people
+            labelled too, 0 to 1. Sentences that only a teacher labelled take its probability; see
+            `provence label`.
         dropout: Dropout of the encoder; 0 is much faster on a CPU.
         freeze_embeddings: Do not train the token embeddings, which are half of a small model's
             weights and change little.
@@ -181,13 +183,13 @@ class TrainSettings:
         seed: Seed of every random choice.
         splitter: Sentence splitter, also recorded in the model.
         window_tokens: Maximum length of a window in tokens, also recorded in the model.
-        base_share: Share of the base's weights in the finished model. The model is then the weighted mean of the base
-            and of the end of the run, which brings back what training forgot (arXiv 2109.01903). The base must be a
-            model of this package.
-        target_recall: The default threshold is the highest one that keeps this share of the dev answers. With 0.97 it
-            is the one that is called "balanced".
-        precision: Precision of the ONNX file that the run writes, "int8" or "float32". The thresholds are measured
-            with this file, because it decides later.
+        base_share: Share of the base's weights in the finished model. The model is then the
+            weighted mean of the base and of the end of the run, which brings back what training
+            forgot (arXiv 2109.01903). The base must be a model of this package.
+        target_recall: The default threshold is the highest one that keeps this share of the dev
+            answers. With 0.97 it is the one that is called "balanced".
+        precision: Precision of the ONNX file that the run writes, "int8" or "float32". The
+            thresholds are measured with this file, because it decides later.
         evaluate_every: Number of steps between two evaluations on dev; each writes a checkpoint.
         log_every: Number of steps between two lines of the log with the losses and the speed.
         device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU if there is

@@ -1,9 +1,11 @@
 """One context of a published call: its sentences, and the decision about it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from provence_plugins.compat.contexts import ContextReader, Rules, decide, splitter_of_texts, take_first_line
+from provence_plugins.compat.contexts import ContextReader, decide, splitter_of_texts, take_first_line
 from provence_plugins.compat.interfaces import OPEN_PROVENCE, PROVENCE, Interface
 from provence_plugins.engine.pooling import PassageScores
 
@@ -53,9 +55,9 @@ def test_a_splitter_of_texts_finds_where_each_lies() -> None:
 )
 def test_a_decision_follows_the_rules_of_the_interface(interface: Interface, pruned: str, rate: float) -> None:
     context = reader(interface).read(TEXT, "Title")
-    rules = Rules(threshold=0.5, keeps_title=True, first_is_title=False, zero_when_empty=True)
+    keeping = replace(interface, always_select_title=True, zero_score_when_empty=True)
     scores = PassageScores(0.7, np.array([0.1, 0.5, 0.9], dtype=np.float32))
-    decision = decide(context, scores, rules, interface)
+    decision = decide(context, scores, keeping, threshold=0.5, first_is_title=False)
     assert decision.pruned == pruned
     assert decision.rate == pytest.approx(100 * rate)
     assert (decision.score, len(decision.kept), len(decision.removed)) == (0.7, 2, 1)
@@ -65,5 +67,5 @@ def test_nothing_kept_scores_zero_where_the_rules_say_so() -> None:
     context = reader(OPEN_PROVENCE).read(TEXT, None)
     scores = PassageScores(0.7, np.zeros(2, dtype=np.float32))
     for zero, score in ((True, 0.0), (False, 0.7)):
-        rules = Rules(threshold=0.5, keeps_title=True, first_is_title=True, zero_when_empty=zero)
-        assert decide(context, scores, rules, OPEN_PROVENCE).score == score
+        rules = replace(OPEN_PROVENCE, always_select_title=True, zero_score_when_empty=zero)
+        assert decide(context, scores, rules, threshold=0.5, first_is_title=True).score == score

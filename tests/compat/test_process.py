@@ -216,3 +216,24 @@ class TestOptions:
     def test_options_without_effect_are_accepted(self, opened: Pruner) -> None:
         expected = process(opened, Q, A)
         assert process(opened, Q, A, batch_size=1, show_progress=True, preprocess_workers=2) == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("threshold", "low", "threshold must be a number, one of the names 'careful'.* got 'low'"),
+        ("top_k", "all", "top_k must be an integer, or None for the default; got 'all'"),
+        ("sentence_splitter", 3, r"sentence_splitter must be a function.* got 3 \(int\)"),
+        ("sentence_splitter", {"en": 3}, r"sentence_splitter must be a function.* got 3 \(int\)"),
+    ],
+)
+def test_an_option_of_another_type_is_refused_by_name(naver: Pruner, option: str, value: object, message: str) -> None:
+    given: Any = {option: value, "language": "en" if isinstance(value, dict) else None}
+    with pytest.raises(InvalidInputError, match=message):
+        process(naver, Q, A, **given)
+
+
+def test_another_object_in_place_of_the_pruner_is_refused() -> None:
+    nothing: Any = None
+    with pytest.raises(InvalidInputError, match="pruner must be a Pruner, got None"):
+        process(nothing, Q, A)

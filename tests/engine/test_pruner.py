@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -299,3 +300,19 @@ def test_a_language_is_given_to_the_splitter(tiny_folder: Path) -> None:
         Pruner(tiny_folder, language="German")
     with pytest.raises(InvalidInputError, match="knows no languages"):
         Pruner(tiny_folder, language="de", splitter="lines")
+
+
+@pytest.mark.parametrize("call", ["prune", "aprune", "prune_many", "rerank", "calibrate"])
+def test_a_call_tells_where_a_field_of_the_policy_belongs(pruner: Pruner, call: str) -> None:
+    async def ask() -> None:
+        outcome = getattr(pruner, call)(threshold=0.5)
+        await outcome  # only a coroutine is checked later than at the call
+
+    with pytest.raises(InvalidInputError, match=r"write policy=PruningPolicy\(threshold=\.\.\.\)"):
+        asyncio.run(ask())
+
+
+def test_an_unknown_keyword_of_a_call_is_refused_and_the_nearest_is_named(pruner: Pruner) -> None:
+    rerank: Any = pruner.rerank
+    with pytest.raises(InvalidInputError, match="Did you mean 'top_n'"):
+        rerank("Where?", ["Here."], top_k=3)

@@ -50,6 +50,11 @@ def test_impossible_fields_are_refused(fields: dict[str, object]) -> None:
         PruningFields(**fields)  # type: ignore[arg-type]
 
 
+def test_an_unknown_field_is_refused_and_the_nearest_is_named() -> None:
+    with pytest.raises(ValidationError, match=r"Unknown keyword 'treshold'\. Did you mean 'threshold'"):
+        PruningFields(treshold=0.5)  # type: ignore[call-arg]
+
+
 def test_a_pruner_brings_its_own_backend(words: Pruner) -> None:
     with pytest.raises(ValidationError, match="cannot be set when `model` is a Pruner"):
         EngineFields(model=words, backend="onnx")

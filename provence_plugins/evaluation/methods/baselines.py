@@ -49,8 +49,8 @@ def bm25() -> Method:
 
     The idf is log((sentences + 1) / sentences with the word), as in BM25+ but without its constant
     for words that are missing. Okapi's idf is negative for words in more than half of the
-    sentences, which in a passage are often what the question asks about; the floor that rank-bm25 uses instead is a
-    share of the mean idf, which can be negative too in so small a collection.
+    sentences, which in a passage are often what the question asks about; the floor that rank-bm25
+    uses instead is a share of the mean idf, which can be negative too in so small a collection.
     Measured on dev data, this variant keeps more answers than Okapi and BM25L.
 
     Raises:

@@ -138,68 +138,61 @@ def _words(judged: JudgedExamples) -> Sequence[WordOverlap]:
     return judged.words
 
 
+_ALL_TEXT = "Answers kept"
+_INSIDE = "Inside passages that hold the answer"
+_SCORES = "Sentences and ranking"
+_WORDS = "Words at one threshold"
+
+
+def _answer_metric(
+    name: str, title: str, table: str, statistic: Statistic[ScoredExample], *, compared: bool = False
+) -> Metric[ScoredExample]:
+    return Metric(name, title, table, _answers, statistic, percent=True, compared=compared)
+
+
 def _kept(removed: float) -> Metric[ScoredExample]:
-    return Metric(
-        name=f"kept_at_{100 * removed:.0f}",
-        title=f"answers kept at {100 * removed:.0f} % removed",
-        table=_ALL_TEXT,
-        select=_answers,
-        statistic=mean_over_sources(kept_at_removal(removed)),
-        percent=True,
+    share = f"{100 * removed:.0f}"
+    return _answer_metric(
+        f"kept_at_{share}",
+        f"answers kept at {share} % removed",
+        _ALL_TEXT,
+        mean_over_sources(kept_at_removal(removed)),
         compared=removed == COMPARED_AT,
     )
 
 
 def _kept_inside(removed: float) -> Metric[ScoredExample]:
-    return Metric(
-        name=f"kept_inside_at_{100 * removed:.0f}",
-        title=f"inside passages: answers kept at {100 * removed:.0f} % removed",
-        table=_INSIDE,
-        select=_answers,
-        statistic=mean_over_sources(inside_passages(kept_at_removal(removed))),
-        percent=True,
-    )
+    share = f"{100 * removed:.0f}"
+    statistic = inside_passages(kept_at_removal(removed))
+    title = f"inside passages: answers kept at {share} % removed"
+    return _answer_metric(f"kept_inside_at_{share}", title, _INSIDE, mean_over_sources(statistic))
 
 
-def _removed_inside(recall: float) -> Metric[ScoredExample]:
-    return Metric(
-        name=f"removed_inside_at_{100 * recall:.0f}",
-        title=f"inside passages: text removed at {100 * recall:.0f} % of answers kept",
-        table=_INSIDE,
-        select=_answers,
-        statistic=mean_over_sources(inside_passages(removed_at_recall(recall))),
-        percent=True,
-        compared=recall == RECALLS[0],
-    )
-
-
-def _removed_inside_pooled(recall: float) -> Metric[ScoredExample]:
-    return Metric(
-        name=f"removed_inside_at_{100 * recall:.0f}_pooled",
-        title=f"inside passages: text removed at {100 * recall:.0f} % of answers kept, pooled",
-        table=_INSIDE,
-        select=_answers,
-        statistic=inside_passages(removed_at_recall(recall)),
-        percent=True,
-    )
+def _removed_inside(recall: float) -> list[Metric[ScoredExample]]:
+    """Return the metric as a mean over sources, and over all questions pooled."""
+    share = f"{100 * recall:.0f}"
+    statistic = inside_passages(removed_at_recall(recall))
+    name, title = f"removed_inside_at_{share}", f"inside passages: text removed at {share} % of answers kept"
+    is_compared = recall == RECALLS[0]
+    return [
+        _answer_metric(name, title, _INSIDE, mean_over_sources(statistic), compared=is_compared),
+        _answer_metric(f"{name}_pooled", f"{title}, pooled", _INSIDE, statistic),
+    ]
 
 
 def _word_metric(name: str, title: str, statistic: Statistic[WordOverlap], *, compared: bool = False) -> Metric[Any]:
     return Metric(name, title, _WORDS, _words, mean_over_sources(statistic), percent=True, compared=compared)
 
 
-_ALL_TEXT = "Answers kept"
-_INSIDE = "Inside passages that hold the answer"
-_SCORES = "Sentences and ranking"
-_WORDS = "Words at one threshold"
+_BY_SOURCE, _POOLED = zip(*map(_removed_inside, RECALLS), strict=True)
 
 # Any: the rows are computed from different kinds of questions.
 METRICS: tuple[Metric[Any], ...] = (
     *map(_kept, REMOVED_SHARES),
     Metric("area", "area under the curve", _ALL_TEXT, _answers, mean_over_sources(area_under_curve), compared=True),
     *map(_kept_inside, REMOVED_SHARES),
-    *map(_removed_inside, RECALLS),
-    *map(_removed_inside_pooled, RECALLS),
+    *_BY_SOURCE,
+    *_POOLED,
     Metric(
         "average_precision",
         "average precision of sentences",

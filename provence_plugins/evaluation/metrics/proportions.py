@@ -1,7 +1,7 @@
 """Intervals of shares that stay honest when few questions, or none, are on one side.
 
-A bootstrap of answers that are all alike has no spread, as if thirty right answers in a row proved that the next one is
-right. Score intervals have no such flaw.
+A bootstrap of answers that are all alike has no spread, as if thirty right answers in a row proved
+that the next one is right. Score intervals have no such flaw.
 """
 
 import math
@@ -45,8 +45,8 @@ class PairedCounts:
 def newcombe(counts: PairedCounts) -> Interval:
     """Return Newcombe's score interval (95 %) of the share right in the first arm less that in the second.
 
-    This is method 10 of Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650: Wilson's intervals of the two
-    shares, joined with the correlation of the answers.
+    This is method 10 of Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650: Wilson's
+    intervals of the two shares, joined with the correlation of the answers.
     """
     if not counts.total:
         return Interval(-1.0, 1.0)

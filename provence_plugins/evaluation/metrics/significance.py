@@ -32,7 +32,8 @@ def compare(
 ) -> Comparison:
     """Compare two methods by a paired bootstrap over questions, stratified by source.
 
-    Every round draws the same questions for both methods and computes the metric again, thresholds included.
+    Every round draws the same questions for both methods and computes the metric again, thresholds
+    included.
 
     Raises:
         InvalidInputError: The methods did not judge the same questions in the same order, or there

@@ -1,10 +1,13 @@
 """The tables of an evaluation, made from the summaries of its methods."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT, METRICS, MetricValue
+from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT, METRICS, Metric, MetricValue
 from provence_plugins.evaluation.metrics.question_kinds import QUESTION_KINDS
 from provence_plugins.evaluation.metrics.sentences import SentenceQuality
+from provence_plugins.evaluation.probes.needles import NeedleRow
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
 from provence_plugins.evaluation.summary import NamedComparison, Summary
 
@@ -76,15 +79,19 @@ def _metric_rows(measured: Sequence[Mapping[str, MetricValue]], table: str | Non
     for metric in METRICS:
         values = [metrics.get(metric.name) for metrics in measured]
         if any(values) and table in (None, metric.table):
-            cells = [_NOTHING if value is None else metric.show_measured(value) for value in values]
-            rows.append([metric.heading, *cells])
+            rows.append([metric.heading, *(_measured(metric, value) for value in values)])
     return rows
+
+
+# Any: metrics are computed from different kinds of questions.
+def _measured(metric: Metric[Any], value: MetricValue | None) -> str:
+    return _NOTHING if value is None else metric.show_measured(value)
 
 
 def _thresholds(summaries: Sequence[Summary]) -> Table:
     qualities = [_quality(summary.sentences_at_threshold) for summary in summaries]
     rows: list[list[Cell]] = [
-        ["threshold", *(_threshold(summary) for summary in summaries)],
+        ["threshold", *map(_threshold, summaries)],
         ["answers kept", *(_percent(summary.at_threshold.kept) for summary in summaries)],
         ["text removed", *(_percent(summary.at_threshold.removed) for summary in summaries)],
         ["unrelated text removed", *(_share(summary.unrelated_removed) for summary in summaries)],
@@ -175,12 +182,15 @@ def _counts(summaries: Sequence[Summary]) -> Table:
 
 def _needles(summaries: Sequence[Summary]) -> list[Table]:
     """Return a table for each size of needles, with one row for each place and one column for each method."""
-    found = [row for summary in summaries for row in summary.needles]
+    by_size: dict[int, list[NeedleRow]] = defaultdict(list)
+    for summary in summaries:
+        for row in summary.needles:
+            by_size[row.size].append(row)
     tables: list[Table] = []
-    for size in sorted({row.size for row in found}):
-        count = next(row.needles for row in found if row.size == size)
+    for size, found in sorted(by_size.items()):
+        count = found[0].needles
         rows: list[list[Cell]] = []
-        for place in sorted({row.place for row in found if row.size == size}):
+        for place in sorted({row.place for row in found}):
             rows.append([str(place), *(_needle_cell(summary, size, place) for summary in summaries)])
         whole = "; after the slash those of which all sentences are kept" if size > 1 else ""
         note = (
@@ -194,11 +204,11 @@ def _needles(summaries: Sequence[Summary]) -> list[Table]:
 
 
 def _needle_cell(summary: Summary, size: int, place: int) -> str:
-    row = next((row for row in summary.needles if (row.size, row.place) == (size, place)), None)
-    if row is None:
-        return _NOTHING
-    whole = f" / {_percent(row.whole)}" if size > 1 else ""
-    return f"{_percent(row.kept)}{whole} ({row.sentences:.1f})"
+    for row in summary.needles:
+        if (row.size, row.place) == (size, place):
+            whole = f" / {_percent(row.whole)}" if size > 1 else ""
+            return f"{_percent(row.kept)}{whole} ({row.sentences:.1f})"
+    return _NOTHING
 
 
 def _lengths(summaries: Sequence[Summary]) -> Table:
@@ -231,7 +241,8 @@ def _mean_kept(counts: Sequence[int]) -> str:
 def _threshold(summary: Summary) -> str:
     if summary.fixed:
         return "fixed output"
-    return f"{summary.threshold:.4g}" if summary.has_default else f"{summary.threshold:.4g} *"
+    mark = "" if summary.has_default else " *"
+    return f"{summary.threshold:.4g}{mark}"
 
 
 def _quality(quality: SentenceQuality) -> list[str]:

@@ -1,0 +1,41 @@
+"""The key that clients must send, of both servers: the one over HTTP and the one of the Model Context Protocol."""
+
+import hmac
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+NO_KEY = "The key is missing or wrong. Send the header 'Authorization: Bearer KEY'."
+"""What a client without the key is told."""
+
+ASK_FOR_KEY = {"WWW-Authenticate": "Bearer"}
+"""The headers of the answer to such a client, whose status is 401."""
+
+
+class BearerKey:
+    """Refuses requests without the key, except those for paths that are open to everybody.
+
+    Args:
+        app: The application.
+        key: What clients must send as `Authorization: Bearer KEY`.
+        refusal: The answer to a request without it.
+        open_paths: Paths that need no key.
+    """
+
+    def __init__(self, app: ASGIApp, key: str, refusal: ASGIApp, open_paths: Collection[str] = ()) -> None:
+        self._app = app
+        self._expected = f"Bearer {key}".encode()
+        self._refusal = refusal
+        self._open_paths = open_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        is_let_in = scope["type"] == "lifespan" or scope["path"] in self._open_paths or self._has_key(scope)
+        application = self._app if is_let_in else self._refusal
+        await application(scope, receive, send)
+
+    def _has_key(self, scope: Scope) -> bool:
+        given = Headers(scope=scope).get("authorization", "")
+        # Takes the same time wherever the two differ.
+        return hmac.compare_digest(given.encode("latin-1"), self._expected)
