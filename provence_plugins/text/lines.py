@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, overload
 
 from provence_plugins.types import Kind, Span
@@ -107,24 +108,24 @@ class Found(NamedTuple):
 
 Lines = Sequence[Line]
 
-# More than most paragraphs have.
-_REMEMBERED = 512
 _Row = tuple[int, str, str, int, int, int]
 
 
+# As fast as making a plain tuple, unlike the class itself.
+_make_line = partial(tuple.__new__, Line)
+
+
 class LineTable(Sequence[Line]):
-    """The lines of a text: a sequence that makes each `Line` when it is asked for, and remembers the last ones.
+    """The lines of a text: a sequence that makes each `Line` when it is asked for.
 
     The lines are held as plain tuples, for the reason that `columns.py` gives.
     """
 
     def __init__(self, rows: list[_Row]) -> None:
         self._rows = rows
-        self._made: dict[int, Line] = {}
 
     def __setitem__(self, number: int, line: Line) -> None:
         self._rows[number] = (line.start, line.text, line.shape, line.indent, line.opening, line.content)
-        self._made.clear()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -134,16 +135,9 @@ class LineTable(Sequence[Line]):
     @overload
     def __getitem__(self, place: slice) -> "LineTable": ...
     def __getitem__(self, place: int | slice) -> "Line | LineTable":
-        try:
-            return self._made[place]  # type: ignore[index]
-        except (KeyError, TypeError):  # a slice has no hash
-            pass
         if isinstance(place, slice):
             return LineTable(self._rows[place])
-        if len(self._made) == _REMEMBERED:
-            self._made.clear()
-        line = self._made[place] = Line(*self._rows[place])
-        return line
+        return _make_line(self._rows[place])
 
     def __iter__(self) -> Iterator[Line]:
         return map(Line._make, self._rows)
