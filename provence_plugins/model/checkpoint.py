@@ -111,7 +111,7 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
         CheckpointError: A file is missing, damaged, or of a format or version that this package
             does not read.
     """
-    folder = BUNDLED if model is None else _find(model, revision)
+    folder = find_model(model, revision=revision)
     name = _BUNDLED_NAME if model is None else str(model)
     config = read_json(folder, CONFIG)
     require_weights(folder)
@@ -133,7 +133,20 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
     return checkpoint
 
 
-def _find(model: str | Path, revision: str | None) -> Path:
+def find_model(model: str | Path | None = None, *, revision: str | None = None) -> Path:
+    """Return the folder of a model, without looking into it.
+
+    Args:
+        model: As for `open_checkpoint`.
+        revision: Branch, tag or commit of a repo id.
+
+    Raises:
+        InvalidInputError: The model is neither a name nor a path.
+        CheckpointNotFoundError: There is no such folder, installed model or hub repository.
+        CheckpointError: Several packages bring a model of that name, or the one that does is broken.
+    """
+    if model is None:
+        return BUNDLED
     if not isinstance(model, str | Path) or not str(model):
         raise InvalidInputError(
             f"model must be a folder, the name of an installed model, or a repo id, got {model!r}. None means the "

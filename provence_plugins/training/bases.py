@@ -6,7 +6,7 @@ from typing import Any
 from provence_plugins.data.files import find_folder, find_model_folder
 from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import InvalidInputError, needs_extra
-from provence_plugins.model.checkpoint import open_checkpoint
+from provence_plugins.model.checkpoint import find_model
 from provence_plugins.model.families import longest_window
 from provence_plugins.model.folder import CONFIG, read_json
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
@@ -35,7 +35,8 @@ def find_base(name: str) -> Path:
     """
     if find_folder(name).is_dir():
         return find_model_folder(name)
-    return open_checkpoint(name).folder
+    # Not opened: an encoder has no heads yet.
+    return find_model_folder(str(find_model(name)))
 
 
 def plan_for(base: Path, settings: TrainSettings) -> Planner:
