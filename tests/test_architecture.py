@@ -297,7 +297,6 @@ TESTED_ELSEWHERE = {
     "text/records.py": "text/test_units.py",
     "text/tables.py": "text/test_units.py",
     "text/titles.py": "text/test_units.py",
-    "training/bases.py": "training/test_loop.py",
     "training/finishing.py": "training/test_loop.py",
     "training/objective.py": "training/test_losses.py",
     "training/optimizer.py": "training/test_loop.py",

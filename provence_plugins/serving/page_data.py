@@ -19,7 +19,9 @@ def describe_scores(result: PruneResult) -> dict[str, Any]:
         `omission`, `token_counter` and `deduplicate`, by which a browser cannot decide; `passages`:
         for each `index`, `title`, `relevance`, `relevance_probability`, `is_legible` and
         `sentences`: for each `start`, `end`, `probability`, `kind`, `tokens`, `heading`, `ties`
-        (pairs of kind and number), `cost` (what it takes of `max_tokens`) and `pinned`.
+        (pairs of kind and number), `cost` (what it takes of `max_tokens`), `space` (the white space
+        at its end: its own `cost`, whether there is a `line` break in it, and whether it is the
+        `whole` sentence; None if there is none) and `pinned`.
     """
     policy = result.policy
     is_pinned = policy.pin_test() or (lambda text: False)
@@ -27,13 +29,15 @@ def describe_scores(result: PruneResult) -> dict[str, Any]:
     passages = sorted((*result.passages, *result.dropped), key=lambda passage: passage.index)
     return {
         "policy": _describe_policy(policy, result.threshold),
-        "passages": [_describe_passage(passage, is_pinned, count) for passage in passages],
+        "passages": [
+            _describe_passage(passage, is_pinned, count, count or result.count_tokens) for passage in passages
+        ],
     }
 
 
 def describe_cut(
     text: str, room: float, policy: PruningPolicy, count_tokens: CountTokens, *, is_json: bool
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Return the beginning of a sentence that fits a budget.
 
     Args:
@@ -44,13 +48,24 @@ def describe_cut(
         is_json: Whether the sentence is a part of a JSON document.
 
     Returns:
-        `characters` of the beginning, 0 if none fits; its `tokens`, and its `cost` in the budget.
+        `characters` of the beginning, 0 if none fits, and how many of white space are `skipped`
+        before it; its `tokens`, its `cost` in the budget, and the `space` at its end.
     """
     count = count_tokens if policy.token_counter is None else find_counter(policy.token_counter)
+    skipped = 0
     beginning = cut_to_fit(text, room, count)
+    if not beginning:  # the white space in front may fill the room
+        skipped = len(text) - len(text.lstrip())
+        beginning = cut_to_fit(text.lstrip(), room, count)
     if is_json:
         beginning = without_cut_escape(beginning)
-    return {"characters": len(beginning), "tokens": count_tokens(beginning), "cost": count(beginning)}
+    return {
+        "skipped": skipped,
+        "characters": len(beginning),
+        "tokens": count_tokens(beginning),
+        "cost": count(beginning),
+        "space": _describe_space(beginning, count),
+    }
 
 
 def _describe_policy(policy: PruningPolicy, threshold: float) -> dict[str, Any]:
@@ -70,7 +85,10 @@ def _describe_policy(policy: PruningPolicy, threshold: float) -> dict[str, Any]:
 
 
 def _describe_passage(
-    passage: PrunedPassage, is_pinned: Callable[[str], bool], count: CountTokens | None
+    passage: PrunedPassage,
+    is_pinned: Callable[[str], bool],
+    count: CountTokens | None,
+    count_space: CountTokens | None,
 ) -> dict[str, Any]:
     text = passage.passage.text
     sentences = [
@@ -83,6 +101,7 @@ def _describe_passage(
             "heading": sentence.heading,
             "ties": [list(tie) for tie in sentence.ties],
             "cost": sentence.tokens if count is None else count(sentence.of(text)),
+            "space": _describe_space(sentence.of(text), count_space),
             "pinned": is_pinned(sentence.of(text)),
         }
         for sentence in passage.sentences
@@ -95,3 +114,10 @@ def _describe_passage(
         "is_legible": passage.is_legible,
         "sentences": sentences,
     }
+
+
+def _describe_space(text: str, count: CountTokens | None) -> dict[str, Any] | None:
+    space = text[len(text.rstrip()) :]
+    if not space:
+        return None
+    return {"cost": 0 if count is None else count(space), "line": "\n" in space, "whole": space == text}

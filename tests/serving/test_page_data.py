@@ -179,12 +179,15 @@ def test_scores_are_described_in_the_order_of_the_input(words: Pruner) -> None:
 def test_a_cut_is_that_of_the_engine() -> None:
     text = "One two, three four five."
     assert describe_cut(text, 3, PruningPolicy(), count_words, is_json=False) == {
+        "skipped": 0,
         "characters": 9,
         "tokens": 2,
         "cost": 2,
+        "space": {"cost": 0, "line": False, "whole": False},
     }
     by_characters = PruningPolicy(token_counter="characters")
-    assert describe_cut(text, 5, by_characters, count_words, is_json=False) == {"characters": 4, "tokens": 1, "cost": 4}
+    assert describe_cut(text, 5, by_characters, count_words, is_json=False)["characters"] == 4
+    assert describe_cut("    " + text, 3, by_characters, count_words, is_json=False)["skipped"] == 4
     assert describe_cut(text, 0, by_characters, count_words, is_json=False)["characters"] == 0
     assert describe_cut("two \\u00e9 three", 7, by_characters, count_words, is_json=True)["characters"] == 4
 

@@ -88,7 +88,7 @@ def test_a_sentence_is_cut_with_the_tokenizer_of_the_model(client: TestClient, t
     with Pruner(tiny_folder) as pruner:
         [passage] = pruner.prune("where", ["paris is the capital"], PruningPolicy(threshold=0, max_tokens=2)).passages
     answer = client.post("/page/cut", json={"text": "paris is the capital", "room": 2}).json()
-    assert answer == {"characters": passage.kept_spans[0].end, "tokens": 2, "cost": 2}
+    assert answer.items() >= {"skipped": 0, "characters": passage.kept_spans[0].end, "tokens": 2, "cost": 2}.items()
 
 
 @pytest.mark.parametrize(

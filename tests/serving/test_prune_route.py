@@ -66,5 +66,5 @@ def test_too_many_passages_are_refused(serve: Any) -> None:
     answer = serve(max_passages=2).post("/prune", json={"query": "Where?", "passages": ["a"] * 3})
     assert (answer.status_code, answer.json()["error"]) == (
         413,
-        "The request has 3 passages, and this server takes at most 2.",
+        "The request has 3 passages, and this server accepts at most 2. Send several requests.",
     )

@@ -124,6 +124,8 @@ class Budget {
     this.kept = passages.map(() => new Set());
     this.parts = passages.map(() => new Map());
     this.wanted = null;
+    const hasBudget = this.room < Infinity;
+    this.countsSpace = passages.map(({ sentences }) => hasBudget && sentences.some(({ space }) => space?.cost > 0));
   }
 
   hasContent() {
@@ -179,7 +181,8 @@ class Budget {
   }
 
   keepPart(row, number, headings) {
-    const cost = this.cost(row, headings);
+    const cost =
+      this.cost(row, headings) + this.addedBreaks(row, [number, ...headings]) + this.breakBehind(row, number, headings);
     if (this.room <= cost) return false;
     const sentence = this.passages[row].sentences[number];
     const key = `${row}:${number}:${this.room - cost}`;
@@ -189,15 +192,15 @@ class Budget {
       return false;
     }
     if (!cut.characters) return false;
-    const { start } = sentence;
-    this.parts[row].set(number, { start, end: start + cut.characters, tokens: cut.tokens });
+    const start = sentence.start + cut.skipped;
+    this.parts[row].set(number, { start, end: start + cut.characters, tokens: cut.tokens, space: cut.space });
     for (const kept of [number, ...headings]) this.kept[row].add(kept);
     this.room -= cost + cut.cost;
     return true;
   }
 
   keep(row, numbers) {
-    const cost = this.cost(row, numbers);
+    const cost = this.cost(row, numbers) + this.addedBreaks(row, numbers);
     if (cost > this.room) return false;
     for (const number of numbers) this.kept[row].add(number);
     this.room -= cost;
@@ -207,6 +210,48 @@ class Budget {
   cost(row, numbers) {
     let cost = 0;
     for (const number of numbers) cost += this.passages[row].sentences[number].cost;
+    return cost;
+  }
+
+  /** What the white space takes between sentences that are kept in addition and those around them. */
+  addedBreaks(row, numbers) {
+    if (!this.countsSpace[row]) return 0;
+    return this.breaks(row, new Set([...this.kept[row], ...numbers])) - this.breaks(row, this.kept[row]);
+  }
+
+  /** What the white space takes between a sentence that is cut and the next kept one. */
+  breakBehind(row, number, brought) {
+    const behind = [...this.kept[row], ...brought].filter((other) => other > number);
+    if (!behind.length || !this.countsSpace[row]) return 0;
+    return this.gapBefore(row, Math.min(...behind), 0)?.cost ?? 0;
+  }
+
+  /** The white space in front of a sentence, no further than the first one that is given; null if there is none. */
+  gapBefore(row, number, first) {
+    let gap = null;
+    for (let at = number - 1; at >= first; at -= 1) {
+      const { space } = this.passages[row].sentences[at];
+      if (!space) break;
+      gap = { cost: (gap?.cost ?? 0) + space.cost, line: (gap?.line ?? false) || space.line };
+      if (!space.whole) break;
+    }
+    return gap;
+  }
+
+  /** What the white space takes that parts kept sentences which do not follow each other in the text. */
+  breaks(row, kept) {
+    const { sentences } = this.passages[row];
+    const numbers = [...kept].sort((a, b) => a - b);
+    let cost = 0;
+    for (let place = 1; place < numbers.length; place += 1) {
+      const [before, number] = [numbers[place - 1], numbers[place]];
+      const part = this.parts[row].get(before);
+      if (before + 1 === number && !part) continue;
+      const gap = this.gapBefore(row, number, part ? before : before + 1);
+      if (!gap) continue;
+      const own = (part ?? sentences[before]).space;
+      if (!own || (gap.line && !own.line)) cost += gap.cost;
+    }
     return cost;
   }
 
