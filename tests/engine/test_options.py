@@ -82,7 +82,7 @@ def test_options_that_a_backend_object_would_ignore_are_refused(tiny_folder: Pat
 
 
 @pytest.mark.parametrize("name", ["device", "dtype", "threads", "attention", "window_tokens", "revision", "scorer"])
-@pytest.mark.parametrize("value", [b"x", [1], object(), True, 1j], ids=str)
+@pytest.mark.parametrize("value", [b"x", [1], object(), True, 1j], ids=lambda value: type(value).__name__)
 def test_an_option_of_another_type_is_refused_by_name(tiny_folder: Path, name: str, value: Any) -> None:
     with pytest.raises(InvalidInputError, match=f"`{name}` must be "):
         Pruner(tiny_folder, **{name: value})
@@ -100,7 +100,7 @@ def test_a_model_that_is_not_a_path_is_refused(model: Any) -> None:
         Pruner(model)
 
 
-@pytest.mark.parametrize("backend", [3, len, {}, object()], ids=str)
+@pytest.mark.parametrize("backend", [3, len, {}, object()], ids=lambda backend: type(backend).__name__)
 def test_an_object_that_is_not_a_backend_is_refused(tiny_folder: Path, backend: Any) -> None:
     with pytest.raises(InvalidInputError, match="`backend` must be 'onnx', 'torch' or an object with description"):
         Pruner(tiny_folder, backend=backend)
