@@ -113,8 +113,8 @@ class Budget:
             return
         ranked = _most_probable_first(self.passages, wanted)
         places = [(row, number) for row, number in ranked if _is_content(self.passages[row], number)]
-        if not places and not self._has_tokens:  # a text may consist of a heading alone
-            places = [(row, number) for row, number in ranked if _is_heading(self.passages[row], number)]
+        if not places and not self._has_tokens:  # a text may consist of a heading or header alone
+            places = [(row, number) for row, number in ranked if _is_title(self.passages[row], number)]
         for row, number in places:
             sentences = self.passages[row].columns
             is_part_of_json = is_json(sentences, number)
@@ -156,7 +156,9 @@ class Budget:
         count = self._count or self.count_tokens
         text, start = passage.columns.text_of(number, passage.passage.text), passage.columns.bounds[number]
         beginning = cut_to_fit(text, self.room - cost, count)
-        if not beginning:  # the white space in front may fill the room
+        # The white space in front may fill the room. It is shown behind a mark or a kept sentence.
+        is_first = not (self.kept[row] or headings or (self.mark_costs[row] and row not in self.unmarked))
+        if not beginning and is_first:
             start += len(text) - len(text.lstrip())
             beginning = cut_to_fit(text.lstrip(), self.room - cost, count)
         if is_json(passage.columns, number):
@@ -312,8 +314,8 @@ def _is_content(passage: ScoredPassage, number: int) -> bool:
     return passage.token_counts[number] > 0 and not is_frame
 
 
-def _is_heading(passage: ScoredPassage, number: int) -> bool:
-    return passage.token_counts[number] > 0 and passage.columns.kinds[number] == "heading"
+def _is_title(passage: ScoredPassage, number: int) -> bool:
+    return passage.token_counts[number] > 0 and passage.columns.kinds[number] in ("heading", "table_header")
 
 
 def _most_probable_first(passages: Sequence[ScoredPassage], wanted: Sequence[Collection[int]]) -> list[tuple[int, int]]:

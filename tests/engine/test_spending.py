@@ -198,3 +198,10 @@ def test_a_heading_that_is_kept_alone_is_kept_whole(budget: int | None) -> None:
     passage = ScoredPassage(0, Passage(text), 1.0, [Sentence(0, len(text), "heading")], [0.9], [4])
     [kept] = kept_of([passage], PruningPolicy(threshold=0.5, max_tokens=budget))
     assert kept.text == text
+
+
+def test_a_table_header_that_alone_was_chosen_is_cut_to_fit() -> None:
+    passage = scored("One is here. | a | b |\n|---|---|\n| 1 | 2 |\n", [0.6, 0.2])
+    policy = PruningPolicy(threshold=0.5, max_tokens=8, token_counter="characters")
+    [kept] = kept_of([passage], policy)
+    assert kept.text == "One is "

@@ -151,7 +151,7 @@ class Budget {
     if (this.room <= 0) return;
     const ranked = mostProbableFirst(this.passages, wanted);
     let places = ranked.filter(([row, number]) => isContent(this.passages[row], number));
-    if (!places.length && !this.hasTokens()) places = ranked.filter(([row, number]) => isHeading(this.passages[row], number));
+    if (!places.length && !this.hasTokens()) places = ranked.filter(([row, number]) => isTitle(this.passages[row], number));
     for (const [row, number] of places) {
       const sentence = this.passages[row].sentences[number];
       if (isJson(sentence) && sentence.kind !== "sentence") continue;
@@ -191,7 +191,7 @@ class Budget {
       this.wanted ??= { key, row, number, room: this.room - cost, is_json: isJson(sentence) };
       return false;
     }
-    if (!cut.characters) return false;
+    if (!cut.characters || (cut.skipped && (this.kept[row].size || headings.size))) return false;
     const start = sentence.start + cut.skipped;
     this.parts[row].set(number, { start, end: start + cut.characters, tokens: cut.tokens, space: cut.space });
     for (const kept of [number, ...headings]) this.kept[row].add(kept);
@@ -312,9 +312,9 @@ function isContent(passage, number) {
   return tokens > 0 && !FRAMES.has(kind);
 }
 
-function isHeading(passage, number) {
+function isTitle(passage, number) {
   const { tokens, kind } = passage.sentences[number];
-  return tokens > 0 && kind === "heading";
+  return tokens > 0 && (kind === "heading" || kind === "table_header");
 }
 
 function mostProbableFirst(passages, wanted) {
