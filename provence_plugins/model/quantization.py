@@ -29,7 +29,7 @@ def quantize_graph(source: Path, target: Path) -> None:
 
     Args:
         source: The ONNX file in float32.
-        target: The ONNX file to write. A file with the suffix `.prepared` beside it is left behind.
+        target: The ONNX file to write.
 
     Raises:
         MissingExtraError: The package onnx is not installed.
@@ -41,6 +41,7 @@ def quantize_graph(source: Path, target: Path) -> None:
     prepared = target.with_suffix(".prepared")
     quant_pre_process(source, prepared, skip_symbolic_shape=True)
     model = onnx.load(prepared)
+    prepared.unlink()
     _scale_tokens(model.graph)
     _quantize_tables(model.graph)
     quantize_dynamic(
@@ -93,24 +94,38 @@ def _scaled_product(product: "NodeProto") -> "Iterator[NodeProto]":
 
 def _quantize_tables(graph: "GraphProto") -> None:
     """Store each table of embeddings as int8, with a scale for each row."""
-    from onnx import numpy_helper
+    from onnx import TensorProto
 
-    tables = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) == 2}
+    # Tables of whole numbers, such as positions, stay as they are.
+    floats = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT]
+    tables = {tensor.name: tensor for tensor in floats if len(tensor.dims) == 2}
+    looked_up: set[str] = set()
     nodes: list[NodeProto] = []
     for node in graph.node:
-        table = tables.get(node.input[0]) if node.op_type == "Gather" else None
-        if table is None:
+        name = node.input[0] if node.op_type == "Gather" else ""
+        # Its one attribute is the axis; columns have no scale of their own.
+        if name in tables and all(attribute.i == 0 for attribute in node.attribute):
+            looked_up.add(name)
+            nodes.extend(_row_lookup(node, tables[name]))
+        else:
             nodes.append(node)
-            continue
-        values = numpy_helper.to_array(table)
-        largest = np.abs(values).max(axis=1, keepdims=True)
-        scale = np.maximum(largest / _LARGEST_INT8, _SMALLEST_SCALE).astype(np.float32)
-        rounded = np.round(values / scale).astype(np.int8)
-        nodes.extend(_row_lookup(node, table))
-        graph.initializer.append(numpy_helper.from_array(rounded, f"{table.name}/int8"))
-        graph.initializer.append(numpy_helper.from_array(scale, f"{table.name}/scale"))
-        graph.initializer.remove(table)
+    for name in sorted(looked_up):
+        graph.initializer.extend(_quantize_rows(tables[name]))
+    still_read = {name for node in nodes for name in node.input}
+    for name in looked_up - still_read:
+        graph.initializer.remove(tables[name])
     _replace_nodes(graph, nodes)
+
+
+def _quantize_rows(table: "TensorProto") -> "Iterator[TensorProto]":
+    """Yield a table in int8, and the scale of each of its rows."""
+    from onnx import numpy_helper
+
+    values = numpy_helper.to_array(table)
+    largest = np.abs(values).max(axis=1, keepdims=True)
+    scale = np.maximum(largest / _LARGEST_INT8, _SMALLEST_SCALE).astype(np.float32)
+    yield numpy_helper.from_array(np.round(values / scale).astype(np.int8), f"{table.name}/int8")
+    yield numpy_helper.from_array(scale, f"{table.name}/scale")
 
 
 def _row_lookup(lookup: "NodeProto", table: "TensorProto") -> "Iterator[NodeProto]":

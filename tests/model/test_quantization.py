@@ -24,7 +24,7 @@ def quantized(
         [helper.make_node(operator, names, ["output"], name=operator)],
         "one",
         [helper.make_tensor_value_info("input", kind, shape)],
-        [helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("output", helper.np_dtype_to_tensor_dtype(constant.dtype), None)],
         [onnx.numpy_helper.from_array(constant, "constant")],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), source)
@@ -59,3 +59,34 @@ def test_a_row_with_large_values_does_not_coarsen_the_rest_of_its_table(tmp_path
     [result] = session.run(None, {"input": np.arange(ROWS)})
     error = np.abs(result - table).max(axis=1) / np.abs(table).max(axis=1)
     assert error.max() < 0.005
+
+
+def test_a_table_of_whole_numbers_stays_as_it_is(tmp_path: Path) -> None:
+    table = np.arange(ROWS * WIDTH).reshape(ROWS, WIDTH) * 1000
+    session = quantized(tmp_path, "Gather", table, kind=onnx.TensorProto.INT64, shape=[ROWS])
+    [result] = session.run(None, {"input": np.arange(ROWS)})
+    assert (result == table).all()
+
+
+def test_a_table_that_is_looked_up_twice_is_stored_once(tmp_path: Path) -> None:
+    helper, source, target = onnx.helper, tmp_path / "model.onnx", tmp_path / "model_int8.onnx"
+    table = np.random.default_rng(0).normal(size=(ROWS, WIDTH)).astype(np.float32)
+    kinds = onnx.TensorProto
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["table", name], [f"{name}/row"], name=name, axis=0)
+            for name in ("first", "second")
+        ],
+        "two",
+        [helper.make_tensor_value_info(name, kinds.INT64, [1]) for name in ("first", "second")],
+        [helper.make_tensor_value_info(f"{name}/row", kinds.FLOAT, None) for name in ("first", "second")],
+        [onnx.numpy_helper.from_array(table, "table")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), source)
+    quantize_graph(source, target)
+    session = ort.InferenceSession(target, providers=["CPUExecutionProvider"])
+    first, second = session.run(None, {"first": np.array([3]), "second": np.array([5])})
+    assert np.abs(np.concatenate([first, second]) - table[[3, 5]]).max() < 0.05
+    names = [tensor.name for tensor in onnx.load(target).graph.initializer]
+    assert len(names) == len(set(names)) == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "model_int8.onnx"}
