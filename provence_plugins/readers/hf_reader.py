@@ -1,5 +1,7 @@
 """A causal language model in the layout of Transformers, run by torch inside this process."""
 
+import copy
+import inspect
 import math
 import time
 from collections.abc import Sequence
@@ -12,8 +14,9 @@ from provence_plugins.model.foreign_folder import require_no_code
 from provence_plugins.readers.reader import Answer, Message, ReaderOptions
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import Cache, PreTrainedModel, PreTrainedTokenizerBase
 
 # What a model without a limit of its own gets; those that state none read any length.
 _UNLIMITED = 1 << 30
@@ -27,8 +30,18 @@ class LanguageModel(NamedTuple):
     max_tokens: int
 
 
+class _ReadPrompt(NamedTuple):
+    """A prompt that the network has read: its ids, the scores of the token after it, and what the network remembers."""
+
+    ids: list[int]
+    last_logits: "Tensor"
+    cache: "Cache"
+
+
 def load_language_model(folder: str | Path) -> LanguageModel:
     """Load a causal language model with a fast tokenizer.
+
+    Weights that are stored in bfloat16 are run in it, all others in float32.
 
     Raises:
         MissingExtraError: The packages torch and transformers are not installed.
@@ -41,7 +54,7 @@ def load_language_model(folder: str | Path) -> LanguageModel:
             raise FileNotFoundError("there is no such folder")
         require_no_code(Path(folder))
         tokenizer = AutoTokenizer.from_pretrained(str(folder))
-        network = AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32").train(False)
+        network = AutoModelForCausalLM.from_pretrained(str(folder), dtype=_precision(Path(folder))).train(False)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"Cannot open {folder} as a causal language model: {error}. Name a folder that holds one."
@@ -61,7 +74,7 @@ class HfReader:
 
         Args:
             folder: A causal language model in the layout of Transformers.
-            options: `context_tokens` is used. Threads are those of torch; set OMP_NUM_THREADS to change them.
+            options: `threads` and `context_tokens` are used; the threads are those of torch in this whole process.
 
         Raises:
             MissingExtraError: The packages torch and transformers are not installed.
@@ -69,57 +82,78 @@ class HfReader:
         """
         self._model = load_language_model(folder)
         self._limit = min(self._model.max_tokens, options.context_tokens)
+        if options.threads is not None:
+            _set_threads(options.threads)
+        self._reads_last_logits = "logits_to_keep" in inspect.signature(self._model.network.forward).parameters
+        self._last: _ReadPrompt | None = None
         self._lock = Lock()
         self.name = Path(folder).resolve().name
 
     def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Answer:
-        """Answer a conversation; see `Reader`."""
+        """Answer a conversation; see `Reader`. Nothing of an earlier prompt is reused, so that times are comparable."""
         import torch
 
         prompt = self._encode(messages, room=max_tokens)
-        network = self._model.network
         end = self._end_tokens()
         with self._lock, torch.inference_mode():
             begin = time.perf_counter()
-            output = network(prompt, use_cache=True)
+            read = self._read(prompt)
             prefill = time.perf_counter() - begin
+            # The score of the right answer goes on from the prompt alone, so this answer gets a copy.
+            cache = copy.deepcopy(read.cache)
             ids: list[int] = []
+            logits = read.last_logits
             while len(ids) < max_tokens:
-                best = int(output.logits[0, -1].argmax())
+                best = int(logits.argmax())
                 if best in end:
                     break
                 ids.append(best)
-                output = network(torch.tensor([[best]]), past_key_values=output.past_key_values, use_cache=True)
+                logits = self._continue([best], cache)[-1]
             seconds = time.perf_counter() - begin
         text = str(self._model.tokenizer.decode(ids, skip_special_tokens=True))
-        return Answer(text.strip(), prompt.shape[1], len(ids), prefill, seconds, is_complete=len(ids) < max_tokens)
+        return Answer(text.strip(), len(prompt), len(ids), prefill, seconds, is_complete=len(ids) < max_tokens)
 
     def score(self, messages: Sequence[Message], answer: str) -> float | None:
-        """Return the mean log-probability of a given answer; see `Reader`."""
+        """Return the mean log-probability of a given answer; see `Reader`. An answered prompt is not read again."""
         import torch
 
         ids = self._model.tokenizer(answer.strip(), add_special_tokens=False)["input_ids"]
         if not ids:
             return None
         prompt = self._encode(messages, room=len(ids))
-        answer_ids = torch.tensor([ids])
         with self._lock, torch.inference_mode():
-            logits = self._model.network(torch.cat([prompt, answer_ids], dim=1)).logits[0]
-        before = logits[prompt.shape[1] - 1 : -1].float().log_softmax(dim=-1)
-        mean = float(before.gather(1, answer_ids[0, :, None]).mean())
+            read = self._last if self._last is not None and self._last.ids == prompt else self._read(prompt)
+            after = self._continue(ids, copy.deepcopy(read.cache))
+        logits = torch.cat([read.last_logits[None], after[:-1]])
+        probabilities = logits.float().log_softmax(dim=-1)
+        mean = float(probabilities.gather(1, torch.tensor(ids)[:, None]).mean())
         return mean if math.isfinite(mean) else None
 
     def close(self) -> None:
         """Do nothing: the model is freed with the reader."""
 
-    def _encode(self, messages: Sequence[Message], *, room: int) -> "Tensor":
-        """Return the ids of a prompt, of shape (1, tokens).
+    def _read(self, prompt: list[int]) -> _ReadPrompt:
+        """Read a prompt from its first token on, and remember it for the score that follows its answer."""
+        import torch
+
+        only_last = {"logits_to_keep": 1} if self._reads_last_logits else {}
+        output = self._model.network(torch.tensor([prompt]), use_cache=True, **only_last)
+        self._last = _ReadPrompt(prompt, output.logits[0, -1], output.past_key_values)
+        return self._last
+
+    def _continue(self, ids: list[int], cache: "Cache") -> "Tensor":
+        """Read tokens that follow what a cache holds; return the scores after each, of shape (tokens, vocabulary)."""
+        import torch
+
+        logits: Tensor = self._model.network(torch.tensor([ids]), past_key_values=cache, use_cache=True).logits[0]
+        return logits
+
+    def _encode(self, messages: Sequence[Message], *, room: int) -> list[int]:
+        """Return the ids of a prompt.
 
         Raises:
             PromptTooLongError: Prompt and answer do not fit into the model's context.
         """
-        import torch
-
         tokenizer = self._model.tokenizer
         if tokenizer.chat_template:
             turns = [message.to_dict() for message in messages]
@@ -133,9 +167,23 @@ class HfReader:
                 f"The prompt has {len(ids)} tokens and the answer needs {room}, but the reader's context holds "
                 f"{self._limit}. Show it fewer passages, or take a model with a longer context."
             )
-        return torch.tensor([ids])
+        return list(ids)
 
     def _end_tokens(self) -> set[int]:
         end = self._model.network.generation_config.eos_token_id if self._model.network.generation_config else None
         of_config = end if isinstance(end, list) else [end]
         return {token for token in (*of_config, self._model.tokenizer.eos_token_id) if token is not None}
+
+
+def _precision(folder: Path) -> "torch.dtype":
+    import torch
+    from transformers import AutoConfig
+
+    stored = getattr(AutoConfig.from_pretrained(str(folder)), "dtype", None)
+    return torch.bfloat16 if stored is torch.bfloat16 else torch.float32
+
+
+def _set_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
