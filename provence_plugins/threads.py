@@ -5,44 +5,19 @@ ended, a forked child waits forever for threads that only its parent has, and cl
 futures that nobody cancelled.
 """
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
-from weakref import WeakSet, finalize
+from weakref import finalize
 
 from provence_plugins.errors import BackendError, ClosedError
+from provence_plugins.forks import renew_in_child
 
 T = TypeVar("T")
 ResultT = TypeVar("ResultT")
-
-
-class Renewable(Protocol):
-    """Has locks, threads or sessions that a forked child cannot take over from its parent."""
-
-    def renew(self) -> None:
-        """Replace them. Called in the child while it has a single thread."""
-        ...
-
-
-_renewables: WeakSet[Renewable] = WeakSet()
-
-
-def renew_in_child(renewable: Renewable) -> None:
-    """Have `renewable.renew()` called in every forked child, as long as the object lives."""
-    _renewables.add(renewable)
-
-
-def _renew_all() -> None:
-    for renewable in list(_renewables):
-        renewable.renew()
-
-
-if hasattr(os, "register_at_fork"):  # Windows cannot fork
-    os.register_at_fork(after_in_child=_renew_all)
 
 
 class Job(Protocol):

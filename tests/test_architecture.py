@@ -19,6 +19,7 @@ TESTS = Path(__file__).parent
 LAYERS = {
     "deprecation": 0,
     "errors": 0,
+    "forks": 0,
     "keywords": 1,
     "types": 1,
     "thresholds": 1,

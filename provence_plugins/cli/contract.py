@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from provence_plugins.cli import streams
-from provence_plugins.cli.evaluate import DataOptions, OutputOptions, make_reading_run
+from provence_plugins.cli.evaluate import OutputOptions, make_reading_run
+from provence_plugins.cli.evaluate_data import DataOptions
 from provence_plugins.cli.evaluate_reader import ReaderChoices, make_reading_result
 from provence_plugins.cli.options import RunOptions
 from provence_plugins.text.sentences import SplitterName

@@ -10,7 +10,8 @@ from weakref import ref
 
 from provence_plugins.engine.scoring import Scorer, WindowScores
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.threads import renew_in_child, settle
+from provence_plugins.forks import renew_in_child
+from provence_plugins.threads import settle
 from provence_plugins.tokens.windows import Window
 
 # Everything that the model reads of a window: where the text begins, the token types of both sides,

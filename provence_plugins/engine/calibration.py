@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.passages import ScoredSentence
+from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.types import Span
 
@@ -88,6 +89,20 @@ def check_examples(examples: Iterable[Example]) -> list[Example]:
                 f"provence_plugins.data.examples, for instance those of read_examples(path)."
             )
     return given
+
+
+def annotate(results: Iterable[PruneResult], examples: Sequence[Example]) -> list[AnnotatedSentences]:
+    """Return the scored sentences of each example.
+
+    Args:
+        results: The result of each example, whose passage may have been dropped.
+        examples: The examples.
+    """
+    annotated = []
+    for result, example in zip(results, examples, strict=True):
+        [passage] = (*result.passages, *result.dropped)
+        annotated.append(AnnotatedSentences(passage.sentences, example.evidence))
+    return annotated
 
 
 def choose_threshold(examples: Sequence[AnnotatedSentences], target_recall: float) -> Calibration:

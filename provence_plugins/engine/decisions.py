@@ -38,11 +38,11 @@ def decide(
     kept: list[PrunedPassage] = []
     dropped: list[PrunedPassage] = []
     budget = _spend_budget(passages, policy, thresholds.resolve(policy.threshold), count_tokens)
-    rows = zip(passages, budget.kept, budget.parts, strict=True)
-    for row, (passage, numbers, parts) in enumerate(rows):
-        if not passage.tokens or any(passage.token_counts[number] for number in numbers):
-            omission = None if row in budget.unmarked else _omission(passage, policy)
-            kept.append(passage.keep(numbers, omission=omission, parts=parts))
+    for account in budget.accounts:
+        passage = account.passage
+        if account.has_tokens or not passage.tokens:
+            omission = None if account.is_unmarked else _omission(passage, policy)
+            kept.append(passage.keep(account.kept, omission=omission, parts=account.parts))
         else:
             dropped.append(passage.keep(()))
     if policy.order == "relevance":
@@ -73,17 +73,17 @@ def _spend_budget(
     budget.spend(pinned)
     budget.spend(chosen)
     # Headings and titles were brought along; only sentences that were pinned or chosen themselves have neighbors.
-    anchors = [
-        kept.intersection({*own, *others}) for kept, own, others in zip(budget.kept, pinned, chosen, strict=True)
-    ]
+    anchors = []
+    for account, own, others in zip(budget.accounts, pinned, chosen, strict=True):
+        anchors.append(account.kept.intersection({*own, *others}))
     for neighbors in _neighbors(passages, anchors, policy.keep_neighbors):
         budget.spend(neighbors)
     for wanted in (pinned, chosen):
         if not budget.has_content:
             budget.cut_best(wanted)
     budget.clear_frames()
-    for passage, kept in zip(passages, budget.kept, strict=True):
-        kept -= loose_separators(passage.columns, kept)
+    for account in budget.accounts:
+        account.kept -= loose_separators(account.passage.columns, account.kept)
     return budget
 
 

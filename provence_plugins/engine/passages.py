@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from typing import Literal
 
 from provence_plugins.deprecation import warn_renamed
+from provence_plugins.engine.kept_text import KeptText
 from provence_plugins.text.columns import Sentences
 from provence_plugins.types import Kind, Passage, Sentence, Span, Tie, shorten
 
@@ -186,54 +186,20 @@ class PrunedPassage:
 
         The `omission` of the policy marks every place where sentences are left out.
         """
-        parts = [self.passage.text[start:end] for start, end in self._kept_bounds]
-        if self.omission is None or not parts:
-            return "".join(parts)
-        marks = [self.omission.format(count=count) if count else "" for count in self._left_out()]
-        removed = self.passage.text[: self._kept_bounds[0][0]]
-        return _join_with_marks(parts, marks, first_space=removed[len(removed.rstrip()) :])
+        return self._kept_text.join(self.omission)
 
     @cached_property
     def kept_spans(self) -> tuple[Span, ...]:
         """Spans of the kept parts in the original text; neighbouring sentences form one span.
 
-        White space belongs to the sentence before it. If that sentence is removed, the next kept sentence takes the
-        white space along if it would otherwise run into the kept text before it. This keeps paragraphs, headings and
-        list items apart.
+        White space belongs to the sentence before it. If that sentence is removed, the next kept
+        sentence takes the white space along if it would otherwise run into the kept text before it.
         """
-        return tuple(Span(*bounds) for bounds in self._kept_bounds)
+        return tuple(Span(*bounds) for bounds in self._kept_text.kept_bounds)
 
     @cached_property
-    def _kept_bounds(self) -> list[tuple[int, int]]:
-        """What `kept_spans` holds, as pairs of start and end."""
-        text, bounds = self.passage.text, self.scored.columns.bounds
-        spans: list[tuple[int, int]] = []
-        for number in sorted(self.numbers):
-            part = self.parts.get(number)
-            start, end = bounds[number : number + 2] if part is None else (part.start, part.end)
-            if spans:
-                start -= missing_break(text, spans[-1], start)
-            if spans and spans[-1][1] == start:
-                start = spans.pop()[0]
-            spans.append((start, end))
-        return spans
-
-    def _left_out(self) -> list[int]:
-        """Return how many sentences with text are left out before each kept span, and after the last one.
-
-        A sentence that is cut counts as one that is left out after its kept part.
-        """
-        text, kept = self.passage.text, self._kept_bounds
-        counts = [0] * (len(kept) + 1)
-        row = 0
-        for number, (start, end) in enumerate(pairwise(self.scored.columns.bounds)):
-            while row < len(kept) and kept[row][1] <= start:
-                row += 1
-            if number not in self.numbers and text[start:end].strip():
-                counts[row] += 1
-            elif number in self.parts:
-                counts[row + 1] += 1
-        return counts
+    def _kept_text(self) -> KeptText:
+        return KeptText(self.passage.text, self.scored.columns.bounds, self.numbers, self.parts)
 
     @cached_property
     def tokens_before(self) -> int:
@@ -292,54 +258,3 @@ def _logistic(value: float) -> float:
     # Of either sign, the exponential stays below 1 and cannot overflow.
     small = math.exp(-abs(value))
     return 1 / (1 + small) if value >= 0 else small / (1 + small)
-
-
-def _join_with_marks(parts: Sequence[str], marks: Sequence[str], *, first_space: str) -> str:
-    """Join kept parts, with a mark before each of them and after the last one; an empty mark adds nothing.
-
-    A mark is separated from its surroundings by the white space of the text, or by a blank where there is none.
-
-    Args:
-        parts: The kept parts.
-        marks: One more than parts.
-        first_space: White space in front of the first part in the original text.
-    """
-    pieces: list[str] = []
-    for part, mark in zip((*parts, ""), marks, strict=True):
-        if mark:
-            before = pieces[-1][len(pieces[-1].rstrip()) :] if pieces else first_space
-            if pieces and not before:
-                pieces.append(" ")
-            pieces.append(mark)
-            if part and not part[0].isspace():
-                pieces.append(before or " ")
-        if part:
-            pieces.append(part)
-    return "".join(pieces)
-
-
-def missing_break(text: str, kept: tuple[int, int], start: int) -> int:
-    """Return how many characters of white space in front of `start` are needed to separate it from the kept text."""
-    gap = _space_before(text, kept[1], start)
-    if not gap:
-        return 0
-    needs_line_break = "\n" in text[start - gap : start]
-    is_apart = _ends_with_space(text, *kept, line_break=needs_line_break)
-    return 0 if is_apart else gap
-
-
-def _space_before(text: str, first: int, end: int) -> int:
-    """Return the number of white space characters at the end of text[first:end]."""
-    removed = text[first:end]
-    return len(removed) - len(removed.rstrip())
-
-
-def _ends_with_space(text: str, start: int, end: int, *, line_break: bool) -> bool:
-    """Return whether text[start:end] ends with white space, and if asked for, with a line break in it."""
-    position = end - 1
-    # Character by character and no further than needed: a kept span can be as long as the text.
-    while position >= start and text[position].isspace():
-        if not line_break or text[position] == "\n":
-            return True
-        position -= 1
-    return False

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, Unpack
 
 from provence_plugins.data.examples import Example
@@ -12,13 +11,15 @@ from provence_plugins.deprecation import warn_renamed
 from provence_plugins.engine.background import Background
 from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
 from provence_plugins.engine.calibration import (
-    AnnotatedSentences,
     Calibration,
+    annotate,
     check_examples,
     choose_threshold,
     least_examples,
 )
 from provence_plugins.engine.direct_scorer import DirectScorer
+from provence_plugins.engine.handles import Handle
+from provence_plugins.engine.lookahead import prune_ahead
 from provence_plugins.engine.options import (
     PrunerOptions,
     check_types,
@@ -31,14 +32,12 @@ from provence_plugins.engine.passages import RankedPassage
 from provence_plugins.engine.planned_calls import CallPlanner, PlannedCall
 from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.policy import PruningPolicy, check_top_n, takes_policy
-from provence_plugins.engine.pooling import PassageScores, score_plans
-from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring, plan_as_published
+from provence_plugins.engine.pooling import PassageScores
+from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring, score_as_published
 from provence_plugins.engine.requests import (
     PruneRequest,
     check_passages,
-    check_request,
     estimate_size,
-    iterate_requests,
     list_passages,
 )
 from provence_plugins.engine.results import PruneResult, Ranking
@@ -50,16 +49,10 @@ from provence_plugins.model.backends import BackendName
 from provence_plugins.model.families import longest_window
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.thresholds import Threshold
-from provence_plugins.tokens.batches import regroup
 from provence_plugins.types import Passage
 
-# prune_many plans this many batches' worth of windows ahead: enough to sort them by length, and a
-# bound on memory.
-_AHEAD_BATCHES = 4
-_END = object()
 
-
-class Pruner:
+class Pruner(Handle):
     """Keeps the sentences that help to answer a question, and tells how relevant each passage is.
 
     One pruner serves any number of threads and event loops. It owns threads once it is used from
@@ -211,26 +204,13 @@ class Pruner:
             InvalidInputError: As `prune`, when the request's turn comes; earlier results are
                 yielded first, and nothing after the invalid request has been read.
         """
-        ahead: list[PlannedCall] = []
-        tokens = 0
-        given = iterate_requests(requests)
-        while True:
-            try:
-                # With a default, so that a StopIteration of anything else does not look like the end.
-                request = next(given, _END)
-                if request is _END:
-                    break
-                query, passages = check_request(request)
-                call = self._plan(query, passages, policy)
-            except Exception:
-                yield from self._finish(ahead)
-                raise
-            ahead.append(call)
-            tokens += call.tokens
-            if tokens >= self._max_batch_tokens * _AHEAD_BATCHES:
-                yield from self._finish(ahead)
-                ahead, tokens = [], 0
-        yield from self._finish(ahead)
+        return prune_ahead(
+            requests,
+            lambda query, passages: self._plan(query, passages, policy),
+            self._scorer,
+            self._calls.decide,
+            batch_tokens=self._max_batch_tokens,
+        )
 
     @takes_policy
     def rerank(self, query: str, passages: Iterable[str | Passage], top_n: int | None = None) -> list[RankedPassage]:
@@ -272,11 +252,7 @@ class Pruner:
         least_examples(target_recall)
         given = check_examples(examples)
         results = self.prune_many(((example.question, [example.passage]) for example in given), PruningPolicy())
-        annotated = []
-        for result, example in zip(results, given, strict=True):
-            [passage] = (*result.passages, *result.dropped)
-            annotated.append(AnnotatedSentences(passage.sentences, example.evidence))
-        return choose_threshold(annotated, target_recall)
+        return choose_threshold(annotate(results, given), target_recall)
 
     def score_as_published(
         self, requests: Sequence[PublishedRequest], scoring: PublishedScoring
@@ -289,11 +265,7 @@ class Pruner:
         Raises:
             ClosedError: The pruner was closed.
         """
-        plans = [
-            plan_as_published(self._planner, request, scoring, longest=self._longest_window) for request in requests
-        ]
-        scores = score_plans(self._scorer, [plan for of_request in plans for plan in of_request])
-        return [list(of_request) for of_request in regroup(scores, map(len, plans))]
+        return score_as_published(self._planner, self._scorer, requests, scoring, longest=self._longest_window)
 
     @property
     def cache_stats(self) -> CacheStats:
@@ -312,22 +284,6 @@ class Pruner:
             self._closed = True
             self._scorer.close()
             self._background.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __copy__(self) -> Self:
-        return self
-
-    # Any: the copy module's own bookkeeping.
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return the pruner itself: like a connection, it is a handle to things that have no copy."""
-        return self
 
     # Any: the pickle module's own form, a function and its arguments.
     def __reduce__(self) -> tuple[Any, ...]:
@@ -352,9 +308,3 @@ class Pruner:
         if self._closed:
             raise ClosedError
         return self._calls.plan(query, passages, self.policy if policy is None else policy)
-
-    def _finish(self, calls: Sequence[PlannedCall]) -> Iterator[PruneResult]:
-        scores = self._scorer.score([window for call in calls for window in call.windows])
-        groups = regroup(scores, [len(call.windows) for call in calls])
-        for call, group in zip(calls, groups, strict=True):
-            yield self._calls.decide(call, group)

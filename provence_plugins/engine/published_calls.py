@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from provence_plugins.engine.planning import PassagePlan, Planner
+from provence_plugins.engine.pooling import PassageScores, score_plans
+from provence_plugins.engine.scoring import Scorer
 from provence_plugins.model.formats import NATIVE
+from provence_plugins.tokens.batches import regroup
 from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, Window
 from provence_plugins.types import Passage
 
@@ -44,6 +47,32 @@ class PublishedScoring:
 
     window: Literal["best", "first"] | None = None
     whole_sentences: bool = False
+
+
+def score_as_published(
+    planner: Planner,
+    scorer: Scorer,
+    requests: Sequence[PublishedRequest],
+    scoring: PublishedScoring,
+    *,
+    longest: int,
+) -> list[list[PassageScores]]:
+    """Return for each request the scores of its contexts.
+
+    Args:
+        planner: The checkpoint's own planner.
+        scorer: Scores the windows of all requests together.
+        requests: The questions with their contexts.
+        scoring: What the call asks for.
+        longest: Maximum number of tokens that the encoder can read.
+    """
+    planned: list[PassagePlan] = []
+    sizes = []
+    for request in requests:
+        plans = plan_as_published(planner, request, scoring, longest=longest)
+        planned += plans
+        sizes.append(len(plans))
+    return [list(scores) for scores in regroup(score_plans(scorer, planned), sizes)]
 
 
 def plan_as_published(

@@ -8,7 +8,7 @@ from weakref import finalize
 from provence_plugins.engine.scoring import BatchedModel, WindowScores
 from provence_plugins.engine.turns import Call, SharedBatches, TwoLanes
 from provence_plugins.errors import InvalidInputError, OverloadedError
-from provence_plugins.threads import renew_in_child
+from provence_plugins.forks import renew_in_child
 from provence_plugins.tokens.windows import Window
 
 

@@ -15,6 +15,7 @@ from threading import Lock, Semaphore
 import numpy as np
 
 from provence_plugins.errors import BackendError, CheckpointError, CheckpointNotFoundError, InvalidInputError
+from provence_plugins.forks import renew_in_child
 from provence_plugins.installation import count_processors
 from provence_plugins.model.backend import BackendOptions, BatchScores, FloatArray
 from provence_plugins.model.backends import BACKENDS
@@ -22,7 +23,7 @@ from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.folder import ONNX_FILES, show_error
 from provence_plugins.model.onnx_graph import INPUTS, OUTPUTS, require_plain_graph
 from provence_plugins.text.visible import show_on_one_line
-from provence_plugins.threads import map_in_threads, renew_in_child
+from provence_plugins.threads import map_in_threads
 from provence_plugins.tokens.batches import TokenBatch
 
 _TELEMETRY_SWITCH = "ORT_DISABLE_TELEMETRY"

@@ -10,11 +10,11 @@ from threading import Lock
 from typing import Any
 
 from provence_plugins.errors import BackendError, CheckpointError, InvalidInputError, needs_extra
+from provence_plugins.forks import renew_in_child
 from provence_plugins.model.backend import Backend, BackendOptions, BatchScores
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.loading import Network, load_network
 from provence_plugins.model.replicated_backend import ReplicatedBackend
-from provence_plugins.threads import renew_in_child
 from provence_plugins.tokens.batches import TokenBatch
 
 with needs_extra("torch"):

@@ -9,7 +9,6 @@ from typer.testing import CliRunner, Result
 
 from provence_plugins.cli.app import app
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.evaluation.methods.catalogue import METHODS
 from provence_plugins.evaluation.reporting.result_files import read_result
 
 FILLER = "There is nothing to see here at all. " * 20
@@ -114,26 +113,14 @@ def test_a_method_named_twice_is_judged_once(data: Path) -> None:
     assert kept.columns == ["metric", "lead"]
 
 
-def test_the_methods_are_listed() -> None:
-    done = run("--methods")
-    assert done.exit_code == 0
-    assert [line.partition(":")[0].split("[")[0].split(" ")[0] for line in done.stdout.splitlines()] == list(METHODS)
-    assert "embeddings:FOLDER" in done.stdout
-    assert "model[:FOLDER]" in done.stdout
-
-
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (["nowhere-*.jsonl"], "No file matches"),
-        (["books.jsonl", "--exclude", "books*"], "--exclude skips all 1 files"),
         (["books.jsonl", "--method", "bm52"], "Unknown method 'bm52'"),
         (["books.jsonl", "--method", "lead", "--against", "model", "--needles", "0"], "the methods lead; got 'model'"),
         (["books.jsonl", "--method", "open-provence:folder"], "--trust-remote-code"),
-        (["books.jsonl", "--group", "books"], "--group must be NAME=PATTERN[,PATTERN...], each name once; got 'books'"),
-        (["books.jsonl", "--group", "a=books", "--group", "a=films"], "each name once; got 'a=films'"),
         (["books.jsonl", "--group", "a=films"], "'films' of the group 'a' matches no source. The sources are books"),
-        (["books.jsonl", "--predictions", "a.jsonl", "--predictions", "x/a.jsonl"], "--predictions NAME=x/a.jsonl"),
         (["books.jsonl", "--method", "lead", "--predictions", "lead=a.jsonl"], "has the name of a method"),
     ],
 )

@@ -1,5 +1,4 @@
 import asyncio
-import copy
 import pickle
 from collections.abc import Iterator
 from functools import partial
@@ -85,39 +84,6 @@ def test_in_int8_a_passage_has_the_same_scores_to_the_bit_in_any_company(
 def test_the_budget_of_a_batch_changes_nothing(pruner: Pruner, tiny_folder: Path, budget: int) -> None:
     with Pruner(tiny_folder, dtype="float32", max_batch_tokens=budget) as other:
         assert_same(other.prune(QUERY, TEXTS), pruner.prune(QUERY, TEXTS))
-
-
-def test_prune_many_reads_requests_as_results_are_taken(tiny_folder: Path) -> None:
-    read = 0
-
-    def requests() -> Iterator[tuple[str, list[str]]]:
-        nonlocal read
-        for _ in range(10_000):
-            read += 1
-            yield QUERY, ["the city of paris is in france. " * 10]
-
-    with Pruner(tiny_folder, max_batch_tokens=64) as pruner:
-        next(pruner.prune_many(requests()))
-    assert read < 100
-
-
-def test_prune_many_yields_what_came_before_a_bad_request(pruner: Pruner) -> None:
-    results = pruner.prune_many([(QUERY, TEXTS), (" ", TEXTS)])
-    assert next(results).query == QUERY
-    with pytest.raises(InvalidInputError, match="blank"):
-        next(results)
-
-
-def test_prune_many_refuses_what_is_not_a_pair_after_the_results_before(pruner: Pruner) -> None:
-    results = pruner.prune_many([(QUERY, TEXTS), 3])  # type: ignore[list-item]
-    assert next(results).query == QUERY
-    with pytest.raises(InvalidInputError, match="pair of a query and its passages, got int"):
-        next(results)
-
-
-def test_none_is_not_the_end_of_the_requests(pruner: Pruner) -> None:
-    with pytest.raises(InvalidInputError, match="pair of a query and its passages, got NoneType"):
-        list(pruner.prune_many([(QUERY, TEXTS), None, (QUERY, TEXTS)]))  # type: ignore[list-item]
 
 
 def test_rerank_puts_the_most_relevant_first(pruner: Pruner) -> None:
@@ -211,20 +177,9 @@ def test_the_callers_list_and_passages_stay_as_they_were(pruner: Pruner) -> None
     assert given[1] is copy[1]
 
 
-def test_requests_without_text_are_answered_as_they_come(pruner: Pruner) -> None:
-    endless = iter(lambda: (QUERY, []), None)
-    assert next(pruner.prune_many(endless)).passages == ()
-
-
 def test_an_unknown_splitter_is_refused_at_once(tiny_folder: Path) -> None:
     with pytest.raises(InvalidInputError, match="'sentencex', 'regex'"):
         Pruner(tiny_folder, splitter="moses")  # type: ignore[typeddict-item]
-
-
-def test_a_copy_is_the_pruner_itself() -> None:
-    with Pruner(backend=WordBackend()) as pruner:
-        assert copy.copy(pruner) is pruner
-        assert copy.deepcopy({"pruner": pruner})["pruner"] is pruner
 
 
 def test_a_pickled_pruner_loads_its_model_again_and_is_closed_by_itself(tiny_folder: Path) -> None:

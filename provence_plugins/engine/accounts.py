@@ -1,0 +1,179 @@
+"""What each passage has of a budget: its kept sentences, and what it would take to keep more."""
+
+from bisect import bisect_left, insort
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from provence_plugins.engine.budgets import CountTokens, find_counter
+from provence_plugins.engine.kept_text import kept_bounds_of, missing_break, space_at_end
+from provence_plugins.engine.passages import ScoredPassage, SentencePart
+from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.ties import holds_json
+
+
+@dataclass(slots=True)
+class PassageAccount:
+    """The sentences that are kept of one passage, and what they and others take of the budget.
+
+    Attributes:
+        passage: The passage.
+        costs: What each of its sentences takes.
+        mark_cost: What one mark of an omission takes.
+        count_space: Counts the white space between kept sentences; None if it takes nothing.
+        kept: Numbers of the kept sentences.
+        parts: Kept parts of the sentences that are cut, by number.
+        repeats_others: Whether a sentence was skipped because another passage says it.
+        is_unmarked: Whether there is no room for a mark of an omission.
+    """
+
+    passage: ScoredPassage
+    costs: Sequence[int]
+    mark_cost: int = 0
+    count_space: CountTokens | None = None
+    kept: set[int] = field(default_factory=set)
+    parts: dict[int, SentencePart] = field(default_factory=dict)
+    repeats_others: bool = False
+    is_unmarked: bool = False
+    _order: list[int] = field(default_factory=list)  # what is kept, in reading order
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything is kept that says more than a heading."""
+        return any(is_content(self.passage, number) for number in self.kept)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether anything is kept that the model reads."""
+        return any(self.passage.token_counts[number] > 0 for number in self.kept)
+
+    def cost_of(self, numbers: Collection[int]) -> int:
+        """Return what it takes to keep sentences in addition, with the marks and the white space around them."""
+        cost = sum(self.costs[number] for number in numbers)
+        return cost + self._added_marks(numbers) + self._added_breaks(numbers)
+
+    def cost_around(self, number: int, headings: set[int]) -> int:
+        """Return what it takes to keep a part of a sentence with its headings, besides the part itself."""
+        together = {number, *headings}
+        cost = sum(self.costs[heading] for heading in headings)
+        cost += self._added_breaks(together) + self._break_behind(number, headings)
+        if not self.is_unmarked:
+            # The place of the cut is marked too.
+            cost += self._added_marks(together) + self.mark_cost
+        return cost
+
+    def keep(self, numbers: Collection[int]) -> None:
+        """Take sentences down as kept."""
+        if self.count_space is not None:
+            for number in set(numbers).difference(self.kept):
+                insort(self._order, number)
+        self.kept.update(numbers)
+
+    def _added_marks(self, numbers: Collection[int]) -> int:
+        """Return what the marks around sentences take that are kept in addition; less than 0 if they fill gaps."""
+        if not self.mark_cost or not numbers:
+            return 0
+        kept, last = self.kept, len(self.passage.sentences) - 1
+        added: set[int] = set()
+        # As long as nothing is kept of a passage, its only gap has no mark.
+        gaps = 0 if kept else 1
+        for number in numbers:
+            if number in kept:
+                continue
+            before, after = number - 1, number + 1
+            gaps += 1 - (number == 0 or before in kept or before in added)
+            gaps -= number == last or after in kept or after in added
+            added.add(number)
+        return gaps * self.mark_cost
+
+    def _added_breaks(self, numbers: Collection[int]) -> int:
+        """Return what the white space takes between sentences that are kept in addition and those around them.
+
+        White space belongs to the sentence before it; where that sentence is removed, the next kept
+        one takes it along.
+        """
+        count = self.count_space
+        if count is None:
+            return 0
+        order = self._order
+        chain = sorted(set(numbers).difference(self.kept))
+        cost = 0
+        while chain:
+            place = bisect_left(order, chain[0])
+            before, after = order[max(0, place - 1) : place], order[place : place + 1]
+            inside = chain[: bisect_left(chain, after[0])] if after else chain
+            cost += self._breaks([*before, *inside, *after], count) - self._breaks([*before, *after], count)
+            chain = chain[len(inside) :]
+        return cost
+
+    def _break_behind(self, number: int, brought: Collection[int]) -> int:
+        """Return what the white space takes between a sentence that is cut and the next kept one."""
+        if self.count_space is None:
+            return 0
+        behind = [other for other in {*self.kept, *brought} if other > number]
+        if not behind:
+            return 0
+        start = self.passage.columns.bounds[min(behind)]
+        return self.count_space(space_at_end(self.passage.passage.text[:start]))
+
+    def _breaks(self, numbers: Sequence[int], count: CountTokens) -> int:
+        """Return what the white space takes that parts kept sentences which do not follow each other in the text."""
+        text, bounds = self.passage.passage.text, self.passage.columns.bounds
+        cost = 0
+        for before, number in pairwise(numbers):
+            if before + 1 == number and before not in self.parts:
+                continue
+            start = bounds[number]
+            if gap := missing_break(text, kept_bounds_of(before, bounds, self.parts), start):
+                cost += count(text[start - gap : start])
+        return cost
+
+
+def choose_counter(policy: PruningPolicy, count_tokens: CountTokens | None) -> CountTokens | None:
+    """Return what counts the budget of a policy; None if nothing does.
+
+    Args:
+        policy: The policy, perhaps with a counter of its own.
+        count_tokens: Counts tokens of the model, if they can be counted.
+    """
+    return count_tokens if policy.token_counter is None else find_counter(policy.token_counter)
+
+
+def open_accounts(
+    passages: Sequence[ScoredPassage], policy: PruningPolicy, count: CountTokens | None
+) -> list[PassageAccount]:
+    """Return an account for each passage, of which nothing is kept yet.
+
+    Args:
+        passages: The passages.
+        policy: What to keep.
+        count: Counts the budget, if it can be counted.
+    """
+    if count is None or policy.max_tokens is None:
+        return [PassageAccount(passage, passage.token_counts) for passage in passages]
+    takes_space = count("\n\n") + count(" ") > 0
+    accounts = []
+    for passage in passages:
+        costs: Sequence[int] = passage.token_counts
+        if policy.token_counter is not None:
+            costs = list(map(count, passage.columns.texts(passage.passage.text)))
+        mark_cost = _mark_cost(passage, policy, count)
+        accounts.append(PassageAccount(passage, costs, mark_cost, count if takes_space else None))
+    return accounts
+
+
+def is_content(passage: ScoredPassage, number: int) -> bool:
+    """Return whether a sentence says more than a heading."""
+    is_frame = passage.columns.kinds[number] in ("heading", "table_header", "structure")
+    return passage.token_counts[number] > 0 and not is_frame
+
+
+def _mark_cost(passage: ScoredPassage, policy: PruningPolicy, count: CountTokens) -> int:
+    """Return what a mark that stands for nearly all sentences of a passage takes of the budget."""
+    mark = policy.omission_mark(len(passage.sentences))
+    if not mark or holds_json(passage.columns):
+        return 0
+    # White space around the mark is as wide as what the text has there, on both sides.
+    spaces = map(space_at_end, passage.columns.texts(passage.passage.text))
+    space = max((" ", *spaces), key=len)
+    return count(f"{space}{mark}{space}")

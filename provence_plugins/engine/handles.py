@@ -1,0 +1,27 @@
+"""A handle to a model and its threads, like a connection: it is closed after use, and a copy of it is itself."""
+
+from types import TracebackType
+from typing import Any, Self
+
+
+class Handle:
+    """Stands for things that have no copy, and that `close` ends."""
+
+    def close(self) -> None:
+        """End what the handle stands for. Closing twice does nothing."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __copy__(self) -> Self:
+        return self
+
+    # Any: the copy module's own bookkeeping.
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self

@@ -1,0 +1,27 @@
+import pytest
+from typer.testing import CliRunner
+
+from provence_plugins.cli.app import app
+from provence_plugins.cli.evaluate_methods import ComparisonOptions
+from provence_plugins.cli.options import RunOptions
+from provence_plugins.errors import InvalidInputError
+from provence_plugins.evaluation.methods.catalogue import METHODS
+
+
+def test_the_methods_are_listed() -> None:
+    done = CliRunner().invoke(app, ["evaluate", "--methods"])
+    assert done.exit_code == 0
+    assert [line.partition(":")[0].split("[")[0].split(" ")[0] for line in done.stdout.splitlines()] == list(METHODS)
+    assert "embeddings:FOLDER" in done.stdout
+    assert "model[:FOLDER]" in done.stdout
+
+
+def test_two_files_of_predictions_need_names_of_their_own() -> None:
+    options = ComparisonOptions(predictions=["a.jsonl", "x/a.jsonl"])
+    with pytest.raises(InvalidInputError, match=r"--predictions NAME=x/a\.jsonl"):
+        options.open(RunOptions(), 0, ())
+
+
+def test_methods_that_nobody_named_are_the_default_ones() -> None:
+    methods, reference = ComparisonOptions().open(RunOptions(), 0, ("lead",))
+    assert (list(methods), reference) == (["lead"], None)
