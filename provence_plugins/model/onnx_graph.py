@@ -7,10 +7,9 @@ skipped.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from provence_plugins.errors import CheckpointError, UnsafeCheckpointError
 from provence_plugins.model.folder import require_file, show_error, show_value
@@ -52,48 +51,48 @@ _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 _MAX_VARINT_BYTES = 10
+_CONTINUES = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class _Message:
+# A tuple, because a graph has thousands of messages, and a frozen dataclass takes three times as
+# long to make.
+class _Message(NamedTuple):
     """A range of bytes of the file that holds fields."""
 
     content: mmap
     start: int
     stop: int
 
-    def fields(self) -> "Iterator[tuple[int, Self | int]]":
-        """Yield the number of each field with its message, or with its value if that is a whole number.
+    def messages(self, *numbers: int) -> "Iterator[tuple[int, Self]]":
+        """Yield the messages of some fields, each with its number.
 
         Raises:
-            ValueError: The message is damaged.
+            ValueError: This message is damaged, or one of these fields is not a message.
         """
+        for number, kind, start, stop in self.places():
+            if number in numbers:
+                if kind == _VARINT:
+                    raise ValueError(f"the field {number} is a number")
+                yield number, type(self)(self.content, start, stop)
+
+    def places(self) -> Iterator[tuple[int, int, int, int]]:
+        """Yield the number of each field, how it is stored, and where it starts and stops."""
         place = self.start
         while place < self.stop:
             tag, place = self._varint(place)
-            number, kind = tag >> 3, tag & 7
-            if kind == _VARINT:
-                value, place = self._varint(place)
-                yield number, value
-                continue
+            kind = tag & 7
             if kind == _LENGTH:
-                size, place = self._varint(place)
+                size, start = self._varint(place)
+            elif kind == _VARINT:
+                size, start = 0, self._varint(place)[1]
             elif kind in _FIXED_SIZES:
-                size = _FIXED_SIZES[kind]
+                size, start = _FIXED_SIZES[kind], place
             else:
                 raise ValueError(f"a field has the unknown type {kind}")
-            if size > self.stop - place:
+            place = start + size
+            if place > self.stop:
                 raise ValueError("it is cut off")
-            yield number, type(self)(self.content, place, place + size)
-            place += size
-
-    def messages(self, *numbers: int) -> "Iterator[tuple[int, Self]]":
-        """Yield those of some fields, all of which must be messages."""
-        for number, value in self.fields():
-            if number in numbers:
-                if isinstance(value, int):
-                    raise ValueError(f"the field {number} is a number")
-                yield number, value
+            yield tag >> 3, kind, start, place
 
     def text(self) -> str:
         """Return the bytes as text."""
@@ -101,13 +100,16 @@ class _Message:
 
     def _varint(self, place: int) -> tuple[int, int]:
         """Read a whole number of 7 bits per byte, and return it with the place after it."""
+        # Nearly all numbers fit in one byte.
+        if place < self.stop and self.content[place] < _CONTINUES:
+            return self.content[place], place + 1
         number = 0
         for shift in range(_MAX_VARINT_BYTES):
             if place + shift >= self.stop:
                 raise ValueError("it is cut off")
             byte = self.content[place + shift]
             number |= (byte & 0x7F) << (7 * shift)
-            if byte < 0x80:
+            if byte < _CONTINUES:
                 return number, place + shift + 1
         raise ValueError("a number is too long")
 

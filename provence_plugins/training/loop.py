@@ -27,7 +27,7 @@ from provence_plugins.training.fingerprints import digest_of, fingerprint, is_sa
 from provence_plugins.training.finishing import finish_model
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizer import make_optimizer, rate_at
-from provence_plugins.training.progress import Progress, StepLosses, append_note, as_note, describe
+from provence_plugins.training.progress import Progress, RunLog, StepLosses, as_note, describe
 from provence_plugins.training.sampling import LENGTH_STEP, LabelledWindow, TrainingBatch, iter_batches_forever
 from provence_plugins.training.settings import TrainSettings
 
@@ -103,6 +103,7 @@ class TrainingRun:
         self.objective = Objective(settings, hidden_size, self.device, self.autocast)
         self.optimizer = make_optimizer(self.network, settings.optimizer, self.objective)
         self.progress = Progress()
+        self.log = RunLog(self.output)
 
     @property
     def share(self) -> float:
@@ -133,6 +134,7 @@ class TrainingRun:
                     losses = []
         if losses:
             self._evaluate(losses)
+        self.log.draw()
 
     def finish(self) -> Path:
         """Write the model folder, with its scaling, default threshold, ONNX file and card."""
@@ -201,7 +203,7 @@ class TrainingRun:
         method = model_method(self.planner, TorchBackend(self.network))
         judged = judge_examples(examples, method, self.settings.splitter, probabilities=True)
         note = as_note(self.progress, StepLosses.mean(losses), judged)
-        append_note(self.output, note)
+        self.log.append(note)
         shown = [
             f"{metric.title} {metric.show(note[metric.name])}"
             for metric in METRICS

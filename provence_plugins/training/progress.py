@@ -1,6 +1,7 @@
 """Record the progress of a run: lines for people, a log for programs, and a picture of the curves."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ with needs_extra("train"):
 
 LOG = "log.jsonl"
 CURVES = "curves.svg"
+
+# Fixed margins, as shares of the picture, because measuring what each text needs doubles the time
+# of drawing.
+_MARGINS = {"left": 0.1, "right": 0.98, "bottom": 0.08, "top": 0.98, "hspace": 0.06}
 
 
 @dataclass(slots=True)
@@ -73,13 +78,35 @@ def describe(progress: Progress, share: float, losses: StepLosses) -> str:
     )
 
 
-def append_note(folder: Path, note: dict[str, Any]) -> None:
-    """Append one evaluation to the log of a run, and draw the curves of the whole log again."""
-    path = folder / LOG
-    with path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(note) + "\n")
-    notes = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    draw_curves(notes, folder / CURVES)
+class RunLog:
+    """The log of a run in its folder, and the picture of the curves beside it.
+
+    Drawing takes a tenth of a second, and evaluations may follow each other quickly. So the picture
+    of a run that goes on may be half a minute old; `draw` completes it at the end.
+    """
+
+    def __init__(self, folder: Path, *, seconds_between_pictures: float = 30.0) -> None:
+        self._path = folder / LOG
+        self._picture = folder / CURVES
+        self._seconds_between_pictures = seconds_between_pictures
+        self._drawn_at = time.monotonic()
+        self._is_behind = False
+
+    def append(self, note: dict[str, Any]) -> None:
+        """Append one evaluation, and draw the curves again if the picture is old."""
+        with self._path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(note) + "\n")
+        self._is_behind = True
+        if time.monotonic() - self._drawn_at >= self._seconds_between_pictures:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw the curves of the whole log, unless the picture shows them already."""
+        if self._is_behind:
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+            draw_curves([json.loads(line) for line in lines], self._picture)
+            self._drawn_at = time.monotonic()
+            self._is_behind = False
 
 
 def draw_curves(notes: Sequence[dict[str, Any]], path: Path) -> None:
@@ -92,8 +119,8 @@ def draw_curves(notes: Sequence[dict[str, Any]], path: Path) -> None:
     tokens = [note["tokens"] / 1e6 for note in notes]
     # Text stays text, and the same log gives the same file.
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "provence", "font.size": 9}):
-        figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-        losses, quality = figure.subplots(2, 1, sharex=True)
+        figure = Figure(figsize=(6.4, 5.6))
+        losses, quality = figure.subplots(2, 1, sharex=True, gridspec_kw=_MARGINS)
         for name in ("keep_loss", "ranking_loss"):
             losses.plot(tokens, [note[name] for note in notes], marker=".", label=name.replace("_", " "))
         losses.set(ylabel="training loss")

@@ -102,6 +102,12 @@ def notes(settings: TrainSettings) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(settings.output, "log.jsonl").read_text().splitlines()]
 
 
+def weights_of(settings: TrainSettings) -> dict[str, torch.Tensor]:
+    """Return the weights at the last evaluation of a run, before it is finished."""
+    network: dict[str, torch.Tensor] = torch.load(Path(settings.output, "checkpoint.pt"), weights_only=True)["network"]
+    return network
+
+
 class _Interruption(logging.Handler):
     """Stops a run as Ctrl+C would, at its second evaluation."""
 
@@ -162,8 +168,9 @@ def test_an_interrupted_run_says_how_it_goes_on_and_ends_with_the_weights_of_an_
     interrupt(interrupted)
     assert f"Resume the run to continue from {Path(interrupted.output, 'checkpoint.pt')}" in caplog.text
     assert not Path(interrupted.output, "model").exists()
-    resumed = load_file(train(interrupted, resume=True, show_progress=False) / "model.safetensors")
-    straight = load_file(train(settings, show_progress=False) / "model.safetensors")
+    assert train(interrupted, resume=True, show_progress=False) == Path(interrupted.output, "model")
+    TrainingRun(settings).fit(show_progress=False)
+    resumed, straight = weights_of(interrupted), weights_of(settings)
     assert resumed.keys() == straight.keys()
     assert all(torch.equal(resumed[name], straight[name]) for name in straight)
     assert notes(interrupted)[-1]["step"] == notes(settings)[-1]["step"]
@@ -203,10 +210,13 @@ def test_lower_layers_move_less(settings: TrainSettings) -> None:
 
 
 def test_soft_labels_take_part_in_a_run(finished: TrainSettings, tmp_path: Path) -> None:
-    hard = load_file(Path(finished.output, "model/model.safetensors"))
-    soft = replace(finished, output=str(tmp_path / "soft"), soft_labels=SoftLabelSettings(encoder=finished.base))
-    train(soft, show_progress=False)
-    softened = load_file(Path(soft.output, "model/model.safetensors"))
+    hard = weights_of(finished)
+    run = TrainingRun(
+        replace(finished, output=str(tmp_path / "soft"), soft_labels=SoftLabelSettings(encoder=finished.base))
+    )
+    run.fit(show_progress=False)
+    softened = run.network.state_dict()
+    assert softened.keys() == hard.keys()
     assert not torch.equal(hard["keep_head.out.weight"], softened["keep_head.out.weight"])
 
 
@@ -286,7 +296,7 @@ def test_the_finished_model_is_the_mean_of_base_and_training_where_asked_for(
 
 def test_a_run_does_not_go_on_from_a_base_that_has_changed(settings: TrainSettings) -> None:
     short = replace(settings, optimizer=replace(settings.optimizer, tokens=500))
-    train(short, show_progress=False)
+    TrainingRun(short).fit(show_progress=False)
     [weights] = Path(settings.base).glob("*.safetensors")
     changed = {name: weight + 1 for name, weight in load_file(weights).items()}
     save_file(changed, weights, metadata={"format": "pt"})
@@ -303,7 +313,7 @@ def test_a_run_ends_after_its_epochs(settings: TrainSettings) -> None:
     [file] = map(Path, settings.data.train)
     file.write_text("\n".join(file.read_text(encoding="utf-8").splitlines()[:40]), encoding="utf-8")
     optimizer = replace(settings.optimizer, tokens=None, epochs=1.5)
-    train(replace(settings, optimizer=optimizer), show_progress=False)
+    TrainingRun(replace(settings, optimizer=optimizer)).fit(show_progress=False)
     assert notes(settings)[-1]["epochs"] >= 1.5
     assert notes(settings)[-1]["epochs"] < 1.8
 
@@ -320,7 +330,7 @@ def test_the_folder_of_a_run_prunes_without_torch(finished: TrainSettings) -> No
 def test_the_log_has_lines_for_people_and_curves(settings: TrainSettings, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "provence_plugins")
     short = replace(settings, log_every=2, evaluate_every=4)
-    train(short, show_progress=False)
+    TrainingRun(short).fit(show_progress=False)
     assert "step 2, " in caplog.text
     assert "% done" in caplog.text
     assert "tokens/s" in caplog.text

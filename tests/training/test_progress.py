@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from provence_plugins.training.progress import Progress, StepLosses, append_note, describe
+from provence_plugins.training.progress import Progress, RunLog, StepLosses, describe
 from provence_plugins.training.settings import OptimizerSettings
 
 
@@ -30,11 +30,43 @@ def test_the_mean_of_losses_is_taken_head_by_head() -> None:
     assert StepLosses.mean([StepLosses(1.0, 0.0), StepLosses(2.0, 1.0)]) == StepLosses(1.5, 0.5)
 
 
+QUALITY = {"average_precision": 0.5, "reciprocal_rank": 0.6, "ndcg": 0.7}
+
+
+def note(number: int) -> dict[str, float]:
+    return {"tokens": number * 1_000_000, "keep_loss": 1.0, "ranking_loss": 0.5, **QUALITY}
+
+
 def test_the_picture_shows_the_whole_log(tmp_path: Path) -> None:
-    quality = {"average_precision": 0.5, "reciprocal_rank": 0.6, "ndcg": 0.7}
+    log = RunLog(tmp_path)
     for number in (1, 2):
-        append_note(tmp_path, {"tokens": number * 1_000_000, "keep_loss": 1.0, "ranking_loss": 0.5, **quality})
+        log.append(note(number))
+    log.draw()
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
     picture = (tmp_path / "curves.svg").read_text()
     assert picture.startswith("<?xml")
     assert "million tokens read" in picture
+
+
+def test_the_picture_is_drawn_after_a_while_and_at_the_end(tmp_path: Path) -> None:
+    picture = tmp_path / "curves.svg"
+    often = RunLog(tmp_path, seconds_between_pictures=0.0)
+    often.append(note(1))
+    one = picture.read_bytes()
+    often.append(note(2))
+    two = picture.read_bytes()
+    assert one != two
+    seldom = RunLog(tmp_path, seconds_between_pictures=3600.0)
+    seldom.append(note(3))
+    assert picture.read_bytes() == two
+    seldom.draw()
+    assert picture.read_bytes() != two
+
+
+def test_a_picture_that_is_complete_is_not_drawn_again(tmp_path: Path) -> None:
+    log = RunLog(tmp_path)
+    log.append(note(1))
+    log.draw()
+    (tmp_path / "curves.svg").unlink()
+    log.draw()
+    assert not (tmp_path / "curves.svg").exists()
