@@ -142,7 +142,7 @@ def choose_counter(policy: PruningPolicy, count_tokens: CountTokens | None) -> C
 def open_accounts(
     passages: Sequence[ScoredPassage], policy: PruningPolicy, count: CountTokens | None
 ) -> list[PassageAccount]:
-    """Return an account for each passage, of which nothing is kept yet.
+    """Return an account for each passage, without any kept sentence.
 
     Args:
         passages: The passages.

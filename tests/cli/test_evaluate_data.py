@@ -13,12 +13,8 @@ def folder(tmp_path: Path) -> Path:
     for name in ("books", "films"):
         lines = []
         for number in range(2):
-            record = {
-                "question": f"Which {name}, {number}?",
-                "passage": f"The {name} of {number}.",
-                "is_positive": False,
-            }
-            lines.append(json.dumps({**record, "source": name}))
+            answer = {"passage": f"The {name} of {number}.", "answer_spans": [[0, 3]], "is_positive": True}
+            lines.append(json.dumps({"question": f"Which {name}, {number}?", "source": name, **answer}))
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     return tmp_path
 
