@@ -66,7 +66,7 @@ class Span:
                 object.__setattr__(self, name, _to_integer(getattr(self, name), f"{name} of a {type(self).__name__}"))
         if not 0 <= self.start <= self.end:
             raise InvalidInputError(
-                f"{type(self).__name__} must satisfy 0 <= start <= end, got start={self.start}, end={self.end}."
+                f"{type(self).__name__} must satisfy 0 <= start <= end; got start={self.start}, end={self.end}."
             )
 
     def of(self, text: str) -> str:
@@ -106,7 +106,7 @@ class Sentence(Span):
         if read is None:
             return
         if not isinstance(read, Span):
-            raise InvalidInputError(f"model_span must be a Span or None, got {type(read).__name__}.")
+            raise InvalidInputError(f"model_span must be a Span or None; got {type(read).__name__}.")
         if not self.start <= read.start <= read.end <= self.end:
             raise InvalidInputError(f"model_span must lie inside its sentence, {self.start} to {self.end}; got {read}.")
 
@@ -158,7 +158,7 @@ def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span
             fits = before <= start <= end <= len(text)
             blank = start == end or text[start:end].isspace()
         except (TypeError, ValueError) as error:
-            raise SplitterError(f"A sentence must be a Span or a pair of integers, got {span!r}.") from error
+            raise SplitterError(f"A sentence must be a Span or a pair of integers; got {span!r}.") from error
         if not fits:
             raise SplitterError(
                 f"Spans of sentences must be in order, must not overlap and must lie inside the text (0 to "
@@ -180,7 +180,7 @@ def iterate_spans(spans: Any) -> Iterator[Any]:
         SplitterError: They are not iterable.
     """
     if not isinstance(spans, Iterable):
-        raise SplitterError(f"Spans of sentences must be an iterable of pairs of integers, got {type(spans).__name__}.")
+        raise SplitterError(f"Spans of sentences must be an iterable of pairs of integers; got {type(spans).__name__}.")
     return iter(spans)
 
 
@@ -189,7 +189,7 @@ def _to_integer(value: object, name: str) -> int:
     try:
         return index(value)  # type: ignore[arg-type]
     except TypeError as error:  # some types, such as numpy's arrays, have the method and refuse
-        raise InvalidInputError(f"The {name} must be an integer, got {value!r} ({type(value).__name__}).") from error
+        raise InvalidInputError(f"The {name} must be an integer; got {value!r} ({type(value).__name__}).") from error
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -214,12 +214,12 @@ class Passage:
     def __post_init__(self, spans: Sequence[Span] | None) -> None:
         if not isinstance(self.text, str):
             raise InvalidInputError(
-                f"The text of a Passage must be a string, got {type(self.text).__name__}. Pass the text itself, not an "
+                f"The text of a Passage must be a string; got {type(self.text).__name__}. Pass the text itself, not an "
                 f"object that contains it."
             )
         if self.title is not None and not isinstance(self.title, str):
             raise InvalidInputError(
-                f"The title of a Passage must be a string or None, got {type(self.title).__name__}."
+                f"The title of a Passage must be a string or None; got {type(self.title).__name__}."
             )
         sentences = self.sentences
         if spans is not None:
@@ -227,7 +227,7 @@ class Passage:
             sentences = Sentence.tile(self.text, spans)
         if sentences is not None:
             if not isinstance(sentences, Iterable):
-                raise InvalidInputError(f"`sentences` must hold Sentence objects, got {type(sentences).__name__}.")
+                raise InvalidInputError(f"sentences must hold Sentence objects; got {type(sentences).__name__}.")
             # A tuple can be hashed, and does not change with the caller's list.
             object.__setattr__(self, "sentences", _check_tiling(self.text, tuple(sentences)))
 
@@ -251,19 +251,19 @@ def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence,
     for number, sentence in enumerate(sentences):
         if not isinstance(sentence, Sentence):
             raise InvalidInputError(
-                f"`sentences` must hold Sentence objects, got {type(sentence).__name__}. Use "
+                f"sentences must hold Sentence objects; got {type(sentence).__name__}. Use "
                 f"Sentence.tile(text, spans) to make them from spans."
             )
         if sentence.start != end:
             raise InvalidInputError(
-                f"`sentences` must cover the text without gaps: sentence {number} must start at {end}, where the one "
+                f"sentences must cover the text without gaps: sentence {number} must start at {end}, where the one "
                 f"before it ends, but starts at {sentence.start}. Use Sentence.tile(text, spans) if there are gaps."
             )
         _check_relations(sentence, number, len(sentences))
         end = sentence.end
     if end != len(text):
         raise InvalidInputError(
-            f"`sentences` must cover the text without gaps: the last one must end at {len(text)}, where the text ends, "
+            f"sentences must cover the text without gaps: the last one must end at {len(text)}, where the text ends, "
             f"but ends at {end}. Use Sentence.tile(text, spans) if there are gaps."
         )
     return sentences
@@ -278,10 +278,10 @@ def _check_relations(sentence: Sentence, number: int, count: int) -> None:
     heading = sentence.heading
     if heading is not None and not (isinstance(heading, int) and 0 <= heading < number):
         raise InvalidInputError(
-            f"The heading of sentence {number} must be the number of a sentence before it, got {heading!r}."
+            f"The heading of sentence {number} must be the number of a sentence before it; got {heading!r}."
         )
     if not isinstance(sentence.ties, tuple):
-        raise InvalidInputError(f"The ties of sentence {number} must be a tuple, got {type(sentence.ties).__name__}.")
+        raise InvalidInputError(f"The ties of sentence {number} must be a tuple; got {type(sentence.ties).__name__}.")
     for tie in sentence.ties:
         is_known = isinstance(tie, Tie) and isinstance(tie.kind, str) and tie.kind in _TIE_KINDS
         if not (is_known and isinstance(tie.to, int) and 0 <= tie.to < count):

@@ -122,12 +122,12 @@ def test_spans_of_a_passage_are_deprecated_and_become_sentences() -> None:
 
 @pytest.mark.parametrize("text", [None, 3, b"bytes", ["text"]])
 def test_a_passage_without_text_is_refused(text: object) -> None:
-    with pytest.raises(InvalidInputError, match="must be a string, got"):
+    with pytest.raises(InvalidInputError, match="must be a string; got"):
         Passage(text)  # type: ignore[arg-type]
 
 
 def test_a_title_that_is_not_text_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="title of a Passage must be a string or None, got list"):
+    with pytest.raises(InvalidInputError, match="title of a Passage must be a string or None; got list"):
         Passage("text", ["title"])  # type: ignore[arg-type]
 
 
@@ -170,7 +170,7 @@ def test_a_sentence_that_names_what_is_not_there_is_refused(values: dict[str, An
 
 
 def test_anything_but_a_list_of_sentences_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="`sentences` must hold"):
+    with pytest.raises(InvalidInputError, match="sentences must hold"):
         Passage("ab", sentences=5)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="model_span must be a Span"):
         Sentence(0, 2, model_span=(0, 1))  # type: ignore[arg-type]

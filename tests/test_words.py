@@ -1,6 +1,7 @@
 """Guards for the language that people read: docstrings, errors, help texts and pages."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -98,6 +99,30 @@ def test_what_the_code_says_is_in_plain_words() -> None:
 
 def test_a_page_is_in_plain_words() -> None:
     assert [fault for path in PAGES for fault in unclear(path, lines_in(path))] == []
+
+
+def test_an_error_names_arguments_without_backticks_and_sets_off_what_was_given() -> None:
+    """A terminal renders no Markdown; after a list of what is allowed, a comma would not set off what was given."""
+    wrong = []
+    for path in SOURCES:
+        for line, text in errors_in(path):
+            if "`" in text or re.search(r", got\b", text):
+                wrong.append(f"{path.relative_to(ROOT)}:{line}: {text!r}")
+    assert not wrong, "write 'threshold must be …; got …':\n" + "\n".join(wrong)
+
+
+def errors_in(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the texts of a module that are raised, and those that say what a value must be, with their lines."""
+    described = {text for _, text in docstrings(parsed(path))}
+    raised = set()
+    for statement in ast.walk(parsed(path)):
+        if isinstance(statement, ast.Raise):
+            raised.update(map(id, ast.walk(statement)))
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            is_rule = " must be " in node.value and inspect.cleandoc(node.value) not in described
+            if id(node) in raised or is_rule:
+                yield node.lineno, node.value
 
 
 def texts_in(path: Path) -> Iterator[tuple[int, str]]:

@@ -256,7 +256,7 @@ def _require_cluster(address: str) -> None:
         return
     host, _, port = named.rpartition(":")
     if not (host and port.isdecimal()) or "/" in host:
-        raise InvalidInputError(f"--ray must be HOST:PORT, auto or local, got {named!r}.")
+        raise InvalidInputError(f"--ray must be HOST:PORT, auto or local; got {named!r}.")
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
@@ -265,7 +265,7 @@ def _require_cluster(address: str) -> None:
 
 def _no_cluster(address: str, reason: str) -> str:
     return (
-        f"There is no Ray cluster at {address} ({reason}). Start one with `ray start --head`, or one for this "
+        f"There is no Ray cluster at {address} ({reason}). Start one with 'ray start --head', or one for this "
         f"run with --ray local."
     )
 

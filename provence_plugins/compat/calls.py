@@ -163,7 +163,7 @@ def _title(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidInputError(f"A title must be a text or None, got {_describe(value)}.")
+        raise InvalidInputError(f"A title must be a text or None; got {_describe(value)}.")
     return value.strip() or None
 
 
@@ -178,7 +178,7 @@ def _context(entry: Any) -> Context:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise InvalidInputError(
-            f"Questions and contexts must be texts, got {_describe(value)}. Is one of the lists nested too deep?"
+            f"Questions and contexts must be texts; got {_describe(value)}. Is one of the lists nested too deep?"
         )
     return value
 
@@ -186,7 +186,7 @@ def _text(value: object) -> str:
 def _check_equal(questions: int, contexts: int) -> None:
     if questions != contexts:
         raise InvalidInputError(
-            f"{questions} questions need as many entries of context, got {contexts}. Pass one entry for each question."
+            f"{questions} questions need as many entries of context; got {contexts}. Pass one entry for each question."
         )
 
 

@@ -140,7 +140,7 @@ def process(
 def _choose_interface(pruner: Pruner, name: InterfaceName | None) -> Interface:
     if not isinstance(pruner, Pruner):
         raise InvalidInputError(
-            f"pruner must be a Pruner, got {show_value(pruner)}. Write process(Pruner(model), ...)."
+            f"pruner must be a Pruner; got {show_value(pruner)}. Write process(Pruner(model), ...)."
         )
     return choose_interface(name, pruner.format)
 
@@ -155,7 +155,7 @@ def _column(decided: Sequence[Sequence[ContextDecision]], attribute: str) -> lis
 def _read_titles(rows: Interface, call: Call, title: object, first_line_as_title: bool) -> Titles:
     is_explicit = title is not None and title != FIRST_SENTENCE
     if is_explicit and first_line_as_title:
-        raise InvalidInputError("first_line_as_title=True takes the title from the text; leave `title` out.")
+        raise InvalidInputError("first_line_as_title=True takes the title from the text; leave title out.")
     if is_explicit:
         return rows.read_titles(title, call)
     return [[None] * len(request.contexts) for request in call.requests]
@@ -181,7 +181,7 @@ def _choose_splitter(
         return pruner.splitter
     if language not in _LANGUAGES:
         raise InvalidInputError(
-            f"language must be 'auto', 'en' or 'ja', got {language!r}. For other languages pass a sentence_splitter."
+            f"language must be 'auto', 'en' or 'ja'; got {language!r}. For other languages pass a sentence_splitter."
         )
     return _LANGUAGES[language]
 

@@ -110,16 +110,16 @@ def first_questions(examples: Sequence[Example], most: int | None) -> list[Examp
 def _to_example(record: dict[str, Any], *, default_id: str, default_source: str) -> Example:
     passage = Passage(record["passage"], record.get("title"))
     if not isinstance(record["question"], str) or not record["question"].strip():
-        raise ValueError("`question` must be a string that is not blank")
+        raise ValueError("question must be a string that is not blank")
     silver = read_silver(record, passage.text)
     is_annotated = not silver or "is_positive" in record
     positive = record["is_positive"] if is_annotated else any(given.probability >= LIKELY for given in silver)
     if not isinstance(positive, bool):
-        raise ValueError(f"`is_positive` must be true or false, got {positive!r}")
+        raise ValueError(f"is_positive must be true or false; got {positive!r}")
     evidence = _read_evidence(record, passage.text)
     grade = next((record[name] for name in _GRADES if record.get(name) is not None), None)
     if grade is not None and grade < 0:
-        raise ValueError(f"`grade` must not be negative, got {grade}")
+        raise ValueError(f"grade must not be negative; got {grade}")
     return Example(
         id=str(record.get("id", default_id)),
         source=str(record.get("source", default_source)),
@@ -149,7 +149,7 @@ def _read_evidence(record: dict[str, Any], text: str) -> tuple[Span, ...]:
 # Any: whatever JSON holds.
 def _read_answers(answers: Any) -> tuple[str, ...]:
     if isinstance(answers, str) or not all(isinstance(answer, str) for answer in answers):
-        raise ValueError(f"`answers` must be a list of strings, got {answers!r}")
+        raise ValueError(f"answers must be a list of strings; got {answers!r}")
     return tuple(answer.strip() for answer in answers if answer.strip())
 
 
@@ -157,5 +157,5 @@ def _finite(value: float | None, name: str) -> float | None:
     if value is None:
         return None
     if not math.isfinite(value):
-        raise ValueError(f"`{name}` must be a finite number, got {value}")
+        raise ValueError(f"{name} must be a finite number; got {value}")
     return float(value)

@@ -55,7 +55,7 @@ def read_silver(record: Mapping[str, Any], text: str) -> tuple[SilverSpan, ...]:
                 f"the silver range {start} to {end} must end inside the passage, which has {len(text)} characters"
             )
         if not 0 <= probability <= 1:
-            raise ValueError(f"a silver probability must be between 0 and 1, got {probability}")
+            raise ValueError(f"a silver probability must be between 0 and 1; got {probability}")
         found.append(SilverSpan(Span(start, end), float(probability)))
     return tuple(found)
 

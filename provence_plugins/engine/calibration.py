@@ -68,7 +68,7 @@ def least_examples(target_recall: float) -> int:
     """
     if not isinstance(target_recall, int | float) or not 0 < target_recall < 1:  # NaN fails as well
         raise InvalidInputError(
-            f"target_recall must be above 0 and below 1, got {target_recall!r}. A recall of 1 cannot be guaranteed."
+            f"target_recall must be above 0 and below 1; got {target_recall!r}. A recall of 1 cannot be guaranteed."
         )
     return math.ceil(round(1.0 / (1.0 - target_recall), 9)) - 1
 
@@ -80,12 +80,12 @@ def check_examples(examples: Iterable[Example]) -> list[Example]:
         InvalidInputError: One is not an `Example`.
     """
     if not isinstance(examples, Iterable):
-        raise InvalidInputError(f"`examples` must be an iterable of Example objects, got {type(examples).__name__}.")
+        raise InvalidInputError(f"examples must be an iterable of Example objects; got {type(examples).__name__}.")
     given = list(examples)
     for number, example in enumerate(given):
         if not isinstance(example, Example):
             raise InvalidInputError(
-                f"Example {number} must be an Example, got {type(example).__name__}. Pass Example objects from "
+                f"Example {number} must be an Example; got {type(example).__name__}. Pass Example objects from "
                 f"provence_plugins.data.examples, for instance those of read_examples(path)."
             )
     return given
@@ -119,7 +119,7 @@ def choose_threshold(examples: Sequence[AnnotatedSentences], target_recall: floa
     best = sorted(example.best_evidence for example in examples if example.best_evidence is not None)
     if len(best) < needed:
         raise InvalidInputError(
-            f"target_recall={target_recall:g} needs at least {needed} examples with evidence, got {len(best)}. "
+            f"target_recall={target_recall:g} needs at least {needed} examples with evidence; got {len(best)}. "
             f"Annotate more examples, or choose a lower target."
         )
     # n/(n+1) of the mean loss plus 1/(n+1) must stay within 1 - target: so many of the examples may

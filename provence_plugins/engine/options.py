@@ -96,7 +96,7 @@ def check_types(given: Mapping[str, object]) -> None:
         value = given[name]
         fits = isinstance(value, kind) or (name == "model" and isinstance(value, str))
         if value is not None and (not fits or isinstance(value, bool)):
-            raise InvalidInputError(f"`{name}` must be {words} or None, got {value!r} ({type(value).__name__}).")
+            raise InvalidInputError(f"{name} must be {words} or None; got {value!r} ({type(value).__name__}).")
 
 
 def choose_policy(policy: PruningPolicy | None, threshold: Threshold | None) -> PruningPolicy:
@@ -109,7 +109,7 @@ def choose_policy(policy: PruningPolicy | None, threshold: Threshold | None) -> 
         return PruningPolicy(threshold=threshold)
     if threshold is not None:
         raise InvalidInputError(
-            f"`threshold` cannot be given together with `policy`. Write policy=PruningPolicy(threshold={threshold!r}, "
+            f"threshold cannot be given together with policy. Write policy=PruningPolicy(threshold={threshold!r}, "
             f"...) with the other settings of your policy."
         )
     return check_policy(policy)
@@ -128,7 +128,7 @@ def open_model(model: str | Path | None, revision: str | None, window_tokens: in
     longest = longest_window(checkpoint.backbone_config)
     if not 1 <= window_tokens <= longest:
         raise InvalidInputError(
-            f"window_tokens must be between 1 and {longest} (this model's limit), got {window_tokens}."
+            f"window_tokens must be between 1 and {longest} (this model's limit); got {window_tokens}."
         )
     return replace(checkpoint, declared_tokens=window_tokens)
 
@@ -147,13 +147,13 @@ def open_backend(checkpoint: Checkpoint, backend: BackendName | Backend | None, 
         return load_backend(checkpoint, backend, options)
     if options != BackendOptions():
         raise InvalidInputError(
-            "`device`, `dtype`, `threads`, `attention` and `compiled` have no effect on a backend object. Leave them "
+            "device, dtype, threads, attention and compiled have no effect on a backend object. Leave them "
             "out, or pass backend='onnx' or 'torch'."
         )
     missing = [name for name in _PARTS_OF_BACKEND if not hasattr(backend, name)]
     if missing:
         raise InvalidInputError(
-            f"`backend` must be 'onnx', 'torch' or an object with {', '.join(_PARTS_OF_BACKEND)}; got "
+            f"backend must be 'onnx', 'torch' or an object with {', '.join(_PARTS_OF_BACKEND)}; got "
             f"{type(backend).__name__}, which has no {missing[0]}."
         )
     return backend

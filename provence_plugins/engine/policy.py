@@ -164,7 +164,7 @@ def check_policy(policy: PruningPolicy) -> PruningPolicy:
     """
     if not isinstance(policy, PruningPolicy):
         raise InvalidInputError(
-            f"`policy` must be a PruningPolicy, got {type(policy).__name__}. Write PruningPolicy(threshold=0.5)."
+            f"policy must be a PruningPolicy; got {type(policy).__name__}. Write PruningPolicy(threshold=0.5)."
         )
     return policy
 

@@ -33,9 +33,9 @@ def check_query(query: str) -> None:
         InvalidInputError: The query is not a string, or is blank.
     """
     if not isinstance(query, str):
-        raise InvalidInputError(f"`query` must be a string, got {type(query).__name__}.")
+        raise InvalidInputError(f"query must be a string; got {type(query).__name__}.")
     if not query.strip():
-        raise InvalidInputError("`query` is blank. Pass the question that the passages should answer.")
+        raise InvalidInputError("query is blank. Pass the question that the passages should answer.")
 
 
 def check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
@@ -56,10 +56,10 @@ def list_passages(passages: Iterable[str | Passage]) -> list[str | Passage]:
     """
     if isinstance(passages, str | Passage):
         raise InvalidInputError(
-            f"`passages` must be a list of strings or Passages, got a single {type(passages).__name__}. Write [text]."
+            f"passages must be a list of strings or Passages; got a single {type(passages).__name__}. Write [text]."
         )
     if not isinstance(passages, Iterable):
-        raise InvalidInputError(f"`passages` must be a list of strings or Passages, got {type(passages).__name__}.")
+        raise InvalidInputError(f"passages must be a list of strings or Passages; got {type(passages).__name__}.")
     return list(passages)
 
 
@@ -85,7 +85,7 @@ def iterate_requests(requests: Any) -> Iterator[Any]:
     """
     if not isinstance(requests, Iterable):
         raise InvalidInputError(
-            f"`requests` must be an iterable of pairs of a query and its passages, got {type(requests).__name__}."
+            f"requests must be an iterable of pairs of a query and its passages; got {type(requests).__name__}."
         )
     return iter(requests)
 
@@ -100,7 +100,7 @@ def check_request(request: Any) -> tuple[str, list[Passage]]:
         query, passages = request
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"A request must be a pair of a query and its passages, got {type(request).__name__}. "
+            f"A request must be a pair of a query and its passages; got {type(request).__name__}. "
             f"Write (query, [text])."
         ) from error
     return query, check_passages(passages)
@@ -136,7 +136,7 @@ def read_request(value: object) -> tuple[PruneRequest, dict[str, Any]]:
             something else.
     """
     if not isinstance(value, dict):
-        raise InvalidInputError(f"A request must be an object with query and passages, got {type(value).__name__}.")
+        raise InvalidInputError(f"A request must be an object with query and passages; got {type(value).__name__}.")
     for name in ("query", "passages"):
         if name not in value:
             raise InvalidInputError(f"The request has no {name!r}. It must be an object with query and passages.")
@@ -144,7 +144,7 @@ def read_request(value: object) -> tuple[PruneRequest, dict[str, Any]]:
     query, passages = value["query"], value["passages"]
     check_query(query)
     if not isinstance(passages, list):
-        raise InvalidInputError(f"`passages` must be a list, got {type(passages).__name__}.")
+        raise InvalidInputError(f"passages must be a list; got {type(passages).__name__}.")
     return PruneRequest(query, [_from_json(passage, number) for number, passage in enumerate(passages)]), others
 
 
@@ -154,7 +154,7 @@ def _to_passage(passage: object, number: int) -> Passage:
     if isinstance(passage, str):
         return Passage(passage)
     raise InvalidInputError(
-        f"Passage {number} must be a string or a Passage, got {type(passage).__name__}. Pass its text."
+        f"Passage {number} must be a string or a Passage; got {type(passage).__name__}. Pass its text."
     )
 
 

@@ -69,7 +69,7 @@ class PruneStats:
         """
         if not 0 <= price_per_million < math.inf:
             raise InvalidInputError(
-                f"price_per_million must be a finite number of at least 0, got {price_per_million}."
+                f"price_per_million must be a finite number of at least 0; got {price_per_million}."
             )
         return self.tokens_removed * price_per_million / 1_000_000
 
@@ -83,7 +83,7 @@ class PruneStats:
             InvalidInputError: The speed is zero, negative, infinite or NaN.
         """
         if not 0 < tokens_per_second < math.inf:
-            raise InvalidInputError(f"tokens_per_second must be a finite speed above 0, got {tokens_per_second}.")
+            raise InvalidInputError(f"tokens_per_second must be a finite speed above 0; got {tokens_per_second}.")
         return self.tokens_removed / tokens_per_second
 
 

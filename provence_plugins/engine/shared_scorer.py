@@ -34,7 +34,7 @@ class SharedScorer:
     ) -> None:
         if gather_seconds < 0 or max_pending_tokens < 1:
             raise InvalidInputError(
-                f"A shared scorer needs gather_seconds >= 0 and max_pending_tokens >= 1, got {gather_seconds} and "
+                f"A shared scorer needs gather_seconds >= 0 and max_pending_tokens >= 1; got {gather_seconds} and "
                 f"{max_pending_tokens}."
             )
         self._max_pending_tokens = max_pending_tokens

@@ -59,7 +59,7 @@ def run_experiment(
     if against is None:
         against = names[-1]
     if against not in names:
-        raise InvalidInputError(f"`against` must be one of the methods {', '.join(names)}; got {against!r}.")
+        raise InvalidInputError(f"against must be one of the methods {', '.join(names)}; got {against!r}.")
     measurements = {name: measure(name, method, dataset, progress) for name, method in methods.items()}
     comparisons: list[NamedComparison] = []
     for name in progress([name for name in names if name != against], "comparisons"):

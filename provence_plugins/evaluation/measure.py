@@ -118,9 +118,7 @@ def prepare(
 
 def gather(examples: Sequence[Example], splitter: SplitterName, *, most: int, seed: int = 0) -> Dataset:
     """Call `prepare` by its former name."""
-    warnings.warn(
-        "gather is deprecated. Use prepare, and `needles` instead of `most`.", DeprecationWarning, stacklevel=2
-    )
+    warnings.warn("gather is deprecated. Use prepare, and needles instead of most.", DeprecationWarning, stacklevel=2)
     return prepare(examples, splitter, needles=most, seed=seed)
 
 

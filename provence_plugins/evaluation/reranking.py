@@ -64,7 +64,7 @@ def make_ranking_tables(ranked: Mapping[str, Sequence[GradedQuestion]], against:
     names = list(ranked)
     reference = names[-1] if against is None else against
     if reference not in ranked:
-        raise InvalidInputError(f"`against` must be one of the methods {', '.join(names)}; got {against!r}.")
+        raise InvalidInputError(f"against must be one of the methods {', '.join(names)}; got {against!r}.")
     tables = [_values(ranked), _differences(ranked, reference)]
     return [table for table in tables if table.rows]
 

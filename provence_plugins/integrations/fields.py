@@ -70,8 +70,7 @@ class EngineFields(BaseModel):
             "auto",
         ):
             raise InvalidInputError(
-                "`backend`, `device` and `language` cannot be set when `model` is a Pruner, which has its own. "
-                "Leave them out."
+                "backend, device and language cannot be set when model is a Pruner, which has its own. Leave them out."
             )
         return self
 
@@ -197,7 +196,7 @@ class PruningFields(EngineFields):
         if unknown:
             allowed = ", ".join(POLICY_FIELDS)
             raise InvalidInputError(
-                f"Only fields of the policy can change per call, got {unknown}. Allowed: {allowed}."
+                f"Only fields of the policy can change per call; got {unknown}. Allowed: {allowed}."
             )
         return replace(self.policy, **changes)
 

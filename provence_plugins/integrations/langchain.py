@@ -254,7 +254,7 @@ def _read_inputs(inputs: dict[str, Any]) -> tuple[Sequence[Document], Query]:
     query_key = next((key for key in _QUERY_KEYS if key in inputs), None)
     if query_key is None or "documents" not in inputs:
         raise InvalidInputError(
-            f'Pruning needs a dictionary with "documents" and "query" or "question", got the keys {sorted(inputs)}.'
+            f'Pruning needs a dictionary with "documents" and "query" or "question"; got the keys {sorted(inputs)}.'
         )
     return inputs["documents"], inputs[query_key]
 

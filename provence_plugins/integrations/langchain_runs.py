@@ -75,7 +75,7 @@ def changes_of_call(config: RunnableConfig | None = None) -> Mapping[str, Any]:
     if not isinstance(changes, Mapping):
         raise InvalidInputError(
             f'config["configurable"]["{CONFIG_KEY}"] must be a dictionary of policy fields such as '
-            f'{{"threshold": 0.3}}, got {type(changes).__name__}.'
+            f'{{"threshold": 0.3}}; got {type(changes).__name__}.'
         )
     return changes
 

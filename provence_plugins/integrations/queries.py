@@ -87,7 +87,7 @@ def read_questions(query: Query, passages: Sequence[Passage], pruner: Pruner, *,
     """
     queries = [query] if isinstance(query, str) else query
     if not isinstance(queries, Sequence) or not all(isinstance(each, str) for each in queries):
-        raise InvalidInputError(f"query must be a string or a list of strings, got {type(query).__name__}.")
+        raise InvalidInputError(f"query must be a string or a list of strings; got {type(query).__name__}.")
     limit = int(pruner.window_tokens * _QUERY_SHARE)
     questions: list[str] = []
     for each in queries:

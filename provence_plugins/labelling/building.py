@@ -36,9 +36,9 @@ def read_questions(path: Path) -> Iterator[dict[str, Any]]:
     def parse(record: dict[str, Any], number: int) -> dict[str, Any]:
         question, answers = record["question"], record.get("answers") or []
         if not isinstance(question, str) or not question.strip():
-            raise ValueError("`question` must be a string that is not blank")
+            raise ValueError("question must be a string that is not blank")
         if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
-            raise ValueError("`answers` must be a list of strings")
+            raise ValueError("answers must be a list of strings")
         return {"id": f"{path.name.split('.')[0]}:{number}", **record}
 
     return read_json_lines(path, parse, expected="an object with question, and perhaps id, answers and passages")

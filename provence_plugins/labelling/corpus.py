@@ -59,10 +59,10 @@ class PassageSizes:
     def __post_init__(self) -> None:
         if not 1 <= self.least <= self.most:
             raise InvalidInputError(
-                f"The sizes of passages must be 1 <= minimum <= maximum sentences, got {self.least} and {self.most}."
+                f"The sizes of passages must be 1 <= minimum <= maximum sentences; got {self.least} and {self.most}."
             )
         if not 0 <= self.overlap < 1:
-            raise InvalidInputError(f"overlap must be at least 0 and below 1, got {self.overlap}.")
+            raise InvalidInputError(f"overlap must be at least 0 and below 1; got {self.overlap}.")
 
 
 def read_corpus(path: Path) -> Iterator[Document]:
@@ -76,7 +76,7 @@ def read_corpus(path: Path) -> Iterator[Document]:
     def parse(record: dict[str, Any], number: int) -> Document:
         identity = record.get("id", record.get("_id", number))
         if not isinstance(record["text"], str):
-            raise ValueError(f"`text` must be a string, got {type(record['text']).__name__}")
+            raise ValueError(f"text must be a string; got {type(record['text']).__name__}")
         return Document(str(identity), record["text"], record.get("title") or None)
 
     return read_json_lines(path, parse, expected="an object with text, and perhaps id and title")

@@ -37,9 +37,9 @@ def read_pair(value: Any) -> Pair:
     question, text, title = value["question"], value["passage"], value.get("title")
     check_query(question)
     if not isinstance(text, str) or not text.strip():
-        raise InvalidInputError(f"`passage` must be a string that is not blank, got {type(text).__name__}.")
+        raise InvalidInputError(f"passage must be a string that is not blank; got {type(text).__name__}.")
     if title is not None and not isinstance(title, str):
-        raise InvalidInputError(f"`title` must be a string or null, got {type(title).__name__}.")
+        raise InvalidInputError(f"title must be a string or null; got {type(title).__name__}.")
     return Pair(question, Passage(text, title))
 
 

@@ -40,7 +40,7 @@ def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
     if not _holds_numbers(scores, "relevance") or not _holds_numbers(scores, "keep"):
         raise BackendError(
             f"The model returned {type(scores).__name__}; BatchScores with two arrays of numbers were expected. "
-            f"Check the `forward` method of the backend."
+            f"Check the forward method of the backend."
         )
     rows, length = batch.ids.shape
     if scores.relevance.shape != (rows,) or scores.keep.shape != (rows, length):
@@ -86,7 +86,7 @@ class BackendOptions:
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
-            raise InvalidInputError(f"threads must be at least 1, got {self.threads}.")
+            raise InvalidInputError(f"threads must be at least 1; got {self.threads}.")
 
 
 class Backend(Protocol):
@@ -132,7 +132,7 @@ def load_backend(
     if name is None:
         name = _default_backend(checkpoint, options)
     if name not in BACKENDS:
-        raise InvalidInputError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}.")
+        raise InvalidInputError(f"backend must be one of {', '.join(BACKENDS)}; got {name!r}.")
     backend: Backend = import_module(BACKENDS[name].module).load(checkpoint, options)
     return backend
 

@@ -149,7 +149,7 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
         return BUNDLED
     if not isinstance(model, str | Path) or not str(model):
         raise InvalidInputError(
-            f"model must be a folder, the name of an installed model, or a repo id, got {model!r}. None means the "
+            f"model must be a folder, the name of an installed model, or a repo id; got {model!r}. None means the "
             f"bundled model."
         )
     folder, name = Path(model).expanduser(), str(model)

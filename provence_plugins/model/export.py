@@ -84,7 +84,7 @@ def export_onnx(
         MissingExtraError: The package onnx is not installed.
     """
     if unknown := set(precisions) - set(ONNX_FILES):
-        raise InvalidInputError(f"precisions must be among {', '.join(ONNX_FILES)}, got {min(unknown)!r}.")
+        raise InvalidInputError(f"precisions must be among {', '.join(ONNX_FILES)}; got {min(unknown)!r}.")
     twin = copy.deepcopy(network)
     twin.train(False)
     twin.to(torch.device("cpu"), torch.float32)

@@ -205,7 +205,7 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> OnnxBackend:
         )
     if options.dtype is not None and options.dtype not in ONNX_FILES:
         raise InvalidInputError(
-            f"dtype must be one of {', '.join(ONNX_FILES)} with the onnx backend, got {options.dtype!r}."
+            f"dtype must be one of {', '.join(ONNX_FILES)} with the onnx backend; got {options.dtype!r}."
         )
     path = _find_file(checkpoint, options.dtype)
     return OnnxBackend(path, max_tokens=checkpoint.max_tokens, threads=options.threads)
@@ -219,7 +219,7 @@ def _find_file(checkpoint: Checkpoint, dtype: str | None) -> Path:
             return found[name]
     missing = " or ".join(ONNX_FILES[name] for name in wanted)
     raise CheckpointNotFoundError(
-        f"The folder {checkpoint.folder} has no {missing}. Make it with `provence export`, or use backend='torch'."
+        f"The folder {checkpoint.folder} has no {missing}. Make it with 'provence export', or use backend='torch'."
     )
 
 
@@ -261,7 +261,7 @@ def _require_our_graph(session: ort.InferenceSession, path: Path) -> None:
     if not set(INPUTS[:2]) <= inputs <= set(INPUTS) or not outputs.issuperset(OUTPUTS):
         raise CheckpointError(
             f"{path} is the graph of another model: it maps {_listed(inputs)} to {_listed(outputs)}; expected "
-            f"{', '.join(OUTPUTS)}. Make the file with `provence export`."
+            f"{', '.join(OUTPUTS)}. Make the file with 'provence export'."
         )
 
 

@@ -200,5 +200,5 @@ def _require_neighbour(name: str, path: Path) -> None:
 def _refused(path: Path, content: str) -> UnsafeCheckpointError:
     return UnsafeCheckpointError(
         f"{path} holds {content}, which no pruner needs, so it is refused. Make the file with "
-        f"`provence export`, or download it from a source that you trust."
+        f"'provence export', or download it from a source that you trust."
     )

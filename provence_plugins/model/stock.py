@@ -46,7 +46,7 @@ def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, task: S
     if not isinstance(network, PublishedModel):
         raise InvalidInputError(
             "The heads of this package's own models compare each token with the question, which no stock class does. "
-            "sentence-transformers reranks with the unchanged folder after `import provence_plugins.model.network`."
+            "sentence-transformers reranks with the unchanged folder after 'import provence_plugins.model.network'."
         )
     if folder.resolve() == checkpoint.folder.resolve():
         raise InvalidInputError(f"folder={str(folder)!r} is the checkpoint's own folder. Give another folder.")

@@ -206,7 +206,7 @@ def _choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
     if name == "int8":
         raise InvalidInputError("dtype='int8' needs backend='onnx'. The torch backend runs 'float32' instead.")
     if name is not None and name not in _DTYPES:
-        raise InvalidInputError(f"dtype must be one of {', '.join(_DTYPES)} with the torch backend, got {name!r}.")
+        raise InvalidInputError(f"dtype must be one of {', '.join(_DTYPES)} with the torch backend; got {name!r}.")
     if name is not None:
         return _DTYPES[name]
     if device.type != "cuda":

@@ -60,7 +60,7 @@ class ReaderOptions:
         for name in ("threads", "context_tokens", "timeout", "attempts"):
             value = getattr(self, name)
             if value is not None and value <= 0:
-                raise InvalidInputError(f"`{name}` must be above 0, got {value}.")
+                raise InvalidInputError(f"{name} must be above 0; got {value}.")
 
 
 class Reader(Protocol):

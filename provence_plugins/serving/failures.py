@@ -105,7 +105,7 @@ def describe_fault(fault: Mapping[str, Any]) -> str:
     place = _show_place(fault["loc"])
     kind = fault["type"]
     if kind in _FAULTS:
-        given = "" if kind == "missing" else f", got {_JSON_NAMES.get(type(fault['input']), 'something else')}"
+        given = "" if kind == "missing" else f"; got {_JSON_NAMES.get(type(fault['input']), 'something else')}"
         return f"{place} {_FAULTS[kind]}{given}."
     if kind == "literal_error":
         return f"{place} must be one of {fault['ctx']['expected']}."

@@ -45,7 +45,7 @@ class Listener:
             listening = socket.socket(family, kind, protocol)
         except OSError as error:
             raise InvalidInputError(
-                f"host must be an address or a name of this machine, got {self.host!r}. Use 127.0.0.1 for this machine "
+                f"host must be an address or a name of this machine; got {self.host!r}. Use 127.0.0.1 for this machine "
                 f"alone, or 0.0.0.0 for all its addresses."
             ) from error
         try:

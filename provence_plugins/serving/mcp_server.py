@@ -104,7 +104,7 @@ def create_mcp_server(
         InvalidInputError: `recall_characters` is negative.
     """
     if recall_characters < 0:
-        raise InvalidInputError(f"recall_characters must be at least 0, got {recall_characters}.")
+        raise InvalidInputError(f"recall_characters must be at least 0; got {recall_characters}.")
     tools = _Tools(pruner, policy or pruner.policy, files, Originals(recall_characters))
     server: MCPServer[Any] = MCPServer(
         "provence", title="Provence", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"

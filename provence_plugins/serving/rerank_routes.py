@@ -126,7 +126,7 @@ def _check_spans(wanted: RelevantSpans | None, thresholds: Thresholds) -> None:
         PruningPolicy(threshold=wanted.threshold)  # checks its range
         thresholds.resolve(wanted.threshold)
         if wanted.max_spans is not None and wanted.max_spans < 1:
-            raise InvalidInputError(f"relevant_spans.max_spans must be at least 1, got {wanted.max_spans}.")
+            raise InvalidInputError(f"relevant_spans.max_spans must be at least 1; got {wanted.max_spans}.")
 
 
 def _relevant_spans(passage: PrunedPassage, wanted: RelevantSpans, result: PruneResult) -> list[_Row]:

@@ -135,11 +135,11 @@ def choose_splitter(splitter: object, language: str = "auto") -> Splitter:
     if language == "auto":
         return chosen
     if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
-        raise InvalidInputError(f'`language` must be "auto" or an ISO 639 code such as "de", got {language!r}.')
+        raise InvalidInputError(f'language must be "auto" or an ISO 639 code such as "de"; got {language!r}.')
     if chosen.prepare is None:
         raise InvalidInputError(
-            f'language={language!r} was given to a splitter that knows no languages; only "sentencex" does. Leave out '
-            f"`language`, or choose that splitter."
+            f'language={language!r} was given to a splitter that knows no languages; only "sentencex" does. '
+            f"Leave language out, or choose that splitter."
         )
     return replace(chosen, find=partial(sentencex_spans, language=language), prepare=None)
 
@@ -153,7 +153,7 @@ def _find_splitter(splitter: object) -> Splitter:
         case _ if callable(splitter):
             return Splitter(splitter, blocks_first=False)
     raise InvalidInputError(
-        f"`splitter` must be one of {', '.join(map(repr, SPLITTERS))}, or a function from a text to the spans of its "
+        f"splitter must be one of {', '.join(map(repr, SPLITTERS))}, or a function from a text to the spans of its "
         f"sentences; got {splitter!r}."
     )
 

@@ -128,7 +128,7 @@ Piece = tuple[int, int, int]  # number of the sentence, its first token, one pas
 def _pack(sentences: Sequence[TokenIds], room: int, packing: Packing) -> Iterator[list[Piece]]:
     """Fill as few windows as can be, and those evenly: a short last one would lack the context of its neighbours."""
     if room < 1:
-        raise InvalidInputError(f"A window needs room for at least one token of text, got {room}.")
+        raise InvalidInputError(f"A window needs room for at least one token of text; got {room}.")
     longest = packing.piece_tokens or room
     pieces = list(_pieces([len(ids) for ids in sentences], longest if packing.cut_off else min(room, longest)))
     if packing.is_read is not None:

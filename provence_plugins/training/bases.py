@@ -72,7 +72,7 @@ def open_network(base: Path, planner: Planner, settings: TrainSettings) -> Prove
     longest = longest_window(network.config.backbone_config.to_dict())
     if settings.window_tokens > longest:
         raise InvalidInputError(
-            f"window_tokens must be at most {longest}, the longest window of the base {settings.base!r}, "
+            f"window_tokens must be at most {longest}, the longest window of the base {settings.base!r}; "
             f"got {settings.window_tokens}."
         )
     for module in network.backbone.modules():

@@ -261,12 +261,12 @@ def _take_former_names(values: dict[str, Any], path: Path) -> None:
 
 def _require(holds: bool, rule: str, given: object) -> None:
     if not holds:
-        raise InvalidInputError(f"{rule}, got {given!r}.")
+        raise InvalidInputError(f"{rule}; got {given!r}.")
 
 
 def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
     if not isinstance(values, dict):
-        raise InvalidInputError(f"{where} must be a table, got {values!r}.")
+        raise InvalidInputError(f"{where} must be a table; got {values!r}.")
     known = [entry.name for entry in fields(kind)]
     unknown = sorted(set(values) - set(known))
     if unknown:

@@ -104,7 +104,7 @@ def test_rows_have_the_results_of_json_lines_and_their_own_columns(
         assert (row["when"], row["price"], row["image"]) == (datetime(2020, 1, 1), Decimal("1.25"), b"\xff\x00")
     assert [row["id"] for row in rows] == [*range(ROWS)]
     assert [(row["line"], row["error"]) for row in rows if row["error"]] == [
-        (8, "`query` must be a string, got NoneType.")
+        (8, "query must be a string; got NoneType.")
     ]
     assert rows[7]["passages"] is None
 
@@ -241,7 +241,7 @@ def test_the_command_writes_parquet_and_a_summary(run: Run, tmp_path: Path, tiny
     pq.write_table(table(9), tmp_path / "in.parquet")
     done = run("bulk", tmp_path / "in.parquet", tmp_path / "out.parquet", "--model", tiny_folder)
     assert done.code == 1
-    assert done.err.startswith("provence: line 8: `query` must be a string")
+    assert done.err.startswith("provence: line 8: query must be a string")
     assert "9 lines written; 1 of them errors;" in done.err
     assert len(read(tmp_path / "out.parquet")) == 9
 

@@ -36,7 +36,7 @@ def test_a_teacher_writes_its_probabilities_and_its_relevance_beside_the_pair(
     assert done.code == 1, "the last line has no question"
     assert "6 lines written; 1 of them errors" in done.err
     *labelled, failed = lines_of(target)
-    assert failed == {"line": 6, "error": "`query` is blank. Pass the question that the passages should answer."}
+    assert failed == {"line": 6, "error": "query is blank. Pass the question that the passages should answer."}
     with Pruner(tiny_folder) as pruner:
         for number, (line, example) in enumerate(zip(labelled, read_examples(target), strict=True), start=1):
             assert line.items() >= {"line": number, **PAIRS[number - 1]}.items()

@@ -95,9 +95,9 @@ class TestShapes:
         [
             ("provence", Q, [A], r"as \[question\], \[contexts\]"),
             ("provence", [Q], [A], "list of lists"),
-            ("provence", [Q, R], [[A]], "2 questions need as many entries of context, got 1"),
-            ("provence", [Q], [[3]], "texts, got a value of type int"),
-            ("open-provence", [Q, R], A, "2 questions need as many entries of context, got 1"),
+            ("provence", [Q, R], [[A]], "2 questions need as many entries of context; got 1"),
+            ("provence", [Q], [[3]], "texts; got a value of type int"),
+            ("open-provence", [Q, R], A, "2 questions need as many entries of context; got 1"),
             ("open-provence", [Q, R], [A, [B]], "got a mixture"),
             ("open-provence", Q, [[["a"]]], "nested too deep"),
             ("open-provence", Q, 5, "type str and a value of type int"),

@@ -52,7 +52,7 @@ class TestTitles:
     def test_the_first_line_can_be_taken_off(self, opened: Pruner) -> None:
         result = process(opened, Q, f"\nHeading\n{A}", first_line_as_title=True, threshold=-1.0)
         assert (result["title"], result["pruned_context"]) == ("Heading\n", A)
-        with pytest.raises(InvalidInputError, match="leave `title` out"):
+        with pytest.raises(InvalidInputError, match="leave title out"):
             process(opened, Q, A, first_line_as_title=True, title="Other")
 
     @pytest.mark.parametrize(
@@ -235,5 +235,5 @@ def test_an_option_of_another_type_is_refused_by_name(naver: Pruner, option: str
 
 def test_another_object_in_place_of_the_pruner_is_refused() -> None:
     nothing: Any = None
-    with pytest.raises(InvalidInputError, match="pruner must be a Pruner, got None"):
+    with pytest.raises(InvalidInputError, match="pruner must be a Pruner; got None"):
         process(nothing, Q, A)

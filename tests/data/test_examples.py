@@ -79,7 +79,7 @@ def test_compressed_files_and_blank_lines_are_read(tmp_path: Path) -> None:
     [
         ("no object", "TypeError"),
         ({"question": "Where?", "is_positive": True}, "passage"),
-        (LINE | {"is_positive": "yes"}, "true or false, got 'yes'"),
+        (LINE | {"is_positive": "yes"}, "true or false; got 'yes'"),
         (LINE | {"question": "  "}, "blank"),
         (LINE | {"passage": 7}, "string"),
         (LINE | {"answer_spans": [[0, 99]]}, "12 characters"),
@@ -87,8 +87,8 @@ def test_compressed_files_and_blank_lines_are_read(tmp_path: Path) -> None:
         (LINE | {"answer_spans": [3]}, "TypeError"),
         (LINE | {"teacher_score": float("nan")}, "finite"),
         (LINE | {"teacher_score": "high"}, "TypeError"),
-        (LINE | {"grade": -1}, "must not be negative, got -1"),
-        (LINE | {"relevance": float("inf")}, "`grade` must be a finite number"),
+        (LINE | {"grade": -1}, "must not be negative; got -1"),
+        (LINE | {"relevance": float("inf")}, "grade must be a finite number"),
     ],
 )
 def test_a_malformed_line_is_named_with_its_number(tmp_path: Path, broken: object, reason: str) -> None:

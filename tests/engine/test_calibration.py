@@ -37,7 +37,7 @@ def test_how_many_examples_a_target_needs(target: float, least: int) -> None:
     assert least_examples(target) == least
     scored = [passage(0.5)] * least
     assert choose_threshold(scored, target).threshold == 0.5
-    with pytest.raises(InvalidInputError, match=f"at least {least} examples with evidence, got {least - 1}"):
+    with pytest.raises(InvalidInputError, match=f"at least {least} examples with evidence; got {least - 1}"):
         choose_threshold(scored[1:], target)
 
 
@@ -109,11 +109,11 @@ def test_passages_without_evidence_promise_nothing(tiny_pruner: Pruner) -> None:
 
 def test_an_item_that_is_not_an_example_is_named_with_its_number(tiny_pruner: Pruner) -> None:
     given: list[Any] = [*examples([ANSWER]), {"question": "What?"}]
-    with pytest.raises(InvalidInputError, match="Example 9 must be an Example, got dict"):
+    with pytest.raises(InvalidInputError, match="Example 9 must be an Example; got dict"):
         tiny_pruner.calibrate(given, target_recall=0.9)
 
 
 @pytest.mark.parametrize("wrong", [3, None, len])
 def test_examples_that_cannot_be_iterated_are_refused(tiny_pruner: Pruner, wrong: Any) -> None:
-    with pytest.raises(InvalidInputError, match="`examples` must be an iterable of Example objects"):
+    with pytest.raises(InvalidInputError, match="examples must be an iterable of Example objects"):
         tiny_pruner.calibrate(wrong, target_recall=0.9)

@@ -32,12 +32,12 @@ def test_prune_many_yields_what_came_before_a_bad_request(pruner: Pruner) -> Non
 def test_prune_many_refuses_what_is_not_a_pair_after_the_results_before(pruner: Pruner) -> None:
     results = pruner.prune_many([(QUERY, TEXTS), 3])  # type: ignore[list-item]
     assert next(results).query == QUERY
-    with pytest.raises(InvalidInputError, match="pair of a query and its passages, got int"):
+    with pytest.raises(InvalidInputError, match="pair of a query and its passages; got int"):
         next(results)
 
 
 def test_none_is_not_the_end_of_the_requests(pruner: Pruner) -> None:
-    with pytest.raises(InvalidInputError, match="pair of a query and its passages, got NoneType"):
+    with pytest.raises(InvalidInputError, match="pair of a query and its passages; got NoneType"):
         list(pruner.prune_many([(QUERY, TEXTS), None, (QUERY, TEXTS)]))  # type: ignore[list-item]
 
 

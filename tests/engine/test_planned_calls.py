@@ -40,7 +40,7 @@ def test_a_call_without_text_counts_one_token(calls: CallPlanner) -> None:
 
 
 def test_a_blank_query_and_a_wrong_policy_are_refused(calls: CallPlanner) -> None:
-    with pytest.raises(InvalidInputError, match="`query` is blank"):
+    with pytest.raises(InvalidInputError, match="query is blank"):
         calls.plan(" ", [], PruningPolicy())
-    with pytest.raises(InvalidInputError, match="`policy` must be a PruningPolicy"):
+    with pytest.raises(InvalidInputError, match="policy must be a PruningPolicy"):
         calls.plan("where", [], 0.5)  # type: ignore[arg-type]

@@ -141,7 +141,7 @@ def test_a_blank_passage_is_returned_unchanged(pruner: Pruner, text: str) -> Non
     ("query", "passages", "error", "words"),
     [
         ("", ["x"], InvalidInputError, "blank"),
-        (None, ["x"], InvalidInputError, "`query` must be a string"),
+        (None, ["x"], InvalidInputError, "query must be a string"),
         ("paris " * 200, ["x"], QueryTooLongError, "Shorten the query"),
         (QUERY, "one string", InvalidInputError, "must be a list"),
         (QUERY, Passage("one"), InvalidInputError, "must be a list"),
@@ -251,7 +251,7 @@ def test_a_language_is_given_to_the_splitter(tiny_folder: Path) -> None:
     text = "Der Verein zahlt lt. Satzung nichts."
     with Pruner(tiny_folder, language="de", splitter="sentencex", threshold=0) as pruner:
         assert pruner.prune("Wer zahlt?", [text]).text == text
-    with pytest.raises(InvalidInputError, match=r"`language` must be .*'German'"):
+    with pytest.raises(InvalidInputError, match=r"language must be .*'German'"):
         Pruner(tiny_folder, language="German")
     with pytest.raises(InvalidInputError, match="knows no languages"):
         Pruner(tiny_folder, language="de", splitter="lines")

@@ -26,10 +26,10 @@ def test_texts_become_passages_and_passages_stay_the_same_objects() -> None:
 @pytest.mark.parametrize(
     ("passages", "message"),
     [
-        ("text", r"must be a list of strings or Passages, got a single str\. Write \[text\]"),
+        ("text", r"must be a list of strings or Passages; got a single str\. Write \[text\]"),
         (Passage("text"), "got a single Passage"),
         (None, "got NoneType"),
-        (["text", 3], "Passage 1 must be a string or a Passage, got int"),
+        (["text", 3], "Passage 1 must be a string or a Passage; got int"),
     ],
 )
 def test_other_passages_are_refused(passages: object, message: str) -> None:
@@ -44,12 +44,12 @@ def test_a_request_that_is_not_a_pair_is_refused(request_: object) -> None:
 
 
 def test_requests_that_cannot_be_iterated_are_refused() -> None:
-    with pytest.raises(InvalidInputError, match="`requests` must be an iterable of pairs"):
+    with pytest.raises(InvalidInputError, match="requests must be an iterable of pairs"):
         iterate_requests(3)
     assert list(iterate_requests([1, 2])) == [1, 2]
 
 
-@pytest.mark.parametrize(("query", "message"), [(None, "must be a string, got NoneType"), (" \n", "blank")])
+@pytest.mark.parametrize(("query", "message"), [(None, "must be a string; got NoneType"), (" \n", "blank")])
 def test_other_queries_are_refused(query: object, message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
         check_query(query)  # type: ignore[arg-type]
@@ -69,17 +69,17 @@ def test_reading_a_request_does_not_change_the_object() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([], "must be an object with query and passages, got list"),
+        ([], "must be an object with query and passages; got list"),
         ({"passages": []}, "no 'query'"),
         ({"query": "q"}, "no 'passages'"),
         ({"query": "", "passages": []}, "blank"),
-        ({"query": "q", "passages": "text"}, "must be a list, got str"),
-        ({"query": "q", "passages": ["t", 3]}, "Passage 1 must be a string or a Passage, got int"),
+        ({"query": "q", "passages": "text"}, "must be a list; got str"),
+        ({"query": "q", "passages": ["t", 3]}, "Passage 1 must be a string or a Passage; got int"),
         (
             {"query": "q", "passages": [{"title": "t"}]},
             "Passage 0 has no .text.. It must be a string, or an object with text",
         ),
-        ({"query": "q", "passages": [{"text": None}]}, "must be a string, got NoneType"),
+        ({"query": "q", "passages": [{"text": None}]}, "must be a string; got NoneType"),
     ],
 )
 def test_other_values_are_refused(value: object, message: str) -> None:

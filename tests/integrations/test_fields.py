@@ -56,7 +56,7 @@ def test_an_unknown_field_is_refused_and_the_nearest_is_named() -> None:
 
 
 def test_a_pruner_brings_its_own_backend(words: Pruner) -> None:
-    with pytest.raises(ValidationError, match="cannot be set when `model` is a Pruner"):
+    with pytest.raises(ValidationError, match="cannot be set when model is a Pruner"):
         EngineFields(model=words, backend="onnx")
 
 

@@ -90,7 +90,7 @@ def test_a_compressor_around_a_pruner_cannot_be_serialized(words: Pruner) -> Non
 
 
 def test_a_runnable_says_what_it_needs(words: Pruner) -> None:
-    with pytest.raises(InvalidInputError, match=r'"documents" and "query" or "question", got the keys \[\'docs\'\]'):
+    with pytest.raises(InvalidInputError, match=r'"documents" and "query" or "question"; got the keys \[\'docs\'\]'):
         ProvenceCompressor(model=words).as_runnable().invoke({"docs": []})
 
 

@@ -70,5 +70,5 @@ def test_questions_get_an_id_from_their_line(tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, [{"question": "Who?"}, QUESTION])))
     assert [question["id"] for question in read_questions(path)] == ["asked:1", "q1"]
     path.write_text(json.dumps({"question": "Who?", "answers": "me"}))
-    with pytest.raises(DataError, match="`answers` must be a list of strings"):
+    with pytest.raises(DataError, match="answers must be a list of strings"):
         list(read_questions(path))

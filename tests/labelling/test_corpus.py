@@ -59,5 +59,5 @@ def test_a_corpus_is_read_with_ids_of_either_spelling(tmp_path: Path) -> None:
     expected = [Document("7", "One."), Document("a", "Two.", "T"), Document("3", "Three.")]
     assert list(read_corpus(path)) == expected
     path.write_text(json.dumps({"text": None}))
-    with pytest.raises(DataError, match=r"line 1: .*`text` must be a string"):
+    with pytest.raises(DataError, match=r"line 1: .*text must be a string"):
         list(read_corpus(path))

@@ -20,9 +20,9 @@ def test_a_line_holds_a_question_and_a_passage_with_its_title() -> None:
         ([], "must be an object with question, passage"),
         ({"question": "Who?"}, "must be an object with question, passage"),
         ({**PAIR, "question": " "}, "is blank"),
-        ({**PAIR, "passage": "\n"}, "`passage` must be a string that is not blank"),
-        ({**PAIR, "passage": ["Paris."]}, "`passage` must be a string"),
-        ({**PAIR, "title": 3}, "`title` must be a string or null"),
+        ({**PAIR, "passage": "\n"}, "passage must be a string that is not blank"),
+        ({**PAIR, "passage": ["Paris."]}, "passage must be a string"),
+        ({**PAIR, "title": 3}, "title must be a string or null"),
         ({**PAIR, "silver": []}, "The key 'silver' is reserved"),
     ],
 )

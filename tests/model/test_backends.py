@@ -165,7 +165,7 @@ def test_torch_and_onnx_agree(tiny_checkpoint: Checkpoint, batch: TokenBatch) ->
 
 
 def test_an_unknown_backend_is_refused_with_the_choice(tiny_checkpoint: Checkpoint) -> None:
-    with pytest.raises(InvalidInputError, match=r"one of onnx, torch, got 'openvino'"):
+    with pytest.raises(InvalidInputError, match=r"one of onnx, torch; got 'openvino'"):
         load_backend(tiny_checkpoint, "openvino")  # type: ignore[arg-type]
 
 

@@ -61,7 +61,7 @@ def test_only_the_precision_asked_for_is_written(
 
 
 def test_an_unknown_precision_is_refused_with_the_choice(tiny_network: ProvenceModel, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"precisions must be among int8, float32, got 'int4'"):
+    with pytest.raises(InvalidInputError, match=r"precisions must be among int8, float32; got 'int4'"):
         export_onnx(tiny_network, tmp_path, precisions=["int4"])
 
 

@@ -151,7 +151,7 @@ async def test_texts_are_ranked(call: Call) -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments", "reason"),
     [
-        ("prune_text", {"query": " ", "texts": [TEXT]}, "`query` is blank"),
+        ("prune_text", {"query": " ", "texts": [TEXT]}, "query is blank"),
         ("prune_text", {"query": QUERY, "texts": []}, "at least 1 item"),
         ("prune_text", {"query": QUERY, "texts": TEXT}, "valid list"),
         ("prune_text", {"query": QUERY, "texts": [7]}, "valid string"),
@@ -162,7 +162,7 @@ async def test_texts_are_ranked(call: Call) -> None:
         ("prune_text", {"query": "castle " * 600, "texts": [TEXT]}, "query"),
         ("prune_files", {"query": QUERY, "paths": ["missing.md"]}, "No file matches 'missing.md'"),
         ("prune_files", {"query": QUERY, "paths": []}, "at least 1 item"),
-        ("rerank", {"query": "", "texts": [TEXT]}, "`query` is blank"),
+        ("rerank", {"query": "", "texts": [TEXT]}, "query is blank"),
         ("rerank", {"query": QUERY, "texts": [TEXT], "top_n": 0}, "top_n must be"),
         ("recall", {"id": "x"}, "no text with the id 'x'"),
         ("recall", {"id": "x", "part": "half"}, "'omitted' or 'whole'"),

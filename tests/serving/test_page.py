@@ -282,7 +282,7 @@ def test_an_error_of_the_server_is_told(open_page: "Callable[..., Page]") -> Non
     page.fill("textarea", "text")
     page.click("#prune")
     page.wait_for_selector("#status.error")
-    assert "`query` is blank" in page.inner_text("#status")
+    assert "query is blank" in page.inner_text("#status")
 
 
 @pytest.mark.parametrize("width", [390, 1366])

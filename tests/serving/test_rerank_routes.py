@@ -65,7 +65,7 @@ async def test_the_client_of_cohere_works_by_its_base_url(client: TestClient, ex
     async with cohere.AsyncClientV2("key", base_url="http://server", httpx_client=network) as version_2:
         answer = await version_2.rerank(model="rerank-v3.5", query=QUERY, documents=TEXTS, top_n=2)
         assert [(row.index, row.relevance_score) for row in answer.results] == expected[:2]
-        with pytest.raises(cohere.UnprocessableEntityError, match="`query` is blank"):
+        with pytest.raises(cohere.UnprocessableEntityError, match="query is blank"):
             await version_2.rerank(model="rerank-v3.5", query=" ", documents=TEXTS)
     network = httpx.AsyncClient(transport=httpx.ASGITransport(client.app))
     async with cohere.AsyncClient("key", base_url="http://server", httpx_client=network) as version_1:
@@ -101,17 +101,17 @@ def test_relevant_spans_are_the_sentences_that_pass_the_threshold(client: TestCl
     ("path", "body", "message"),
     [
         ("/rerank", {"query": "x"}, "documents is missing."),
-        ("/rerank", {"query": "x", "texts": [1]}, "texts[0] must be a string, got a number."),
+        ("/rerank", {"query": "x", "texts": [1]}, "texts[0] must be a string; got a number."),
         (
             "/rerank",
             {"query": "x", "texts": [], "raw_score": True},
             "Unknown field 'raw_score'. Did you mean 'raw_scores'?",
         ),
-        ("/rerank", [], "The body must be an object, got an array."),
+        ("/rerank", [], "The body must be an object; got an array."),
         ("/v1/rerank", {"query": "x", "documents": [{"txt": "a"}]}, "documents[0].text is missing."),
         ("/v1/rerank", {"query": "x", "documents": [None]}, "documents[0]: A document must be a string"),
         ("/v1/rerank", {"query": "x", "documents": ["a"], "top_n": 0}, "top_n must be an integer of at least 1"),
-        ("/v2/rerank", {"query": "", "documents": ["a"]}, "`query` is blank."),
+        ("/v2/rerank", {"query": "", "documents": ["a"]}, "query is blank."),
         (
             "/v2/rerank",
             {"query": "x", "documents": [], "relevant_spans": {"mode": "on"}},

@@ -43,20 +43,20 @@ def test_a_configuration_is_read_and_the_rest_has_defaults(tmp_path: Path) -> No
         ('base = "encoder"', "", "base"),
         ("window_tokens = 256", "window_token = 256", "unknown keys window_token. Did you mean window_tokens"),
         ("batch_tokens = 512", "batch = 512", r"\[optimizer\]: unknown keys batch"),
-        ("batch_tokens = 512", "batch_tokens = 200", "batch_tokens must be at least window_tokens=256, got 200"),
+        ("batch_tokens = 512", "batch_tokens = 200", "batch_tokens must be at least window_tokens=256; got 200"),
         ("batch_tokens = 512", 'autocast = "bf16"', "autocast must be one of .*bfloat16.*'bf16'"),
         ("batch_tokens = 512", "warmup = 1.0", "warmup"),
         ("tokens = 1_000", "tokens = 0", r"\[optimizer\]: tokens"),
-        ("batch_tokens = 512", "batch_tokens = 512\nmark_weight = -1", "mark_weight must be at least 0, got -1"),
-        ("tokens = 1_000", "", "give the length of the run as either tokens or epochs, got 'neither'"),
-        ("tokens = 1_000", "tokens = 1_000\nepochs = 2.0", "either tokens or epochs, got .*1000.*2.0"),
+        ("batch_tokens = 512", "batch_tokens = 512\nmark_weight = -1", "mark_weight must be at least 0; got -1"),
+        ("tokens = 1_000", "", "give the length of the run as either tokens or epochs; got 'neither'"),
+        ("tokens = 1_000", "tokens = 1_000\nepochs = 2.0", "either tokens or epochs; got .*1000.*2.0"),
         ("tokens = 1_000", "epochs = 0.0", "epochs must be above 0"),
         ("crop_sentences = [1, 3]", "crop_sentences = [3, 1]", r"\[data\]: crop_sentences .*\[3, 1\]"),
         ("crop_sentences = [1, 3]", "crop_sentences = [0, 1]", "crop_sentences"),
         ("crop_sentences = [1, 3]", "crop_sentences = [2]", "crop_sentences"),
         ("crop_sentences = [1, 3]", "crop_sentences = 3", r"\[data\]"),
         ("crop_sentences = [1, 3]", "negatives = -1", "negatives"),
-        ('dev = ["dev.jsonl"]', 'dev = "dev.jsonl"', "dev must be a list of files, got 'dev.jsonl'"),
+        ('dev = ["dev.jsonl"]', 'dev = "dev.jsonl"', "dev must be a list of files; got 'dev.jsonl'"),
         ('dev = ["dev.jsonl"]', "", "dev"),
         ("window_tokens = 256", "target_recall = 97", "target_recall"),
         ("window_tokens = 256", "evaluate_every = 0", "evaluate_every"),
@@ -70,7 +70,7 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, given: str, changed: 
 
 
 def test_a_table_must_be_a_table(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"\[data\] must be a table, got 5"):
+    with pytest.raises(InvalidInputError, match=r"\[data\] must be a table; got 5"):
         read_settings(write(tmp_path, 'base = "b"\noutput = "o"\ndata = 5'))
 
 

@@ -88,7 +88,7 @@ def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
         raise InvalidInputError(f"Unknown method {name!r}. The methods are {', '.join(METHODS)}.")
     row = METHODS[name]
     if folder and row.folder is None:
-        raise InvalidInputError(f"The method {name} takes no folder, got {folder!r}. Write --method {name}.")
+        raise InvalidInputError(f"The method {name} takes no folder; got {folder!r}. Write --method {name}.")
     if not folder and row.folder is not None and row.needs_folder:
         raise InvalidInputError(f"The method {name} needs {row.folder}. Write --method {name}:FOLDER.")
     return row.make(str(find_folder(folder)) if folder else folder, options)

@@ -19,8 +19,8 @@ ANY_WORD = 1e-6
 """The threshold of predictions: a sentence counts as kept when the system kept a word of it."""
 
 _EXPECTED = (
-    "an object with `id` (and `source`), or with `question` and `passage`, and with either `spans`, a list of "
-    "[start, end], or `texts`, a list of strings"
+    "an object with id (and source), or with question and passage, and with either spans, a list of "
+    "[start, end], or texts, a list of strings"
 )
 
 
@@ -90,7 +90,7 @@ class Predictions:
                 return self.lines[key].output_for(text)
         raise DataError(
             f"{self.path} has no prediction for the passage {example.id!r} of {example.source!r}. Give a line for "
-            f"every passage of the data; `spans` is an empty list where nothing is kept."
+            f"every passage of the data, with an empty list of spans where nothing is kept."
         )
 
     def score(self, passages: Sequence[SplitPassage]) -> list[PassageScores]:
@@ -136,11 +136,11 @@ def find_text(kept: str, text: str) -> FixedOutput:
 # Any: whatever JSON holds.
 def _to_prediction(record: dict[str, Any], number: int) -> Prediction:
     if ("spans" in record) == ("texts" in record):
-        raise ValueError("a line needs either `spans` or `texts`")
+        raise ValueError("a line needs either spans or texts")
     spans = tuple(Span(start, end) for start, end in record.get("spans", ()))
     texts = record.get("texts", [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("`texts` must be a list of strings")
+        raise ValueError("texts must be a list of strings")
     if "id" in record:
         source = record.get("source")
         return Prediction((None if source is None else str(source), str(record["id"])), spans, tuple(texts))

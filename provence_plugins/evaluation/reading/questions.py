@@ -77,8 +77,8 @@ def make_questions(examples: Sequence[Example], options: QuestionOptions) -> lis
     questions = [question for turn in zip_longest(*rows) for question in turn if question is not None]
     if not any(question.is_answerable for question in questions):
         raise InvalidInputError(
-            f"No example has an answer of at most {_LONGEST_ANSWER} words. Give the field `answers` (a list of "
-            f"strings) or `answer_spans` in the data."
+            f"No example has an answer of at most {_LONGEST_ANSWER} words. Give answers (a list of strings) or "
+            f"answer_spans in the data."
         )
     return questions
 

@@ -68,8 +68,8 @@ def test_a_span_behind_the_end_is_named(tmp_path: Path, passage: SplitPassage) -
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        ({"id": "a"}, "either `spans` or `texts`"),
-        ({"id": "a", "spans": [], "texts": []}, "either `spans` or `texts`"),
+        ({"id": "a"}, "either spans or texts"),
+        ({"id": "a", "spans": [], "texts": []}, "either spans or texts"),
         ({"id": "a", "texts": "One is red."}, "must be a list of strings"),
         ({"id": "a", "spans": [[5, 2]]}, "start <= end"),
         ({"id": "a", "spans": [5]}, "TypeError"),
@@ -77,7 +77,7 @@ def test_a_span_behind_the_end_is_named(tmp_path: Path, passage: SplitPassage) -
     ],
 )
 def test_a_malformed_line_is_named(tmp_path: Path, record: dict[str, Any], reason: str) -> None:
-    with pytest.raises(DataError, match=rf"system\.jsonl, line 1: .*{reason}.* Expected an object with `id`"):
+    with pytest.raises(DataError, match=rf"system\.jsonl, line 1: .*{reason}.* Expected an object with id"):
         read_predictions(write(tmp_path, record))
 
 
