@@ -16,7 +16,7 @@ from provence_plugins.cli.evaluate import evaluate
 from provence_plugins.cli.interrupts import INTERRUPTED, was_interrupted
 from provence_plugins.cli.label import label
 from provence_plugins.cli.mcp import mcp
-from provence_plugins.cli.models import export, push, train
+from provence_plugins.cli.models import export, package, push, train
 from provence_plugins.cli.options import flatten_options
 from provence_plugins.cli.prune import prune, rerank
 from provence_plugins.cli.serve import serve
@@ -24,7 +24,23 @@ from provence_plugins.errors import ProvenceError
 from provence_plugins.text.visible import show_on_one_line
 
 # What loads numpy, a backend or torch is imported by the command that needs it: help and usage errors come at once.
-COMMANDS = (prune, rerank, bulk, serve, mcp, evaluate, contract, calibrate, build, label, train, export, push, doctor)
+COMMANDS = (
+    prune,
+    rerank,
+    bulk,
+    serve,
+    mcp,
+    evaluate,
+    contract,
+    calibrate,
+    build,
+    label,
+    train,
+    export,
+    package,
+    push,
+    doctor,
+)
 
 # A server is also configured by its environment. Its variables have the names of its options:
 # PROVENCE_PORT.

@@ -1,18 +1,18 @@
 """The command that measures the thresholds of a model and stores them in its folder."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from provence_plugins.cli import streams
+from provence_plugins.cli.options import require_own_folder
 
 if TYPE_CHECKING:
     from provence_plugins.evaluation.thresholds import MeasuredThresholds
 
 
 def calibrate(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Model folder that this package wrote.")],
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="Model folder that this package wrote.")],
     data: Annotated[
         list[str], typer.Argument(metavar="DATA...", help="Files of labelled JSON lines, or glob patterns.")
     ],
@@ -32,7 +32,9 @@ def calibrate(
 
     examples = [example for path in find_files(data) for example in read_examples(path)]
     chosen = examples if limit is None else first_questions(examples, limit)
-    streams.print_text(_show(write_thresholds(open_checkpoint(folder), chosen)))
+    checkpoint = open_checkpoint(folder)
+    require_own_folder(checkpoint, folder, f"Copy it first: provence export {folder} --output COPY.")
+    streams.print_text(_show(write_thresholds(checkpoint, chosen)))
 
 
 def _show(measured: "MeasuredThresholds") -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provence_plugins.cli import streams
+from provence_plugins.cli.options import MODEL_HELP
 from provence_plugins.text.visible import show_on_one_line
 
 if TYPE_CHECKING:
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 def doctor(
     model: Annotated[
         str | None,
-        typer.Option(
-            help="Model folder, name of an installed model, or Hugging Face repo id.", show_default="the bundled model"
-        ),
+        typer.Option(help=f"{MODEL_HELP}.", show_default="the bundled model"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

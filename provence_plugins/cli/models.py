@@ -1,4 +1,4 @@
-"""The commands that make and publish models: train, export and push."""
+"""The commands that make and publish models: train, export, package and push."""
 
 import logging
 import sys
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from provence_plugins import __version__
 from provence_plugins.cli import streams
+from provence_plugins.cli.options import MODEL_HELP, require_own_folder
 
 if TYPE_CHECKING:
     from provence_plugins.model.checkpoint import Checkpoint
@@ -50,7 +52,7 @@ def train(
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Model folder with model.safetensors.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=f"{MODEL_HELP}, with model.safetensors.")],
     precision: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,7 +69,9 @@ def export(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder for a copy with its weights in half precision.", show_default="FOLDER itself"),
+        typer.Option(
+            help="Folder for a copy with its weights in half precision.", show_default="MODEL itself, if it is a folder"
+        ),
     ] = None,
 ) -> None:
     """Write the ONNX files of a model, or a stock model of Transformers (extra: export).
@@ -76,23 +80,58 @@ def export(
     """
     from provence_plugins.model.checkpoint import open_checkpoint
 
-    checkpoint = open_checkpoint(folder)
+    checkpoint = open_checkpoint(model)
+    if output is None and stock is None:
+        require_own_folder(checkpoint, model, "Name a folder for a copy with --output.")
     from provence_plugins.model.loading import load_network
 
     network = load_network(checkpoint)
     if stock is None:
-        _export_onnx(network, folder, output, precision or ["float32", "int8"])
+        _export_onnx(network, checkpoint.folder, output, precision or ["float32", "int8"])
     else:
         _export_stock(network, checkpoint, output, stock)
 
 
+def package(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=f"{MODEL_HELP}, with its card.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder of the package, which must not exist.")],
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the package and of the model in it.", show_default="the last part of OUTPUT"),
+    ] = None,
+    version: Annotated[str, typer.Option(help="Version of the package.")] = "0.1.0",
+    weights: Annotated[
+        bool, typer.Option("--weights", help="Include the safetensors too, which torch and training on need.")
+    ] = False,
+    compress: Annotated[
+        bool,
+        typer.Option("--compress", help="Keep large files compressed; pip unpacks them when it builds the package."),
+    ] = False,
+) -> None:
+    """Write a model as a package that pip installs, after which its name opens it."""
+    from provence_plugins.model.checkpoint import open_checkpoint
+    from provence_plugins.model.packaging import PackageOptions, write_package
+
+    options = PackageOptions(
+        name=name or output.resolve().name,
+        version=version,
+        requires=f"provence-plugins>={__version__}",
+        weights=weights,
+        compress=compress,
+    )
+    write_package(open_checkpoint(model), output, options)
+    streams.print_text(f"{output}\n")
+    streams.report(f"Install it with: pip install {output.resolve()}")
+    streams.report(f"After that, open it with: Pruner({options.name!r})")
+
+
 def push(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Model folder with its card.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=f"{MODEL_HELP}, with its card.")],
     repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="Hugging Face repo id, owner/name.")],
     revision: Annotated[str | None, typer.Option(help="Branch to write to.", show_default="the main branch")] = None,
     private: Annotated[bool, typer.Option("--private", help="Make the repo private if it is new.")] = False,
 ) -> None:
-    """Upload a model folder to the Hugging Face Hub.
+    """Upload a model to the Hugging Face Hub.
 
     Only the files that a pruner reads are uploaded: configuration, tokenizer, weights, ONNX files
     and card.
@@ -100,7 +139,7 @@ def push(
     from provence_plugins.model.checkpoint import open_checkpoint
     from provence_plugins.model.hub import upload
 
-    checkpoint = open_checkpoint(folder)  # so that nothing broken is uploaded
+    checkpoint = open_checkpoint(model)  # so that nothing broken is uploaded
     streams.print_text(upload(checkpoint.folder, repository, revision=revision, private=private) + "\n")
 
 

@@ -4,12 +4,14 @@ import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from provence_plugins.cli.streams import report
 from provence_plugins.engine.policy import ALL_TIES, Deduplicate, Order, PruningPolicy, WhenEmpty
+from provence_plugins.errors import InvalidInputError
 from provence_plugins.model.backends import BackendName
 from provence_plugins.text.sentences import SplitterName
 from provence_plugins.thresholds import THRESHOLD_NAMES
@@ -17,7 +19,10 @@ from provence_plugins.thresholds import THRESHOLD_NAMES
 if TYPE_CHECKING:
     from provence_plugins.engine.pruner import Pruner
     from provence_plugins.engine.scoring import ScorerFactory
+    from provence_plugins.model.checkpoint import Checkpoint
 
+
+MODEL_HELP = "Model folder, name of an installed model, or Hugging Face repo id"
 
 _NAMES = ", ".join(THRESHOLD_NAMES[:-1]) + f" or {THRESHOLD_NAMES[-1]}"
 
@@ -64,9 +69,7 @@ class ModelOptions(RunOptions):
 
     model: Annotated[
         str | None,
-        typer.Option(
-            help="Model folder, name of an installed model, or Hugging Face repo id.", show_default="the bundled model"
-        ),
+        typer.Option(help=f"{MODEL_HELP}.", show_default="the bundled model"),
     ] = None
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the repo.", show_default="its main branch")
@@ -174,6 +177,23 @@ class PolicyOptions:
         names = [name.strip() for name in self.ties.split(",")]
         values["ties"] = tuple(name for name in names if name not in ("", "none"))
         return PruningPolicy(**values)
+
+
+def require_own_folder(checkpoint: "Checkpoint", given: str, advice: str) -> None:
+    """Refuse to write into a model that was not given as a folder: an installed, published or bundled one.
+
+    Args:
+        checkpoint: The opened model.
+        given: What the user called it.
+        advice: What to do instead, a sentence.
+
+    Raises:
+        InvalidInputError: The model was not given as a folder.
+    """
+    if checkpoint.folder != Path(given).expanduser():
+        raise InvalidInputError(
+            f"{given!r} is an installed, published or bundled model, whose files are not changed. {advice}"
+        )
 
 
 # Any: a number, or a text that the policy judges.

@@ -21,7 +21,7 @@ from provence_plugins.thresholds import THRESHOLD_NAMES, Thresholds
 from provence_plugins.tokens.encoding import EncoderOptions, TextEncoder, is_failure_of_rust
 
 BUNDLED = Path(__file__).parent / "bundled"
-_BUNDLED_NAME = "bundled"
+BUNDLED_NAME = "bundled"
 
 # Published window lengths assume three special tokens per pair; RoBERTa's template has four.
 _COUNTED_SPECIAL_TOKENS = 3
@@ -112,7 +112,7 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
             does not read.
     """
     folder = find_model(model, revision=revision)
-    name = _BUNDLED_NAME if model is None else str(model)
+    name = BUNDLED_NAME if model is None else str(model)
     config = read_json(folder, CONFIG)
     require_weights(folder)
     format_ = _format_of(folder, config)
@@ -143,6 +143,7 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
     Raises:
         InvalidInputError: The model is neither a name nor a path.
         CheckpointNotFoundError: There is no such folder, installed model or hub repository.
+        UnsafeCheckpointError: The configuration of the folder lies outside of it.
         CheckpointError: Several packages bring a model of that name, or the one that does is broken.
     """
     if model is None:
@@ -153,12 +154,14 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
             f"bundled model."
         )
     folder, name = Path(model).expanduser(), str(model)
-    if folder.is_dir():
-        return folder
-    if name == _BUNDLED_NAME:
+    if model == BUNDLED_NAME:
         return BUNDLED
+    if locate(folder, CONFIG):
+        return folder
     if (installed := find_installed_model(name)) is not None:
         return installed
+    if folder.is_dir():
+        return folder
     if isinstance(model, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise CheckpointNotFoundError(
             f"There is no model folder {name!r}, and no installed package brings a model of that name. "

@@ -1,8 +1,6 @@
 """Models of other installed packages are found by name, without running their code."""
 
-import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,8 +10,6 @@ from provence_plugins import Pruner, PruningPolicy
 from provence_plugins.cli.diagnosis import diagnose
 from provence_plugins.errors import CheckpointError, CheckpointNotFoundError
 from provence_plugins.model.checkpoint import BUNDLED, open_checkpoint
-
-PAGE = Path(__file__).parents[2] / "docs" / "publish-a-model.md"
 
 DISTRIBUTION = "Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
 
@@ -64,9 +60,14 @@ def test_a_folder_of_the_same_name_is_taken_first(
     assert open_checkpoint("tiny").folder == Path("tiny")
 
 
-def test_the_bundled_model_has_a_name_that_no_package_can_take(site: Site) -> None:
+def test_the_bundled_model_has_a_name_that_no_package_and_no_folder_can_take(
+    site: Site, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site.install("tiny-pruner", model="bundled", module="tiny_pruner")
+    shutil.copytree(tiny_folder, tmp_path / "bundled")
+    monkeypatch.chdir(tmp_path)
     assert open_checkpoint("bundled").folder == open_checkpoint().folder == BUNDLED
+    assert open_checkpoint("./bundled").folder == Path("bundled")
 
 
 def test_an_unknown_name_is_answered_with_the_installed_ones(site: Site) -> None:
@@ -110,17 +111,3 @@ def test_the_doctor_lists_installed_models(site: Site) -> None:
     diagnosis = diagnose("tiny")
     assert diagnosis.ready, diagnosis.problem
     assert diagnosis.installed_models == {"tiny": "tiny-pruner 1.0"}
-
-
-def test_the_package_of_the_page_is_built_and_found(
-    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [settings] = re.findall(r"^```toml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    source, site = tmp_path / "source", tmp_path / "site"
-    shutil.copytree(tiny_folder, source / "my_pruner")
-    (source / "my_pruner" / "__init__.py").write_text('"""A pruning model for provence_plugins."""\n')
-    (source / "pyproject.toml").write_text(settings)
-    options = ["--no-build-isolation", "--no-deps", "--no-index", "--quiet", "--target", str(site), str(source)]
-    subprocess.run([sys.executable, "-m", "pip", "install", *options], check=True)
-    monkeypatch.syspath_prepend(str(site))
-    assert open_checkpoint("my-pruner").folder == site / "my_pruner"
