@@ -7,13 +7,14 @@ import shlex
 import subprocess
 import sys
 from contextlib import redirect_stdout
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
-from provence_plugins import Pruner
+from provence_plugins import Pruner, PruningPolicy
 from provence_plugins.cli.app import app
 
 ROOT = Path(__file__).parent.parent
@@ -82,6 +83,11 @@ def test_the_picture_of_a_pruned_passage_is_true(page: str) -> None:
 
 def page_text(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_the_quickstart_explains_every_field_of_the_policy() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(rows) == sorted(field.name for field in fields(PruningPolicy))
 
 
 def test_the_site_shows_every_block_of_code_as_code() -> None:

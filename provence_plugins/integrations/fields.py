@@ -138,10 +138,9 @@ class EngineFields(BaseModel):
 class PruningFields(EngineFields):
     """What can be set in every adapter that prunes, beside `EngineFields`.
 
-    `threshold`, `top_n`, `max_tokens`, `keep_title`, `keep_headings`, `min_sentences`,
-    `when_empty`, `order`, `min_relevance`, `keep_neighbors`, `pins`, `omission`, `ties`,
-    `token_counter` and `deduplicate` are those of `PruningPolicy`. One default differs:
-    `when_empty="keep_one"`, because most applications mistake an empty context for a failure.
+    All fields of `PruningPolicy` are among them; they are written out once more for type checkers.
+    One default differs: `when_empty="keep_one"`, because most applications mistake an empty context
+    for a failure.
 
     Attributes:
         pins: A regular expression, as in `PruningPolicy`; a function cannot be serialized.

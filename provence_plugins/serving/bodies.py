@@ -1,14 +1,13 @@
 """The JSON objects that clients send to prune; OpenAPI describes them by these classes."""
 
-from dataclasses import replace
-from typing import Annotated, Any, Literal
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
 
-from provence_plugins.engine.policy import Deduplicate, Order, PruningPolicy, WhenEmpty
+from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.keywords import refuse_unknown
-from provence_plugins.thresholds import Threshold
 from provence_plugins.types import MeaningTie, Passage
 
 # Far below the depth at which Python stops to write JSON.
@@ -61,29 +60,31 @@ class PassageBody(StrictBody):
         return Passage(self.text, self.title)
 
 
-class PolicyBody(StrictBody):
+def _policy_fields() -> dict[str, Any]:
+    """Return the type and the default of each field of `PruningPolicy`, as pydantic takes them."""
+    kinds = get_type_hints(PruningPolicy)
+    return {field.name: (kinds[field.name], field.default) for field in fields(PruningPolicy)}
+
+
+if TYPE_CHECKING:
+    _PolicyFields = StrictBody  # type checkers know no classes that are made at run time
+else:
+    _PolicyFields = create_model("_PolicyFields", __base__=StrictBody, **_policy_fields())
+
+
+class PolicyBody(_PolicyFields):
     """What is kept, with the names of `PruningPolicy`; a field that is not sent has the server's own value.
 
-    Two fields accept less than in Python, because a stranger's regular expression or format could
-    block the server: `pins` are texts that a sentence contains, and the only placeholder of
-    `omission` is {count}.
+    Some fields accept less than in Python, because a stranger's regular expression or format could
+    block the server, and JSON has no functions: `pins` are texts that a sentence contains, the only
+    placeholder of `omission` is {count}, and `token_counter` has two names.
     """
 
-    threshold: Threshold | None = None
-    top_n: int | None = None
-    max_tokens: int | None = None
-    keep_title: bool = False
-    keep_headings: bool = True
-    min_sentences: int = 1
-    when_empty: WhenEmpty = "drop"
-    order: Order = "input"
-    min_relevance: float | None = None
-    keep_neighbors: Annotated[list[int], Field(min_length=2, max_length=2)] = [0, 0]
+    keep_neighbors: list[int] = Field(default=[0, 0], min_length=2, max_length=2)
     pins: list[str] | None = None
     omission: Annotated[str, Field(max_length=_MAX_MARK)] | None = None
-    ties: list[MeaningTie] = []
+    ties: list[MeaningTie] = Field(default=[])
     token_counter: Literal["characters", "words"] | None = None
-    deduplicate: Deduplicate | None = None
 
     @field_validator("omission")
     @classmethod

@@ -1,6 +1,7 @@
 """What a browser needs to decide by itself which sentences are kept."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 from provence_plugins.engine.budgets import CountTokens, cut_to_fit, find_counter
@@ -8,6 +9,9 @@ from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.text.json_text import without_cut_escape
+
+# Fields by which a browser cannot decide.
+_NOT_IN_BROWSERS = frozenset({"pins", "omission", "token_counter", "deduplicate"})
 
 
 # Any, here and below: plain values, ready for JSON.
@@ -69,19 +73,12 @@ def describe_cut(
 
 
 def _describe_policy(policy: PruningPolicy, threshold: float) -> dict[str, Any]:
-    return {
-        "threshold": threshold,
-        "top_n": policy.top_n,
-        "max_tokens": policy.max_tokens,
-        "keep_title": policy.keep_title,
-        "keep_headings": policy.keep_headings,
-        "min_sentences": policy.min_sentences,
-        "when_empty": policy.when_empty,
-        "order": policy.order,
-        "min_relevance": policy.min_relevance,
-        "keep_neighbors": list(policy.keep_neighbors),
-        "ties": list(policy.ties),
-    }
+    described = {}
+    for field in fields(policy):
+        if field.name not in _NOT_IN_BROWSERS:
+            value = getattr(policy, field.name)
+            described[field.name] = list(value) if isinstance(value, tuple) else value
+    return {**described, "threshold": threshold}
 
 
 def _describe_passage(

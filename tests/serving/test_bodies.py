@@ -12,6 +12,11 @@ def test_a_policy_has_the_fields_and_defaults_of_the_engine() -> None:
     assert set(PolicyBody.model_fields) == {field.name for field in fields(PruningPolicy)}
 
 
+def test_no_field_of_a_policy_takes_what_json_has_not_or_a_regular_expression() -> None:
+    for name, field in PolicyBody.model_fields.items():
+        assert "Callable" not in repr(field.annotation), f"give {name} a type of its own in PolicyBody"
+
+
 def test_fields_that_are_sent_stand_over_the_policy_of_the_server() -> None:
     server = PruningPolicy(threshold=0.2, top_n=3, omission="…")
     sent = PolicyBody.model_validate({"top_n": None, "keep_neighbors": [1, 0], "ties": ["label"]})
