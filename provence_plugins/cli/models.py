@@ -31,7 +31,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a model (extra: train)."""
-    from provence_plugins.training.settings import read_settings
+    from provence_plugins.training.recipes import read_settings
 
     if output is not None and len(configs) > 1:
         raise typer.BadParameter("--output is for a single run. The settings of several runs name their folders.")

@@ -101,12 +101,20 @@ def _silver_share(item: LabelledWindow, weight: float) -> float:
     return 1.0 if item.keep is None else weight
 
 
-def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float, contrast_weight: float = 0.0) -> Tensor:
+def keep_loss(
+    keep_logits: Tensor,
+    targets: Targets,
+    *,
+    token_weight: float = 1.0,
+    sentence_weight: float,
+    contrast_weight: float = 0.0,
+) -> Tensor:
     """Compute the cross-entropy of token probabilities, plus that of their means over sentences, which decide later.
 
     Args:
         keep_logits: Keep scores, of shape (rows, length).
         targets: Labels of the batch.
+        token_weight: Weight of the loss on tokens.
         sentence_weight: Weight of the loss on sentence means.
         contrast_weight: Weight of `_contrast`, the loss on how the sentences of a passage compare.
 
@@ -121,7 +129,7 @@ def keep_loss(keep_logits: Tensor, targets: Targets, *, sentence_weight: float, 
     sums = torch.zeros_like(targets.keep).index_add(0, numbers, torch.sigmoid(logits))
     counts = torch.zeros_like(targets.keep).index_add(0, numbers, torch.ones_like(logits))
     means = (sums / counts).clamp(1e-6, 1 - 1e-6)
-    loss = token_loss + sentence_weight * functional.binary_cross_entropy(means, targets.keep)
+    loss = token_weight * token_loss + sentence_weight * functional.binary_cross_entropy(means, targets.keep)
     return loss + contrast_weight * _contrast(means, targets) if contrast_weight else loss
 
 

@@ -64,6 +64,7 @@ class Objective(nn.Module):
         keep = keep_loss(
             output.keep_logits,
             targets,
+            token_weight=weights.token_weight,
             sentence_weight=weights.sentence_weight,
             contrast_weight=weights.contrast_weight,
         )

@@ -1,11 +1,7 @@
-"""Settings of a training run, read from one TOML file."""
+"""Settings of a training run; `training.recipes` reads them from TOML files."""
 
-import tomllib
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from provence_plugins.errors import InvalidInputError
@@ -13,9 +9,6 @@ from provence_plugins.text.sentences import SplitterName
 
 Autocast = Literal["auto", "bfloat16", "float32"]
 Precision = Literal["int8", "float32"]
-
-# Former names of keys, read for one version with a warning.
-_FORMER_NAMES = {"max_tokens": "window_tokens", "target_kept": "target_recall"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +82,8 @@ class OptimizerSettings:
         max_gradient_norm: Gradients are clipped to this norm.
         ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv
             2501.16214, section 3).
-        sentence_weight: Weight of the loss on sentence means beside the loss on tokens.
+        token_weight: Weight of the loss on the keep probabilities of tokens.
+        sentence_weight: Weight of the loss on their means over sentences.
         contrast_weight: Weight of the loss on how the sentences of a passage compare with each
             other.
         mark_weight: Weight of the loss of a third head that finds the annotated tokens. The head is
@@ -117,6 +111,7 @@ class OptimizerSettings:
     weight_decay: float = 0.01
     max_gradient_norm: float = 1.0
     ranking_weight: float = 0.3
+    token_weight: float = 1.0
     sentence_weight: float = 0.5
     contrast_weight: float = 0.0
     mark_weight: float = 0.0
@@ -133,7 +128,7 @@ class OptimizerSettings:
         for name, value in given.items():
             _require(value > 0, f"{name} must be above 0", value)
         _require(0 < self.layer_decay <= 1, "layer_decay must be above 0 and at most 1", self.layer_decay)
-        for name in ("ranking_weight", "sentence_weight", "contrast_weight", "mark_weight"):
+        for name in ("ranking_weight", "token_weight", "sentence_weight", "contrast_weight", "mark_weight"):
             _require(getattr(self, name) >= 0, f"{name} must be at least 0", getattr(self, name))
         _require(0 <= self.silver_weight <= 1, "silver_weight must be between 0 and 1", self.silver_weight)
         _require(0 <= self.warmup < 1, "warmup must be at least 0 and below 1", self.warmup)
@@ -230,50 +225,6 @@ class TrainSettings:
         )
 
 
-def read_settings(path: Path) -> TrainSettings:
-    """Read a training configuration.
-
-    Raises:
-        InvalidInputError: The file is missing or is not valid TOML, or a key is missing, unknown or
-            invalid.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path} cannot be read: {error}. Check the path.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidInputError(f"{path} is not valid TOML: {error}. Correct the line that it names.") from error
-    _take_former_names(values, path)
-    data = _build(DataSettings, values.pop("data", {}), f"{path} [data]")
-    optimizer = _build(OptimizerSettings, values.pop("optimizer", {}), f"{path} [optimizer]")
-    if "soft_labels" in values:
-        values["soft_labels"] = _build(SoftLabelSettings, values["soft_labels"], f"{path} [soft_labels]")
-    settings: TrainSettings = _build(TrainSettings, {**values, "data": data, "optimizer": optimizer}, str(path))
-    return settings
-
-
-def _take_former_names(values: dict[str, Any], path: Path) -> None:
-    for former, name in _FORMER_NAMES.items():
-        if former in values and name not in values:
-            warnings.warn(f"{path}: {former} is now called {name}.", DeprecationWarning, stacklevel=3)
-            values[name] = values.pop(former)
-
-
 def _require(holds: bool, rule: str, given: object) -> None:
     if not holds:
         raise InvalidInputError(f"{rule}; got {given!r}.")
-
-
-def _build(kind: Any, values: dict[str, Any], where: str) -> Any:
-    if not isinstance(values, dict):
-        raise InvalidInputError(f"{where} must be a table; got {values!r}.")
-    known = [entry.name for entry in fields(kind)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        near = get_close_matches(unknown[0], known, n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise InvalidInputError(f"{where}: unknown keys {', '.join(unknown)}. {hint}Known keys: {', '.join(known)}.")
-    try:
-        return kind(**values)
-    except (TypeError, InvalidInputError) as error:
-        raise InvalidInputError(f"{where}: {str(error).removesuffix('.')}.") from error

@@ -81,6 +81,8 @@ def test_the_keep_loss_adds_tokens_and_sentence_means() -> None:
     for weight in (0.0, 0.5, 2.0):
         loss = keep_loss(probabilities.logit(), labels, sentence_weight=weight)
         assert loss.item() == pytest.approx(tokens + weight * sentences, abs=1e-5)
+        loss = keep_loss(probabilities.logit(), labels, token_weight=0.0, sentence_weight=weight)
+        assert loss.item() == pytest.approx(weight * sentences, abs=1e-5)
 
 
 def test_the_keep_loss_is_zero_without_labels_and_still_has_a_gradient() -> None:

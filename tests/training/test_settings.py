@@ -1,92 +1,78 @@
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.training.settings import DataSettings, OptimizerSettings, read_settings
+from provence_plugins.training.settings import DataSettings, OptimizerSettings, SoftLabelSettings, TrainSettings
 
-CONFIG = """
-base = "encoder"
-output = "runs/one"
-window_tokens = 256
-card = { license = "mit" }
-
-[data]
-train = ["train/*.jsonl"]
-dev = ["dev.jsonl"]
-crop_sentences = [1, 3]
-
-[optimizer]
-tokens = 1_000
-batch_tokens = 512
-"""
-
-
-def write(folder: Path, text: str) -> Path:
-    path = folder / "recipe.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_a_configuration_is_read_and_the_rest_has_defaults(tmp_path: Path) -> None:
-    settings = read_settings(write(tmp_path, CONFIG))
-    assert (settings.base, settings.output, settings.window_tokens) == ("encoder", "runs/one", 256)
-    assert settings.data == DataSettings(train=["train/*.jsonl"], dev=["dev.jsonl"], crop_sentences=[1, 3])
-    assert settings.optimizer == OptimizerSettings(tokens=1000, batch_tokens=512)
-    assert settings.card == {"license": "mit"}
-    assert settings.seed == 13
+DATA = {"train": ["train.jsonl"], "dev": ["dev.jsonl"]}
 
 
 @pytest.mark.parametrize(
-    ("given", "changed", "message"),
+    ("changes", "message"),
     [
-        ('base = "encoder"', "", "base"),
-        ("window_tokens = 256", "window_token = 256", "unknown keys window_token. Did you mean window_tokens"),
-        ("batch_tokens = 512", "batch = 512", r"\[optimizer\]: unknown keys batch"),
-        ("batch_tokens = 512", "batch_tokens = 200", "batch_tokens must be at least window_tokens=256; got 200"),
-        ("batch_tokens = 512", 'autocast = "bf16"', "autocast must be one of .*bfloat16.*'bf16'"),
-        ("batch_tokens = 512", "warmup = 1.0", "warmup"),
-        ("tokens = 1_000", "tokens = 0", r"\[optimizer\]: tokens"),
-        ("batch_tokens = 512", "batch_tokens = 512\nmark_weight = -1", "mark_weight must be at least 0; got -1"),
-        ("tokens = 1_000", "", "give the length of the run as either tokens or epochs; got 'neither'"),
-        ("tokens = 1_000", "tokens = 1_000\nepochs = 2.0", "either tokens or epochs; got .*1000.*2.0"),
-        ("tokens = 1_000", "epochs = 0.0", "epochs must be above 0"),
-        ("crop_sentences = [1, 3]", "crop_sentences = [3, 1]", r"\[data\]: crop_sentences .*\[3, 1\]"),
-        ("crop_sentences = [1, 3]", "crop_sentences = [0, 1]", "crop_sentences"),
-        ("crop_sentences = [1, 3]", "crop_sentences = [2]", "crop_sentences"),
-        ("crop_sentences = [1, 3]", "crop_sentences = 3", r"\[data\]"),
-        ("crop_sentences = [1, 3]", "negatives = -1", "negatives"),
-        ('dev = ["dev.jsonl"]', 'dev = "dev.jsonl"', "dev must be a list of files; got 'dev.jsonl'"),
-        ('dev = ["dev.jsonl"]', "", "dev"),
-        ("window_tokens = 256", "target_recall = 97", "target_recall"),
-        ("window_tokens = 256", "evaluate_every = 0", "evaluate_every"),
-        ("window_tokens = 256", "window_tokens = ", "not valid TOML"),
+        ({"crop_sentences": [3, 1]}, r"crop_sentences .*\[3, 1\]"),
+        ({"crop_sentences": [0, 1]}, "crop_sentences"),
+        ({"crop_sentences": [2]}, "crop_sentences"),
+        ({"negatives": -1}, "negatives must be at least 0; got -1"),
+        ({"random_negatives": -1}, "random_negatives must be at least 0"),
+        ({"structured_share": 1.5}, "structured_share must be between 0 and 1; got 1.5"),
+        ({"source_exponent": -0.1}, "source_exponent must be between 0 and 1"),
+        ({"dev": "dev.jsonl"}, "dev must be a list of files; got 'dev.jsonl'"),
     ],
 )
-def test_a_mistake_is_named_with_its_place(tmp_path: Path, given: str, changed: str, message: str) -> None:
-    assert given in CONFIG
-    with pytest.raises(InvalidInputError, match=rf"recipe\.toml.*{message}"):
-        read_settings(write(tmp_path, CONFIG.replace(given, changed, 1)))
+def test_data_settings_that_make_no_sense_are_refused(changes: Mapping[str, object], message: str) -> None:
+    assert DataSettings(**DATA)
+    with pytest.raises(InvalidInputError, match=message):
+        DataSettings(**{**DATA, **changes})  # type: ignore[arg-type]
 
 
-def test_a_table_must_be_a_table(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match=r"\[data\] must be a table; got 5"):
-        read_settings(write(tmp_path, 'base = "b"\noutput = "o"\ndata = 5'))
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "give the length of the run as either tokens or epochs; got 'neither'"),
+        ({"tokens": 1000, "epochs": 2.0}, "either tokens or epochs; got .*1000.*2.0"),
+        ({"tokens": 0}, "tokens must be above 0; got 0"),
+        ({"epochs": 0.0}, "epochs must be above 0"),
+        ({"tokens": 1, "warmup": 1.0}, "warmup must be at least 0 and below 1; got 1.0"),
+        ({"tokens": 1, "layer_decay": 0.0}, "layer_decay must be above 0"),
+        ({"tokens": 1, "token_weight": -1}, "token_weight must be at least 0; got -1"),
+        ({"tokens": 1, "mark_weight": -1}, "mark_weight must be at least 0"),
+        ({"tokens": 1, "silver_weight": 1.1}, "silver_weight must be between 0 and 1"),
+        ({"tokens": 1, "autocast": "bf16"}, "autocast must be one of .*bfloat16.*'bf16'"),
+    ],
+)
+def test_optimizer_settings_that_make_no_sense_are_refused(given: dict[str, float], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        OptimizerSettings(**given)  # type: ignore[arg-type]
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="nowhere"):
-        read_settings(tmp_path / "nowhere.toml")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base_share": 1.0}, "base_share must be at least 0 and below 1"),
+        ({"target_recall": 97}, "target_recall must be above 0 and at most 1; got 97"),
+        ({"precision": "int4"}, "precision must be one of"),
+        ({"evaluate_every": 0}, "evaluate_every must be at least 1; got 0"),
+        ({"log_every": 0}, "log_every must be at least 1"),
+        ({"window_tokens": 2048}, "batch_tokens must be at least window_tokens=2048; got 1536"),
+    ],
+)
+def test_settings_of_a_run_that_make_no_sense_are_refused(changes: dict[str, object], message: str) -> None:
+    def build(**more: object) -> TrainSettings:
+        return TrainSettings(
+            base="encoder",
+            output="runs/one",
+            data=DataSettings(**DATA),
+            optimizer=OptimizerSettings(tokens=1),
+            **more,  # type: ignore[arg-type]
+        )
+
+    assert build()
+    with pytest.raises(InvalidInputError, match=message):
+        build(**changes)
 
 
-def test_the_recipes_of_the_repository_can_be_read() -> None:
-    recipes = list((Path(__file__).parents[2] / "recipes").glob("*.toml"))
-    assert recipes
-    assert all(read_settings(path).output.startswith("runs/") for path in recipes)
-
-
-def test_former_names_of_keys_are_read_with_a_warning(tmp_path: Path) -> None:
-    path = write(tmp_path, CONFIG.replace("window_tokens", "max_tokens").replace("card =", "target_kept = 0.9\ncard ="))
-    with pytest.warns(DeprecationWarning, match="target_kept is now called target_recall|max_tokens is now called"):
-        settings = read_settings(path)
-    assert (settings.window_tokens, settings.target_recall) == (256, 0.9)
+def test_the_share_of_similarity_is_a_share() -> None:
+    with pytest.raises(InvalidInputError, match="similarity_share must be between 0 and 1; got 2"):
+        SoftLabelSettings(encoder="encoder", similarity_share=2)
