@@ -1,6 +1,6 @@
 """Shapes of the published calls: how questions, contexts and titles are paired, and what shape a result has."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard, TypeVar
 
@@ -70,9 +70,7 @@ def provence_call(question: object, context: object) -> Call:
             f"{_describe(question)} and {_describe(context)}. Write several contexts of one question as [question], "
             f"[contexts]."
         )
-    _check_equal(len(question), len(context))
-    pairs = zip(question, context, strict=True)
-    return Call([Request(_text(one), list(map(_text, texts))) for one, texts in pairs], "nested")
+    return Call(_pair(question, context, _text), "nested")
 
 
 def open_provence_call(question: object, context: object) -> Call:
@@ -88,20 +86,17 @@ def open_provence_call(question: object, context: object) -> Call:
             f"{_describe(question)} and {_describe(context)}. Write for example process(question, [text, text])."
         )
     if isinstance(context, str):
-        _check_equal(len(questions), 1)
-        return Call([Request(_text(questions[0]), [context])], "single")
+        return Call(_pair(questions, [[context]], _text), "single")
     if len(questions) == 1:
-        return Call([Request(_text(questions[0]), list(map(_context, context)))], "contexts")
-    _check_equal(len(questions), len(context))
-    pairs = zip(questions, context, strict=True)
+        return Call(_pair(questions, [context], _context), "contexts")
     lists = sum(map(_is_list, context))
     if lists == 0:
-        return Call([Request(_text(one), [_text(text)]) for one, text in pairs], "questions")
-    if lists < len(context):
-        raise InvalidInputError(
-            "The contexts of several questions must be all texts or all lists; got a mixture. Write [text] for a text."
-        )
-    return Call([Request(_text(one), list(map(_context, entries))) for one, entries in pairs], "nested")
+        return Call(_pair(questions, [[text] for text in context], _text), "questions")
+    if lists == len(context):
+        return Call(_pair(questions, context, _context), "nested")
+    raise InvalidInputError(
+        "The contexts of several questions must be all texts or all lists; got a mixture. Write [text] for a text."
+    )
 
 
 def provence_titles(title: object, call: Call) -> Titles:
@@ -143,6 +138,19 @@ def open_provence_titles(title: object, call: Call) -> Titles:
     return titles
 
 
+def _pair(
+    questions: Sequence[object], contexts: Sequence[Sequence[object]], read: Callable[[object], Context]
+) -> list[Request]:
+    """Return each question with its contexts, each of which `read` checks."""
+    if len(questions) != len(contexts):
+        raise InvalidInputError(
+            f"{len(questions)} questions need as many entries of context; got {len(contexts)}. Pass one entry for each "
+            f"question."
+        )
+    pairs = zip(questions, contexts, strict=True)
+    return [Request(_text(question), list(map(read, row))) for question, row in pairs]
+
+
 def _title_rows(title: object, sizes: Sequence[int]) -> list[Sequence[object]] | None:
     """Return titles by question, perhaps fewer or more than contexts; None for another shape."""
     if isinstance(title, str):
@@ -171,7 +179,7 @@ def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
 
 
-def _context(entry: Any) -> Context:
+def _context(entry: object) -> Context:
     return list(map(_text, entry)) if _is_list(entry) else _text(entry)
 
 
@@ -181,13 +189,6 @@ def _text(value: object) -> str:
             f"Questions and contexts must be texts; got {_describe(value)}. Is one of the lists nested too deep?"
         )
     return value
-
-
-def _check_equal(questions: int, contexts: int) -> None:
-    if questions != contexts:
-        raise InvalidInputError(
-            f"{questions} questions need as many entries of context; got {contexts}. Pass one entry for each question."
-        )
 
 
 def _describe(value: object) -> str:

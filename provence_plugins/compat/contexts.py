@@ -1,6 +1,6 @@
 """One context of a published call: its text with its sentences, and the decision about it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress, pairwise
 from operator import not_
@@ -52,25 +52,25 @@ class TitledContext:
 
 @dataclass(frozen=True, slots=True)
 class ContextDecision:
-    """The result of `process` for one context.
+    """The result of `process` for one context, under the published names.
 
     Attributes:
-        pruned: The kept text.
-        score: Relevance.
-        rate: Share of the characters that is removed, in per cent.
+        pruned_context: The kept text.
+        reranking_score: Relevance.
+        compression_rate: Share of the characters that is removed, in per cent.
         title: Explicit title.
-        kept: Kept sentences, the title included.
-        removed: All other sentences.
-        probabilities: Of all sentences.
+        kept_sentences: Kept sentences, the title included.
+        removed_sentences: All other sentences.
+        sentence_probabilities: Of all sentences.
     """
 
-    pruned: str
-    score: float
-    rate: float
+    pruned_context: str
+    reranking_score: float
+    compression_rate: float
     title: str | None
-    kept: list[str]
-    removed: list[str]
-    probabilities: list[float]
+    kept_sentences: list[str]
+    removed_sentences: list[str]
+    sentence_probabilities: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,29 +140,14 @@ def decide(
     scores_zero = interface.zero_score_when_empty and not pruned.strip()
     removed = len(context.text) - len(pruned)
     return ContextDecision(
-        pruned=pruned,
-        score=0.0 if scores_zero else scores.relevance,
-        rate=removed / max(len(context.text), 1) * 100.0,
+        pruned_context=pruned,
+        reranking_score=0.0 if scores_zero else scores.relevance,
+        compression_rate=removed / max(len(context.text), 1) * 100.0,
         title=context.title or None,
-        kept=list(compress(context.model_texts, is_kept)),
-        removed=list(compress(context.model_texts, map(not_, is_kept))),
-        probabilities=probabilities,
+        kept_sentences=list(compress(context.model_texts, is_kept)),
+        removed_sentences=list(compress(context.model_texts, map(not_, is_kept))),
+        sentence_probabilities=probabilities,
     )
-
-
-def splitter_of_texts(function: Callable[[str], list[str]]) -> SentenceSplitter:
-    """Return a published splitter, from a text to the texts of its sentences, as one that gives spans."""
-
-    def find(text: str) -> list[Range]:
-        ranges, position = [], 0
-        for sentence in function(text):
-            start = text.find(sentence, position)
-            if sentence and start >= 0:
-                ranges.append((start, start + len(sentence)))
-                position = start + len(sentence)
-        return ranges
-
-    return find
 
 
 def take_first_line(context: Context) -> tuple[Context, str | None]:

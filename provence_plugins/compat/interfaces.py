@@ -1,8 +1,8 @@
 """The published interfaces, a row for each: their shapes, their defaults and their habits."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 from provence_plugins.compat.calls import (
     Call,
@@ -26,7 +26,7 @@ class Interface:
         formats: Checkpoint formats whose models have this interface.
         read_call: Reads question and context.
         read_titles: Reads explicit titles.
-        fields: Fields of the result, with the attribute of `ContextDecision` that each holds.
+        fields: Fields of the result, which are attributes of `ContextDecision`.
         title_separator: Stands between an explicit title and the context.
         title_in_text: Whether an explicit title is part of the pruned text.
         title_shift: Whether sentences after an explicit title are scored on tokens too far to the
@@ -43,9 +43,7 @@ class Interface:
     formats: tuple[str, ...]
     read_call: Callable[[object, object], Call]
     read_titles: Callable[[object, Call], Titles]
-    fields: Mapping[str, str] = field(
-        default_factory=lambda: {"pruned_context": "pruned", "reranking_score": "score", "compression_rate": "rate"}
-    )
+    fields: tuple[str, ...] = ("pruned_context", "reranking_score", "compression_rate")
     title_separator: str = " "
     title_in_text: bool = True
     title_shift: bool = False
@@ -54,19 +52,6 @@ class Interface:
     always_select_title: bool = True
     zero_score_when_empty: bool = False
     top_k: int | None = 5
-
-    def with_options(
-        self, *, always_select_title: bool | None, zero_score_when_empty: bool | None, top_k: int | None
-    ) -> "Interface":
-        """Return the interface with the options of a call in place of its defaults; None keeps a default."""
-        given = {
-            "always_select_title": always_select_title,
-            "zero_score_when_empty": zero_score_when_empty,
-            "top_k": top_k,
-        }
-        # Any: values of different types.
-        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        return replace(self, **changes)
 
 
 PROVENCE = Interface(
@@ -82,7 +67,7 @@ OPEN_PROVENCE = Interface(
     formats=("open-provence",),
     read_call=open_provence_call,
     read_titles=open_provence_titles,
-    fields={**PROVENCE.fields, "title": "title"},
+    fields=(*PROVENCE.fields, "title"),
     title_separator="\n",
     title_in_text=False,
     title_shift=True,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from provence_plugins.compat.contexts import ContextReader, decide, splitter_of_texts, take_first_line
+from provence_plugins.compat.contexts import ContextReader, decide, take_first_line
 from provence_plugins.compat.interfaces import OPEN_PROVENCE, PROVENCE, Interface
 from provence_plugins.engine.pooling import PassageScores
 
@@ -46,10 +46,6 @@ def test_the_first_line_with_text_is_taken_off() -> None:
     assert take_first_line(" \n") == (" \n", None)
 
 
-def test_a_splitter_of_texts_finds_where_each_lies() -> None:
-    assert splitter_of_texts(lambda text: ["a b", "missing", "", "c"])("a b c") == [(0, 3), (4, 5)]
-
-
 @pytest.mark.parametrize(
     ("interface", "pruned", "rate"), [(PROVENCE, "Title Two is.", 2 / 15), (OPEN_PROVENCE, "Two is.", 8 / 15)]
 )
@@ -58,9 +54,9 @@ def test_a_decision_follows_the_rules_of_the_interface(interface: Interface, pru
     keeping = replace(interface, always_select_title=True, zero_score_when_empty=True)
     scores = PassageScores(0.7, np.array([0.1, 0.5, 0.9], dtype=np.float32))
     decision = decide(context, scores, keeping, threshold=0.5, first_is_title=False)
-    assert decision.pruned == pruned
-    assert decision.rate == pytest.approx(100 * rate)
-    assert (decision.score, len(decision.kept), len(decision.removed)) == (0.7, 2, 1)
+    assert decision.pruned_context == pruned
+    assert decision.compression_rate == pytest.approx(100 * rate)
+    assert (decision.reranking_score, len(decision.kept_sentences), len(decision.removed_sentences)) == (0.7, 2, 1)
 
 
 def test_nothing_kept_scores_zero_where_the_rules_say_so() -> None:
@@ -68,4 +64,4 @@ def test_nothing_kept_scores_zero_where_the_rules_say_so() -> None:
     scores = PassageScores(0.7, np.zeros(2, dtype=np.float32))
     for zero, score in ((True, 0.0), (False, 0.7)):
         rules = replace(OPEN_PROVENCE, always_select_title=True, zero_score_when_empty=zero)
-        assert decide(context, scores, rules, threshold=0.5, first_is_title=True).score == score
+        assert decide(context, scores, rules, threshold=0.5, first_is_title=True).reranking_score == score

@@ -24,4 +24,4 @@ def test_an_unknown_name_is_refused_with_those_that_exist() -> None:
 
 def test_every_field_of_a_result_is_an_attribute_of_a_decision() -> None:
     for interface in INTERFACES.values():
-        assert set(interface.fields.values()) <= set(ContextDecision.__dataclass_fields__)
+        assert set(interface.fields) <= set(ContextDecision.__dataclass_fields__)

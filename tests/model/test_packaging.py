@@ -104,7 +104,7 @@ def test_the_same_model_gives_the_same_bytes(checkpoint: Checkpoint, tmp_path: P
         ({"name": "bundled"}, "not be 'bundled'"),
         ({"name": "7pruner"}, "Begin it with a letter"),
         ({"name": "class"}, "must become the name of a Python package"),
-        ({"name": "pruner", "version": "new"}, "version must be a version such as 1.0 or 1.0rc1, got 'new'"),
+        ({"name": "pruner", "version": "new"}, "version must be a version such as 1.0 or 1.0rc1; got 'new'"),
     ],
 )
 def test_names_that_no_package_can_have_are_refused(options: dict[str, str], complaint: str) -> None:
