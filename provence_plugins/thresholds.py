@@ -51,8 +51,9 @@ class Thresholds:
             return given
         if given not in self.named:
             raise InvalidInputError(
-                f"threshold={given!r} needs a model that stores a threshold of this name; this one stores "
-                f"{self._listed()}. Use a number from 0 to 1, or None for the model's own ({self.default:g})."
+                f"threshold={given!r} needs a model that stores a threshold of this name; this one "
+                f"stores {self._listed()}. Use a number from 0 to 1, or None for the model's own "
+                f"({self.default:g})."
             )
         return self.named[given]
 

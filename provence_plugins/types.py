@@ -161,8 +161,8 @@ def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span
             raise SplitterError(f"A sentence must be a Span or a pair of integers; got {span!r}.") from error
         if not fits:
             raise SplitterError(
-                f"Spans of sentences must be in order, must not overlap and must lie inside the text (0 to "
-                f"{len(text)}); got {span!r} after a span that ends at {before}."
+                f"Spans of sentences must be in order, must not overlap and must lie inside the "
+                f"text (0 to {len(text)}); got {span!r} after a span that ends at {before}."
             )
         if not blank:
             found.append(Span(start, end))
@@ -214,8 +214,8 @@ class Passage:
     def __post_init__(self, spans: Sequence[Span] | None) -> None:
         if not isinstance(self.text, str):
             raise InvalidInputError(
-                f"The text of a Passage must be a string; got {type(self.text).__name__}. Pass the text itself, not an "
-                f"object that contains it."
+                f"The text of a Passage must be a string; got {type(self.text).__name__}. Pass the "
+                f"text itself, not an object that contains it."
             )
         if self.title is not None and not isinstance(self.title, str):
             raise InvalidInputError(
@@ -256,15 +256,17 @@ def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence,
             )
         if sentence.start != end:
             raise InvalidInputError(
-                f"sentences must cover the text without gaps: sentence {number} must start at {end}, where the one "
-                f"before it ends, but starts at {sentence.start}. Use Sentence.tile(text, spans) if there are gaps."
+                f"sentences must cover the text without gaps: sentence {number} must start at "
+                f"{end}, where the one before it ends, but starts at {sentence.start}. Use "
+                f"Sentence.tile(text, spans) if there are gaps."
             )
         _check_relations(sentence, number, len(sentences))
         end = sentence.end
     if end != len(text):
         raise InvalidInputError(
-            f"sentences must cover the text without gaps: the last one must end at {len(text)}, where the text ends, "
-            f"but ends at {end}. Use Sentence.tile(text, spans) if there are gaps."
+            f"sentences must cover the text without gaps: the last one must end at {len(text)}, "
+            f"where the text ends, but ends at {end}. Use Sentence.tile(text, spans) if there are "
+            f"gaps."
         )
     return sentences
 
@@ -286,8 +288,8 @@ def _check_relations(sentence: Sentence, number: int, count: int) -> None:
         is_known = isinstance(tie, Tie) and isinstance(tie.kind, str) and tie.kind in _TIE_KINDS
         if not (is_known and isinstance(tie.to, int) and 0 <= tie.to < count):
             raise InvalidInputError(
-                f"The ties of sentence {number} must be Ties to numbers of sentences, 0 to {count - 1}, whose kinds "
-                f"are among {_listed(_TIE_KINDS)}; got {tie!r}."
+                f"The ties of sentence {number} must be Ties to numbers of sentences, 0 to "
+                f"{count - 1}, whose kinds are among {_listed(_TIE_KINDS)}; got {tie!r}."
             )
 
 

@@ -23,7 +23,8 @@ from provence_plugins.cli.serve import serve
 from provence_plugins.errors import ProvenceError
 from provence_plugins.text.visible import show_on_one_line
 
-# What loads numpy, a backend or torch is imported by the command that needs it: help and usage errors come at once.
+# What loads numpy, a backend or torch is imported by the command that needs it: help and usage
+# errors come at once.
 COMMANDS = (
     prune,
     rerank,

@@ -116,8 +116,8 @@ def prune_lines(
             yield line
     if number < done:
         raise InvalidInputError(
-            f"The input has {number} lines and the output has {done} already, so the input has changed. Resume with "
-            f"the same input, or start over with --overwrite."
+            f"The input has {number} lines and the output has {done} already, so the input has "
+            f"changed. Resume with the same input, or start over with --overwrite."
         )
 
 
@@ -166,8 +166,8 @@ def _require_text(line: bytes) -> None:
         is_text = False
     if not is_text:
         raise InvalidInputError(
-            f"The input is a binary file: it begins with {begin[:8]!r}. Give JSON lines in UTF-8; the name of a file "
-            f"that is compressed with gzip must end in .gz."
+            f"The input is a binary file: it begins with {begin[:8]!r}. Give JSON lines in UTF-8; "
+            f"the name of a file that is compressed with gzip must end in .gz."
         )
 
 

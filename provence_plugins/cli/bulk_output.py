@@ -165,8 +165,8 @@ class FinishedOutput:
             InvalidInputError: Always: the input has become longer.
         """
         raise InvalidInputError(
-            f"{self._path} is complete with {self.lines} rows, and the input has more lines. Name another output, or "
-            f"start over with --overwrite."
+            f"{self._path} is complete with {self.lines} rows, and the input has more lines. Name "
+            f"another output, or start over with --overwrite."
         )
 
     def finish(self) -> None:

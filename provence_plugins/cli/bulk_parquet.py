@@ -181,16 +181,17 @@ def _check_requests(name: str, schema: Any) -> None:
     for column in _REQUEST:
         if column not in schema.names:
             raise InvalidInputError(
-                f"{name} has no column {column!r}; it has {', '.join(schema.names) or 'none'}. Give a column query of "
-                f"strings, and a column passages of lists of strings, or of structs with text and perhaps title."
+                f"{name} has no column {column!r}; it has {', '.join(schema.names) or 'none'}. "
+                f"Give a column query of strings, and a column passages of lists of strings, or of "
+                f"structs with text and perhaps title."
             )
     query, passages = (schema.field(column).type for column in _REQUEST)
     if not _is_text(query):
         raise InvalidInputError(f"{name}: the column 'query' must hold strings, and its type is {query}.")
     if not (_is_list(passages) and _holds_text(passages.value_type)):
         raise InvalidInputError(
-            f"{name}: the column 'passages' must hold lists of strings, or of structs with a text, and its type is "
-            f"{passages}."
+            f"{name}: the column 'passages' must hold lists of strings, or of structs with a text, "
+            f"and its type is {passages}."
         )
 
 
@@ -207,8 +208,8 @@ def _check_json(name: str, schema: Any) -> None:
     for field in schema:
         if not _fits_json(field.type):
             raise InvalidInputError(
-                f"{name}: JSON cannot hold the column {field.name!r} of type {field.type}. Name an output that ends in "
-                f".parquet, or remove this column."
+                f"{name}: JSON cannot hold the column {field.name!r} of type {field.type}. Name an "
+                f"output that ends in .parquet, or remove this column."
             )
 
 

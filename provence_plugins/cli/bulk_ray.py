@@ -191,8 +191,8 @@ class _GroupActor:
         try:
             if _identity(settings) != identity:
                 self._failure = InvalidInputError(
-                    f"{socket.gethostname()} has another model or version of this package than the machine of the "
-                    f"command. Install the same on every machine of the cluster."
+                    f"{socket.gethostname()} has another model or version of this package than the "
+                    f"machine of the command. Install the same on every machine of the cluster."
                 )
             self._pruner = settings.model.open()
         except ProvenceError as error:
@@ -231,8 +231,8 @@ def _require_room(settings: EngineSettings) -> None:
         if node["Alive"] and has.get("CPU", 0) >= threads and has.get("GPU", 0) >= gpus:
             return
     raise InvalidInputError(
-        f"No machine of the cluster has {threads} processors{' and a GPU' if gpus else ''} for an actor. Give fewer "
-        f"--threads or another --device, or add such a machine."
+        f"No machine of the cluster has {threads} processors{' and a GPU' if gpus else ''} for an "
+        f"actor. Give fewer --threads or another --device, or add such a machine."
     )
 
 
@@ -265,8 +265,8 @@ def _require_cluster(address: str) -> None:
 
 def _no_cluster(address: str, reason: str) -> str:
     return (
-        f"There is no Ray cluster at {address} ({reason}). Start one with 'ray start --head', or one for this "
-        f"run with --ray local."
+        f"There is no Ray cluster at {address} ({reason}). Start one with 'ray start --head', or "
+        f"one for this run with --ray local."
     )
 
 

@@ -81,8 +81,9 @@ class RunRecord:
             _write_row(self._stream, found)
         elif recorded != found:
             raise InvalidInputError(
-                f"The input has changed: its lines {first} to {self._line} are not those that the earlier run read "
-                f"(see {self._stream.name}). Resume with the same input, {_ADVICE}."
+                f"The input has changed: its lines {first} to {self._line} are not those that the "
+                f"earlier run read (see {self._stream.name}). Resume with the same input, "
+                f"{_ADVICE}."
             )
 
     def _read_next(self) -> Any:
@@ -110,8 +111,8 @@ def begin_record(output: Path, settings: RunSettings) -> Iterator[RunRecord]:
     path = _path_for(output)
     if path.exists() and not _is_record(path):
         raise InvalidInputError(
-            f"The record of this run would replace {path}, which is not a record of a run. Move that file, or name "
-            f"another output."
+            f"The record of this run would replace {path}, which is not a record of a run. Move "
+            f"that file, or name another output."
         )
     with open(path, "wb", buffering=0) as stream:
         _write_row(stream, {_KIND: _FORMAT, **settings.to_dict()})
@@ -130,8 +131,8 @@ def resume_record(output: Path, settings: RunSettings) -> Iterator[RunRecord]:
     header = _read_header(path) if path.is_file() else None
     if header is None:
         raise InvalidInputError(
-            f"{output} cannot be resumed, because its record {path} is missing or damaged: nothing tells which input "
-            f"and settings it was made with. Put the record back, {_ADVICE}."
+            f"{output} cannot be resumed, because its record {path} is missing or damaged: nothing "
+            f"tells which input and settings it was made with. Put the record back, {_ADVICE}."
         )
     changes = _compare(header, {_KIND: _FORMAT, **settings.to_dict()})
     if changes:

@@ -55,8 +55,8 @@ def contract(
 ) -> None:
     """Check that pruning keeps the answers of DATA and that a language model still gives them (extra: eval).
 
-    Prints one page: what is promised, under which conditions, and what was measured. The exit code is 0 when the
-    contract is kept and 1 when that is not shown.
+    Prints one page: what is promised, under which conditions, and what was measured. The exit code
+    is 0 when the contract is kept and 1 when that is not shown.
     """
     if reading.reader is None:
         raise typer.BadParameter(
@@ -108,10 +108,11 @@ def _conditions(data: Sequence[str], outcome: "ReadingOutcome", reading: ReaderC
         ["answers that failed", str(failed)],
     ]
     note = (
-        "In brackets the beginnings of SHA-256 digests. The promise is about questions that are drawn as these were: "
-        "the same kinds of questions and passages, the same retriever, the same reader with the same prompt. Another "
-        "threshold, budget, model or reader is another contract. A question with an answer that failed, such as one "
-        "whose prompt was too long, is left out: with many of them the promise is about the others alone."
+        "In brackets the beginnings of SHA-256 digests. The promise is about questions that are "
+        "drawn as these were: the same kinds of questions and passages, the same retriever, the "
+        "same reader with the same prompt. Another threshold, budget, model or reader is another "
+        "contract. A question with an answer that failed, such as one whose prompt was too long, "
+        "is left out: with many of them the promise is about the others alone."
     )
     return Table("Conditions", ["what", "which"], rows, note)
 

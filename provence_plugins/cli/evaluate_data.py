@@ -95,8 +95,8 @@ class DataOptions:
             name, _, patterns = given.partition("=")
             if not name or not patterns or name in groups:
                 raise InvalidInputError(
-                    f"--group must be NAME=PATTERN[,PATTERN...], each name once; got {given!r}. Write for example "
-                    f"--group 'news=squad*,newsqa'."
+                    f"--group must be NAME=PATTERN[,PATTERN...], each name once; got {given!r}. "
+                    f"Write for example --group 'news=squad*,newsqa'."
                 )
             groups[name] = patterns.split(",")
         return groups

@@ -158,8 +158,9 @@ def _explain_empty(result: "PruneResult") -> str:
     policy = result.policy
     if max(probabilities) < result.threshold:
         return (
-            f"{facts}which is below the threshold {result.threshold:g}. If the passages do hold the answer, lower "
-            f"--threshold or use --when-empty keep_one. --show prints what was removed."
+            f"{facts}which is below the threshold {result.threshold:g}. If the passages do hold "
+            f"the answer, lower --threshold or use --when-empty keep_one. --show prints what was "
+            f"removed."
         )
     limits = {"--max-tokens": policy.max_tokens, "--min-relevance": policy.min_relevance}
     given = " and ".join(f"{name} {value}" for name, value in limits.items() if value is not None)

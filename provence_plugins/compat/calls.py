@@ -66,9 +66,9 @@ def provence_call(question: object, context: object) -> Call:
         return Call([Request(question, [context])], "single")
     if not (_is_list(question) and _is_list(context) and all(map(_is_list, context))):
         raise InvalidInputError(
-            f"process() takes a question and a context, or a list of questions and a list of lists of contexts; got "
-            f"{_describe(question)} and {_describe(context)}. Write several contexts of one question as [question], "
-            f"[contexts]."
+            f"process() takes a question and a context, or a list of questions and a list of lists "
+            f"of contexts; got {_describe(question)} and {_describe(context)}. Write several "
+            f"contexts of one question as [question], [contexts]."
         )
     return Call(_pair(question, context, _text), "nested")
 
@@ -82,8 +82,9 @@ def open_provence_call(question: object, context: object) -> Call:
     questions = [question] if isinstance(question, str) else question
     if not _is_list(questions) or not (isinstance(context, str) or _is_list(context)):
         raise InvalidInputError(
-            f"process() takes a question or a list of questions, and a text or lists of texts as context; got "
-            f"{_describe(question)} and {_describe(context)}. Write for example process(question, [text, text])."
+            f"process() takes a question or a list of questions, and a text or lists of texts as "
+            f"context; got {_describe(question)} and {_describe(context)}. Write for example "
+            f"process(question, [text, text])."
         )
     if isinstance(context, str):
         return Call(_pair(questions, [[context]], _text), "single")
@@ -110,8 +111,8 @@ def provence_titles(title: object, call: Call) -> Titles:
     if _is_list(title) and all(map(_is_list, title)) and list(map(len, title)) == call.sizes:
         return [list(map(_title, row)) for row in title]
     raise InvalidInputError(
-        f"title must be {FIRST_SENTENCE!r}, None, a text for a single context, or a list of lists with a title for "
-        f"each context; got {_describe(title)}."
+        f"title must be {FIRST_SENTENCE!r}, None, a text for a single context, or a list of lists "
+        f"with a title for each context; got {_describe(title)}."
     )
 
 
@@ -129,8 +130,8 @@ def open_provence_titles(title: object, call: Call) -> Titles:
     rows = _title_rows(title, call.sizes)
     if rows is None:
         raise InvalidInputError(
-            f"title must be {FIRST_SENTENCE!r}, None, a text, or lists shaped like the contexts; got "
-            f"{_describe(title)} for {len(call.sizes)} questions."
+            f"title must be {FIRST_SENTENCE!r}, None, a text, or lists shaped like the contexts; "
+            f"got {_describe(title)} for {len(call.sizes)} questions."
         )
     titles = []
     for row, size in zip(rows, call.sizes, strict=True):
@@ -144,8 +145,8 @@ def _pair(
     """Return each question with its contexts, each of which `read` checks."""
     if len(questions) != len(contexts):
         raise InvalidInputError(
-            f"{len(questions)} questions need as many entries of context; got {len(contexts)}. Pass one entry for each "
-            f"question."
+            f"{len(questions)} questions need as many entries of context; got {len(contexts)}. "
+            f"Pass one entry for each question."
         )
     pairs = zip(questions, contexts, strict=True)
     return [Request(_text(question), list(map(read, row))) for question, row in pairs]

@@ -117,8 +117,8 @@ class ProcessOptions:
         except (TypeError, ValueError) as error:
             names = ", ".join(map(repr, THRESHOLD_NAMES))
             raise InvalidInputError(
-                f"threshold must be a number, one of the names {names}, or None for the model's own; got "
-                f"{show_value(given)}."
+                f"threshold must be a number, one of the names {names}, or None for the model's "
+                f"own; got {show_value(given)}."
             ) from error
 
     def choose_splitter(self, otherwise: SplitterName | SentenceSplitter) -> SplitterName | SentenceSplitter:
@@ -138,15 +138,15 @@ class ProcessOptions:
             return _find_texts_of(given)
         if given is not None:
             raise InvalidInputError(
-                f"sentence_splitter must be a function from a text to the texts of its sentences, a mapping from "
-                f"languages to such functions, or None; got {show_value(given)}."
+                f"sentence_splitter must be a function from a text to the texts of its sentences, "
+                f"a mapping from languages to such functions, or None; got {show_value(given)}."
             )
         if language in (None, "auto"):
             return otherwise
         if language not in _LANGUAGES:
             raise InvalidInputError(
-                f"language must be 'auto', 'en' or 'ja'; got {language!r}. For other languages pass a "
-                f"sentence_splitter."
+                f"language must be 'auto', 'en' or 'ja'; got {language!r}. For other languages "
+                f"pass a sentence_splitter."
             )
         return _LANGUAGES[language]
 

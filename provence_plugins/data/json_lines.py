@@ -33,8 +33,8 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, ex
                     yield _parse_line(line, path, number, parse, expected)
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise DataError(
-            f"Cannot read {path} as JSON lines: {error}. Name a file of UTF-8 text, or one compressed with gzip whose "
-            f"name ends in .gz."
+            f"Cannot read {path} as JSON lines: {error}. Name a file of UTF-8 text, or one "
+            f"compressed with gzip whose name ends in .gz."
         ) from error
 
 

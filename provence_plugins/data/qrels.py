@@ -22,7 +22,8 @@ def read_qrels(path: Path) -> Qrels:
     Grades below 0, which some tracks give to spam, count as 0.
 
     Raises:
-        DataError: The file cannot be read, holds no judgement, or a line is malformed; the message names the line.
+        DataError: The file cannot be read, holds no judgement, or a line is malformed; the message
+            names the line.
     """
     grades: dict[str, dict[str, float]] = defaultdict(dict)
     try:
@@ -42,8 +43,9 @@ def read_qrels(path: Path) -> Qrels:
 def read_candidates(path: Path, qrels: Qrels) -> Iterator[Example]:
     """Read the passages that are ranked, one a line, with their grades.
 
-    A line holds `query_id`, `question`, `passage_id`, `passage`, and may hold `title` and `source`. As in TREC's own
-    evaluation, a passage that nobody judged has the grade 0; questions without any judgement are left out.
+    A line holds `query_id`, `question`, `passage_id`, `passage`, and may hold `title` and `source`.
+    As in TREC's own evaluation, a passage that nobody judged has the grade 0; questions without any
+    judgement are left out.
 
     Raises:
         DataError: The file cannot be read, or a line is malformed; the message names the line.

@@ -33,8 +33,8 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
     """Rewrite a passage in a form drawn at random, one line or row for each sentence.
 
     Args:
-        example: A labelled example; its annotated ranges and its silver labels are moved to the same words in
-            the new text.
+        example: A labelled example; its annotated ranges and its silver labels are moved to the
+            same words in the new text.
         sentences: The sentences of its passage.
         random: Source of every choice.
 

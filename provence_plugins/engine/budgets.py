@@ -80,8 +80,8 @@ def _count_by(counter: CountTokens, text: str) -> int:
     length = counter(text)
     if not isinstance(length, Real) or not 0 <= length < math.inf:  # NaN fails as well
         raise InvalidInputError(
-            f"token_counter must return the length of a text, a number of at least 0; got {length!r} "
-            f"({type(length).__name__})."
+            f"token_counter must return the length of a text, a number of at least 0; got "
+            f"{length!r} ({type(length).__name__})."
         )
     return length
 
@@ -140,8 +140,8 @@ def _named_counter(name: str) -> CountTokens:
         encoding = tiktoken.get_encoding(name)
     except (ValueError, OSError) as error:
         raise InvalidInputError(
-            f"token_counter must be 'characters', 'words', an encoding of tiktoken such as 'o200k_base', the path of a "
-            f"tokenizer.json, or a function; got {name!r} ({error})."
+            f"token_counter must be 'characters', 'words', an encoding of tiktoken such as "
+            f"'o200k_base', the path of a tokenizer.json, or a function; got {name!r} ({error})."
         ) from error
     return lambda text: len(encoding.encode(text, disallowed_special=()))
 

@@ -53,8 +53,8 @@ class CachingScorer:
     def __init__(self, scorer: Scorer, max_tokens: int) -> None:
         if not isinstance(max_tokens, int) or max_tokens < 1:
             raise InvalidInputError(
-                f"cache_tokens must be a whole number; got {max_tokens!r}. Give the number of tokens whose scores are "
-                f"remembered, or 0 for no cache."
+                f"cache_tokens must be a whole number; got {max_tokens!r}. Give the number of "
+                f"tokens whose scores are remembered, or 0 for no cache."
             )
         self._scorer = scorer
         self._memory = _Memory(max_tokens)

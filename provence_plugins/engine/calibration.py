@@ -85,8 +85,9 @@ def check_examples(examples: Iterable[Example]) -> list[Example]:
     for number, example in enumerate(given):
         if not isinstance(example, Example):
             raise InvalidInputError(
-                f"Example {number} must be an Example; got {type(example).__name__}. Pass Example objects from "
-                f"provence_plugins.data.examples, for instance those of read_examples(path)."
+                f"Example {number} must be an Example; got {type(example).__name__}. Pass Example "
+                f"objects from provence_plugins.data.examples, for instance those of "
+                f"read_examples(path)."
             )
     return given
 
@@ -119,8 +120,8 @@ def choose_threshold(examples: Sequence[AnnotatedSentences], target_recall: floa
     best = sorted(example.best_evidence for example in examples if example.best_evidence is not None)
     if len(best) < needed:
         raise InvalidInputError(
-            f"target_recall={target_recall:g} needs at least {needed} examples with evidence; got {len(best)}. "
-            f"Annotate more examples, or choose a lower target."
+            f"target_recall={target_recall:g} needs at least {needed} examples with evidence; got "
+            f"{len(best)}. Annotate more examples, or choose a lower target."
         )
     # n/(n+1) of the mean loss plus 1/(n+1) must stay within 1 - target: so many of the examples may
     # be lost.

@@ -21,18 +21,21 @@ def decide(
 ) -> tuple[tuple[PrunedPassage, ...], tuple[PrunedPassage, ...]]:
     """Decide which sentences of a query's passages are kept.
 
-    Each passage first chooses sentences by their probability. Of the passages that chose some, the most relevant go on.
-    Their choices are then kept in order of probability, as far as the budget allows.
+    Each passage first chooses sentences by their probability. Of the passages that chose some, the
+    most relevant go on. Their choices are then kept in order of probability, as far as the budget
+    allows.
 
     Args:
         passages: All scored passages of one query, in any order.
         policy: What to keep.
         thresholds: The model's thresholds, for a policy that has none or names one.
-        count_tokens: Counts tokens of the model; None if nothing can be counted, so that no sentence is ever cut.
+        count_tokens: Counts tokens of the model; None if nothing can be counted, so that no
+            sentence is ever cut.
 
     Returns:
-        The kept passages, in the policy's order, and the dropped ones, in input order. Every passage is in one of the
-        two. A passage that keeps no token is dropped, unless it has no tokens at all.
+        The kept passages, in the policy's order, and the dropped ones, in input order. Every
+        passage is in one of the two. A passage that keeps no token is dropped, unless it has no
+        tokens at all.
     """
     passages = sorted(passages, key=lambda passage: passage.index)
     kept: list[PrunedPassage] = []
@@ -72,7 +75,8 @@ def _spend_budget(
     budget = Budget(passages, policy, count_tokens, Repeats(passages, policy.deduplicate, pinned))
     budget.spend(pinned)
     budget.spend(chosen)
-    # Headings and titles were brought along; only sentences that were pinned or chosen themselves have neighbors.
+    # Headings and titles were brought along; only sentences that were pinned or chosen themselves
+    # have neighbors.
     anchors = []
     for account, own, others in zip(budget.accounts, pinned, chosen, strict=True):
         anchors.append(account.kept.intersection({*own, *others}))
@@ -125,8 +129,8 @@ def _drop_irrelevant(
 ) -> list[Collection[int]]:
     """Empty the choices of all but the `top_n` most relevant passages; others that cannot compete keep theirs.
 
-    Passages without tokens and those that the model cannot read do not compete. Only passages that have chosen a
-    sentence and reach `min_relevance` count among the `top_n`.
+    Passages without tokens and those that the model cannot read do not compete. Only passages that
+    have chosen a sentence and reach `min_relevance` count among the `top_n`.
     """
     competing = [row for row, passage in enumerate(passages) if chosen[row] and passage.tokens and passage.is_legible]
     least = -math.inf if policy.min_relevance is None else policy.min_relevance

@@ -22,9 +22,9 @@ class PrunerOptions(TypedDict, total=False):
     """The keywords of `Pruner`, for code that passes them on; each may be left out or None for its default.
 
     Attributes:
-        threshold: A sentence is kept when its probability is at least this number, or the model's threshold of this
-            name, as in `PruningPolicy`. The same as `policy=PruningPolicy(threshold=...)`, so it cannot be given
-            together with `policy`.
+        threshold: A sentence is kept when its probability is at least this number, or the model's
+            threshold of this name, as in `PruningPolicy`. The same as
+            `policy=PruningPolicy(threshold=...)`, so it cannot be given together with `policy`.
         policy: Used by every call that has no policy of its own. [default: PruningPolicy()]
         backend: "onnx", "torch", or an object that fulfils `Backend`. [default: "onnx" if the model
             has an ONNX file, else "torch"]
@@ -109,8 +109,9 @@ def choose_policy(policy: PruningPolicy | None, threshold: Threshold | None) -> 
         return PruningPolicy(threshold=threshold)
     if threshold is not None:
         raise InvalidInputError(
-            f"threshold cannot be given together with policy. Write policy=PruningPolicy(threshold={threshold!r}, "
-            f"...) with the other settings of your policy."
+            f"threshold cannot be given together with policy. Write "
+            f"policy=PruningPolicy(threshold={threshold!r}, ...) with the other settings of your "
+            f"policy."
         )
     return check_policy(policy)
 
@@ -147,14 +148,14 @@ def open_backend(checkpoint: Checkpoint, backend: BackendName | Backend | None, 
         return load_backend(checkpoint, backend, options)
     if options != BackendOptions():
         raise InvalidInputError(
-            "device, dtype, threads, attention and compiled have no effect on a backend object. Leave them "
-            "out, or pass backend='onnx' or 'torch'."
+            "device, dtype, threads, attention and compiled have no effect on a backend object. "
+            "Leave them out, or pass backend='onnx' or 'torch'."
         )
     missing = [name for name in _PARTS_OF_BACKEND if not hasattr(backend, name)]
     if missing:
         raise InvalidInputError(
-            f"backend must be 'onnx', 'torch' or an object with {', '.join(_PARTS_OF_BACKEND)}; got "
-            f"{type(backend).__name__}, which has no {missing[0]}."
+            f"backend must be 'onnx', 'torch' or an object with {', '.join(_PARTS_OF_BACKEND)}; "
+            f"got {type(backend).__name__}, which has no {missing[0]}."
         )
     return backend
 

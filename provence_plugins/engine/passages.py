@@ -39,10 +39,10 @@ class ScoredSentence(Span):
         probability: Probability that the sentence helps to answer the query.
         kept: Whether it is kept.
         kind: Its role in the structure of the text.
-        tokens: Its length in tokens of the model. Padding and dashes of a table's header do not count; characters that
-            the model's vocabulary does not know count one by one.
-        heading: Number of the sentence that is its heading or table header, always smaller than its own; None if
-            there is none.
+        tokens: Its length in tokens of the model. Padding and dashes of a table's header do not
+            count; characters that the model's vocabulary does not know count one by one.
+        heading: Number of the sentence that is its heading or table header, always smaller than its
+            own; None if there is none.
         ties: The sentences, besides the heading, that are kept along with this one.
         part: The part that is kept, if the sentence was cut to fit a budget; None for all of it.
     """
@@ -63,13 +63,15 @@ class ScoredPassage:
     Attributes:
         index: Position of the passage in the input.
         passage: The passage as it was given.
-        relevance: How well it answers the query. A model that overflows gives infinity, which JSON cannot hold; the
-            largest finite number is used instead. -1.0 if the model cannot read the passage.
+        relevance: How well it answers the query. A model that overflows gives infinity, which JSON
+            cannot hold; the largest finite number is used instead. -1.0 if the model cannot read
+            the passage.
         sentences: Its sentences in reading order; together they cover the text.
         probabilities: Keep probability of each sentence.
         token_counts: Length of each sentence in tokens of the model.
         is_legible: Whether the model's vocabulary can read it. If not, it is kept as it is.
-        relevance_scale: Whether the relevance is a "probability", or a "logit" as of Provence and XProvence.
+        relevance_scale: Whether the relevance is a "probability", or a "logit" as of Provence and
+            XProvence.
     """
 
     index: int
@@ -229,8 +231,9 @@ class PrunedPassage:
         kept, total = len(self.numbers), len(self.scored.sentences)
         title = f" title={shorten(self.passage.title)}" if self.passage.title else ""
         return (
-            f"<PrunedPassage {self.index}{title} relevance={self.relevance:.3g} kept {kept} of {total} "
-            f"sentences, {self.tokens_after} of {self.tokens_before} tokens: {shorten(self.text)}>"
+            f"<PrunedPassage {self.index}{title} relevance={self.relevance:.3g} kept {kept} of "
+            f"{total} sentences, {self.tokens_after} of {self.tokens_before} tokens: "
+            f"{shorten(self.text)}>"
         )
 
 

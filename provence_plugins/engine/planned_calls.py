@@ -62,8 +62,8 @@ class CallPlanner:
         """Plan the passages of a query.
 
         Raises:
-            InvalidInputError: The query is blank or too long for a window, `policy` is not a policy, or it names a
-                threshold that the model does not store.
+            InvalidInputError: The query is blank or too long for a window, `policy` is not a
+                policy, or it names a threshold that the model does not store.
         """
         check_policy(policy)
         self._thresholds.resolve(policy.threshold)
@@ -72,8 +72,9 @@ class CallPlanner:
         if not self._has_warned and not all(plan.is_legible for plan in plans):
             self._has_warned = True
             logger.warning(
-                "The vocabulary of this model cannot read the script of some texts. They are kept as they are, with a "
-                "relevance of -1. Use a model for their language. This is said once for each pruner."
+                "The vocabulary of this model cannot read the script of some texts. They are kept "
+                "as they are, with a relevance of -1. Use a model for their language. This is said "
+                "once for each pruner."
             )
         return PlannedCall(query, plans, distinct_windows(plans), policy)
 

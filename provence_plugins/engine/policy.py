@@ -197,8 +197,8 @@ def _check_neighbors(value: object) -> None:
     numbers = value if isinstance(value, tuple) else ()
     if len(numbers) != 2 or not all(type(number) is int and number >= 0 for number in numbers):
         raise InvalidInputError(
-            f"keep_neighbors must be a pair of integers of at least 0, how many sentences before and after, such as "
-            f"(1, 1); got {show_value(value)}."
+            f"keep_neighbors must be a pair of integers of at least 0, how many sentences before "
+            f"and after, such as (1, 1); got {show_value(value)}."
         )
 
 
@@ -229,6 +229,6 @@ def _check_omission(value: object) -> None:
 def _check_counter(value: object) -> None:
     if value is not None and not isinstance(value, str) and not callable(value):
         raise InvalidInputError(
-            f"token_counter must be 'characters', 'words', the name of an encoding, the path of a tokenizer.json, a "
-            f"function or None; got {show_value(value)}."
+            f"token_counter must be 'characters', 'words', the name of an encoding, the path of a "
+            f"tokenizer.json, a function or None; got {show_value(value)}."
         )

@@ -295,8 +295,9 @@ class Pruner(Handle):
         backend = self._arguments["backend"]
         if backend is not None and not isinstance(backend, str):
             raise InvalidInputError(
-                f"A Pruner with a backend object ({type(backend).__name__}) cannot be pickled, because the object "
-                f"belongs to this process. Name the backend instead: backend='onnx' or 'torch'."
+                f"A Pruner with a backend object ({type(backend).__name__}) cannot be pickled, "
+                f"because the object belongs to this process. Name the backend instead: "
+                f"backend='onnx' or 'torch'."
             )
         return partial(type(self), **self._arguments), ()
 

@@ -114,8 +114,8 @@ def _fit_query(planner: Planner, query: str, longest: int) -> Planner:
             return planner
         limit = longest - special - 1
         logger.warning(
-            "The question has %d tokens and leaves no room for text in a window of %d; as in the published code, only "
-            "the first token of each piece of text is read.",
+            "The question has %d tokens and leaves no room for text in a window of %d; as in the "
+            "published code, only the first token of each piece of text is read.",
             min(tokens, limit),
             planner.max_tokens,
         )

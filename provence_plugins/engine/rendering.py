@@ -214,8 +214,8 @@ def _sentence_html(sentence: ScoredSentence, text: str) -> str:
     own = sentence.of(text)
     hint = f"probability {sentence.probability:.3f} · {sentence.kind} · {sentence.tokens} tokens"
     about = (
-        f'style="--shade: {_shade(sentence.probability):.3f}" data-probability="{sentence.probability:.2f}" '
-        f'title="{escape(hint)}"'
+        f'style="--shade: {_shade(sentence.probability):.3f}" '
+        f'data-probability="{sentence.probability:.2f}" title="{escape(hint)}"'
     )
     if _is_row(sentence, text):
         return f'<span class="provence-row" role="row" {about}>{_cells_html(own, sentence.kind)}</span>'

@@ -34,8 +34,8 @@ class SharedScorer:
     ) -> None:
         if gather_seconds < 0 or max_pending_tokens < 1:
             raise InvalidInputError(
-                f"A shared scorer needs gather_seconds >= 0 and max_pending_tokens >= 1; got {gather_seconds} and "
-                f"{max_pending_tokens}."
+                f"A shared scorer needs gather_seconds >= 0 and max_pending_tokens >= 1; got "
+                f"{gather_seconds} and {max_pending_tokens}."
             )
         self._max_pending_tokens = max_pending_tokens
         self._lanes = TwoLanes(lambda: SharedBatches(model, gather_seconds), name="provence-shared")
@@ -73,8 +73,9 @@ class SharedScorer:
             waiting = self.waiting_tokens
             if waiting and waiting + call.tokens > self._max_pending_tokens:
                 raise OverloadedError(
-                    f"{waiting} tokens wait to be scored; {call.tokens} more would exceed max_pending_tokens="
-                    f"{self._max_pending_tokens}. Try again later, or raise that limit."
+                    f"{waiting} tokens wait to be scored; {call.tokens} more would exceed "
+                    f"max_pending_tokens={self._max_pending_tokens}. Try again later, or raise "
+                    f"that limit."
                 )
             self._lanes.add(call)
         return call.future

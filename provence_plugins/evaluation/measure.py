@@ -184,8 +184,8 @@ def _matching(sources: Sequence[str], patterns: Sequence[str], group: str) -> fr
         matches = [source for source in sources if fnmatchcase(source, pattern)]
         if not matches:
             raise InvalidInputError(
-                f"The pattern {pattern!r} of the group {group!r} matches no source. The sources are "
-                f"{', '.join(sources) or 'none'}."
+                f"The pattern {pattern!r} of the group {group!r} matches no source. The sources "
+                f"are {', '.join(sources) or 'none'}."
             )
         found.update(matches)
     return frozenset(found)

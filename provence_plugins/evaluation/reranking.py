@@ -45,8 +45,8 @@ def rank_graded(
         ranked[name] = list(judge(passages, scores).graded)
     if not any(ranked.values()):
         raise InvalidInputError(
-            "No question has passages of different grades, so there is nothing to rank. Check that query_id and "
-            "passage_id of the data are those of the judgements."
+            "No question has passages of different grades, so there is nothing to rank. Check that "
+            "query_id and passage_id of the data are those of the judgements."
         )
     return ranked
 
@@ -81,9 +81,10 @@ def _values(ranked: Mapping[str, Sequence[GradedQuestion]]) -> Table:
     [questions, *_] = ranked.values()
     passages = sum(len(question.grades) for question in questions)
     note = (
-        f"{len(questions):,} questions with {passages:,} passages; sources: {len(group_by_source(questions))}. Means "
-        f"over sources, with 95 % intervals. The gain of grade g is 2 to the power of g, less 1; the best order is "
-        f"that of the given passages, and ties count against a method."
+        f"{len(questions):,} questions with {passages:,} passages; sources: "
+        f"{len(group_by_source(questions))}. Means over sources, with 95 % intervals. The gain of "
+        f"grade g is 2 to the power of g, less 1; the best order is that of the given passages, "
+        f"and ties count against a method."
     )
     return Table("Graded reranking", ["method", *(f"nDCG@{ranks}" for ranks in RANKS)], rows, note)
 

@@ -78,8 +78,8 @@ def choose_threshold(judged: JudgedExamples, recall: float) -> float:
     threshold = _highest_at(judged, recall)
     if threshold > _HIGHEST:
         logger.warning(
-            "The dev data are too easy to choose a default threshold: %g keeps %.1f %% of their answers. The model "
-            "gets %g instead. Choose on harder data with Pruner.calibrate.",
+            "The dev data are too easy to choose a default threshold: %g keeps %.1f %% of their "
+            "answers. The model gets %g instead. Choose on harder data with Pruner.calibrate.",
             threshold,
             100 * recall,
             _HIGHEST,
@@ -100,8 +100,9 @@ def write_thresholds(checkpoint: Checkpoint, examples: Sequence[Example]) -> Mea
     """
     if not checkpoint.format.is_native:
         raise CheckpointError(
-            f"{checkpoint.folder} holds a model of the format {checkpoint.format.name}, whose configuration has no "
-            f"room for named thresholds. Choose a threshold with Pruner.calibrate."
+            f"{checkpoint.folder} holds a model of the format {checkpoint.format.name}, whose "
+            f"configuration has no room for named thresholds. Choose a threshold with "
+            f"Pruner.calibrate."
         )
     with Pruner(checkpoint.folder) as pruner:
         judged = judge_examples(examples, pruner_method(pruner), checkpoint.splitter, probabilities=True)

@@ -198,8 +198,9 @@ def _reason_of(tool: str, query: Query) -> str | None:
     if not is_blank(query):
         return None
     warn_once(
-        f"The result of the tool {tool!r} is kept as it is: none of its arguments named in query_args holds text, and "
-        f"the state holds no message of a person. Pass query= to say where the query is."
+        f"The result of the tool {tool!r} is kept as it is: none of its arguments named in "
+        f"query_args holds text, and the state holds no message of a person. Pass query= to say "
+        f"where the query is."
     )
     return "there is no query"
 

@@ -133,7 +133,8 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
         if any(_will_be_replaced(nodes[number].node, text) for number, text in texts.items()):
             warn_once(
                 "Nodes have a sentence window in their metadata that is not their text yet. Put "
-                "MetadataReplacementPostProcessor in front of ProvencePostprocessor: after it, it undoes the pruning."
+                "MetadataReplacementPostProcessor in front of ProvencePostprocessor: after it, it "
+                "undoes the pruning."
             )
         return {
             number: Passage(text, self.title_of(nodes[number].metadata))

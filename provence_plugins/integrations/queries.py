@@ -147,9 +147,9 @@ def _parts(query: str) -> list[str]:
 def _shortened(query: str, passages: Sequence[Passage], pruner: Pruner, limit: int) -> list[str]:
     """Return the last questions of a long query or, where it has none, its sentences that are most like the texts."""
     warn_once(
-        f"A query is longer than a third of the model's window ({limit} tokens). Adapters ask only its sentences that "
-        f"end in a question mark or, where there are none, those that share most words with the texts. Pass a shorter "
-        f"query to choose yourself."
+        f"A query is longer than a third of the model's window ({limit} tokens). Adapters ask only "
+        f"its sentences that end in a question mark or, where there are none, those that share "
+        f"most words with the texts. Pass a shorter query to choose yourself."
     )
     sentences = _sentences(query)
     lengths = pruner.count_tokens(sentences)

@@ -4,7 +4,8 @@ A content is read as the first of these shapes that fits:
 
 * **documents**: the texts of documents that came with it are found in it, in order;
 * **values**: JSON, JSON lines or a printed Python value; its long strings are texts;
-* **records**: blocks of lines such as "Title: …", "URL: …", "Content: …"; the text under a label is a text to prune;
+* **records**: blocks of lines such as "Title: …", "URL: …", "Content: …"; the text under a label is
+  a text to prune;
 * **prose**: the content is one text that consists of sentences;
 * **other**: one text that does not, such as a listing, code, a log or a table.
 

@@ -53,8 +53,8 @@ def read_retrieved(question: dict[str, Any], settings: RetrievalSettings) -> Ret
     given = question.get("passages")
     if not isinstance(given, list) or not given:
         raise DataError(
-            f"The question {question['id']!r} has no passages. Put the list that your retriever found into its line, "
-            f"or name a corpus with --corpus."
+            f"The question {question['id']!r} has no passages. Put the list that your retriever "
+            f"found into its line, or name a corpus with --corpus."
         )
     try:
         rows = [{"text": passage} if isinstance(passage, str) else passage for passage in given]

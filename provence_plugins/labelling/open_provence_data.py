@@ -40,8 +40,9 @@ def read_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield line
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise DataError(
-            f"The row {row.get('id')!r} is not in the layout of OpenProvence ({type(error).__name__}: {error}). "
-            f"Expected query, texts, and lists of the same length in labels, context_spans and context_spans_relevance."
+            f"The row {row.get('id')!r} is not in the layout of OpenProvence "
+            f"({type(error).__name__}: {error}). Expected query, texts, and lists of the same "
+            f"length in labels, context_spans and context_spans_relevance."
         ) from error
 
 

@@ -39,20 +39,20 @@ def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
     """
     if not _holds_numbers(scores, "relevance") or not _holds_numbers(scores, "keep"):
         raise BackendError(
-            f"The model returned {type(scores).__name__}; BatchScores with two arrays of numbers were expected. "
-            f"Check the forward method of the backend."
+            f"The model returned {type(scores).__name__}; BatchScores with two arrays of numbers "
+            f"were expected. Check the forward method of the backend."
         )
     rows, length = batch.ids.shape
     if scores.relevance.shape != (rows,) or scores.keep.shape != (rows, length):
         raise BackendError(
-            f"The model returned scores of the shapes {scores.relevance.shape} and {scores.keep.shape} for {rows} rows "
-            f"of {length} tokens; ({rows},) and ({rows}, {length}) were expected. Check the backend or the exported "
-            f"file."
+            f"The model returned scores of the shapes {scores.relevance.shape} and "
+            f"{scores.keep.shape} for {rows} rows of {length} tokens; ({rows},) and ({rows}, "
+            f"{length}) were expected. Check the backend or the exported file."
         )
     if not (np.isfinite(scores.relevance).all() and np.isfinite(scores.keep[batch.mask == 1]).all()):
         raise InvalidScoresError(
-            "The model returned NaN or infinite scores. In half precision this usually means an overflow: load it with "
-            "dtype='float32'. If it persists, the weights are corrupt."
+            "The model returned NaN or infinite scores. In half precision this usually means an "
+            "overflow: load it with dtype='float32'. If it persists, the weights are corrupt."
         )
     return scores
 

@@ -144,14 +144,15 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
         InvalidInputError: The model is neither a name nor a path.
         CheckpointNotFoundError: There is no such folder, installed model or hub repository.
         UnsafeCheckpointError: The configuration of the folder lies outside of it.
-        CheckpointError: Several packages bring a model of that name, or the one that does is broken.
+        CheckpointError: Several packages bring a model of that name, or the one that does is
+            broken.
     """
     if model is None:
         return BUNDLED
     if not isinstance(model, str | Path) or not str(model):
         raise InvalidInputError(
-            f"model must be a folder, the name of an installed model, or a repo id; got {model!r}. None means the "
-            f"bundled model."
+            f"model must be a folder, the name of an installed model, or a repo id; got {model!r}. "
+            f"None means the bundled model."
         )
     folder, name = Path(model).expanduser(), str(model)
     if model == BUNDLED_NAME:
@@ -164,9 +165,9 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
         return folder
     if isinstance(model, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise CheckpointNotFoundError(
-            f"There is no model folder {name!r}, and no installed package brings a model of that name. "
-            f"{describe_installed_models(name)} Give the path of a folder, the name of an installed model, or a repo "
-            f"id such as owner/name."
+            f"There is no model folder {name!r}, and no installed package brings a model of that "
+            f"name. {describe_installed_models(name)} Give the path of a folder, the name of an "
+            f"installed model, or a repo id such as owner/name."
         )
     return download(name, revision=revision)
 
@@ -179,14 +180,16 @@ def _format_of(folder: Path, config: dict[str, Any]) -> Format:
         format_ = next((row for row in FORMATS if row.fits(tensors)), None)
     if format_ is None:
         raise CheckpointError(
-            f"{folder} holds a model of type {show_value(config.get('model_type'))} without the heads of a context "
-            f"pruner; this package reads {', '.join(row.name for row in FORMATS)}."
+            f"{folder} holds a model of type {show_value(config.get('model_type'))} without the "
+            f"heads of a context pruner; this package reads "
+            f"{', '.join(row.name for row in FORMATS)}."
         )
     version = config.get("format_version")
     if format_.version is not None and version != format_.version:
         raise CheckpointError(
-            f"{folder} has format version {show_value(version)}, and this package reads version {format_.version}. "
-            f"Update provence-plugins, or export the model again with this version."
+            f"{folder} has format version {show_value(version)}, and this package reads version "
+            f"{format_.version}. Update provence-plugins, or export the model again with this "
+            f"version."
         )
     return format_
 
@@ -203,7 +206,8 @@ def _described_encoder(folder: Path, config: dict[str, Any], format_: Format) ->
         named = config.get("base_model_name_or_path")
         raise CheckpointError(
             f"config.json of {folder} does not describe its encoder. Put the configuration of "
-            f"{show_value(named) if named else 'the base model'} into it as base_model_config; it is not downloaded."
+            f"{show_value(named) if named else 'the base model'} into it as base_model_config; it "
+            f"is not downloaded."
         )
     return backbone
 
@@ -220,8 +224,8 @@ def _read_encoder(folder: Path, format_: Format) -> TextEncoder:
         if not is_failure_of_rust(error):
             raise
         raise CheckpointError(
-            f"The tokenizer of {folder} does not work with its special tokens ({show_error(error)}). Download or "
-            f"export the model again."
+            f"The tokenizer of {folder} does not work with its special tokens "
+            f"({show_error(error)}). Download or export the model again."
         ) from error
 
 
@@ -230,8 +234,8 @@ def _declared_tokens(folder: Path, config: dict[str, Any], format_: Format, long
     given = config.get(key, longest if format_.is_native else format_.max_tokens)
     if type(given) is not int or given < 1 or (format_.is_native and given > longest):
         raise CheckpointError(
-            f"config.json of {folder} gives {key}={show_value(given)}; expected a number of 1 to {longest}. "
-            f"Correct it, or download the model again."
+            f"config.json of {folder} gives {key}={show_value(given)}; expected a number of 1 to "
+            f"{longest}. Correct it, or download the model again."
         )
     return given
 
@@ -243,8 +247,8 @@ def _thresholds(folder: Path, config: dict[str, Any], format_: Format) -> Thresh
     given = config.get(THRESHOLDS_KEY) or {}
     if not isinstance(given, dict) or set(given).difference(THRESHOLD_NAMES):
         raise CheckpointError(
-            f"config.json of {folder} gives {THRESHOLDS_KEY}={show_value(given)}; this version knows "
-            f"{', '.join(THRESHOLD_NAMES)}. Correct it, or update provence-plugins."
+            f"config.json of {folder} gives {THRESHOLDS_KEY}={show_value(given)}; this version "
+            f"knows {', '.join(THRESHOLD_NAMES)}. Correct it, or update provence-plugins."
         )
     return Thresholds(default, **{name: _share(folder, name, value) for name, value in given.items()})
 
@@ -260,8 +264,8 @@ def _default_threshold(folder: Path, config: dict[str, Any], format_: Format) ->
 def _share(folder: Path, key: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise CheckpointError(
-            f"config.json of {folder} gives {key}={show_value(value)}; expected a number of 0 to 1. Correct it, or "
-            f"download the model again."
+            f"config.json of {folder} gives {key}={show_value(value)}; expected a number of 0 to "
+            f"1. Correct it, or download the model again."
         )
     return float(value)
 

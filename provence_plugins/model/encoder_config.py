@@ -69,15 +69,16 @@ def require_sizes(config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...
     declared, stored = config.get(family.layers_key), _count_layers(family, shapes, prefix)
     if stored > _MAX_LAYERS or (declared is not None and declared != stored):
         raise CheckpointError(
-            f"config.json gives {family.layers_key}={show_value(declared)}, and the weights hold {stored} layers; "
-            f"both must agree, and at most {_MAX_LAYERS} are read. Download or export the model again."
+            f"config.json gives {family.layers_key}={show_value(declared)}, and the weights hold "
+            f"{stored} layers; both must agree, and at most {_MAX_LAYERS} are read. Download or "
+            f"export the model again."
         )
     table = shapes.get(prefix + family.embedding)
     declared = config.get("vocab_size")
     if table and declared is not None and declared != table[0]:
         raise CheckpointError(
-            f"config.json gives vocab_size={show_value(declared)}, and the weights hold vectors of {table[0]} tokens; "
-            f"both must agree. Download or export the model again."
+            f"config.json gives vocab_size={show_value(declared)}, and the weights hold vectors of "
+            f"{table[0]} tokens; both must agree. Download or export the model again."
         )
 
 
@@ -116,6 +117,6 @@ def _is_plain(value: object) -> bool:
 
 def _invalid(key: str, value: object, allowed: str) -> CheckpointError:
     return CheckpointError(
-        f"The encoder's configuration gives {key}={show_value(value)}; expected {allowed}. Correct it, or download the "
-        f"model again."
+        f"The encoder's configuration gives {key}={show_value(value)}; expected {allowed}. Correct "
+        f"it, or download the model again."
     )

@@ -160,9 +160,9 @@ def _compare(network: Network, staged: Path, precision: str, probes: Sequence[To
     limit = _LIMITS[precision]
     if mean > limit.mean or largest > limit.largest:
         raise ExportError(
-            f"The {precision} graph differs from torch by {mean:.2g} on average and {largest:.2g} at most; allowed are "
-            f"{limit.mean:g} and {limit.largest:g}. Nothing was written. Leave {precision!r} out of the precisions, or "
-            f"use the torch backend with this model."
+            f"The {precision} graph differs from torch by {mean:.2g} on average and {largest:.2g} "
+            f"at most; allowed are {limit.mean:g} and {limit.largest:g}. Nothing was written. "
+            f"Leave {precision!r} out of the precisions, or use the torch backend with this model."
         )
     return mean, largest
 

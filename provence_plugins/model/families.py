@@ -182,8 +182,8 @@ def family_of(encoder_config: Mapping[str, Any]) -> Family:
     model_type = encoder_config.get("model_type")
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise CheckpointError(
-            f"The encoder is of the family {show_value(model_type)}; known families are {', '.join(sorted(FAMILIES))}. "
-            f"Use a model with an encoder of these."
+            f"The encoder is of the family {show_value(model_type)}; known families are "
+            f"{', '.join(sorted(FAMILIES))}. Use a model with an encoder of these."
         )
     return FAMILIES[model_type]
 
@@ -198,15 +198,16 @@ def longest_window(encoder_config: Mapping[str, Any]) -> int:
     padding = encoder_config.get("pad_token_id")
     if family.position_offset and padding not in (None, *range(family.position_offset)):
         raise CheckpointError(
-            f"The encoder's configuration gives pad_token_id={show_value(padding)}; {family.model_type} counts "
-            f"positions from it, so it must be less than {family.position_offset}. Correct it, or download the model "
-            f"again."
+            f"The encoder's configuration gives pad_token_id={show_value(padding)}; "
+            f"{family.model_type} counts positions from it, so it must be less than "
+            f"{family.position_offset}. Correct it, or download the model again."
         )
     positions = encoder_config.get("max_position_embeddings", 512)
     longest = positions - family.position_offset if type(positions) is int else 0
     if not 1 <= longest <= _MAX_WINDOW:
         raise CheckpointError(
-            f"The encoder's configuration gives max_position_embeddings={show_value(positions)}; expected a number of "
-            f"{family.position_offset + 1} to {_MAX_WINDOW}. Correct it, or download the model again."
+            f"The encoder's configuration gives max_position_embeddings={show_value(positions)}; "
+            f"expected a number of {family.position_offset + 1} to {_MAX_WINDOW}. Correct it, or "
+            f"download the model again."
         )
     return longest

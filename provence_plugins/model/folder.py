@@ -56,8 +56,8 @@ def locate(folder: Path, name: str) -> Path | None:
         return None
     if not any(target.is_relative_to(root) for root in (home, *_blob_folders(home))):
         raise UnsafeCheckpointError(
-            f"{show_value(name)} of the folder {folder} leads to a file outside of it, which is refused. Put a copy of "
-            f"the file into the folder."
+            f"{show_value(name)} of the folder {folder} leads to a file outside of it, which is "
+            f"refused. Put a copy of the file into the folder."
         )
     return path if target.is_file() else None
 
@@ -72,8 +72,8 @@ def require_file(folder: Path, name: str) -> Path:
     path = locate(folder, name)
     if path is None:
         raise CheckpointNotFoundError(
-            f"The folder {folder} has no {show_on_one_line(name)}, so the model in it is incomplete. Download or "
-            f"export it again."
+            f"The folder {folder} has no {show_on_one_line(name)}, so the model in it is "
+            f"incomplete. Download or export it again."
         )
     return path
 
@@ -147,12 +147,13 @@ def require_weights(folder: Path) -> None:
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     if pickles:
         raise UnsafeCheckpointError(
-            f"{folder} has no safetensors, only {show_on_one_line(', '.join(pickles))}. Pickled weights can run code "
-            f"when they are read, so they are refused. Save the model with safetensors."
+            f"{folder} has no safetensors, only {show_on_one_line(', '.join(pickles))}. Pickled "
+            f"weights can run code when they are read, so they are refused. Save the model with "
+            f"safetensors."
         )
     raise CheckpointNotFoundError(
-        f"{folder} has no weights. Expected {WEIGHTS} or one of {', '.join(ONNX_FILES.values())}. Download or export "
-        f"the model again."
+        f"{folder} has no weights. Expected {WEIGHTS} or one of {', '.join(ONNX_FILES.values())}. "
+        f"Download or export the model again."
     )
 
 

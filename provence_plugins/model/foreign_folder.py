@@ -82,6 +82,6 @@ def _entries(values: Any) -> Iterator[tuple[str, Any]]:
 
 def _refused(folder: Path, content: str) -> CheckpointError:
     return UnsafeCheckpointError(
-        f"The folder {folder} {content}. This package runs no code of a model folder. Remove it, if the model works "
-        f"without it, or choose another model."
+        f"The folder {folder} {content}. This package runs no code of a model folder. Remove it, "
+        f"if the model works without it, or choose another model."
     )

@@ -28,9 +28,9 @@ def download(repository: str, *, revision: str | None = None) -> Path:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=list(FILES_READ)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointNotFoundError(
-            f"Cannot load the model {repository!r}: there is no such local folder, and downloading it from the Hugging "
-            f"Face Hub failed ({type(error).__name__}: {show_error(error)}). Check the name and the network, or give "
-            f"the path of a local copy."
+            f"Cannot load the model {repository!r}: there is no such local folder, and downloading "
+            f"it from the Hugging Face Hub failed ({type(error).__name__}: {show_error(error)}). "
+            f"Check the name and the network, or give the path of a local copy."
         ) from error
 
 
@@ -68,7 +68,7 @@ def upload(
         )
     except Exception as error:  # the hub's client raises the exceptions of several HTTP libraries
         raise CheckpointError(
-            f"Uploading {folder} to {repository!r} failed ({type(error).__name__}: {show_error(error)}). Check the "
-            f"name, the network and the token."
+            f"Uploading {folder} to {repository!r} failed ({type(error).__name__}: "
+            f"{show_error(error)}). Check the name, the network and the token."
         ) from error
     return str(commit.commit_url)

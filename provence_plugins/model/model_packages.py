@@ -46,8 +46,9 @@ class ModelPackage:
         """
         if not self.module.isidentifier():
             raise CheckpointError(
-                f"The package {self.distribution} registers {show_value(self.module)} as the place of the model "
-                f"{show_value(self.model)}. It must be the import name of a package, without a dot or an attribute."
+                f"The package {self.distribution} registers {show_value(self.module)} as the place "
+                f"of the model {show_value(self.model)}. It must be the import name of a package, "
+                f"without a dot or an attribute."
             )
         try:
             spec = find_spec(self.module)
@@ -55,8 +56,8 @@ class ModelPackage:
             spec = None
         if spec is None or not spec.submodule_search_locations:
             raise CheckpointNotFoundError(
-                f"The package {self.distribution} registers the model {show_value(self.model)}, but there is no "
-                f"package {self.module} to import. Install it again."
+                f"The package {self.distribution} registers the model {show_value(self.model)}, "
+                f"but there is no package {self.module} to import. Install it again."
             )
         return Path(next(iter(spec.submodule_search_locations)))
 
@@ -70,7 +71,8 @@ def find_installed_model(name: str) -> Path | None:
     """Return the folder of an installed model; None if no package brings one of that name.
 
     Raises:
-        CheckpointError: Several packages bring a model of that name, or the one that does is broken.
+        CheckpointError: Several packages bring a model of that name, or the one that does is
+            broken.
         CheckpointNotFoundError: The package of that model is not there any more.
     """
     found = {package.module: package for package in model_packages() if package.model == name}

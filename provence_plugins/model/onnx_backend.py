@@ -105,8 +105,8 @@ class OnnxBackend:
         except Exception as error:  # its exceptions have no other class in common
             rows, length = batch.ids.shape
             raise BackendError(
-                f"ONNX Runtime could not score {rows} rows of {length} tokens: {show_error(error)}. If every text "
-                f"fails, export the model again."
+                f"ONNX Runtime could not score {rows} rows of {length} tokens: "
+                f"{show_error(error)}. If every text fails, export the model again."
             ) from error
         for row, (output, length) in enumerate(zip(outputs, lengths, strict=True)):
             relevance, keep = self._require_shapes(output, length)
@@ -119,8 +119,9 @@ class OnnxBackend:
         are_floats = all(getattr(array, "dtype", None) == np.float32 for array in output)
         if shapes != [(1,), (1, length)] or not are_floats:
             raise BackendError(
-                f"The graph {self._path} returned scores of the shapes {shapes} for one window of {length} tokens; "
-                f"expected float32 of [(1,), (1, {length})]. Export the model again."
+                f"The graph {self._path} returned scores of the shapes {shapes} for one window of "
+                f"{length} tokens; expected float32 of [(1,), (1, {length})]. Export the model "
+                f"again."
             )
         return output
 
@@ -167,8 +168,8 @@ class _Session:
         with self._opening:
             if not self.can_open:
                 raise CheckpointError(
-                    f"{self._path} has changed since the model was loaded, and a forked process must open it again. "
-                    f"Create the pruner in the child process."
+                    f"{self._path} has changed since the model was loaded, and a forked process "
+                    f"must open it again. Create the pruner in the child process."
                 )
             if self._session is None:
                 self._session = _open_session(self._path, self._threads)
@@ -200,8 +201,8 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> OnnxBackend:
     """
     if not BACKENDS["onnx"].runs_on(options.device):
         raise BackendError(
-            f"device={options.device!r} is not possible with the onnx backend, which runs on the CPU only. Use "
-            f"backend='torch' for that device."
+            f"device={options.device!r} is not possible with the onnx backend, which runs on the "
+            f"CPU only. Use backend='torch' for that device."
         )
     if options.dtype is not None and options.dtype not in ONNX_FILES:
         raise InvalidInputError(
@@ -260,8 +261,9 @@ def _require_our_graph(session: ort.InferenceSession, path: Path) -> None:
     outputs = {node.name for node in session.get_outputs()}
     if not set(INPUTS[:2]) <= inputs <= set(INPUTS) or not outputs.issuperset(OUTPUTS):
         raise CheckpointError(
-            f"{path} is the graph of another model: it maps {_listed(inputs)} to {_listed(outputs)}; expected "
-            f"{', '.join(OUTPUTS)}. Make the file with 'provence export'."
+            f"{path} is the graph of another model: it maps {_listed(inputs)} to "
+            f"{_listed(outputs)}; expected {', '.join(OUTPUTS)}. Make the file with 'provence "
+            f"export'."
         )
 
 

@@ -191,8 +191,8 @@ def _check_tensor(tensor: _Message, path: Path) -> None:
 def _require_neighbour(name: str, path: Path) -> None:
     if not name or Path(name).name != name or "\\" in name:
         raise UnsafeCheckpointError(
-            f"{path} names the file {show_value(name)} for its weights; only names of files in the same folder are "
-            f"read. Download the model again from a source that you trust."
+            f"{path} names the file {show_value(name)} for its weights; only names of files in the "
+            f"same folder are read. Download the model again from a source that you trust."
         )
     require_file(path.parent, name)
 

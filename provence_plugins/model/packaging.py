@@ -94,13 +94,13 @@ class PackageOptions:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name == BUNDLED_NAME:
             raise InvalidInputError(
-                f"name must consist of letters, digits, '-', '_' and '.', begin and end with a letter or digit, and "
-                f"not be {BUNDLED_NAME!r}; got {self.name!r}."
+                f"name must consist of letters, digits, '-', '_' and '.', begin and end with a "
+                f"letter or digit, and not be {BUNDLED_NAME!r}; got {self.name!r}."
             )
         if not self.module.isidentifier() or keyword.iskeyword(self.module):
             raise InvalidInputError(
-                f"name must become the name of a Python package when '-' and '.' are replaced by '_'; got "
-                f"{self.name!r}. Begin it with a letter."
+                f"name must become the name of a Python package when '-' and '.' are replaced by "
+                f"'_'; got {self.name!r}. Begin it with a letter."
             )
         if not _VERSION.fullmatch(self.version):
             raise InvalidInputError(f"version must be a version such as 1.0 or 1.0rc1; got {self.version!r}.")

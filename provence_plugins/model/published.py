@@ -94,8 +94,8 @@ class PublishedModel(nn.Module):
         self.keep_head = _linear(names.keep, shapes)
         if self.keep_head.out_features != 2:
             raise CheckpointError(
-                f"The keep head {names.keep!r} has {self.keep_head.out_features} outputs; expected 2, for removing and "
-                f"keeping. Download the model again."
+                f"The keep head {names.keep!r} has {self.keep_head.out_features} outputs; expected "
+                f"2, for removing and keeping. Download the model again."
             )
 
     @property
@@ -183,7 +183,7 @@ def _linear(name: str, shapes: Shapes) -> nn.Linear:
     shape = shapes.get(f"{name}.weight")
     if shape is None or len(shape) != 2:
         raise CheckpointError(
-            f"The checkpoint has no linear layer {name!r}, so one of its heads is missing. It was not saved in "
-            f"full, or a stock class dropped its heads: download it again."
+            f"The checkpoint has no linear layer {name!r}, so one of its heads is missing. It was "
+            f"not saved in full, or a stock class dropped its heads: download it again."
         )
     return nn.Linear(shape[1], shape[0], bias=f"{name}.bias" in shapes)

@@ -1,9 +1,10 @@
 """An ONNX graph in float32 to one whose products of matrices and tables of embeddings are int8.
 
-ONNX Runtime quantizes the left side of a product while the graph runs, with one scale for all tokens. A few
-tokens of an encoder have values ten times as large as the others, which are then left with a tenth of
-the steps. So each token is divided by its largest value before a product and multiplied by it
-afterwards (quantization by token, arXiv 2206.01861), and each row of a table gets a scale of its own.
+ONNX Runtime quantizes the left side of a product while the graph runs, with one scale for all
+tokens. A few tokens of an encoder have values ten times as large as the others, which are then left
+with a tenth of the steps. So each token is divided by its largest value before a product and
+multiplied by it afterwards (quantization by token, arXiv 2206.01861), and each row of a table gets
+a scale of its own.
 """
 
 from collections.abc import Iterator
@@ -49,7 +50,8 @@ def quantize_graph(source: Path, target: Path) -> None:
         target,
         op_types_to_quantize=["MatMul"],
         per_channel=True,
-        # Seven bits never overflow the 16-bit sums of processors without VNNI, so all processors agree.
+        # Seven bits never overflow the 16-bit sums of processors without VNNI, so all processors
+        # agree.
         reduce_range=True,
         weight_type=QuantType.QInt8,
     )

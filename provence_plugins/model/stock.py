@@ -45,8 +45,9 @@ def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, task: S
     """
     if not isinstance(network, PublishedModel):
         raise InvalidInputError(
-            "The heads of this package's own models compare each token with the question, which no stock class does. "
-            "sentence-transformers reranks with the unchanged folder after 'import provence_plugins.model.network'."
+            "The heads of this package's own models compare each token with the question, which no "
+            "stock class does. sentence-transformers reranks with the unchanged folder after "
+            "'import provence_plugins.model.network'."
         )
     if folder.resolve() == checkpoint.folder.resolve():
         raise InvalidInputError(f"folder={str(folder)!r} is the checkpoint's own folder. Give another folder.")
@@ -74,8 +75,9 @@ def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, task: S
 def _require_plain_tokens(network: PublishedModel) -> None:
     if not network.family.plain_tokens:
         raise InvalidInputError(
-            f"The token classification model of {network.family.model_type} has layers of its own before the labels, "
-            f"so it does not give this keep head's answers. Use this package, or export to ONNX."
+            f"The token classification model of {network.family.model_type} has layers of its own "
+            f"before the labels, so it does not give this keep head's answers. Use this package, "
+            f"or export to ONNX."
         )
 
 

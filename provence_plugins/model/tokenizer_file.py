@@ -86,21 +86,23 @@ def _require_harmless(path: Path, values: Mapping[str, Any]) -> None:
     for count, (value, depth) in enumerate(_walk(parts)):
         if depth > _MAX_DEPTH or count > _MAX_VALUES:
             raise CheckpointError(
-                f"{path} nests its steps more than {_MAX_DEPTH} deep or has more than {_MAX_VALUES} values in them, "
-                f"which no tokenizer needs. Download the model again from a source that you trust."
+                f"{path} nests its steps more than {_MAX_DEPTH} deep or has more than "
+                f"{_MAX_VALUES} values in them, which no tokenizer needs. Download the model again "
+                f"from a source that you trust."
             )
         growth *= _growth(value)
     if growth > _MAX_GROWTH:
         raise CheckpointError(
-            f"{path} makes a text up to {growth} times longer, where at most {_MAX_GROWTH} times is allowed. Download "
-            f"the model again from a source that you trust."
+            f"{path} makes a text up to {growth} times longer, where at most {_MAX_GROWTH} times "
+            f"is allowed. Download the model again from a source that you trust."
         )
     model = values.get("model")
     longest = model.get("max_input_chars_per_word", 0) if isinstance(model, dict) else 0
     if not isinstance(longest, int) or longest > _MAX_WORD:
         raise CheckpointError(
-            f"{path} gives max_input_chars_per_word={show_value(longest)}; at most {_MAX_WORD} are allowed, because "
-            f"the time for a word grows with the cube of its length. Lower it, or choose another model."
+            f"{path} gives max_input_chars_per_word={show_value(longest)}; at most {_MAX_WORD} are "
+            f"allowed, because the time for a word grows with the cube of its length. Lower it, or "
+            f"choose another model."
         )
 
 

@@ -90,8 +90,9 @@ class TorchBackend:
             except Exception as error:  # an encoder with odd sizes fails with whatever its arithmetic raises
                 rows, length = batch.ids.shape
                 raise BackendError(
-                    f"torch could not score {rows} rows of {length} tokens: {error}. If memory is short, give a "
-                    f"smaller max_batch_tokens; if every text fails, download the model again."
+                    f"torch could not score {rows} rows of {length} tokens: {error}. If memory is "
+                    f"short, give a smaller max_batch_tokens; if every text fails, download the "
+                    f"model again."
                 ) from error
         return BatchScores(relevance.cpu().numpy(), keep.cpu().numpy())
 
@@ -105,8 +106,9 @@ class TorchBackend:
             if ids.size and not 0 <= ids.min() <= ids.max() < size:
                 rows, length = ids.shape
                 raise BackendError(
-                    f"torch could not score {rows} rows of {length} tokens: there is a {name} {ids.max()}, and the "
-                    f"model knows {size}. The tokenizer belongs to another model; download the folder again."
+                    f"torch could not score {rows} rows of {length} tokens: there is a {name} "
+                    f"{ids.max()}, and the model knows {size}. The tokenizer belongs to another "
+                    f"model; download the folder again."
                 )
 
 
@@ -228,8 +230,8 @@ def _load_with_attention(checkpoint: Checkpoint, name: str | None) -> Network:
         return load_network(checkpoint)
     if _is_download(name):
         raise InvalidInputError(
-            f"attention={name!r} would download code and run it, which this package never does. Use 'eager' or 'sdpa', "
-            f"or install flash-attn for 'flash_attention_2'."
+            f"attention={name!r} would download code and run it, which this package never does. "
+            f"Use 'eager' or 'sdpa', or install flash-attn for 'flash_attention_2'."
         )
     network = load_network(checkpoint)
     try:
@@ -240,8 +242,8 @@ def _load_with_attention(checkpoint: Checkpoint, name: str | None) -> Network:
             raise ValueError("this version of Transformers has no such implementation")
     except (CheckpointError, ValueError, ImportError, RuntimeError, AttributeError) as error:
         raise InvalidInputError(
-            f"attention={name!r} is not available here for the encoder {network.family.model_type!r}: {error}. Leave "
-            f"it out, or use 'eager'."
+            f"attention={name!r} is not available here for the encoder "
+            f"{network.family.model_type!r}: {error}. Leave it out, or use 'eager'."
         ) from error
     return network
 

@@ -64,8 +64,9 @@ def _files(folder: Path) -> list[Path]:
     for name in names:
         if Path(name).name != name or not name.endswith(".safetensors"):
             raise UnsafeCheckpointError(
-                f"{folder / WEIGHTS_INDEX} names the file {show_value(name)}; only names of safetensors files in the "
-                f"same folder are read. Download the model again from a source that you trust."
+                f"{folder / WEIGHTS_INDEX} names the file {show_value(name)}; only names of "
+                f"safetensors files in the same folder are read. Download the model again from a "
+                f"source that you trust."
             )
     return [require_file(folder, name) for name in names]
 

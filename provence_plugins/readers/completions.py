@@ -7,7 +7,8 @@ from provence_plugins.errors import PromptTooLongError, ReaderError, UnreadableA
 from provence_plugins.readers.reader import Answer
 from provence_plugins.text.visible import show_on_one_line
 
-# Servers say in different words that a prompt is too long; the first two are codes, the others parts of messages.
+# Servers say in different words that a prompt is too long; the first two are codes, the others
+# parts of messages.
 _TOO_LONG = (
     "exceed_context_size",
     "context_length_exceeded",
@@ -49,15 +50,16 @@ def read_completion(body: Any, seconds: float) -> Answer:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnreadableAnswerError(
-            f"The reader sent something that is not a chat completion: {quote(body)}. Check that the address ends "
-            f"where the server's API begins, often in /v1."
+            f"The reader sent something that is not a chat completion: {quote(body)}. Check that "
+            f"the address ends where the server's API begins, often in /v1."
         ) from error
 
 
 def mean_log_probability(body: Any, answer: str) -> float | None:
     """Return the mean log-probability of the tokens of an answer that a grammar forced; None when they are missing.
 
-    The token that ends the answer is left out: whether a model stops there says nothing about the answer.
+    The token that ends the answer is left out: whether a model stops there says nothing about the
+    answer.
     """
     try:
         entries = body["choices"][0]["logprobs"]["content"]
@@ -85,8 +87,8 @@ def refusal(message: str, *, status: int | None = None) -> ReaderError:
     said = f"{'' if status is None else f'status {status}, '}{quote(message)}"
     if any(words in message.lower() for words in _TOO_LONG):
         return PromptTooLongError(
-            f"The prompt does not fit into the reader's context: {said}. Give the reader a longer context, or show it "
-            f"fewer passages."
+            f"The prompt does not fit into the reader's context: {said}. Give the reader a longer "
+            f"context, or show it fewer passages."
         )
     return ReaderError(f"The reader refused the request: {said}. Check the model's name and the access key.")
 

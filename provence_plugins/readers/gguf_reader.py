@@ -14,7 +14,8 @@ from provence_plugins.readers.reader import Answer, Message, ReaderOptions
 
 _MAGIC = b"GGUF"
 
-# An answer that is scored has its own length; this many tokens are never reached by one of few words.
+# An answer that is scored has its own length; this many tokens are never reached by one of few
+# words.
 _LONGEST_SCORED = 256
 
 
@@ -61,8 +62,8 @@ class GgufReader:
     def score(self, messages: Sequence[Message], answer: str) -> float | None:
         """Return the mean log-probability of a given answer; see `Reader`.
 
-        A grammar leaves the model no other answer, and llama.cpp reports what it would have given each token without
-        one. The prompt of the answer before is reused.
+        A grammar leaves the model no other answer, and llama.cpp reports what it would have given
+        each token without one. The prompt of the answer before is reused.
         """
         body = self._ask(
             messages,

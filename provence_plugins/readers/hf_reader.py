@@ -74,7 +74,8 @@ class HfReader:
 
         Args:
             folder: A causal language model in the layout of Transformers.
-            options: `threads` and `context_tokens` are used; the threads are those of torch in this whole process.
+            options: `threads` and `context_tokens` are used; the threads are those of torch in this
+                whole process.
 
         Raises:
             MissingExtraError: The packages torch and transformers are not installed.
@@ -99,7 +100,8 @@ class HfReader:
             begin = time.perf_counter()
             read = self._read(prompt)
             prefill = time.perf_counter() - begin
-            # The score of the right answer goes on from the prompt alone, so this answer gets a copy.
+            # The score of the right answer goes on from the prompt alone, so this answer gets a
+            # copy.
             cache = copy.deepcopy(read.cache)
             ids: list[int] = []
             logits = read.last_logits
@@ -164,8 +166,9 @@ class HfReader:
             ids = tokenizer(f"{text}\n", verbose=False)["input_ids"]
         if len(ids) + room > self._limit:
             raise PromptTooLongError(
-                f"The prompt has {len(ids)} tokens and the answer needs {room}, but the reader's context holds "
-                f"{self._limit}. Show it fewer passages, or take a model with a longer context."
+                f"The prompt has {len(ids)} tokens and the answer needs {room}, but the reader's "
+                f"context holds {self._limit}. Show it fewer passages, or take a model with a "
+                f"longer context."
             )
         return list(ids)
 

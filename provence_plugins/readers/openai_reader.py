@@ -47,8 +47,8 @@ class OpenAIReader:
         url, _, model = address.partition("#")
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc or not model:
             raise InvalidInputError(
-                f"The reader openai needs an address and a model, openai:URL#MODEL; got {address!r}. Write for example "
-                f"openai:http://localhost:11434/v1#qwen2.5."
+                f"The reader openai needs an address and a model, openai:URL#MODEL; got "
+                f"{address!r}. Write for example openai:http://localhost:11434/v1#qwen2.5."
             )
         with needs_extra("readers"):
             import httpx
@@ -93,8 +93,8 @@ class OpenAIReader:
             response = self._client.post(self._url, json=request)
         except httpx.TimeoutException as error:
             raise ReaderTimeoutError(
-                f"The reader at {self._url} did not answer within {self._client.timeout.read} seconds. Allow it more "
-                f"time, or show it fewer passages."
+                f"The reader at {self._url} did not answer within {self._client.timeout.read} "
+                f"seconds. Allow it more time, or show it fewer passages."
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             if is_last or not isinstance(error, httpx.TransportError):

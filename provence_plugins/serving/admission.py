@@ -43,8 +43,8 @@ class Admission:
         """
         if self.requests >= self._limit:
             raise OverloadedError(
-                f"{self.requests} requests are running or waiting, and the server accepts at most {self._limit}. "
-                f"Try again later."
+                f"{self.requests} requests are running or waiting, and the server accepts at most "
+                f"{self._limit}. Try again later."
             )
         self.requests += 1
         try:
@@ -83,8 +83,8 @@ async def run_while_wanted(request: Request, work: Callable[[], Awaitable[T]], *
             raise HTTPException(CLIENT_LEFT, "The client has closed the connection.")
         raise HTTPException(
             504,
-            f"The request was not answered within {seconds:g} seconds and was given up. Send fewer passages, or "
-            f"try again when the server is less busy.",
+            f"The request was not answered within {seconds:g} seconds and was given up. Send fewer "
+            f"passages, or try again when the server is less busy.",
         )
     finally:
         task.cancel()

@@ -45,8 +45,8 @@ class Listener:
             listening = socket.socket(family, kind, protocol)
         except OSError as error:
             raise InvalidInputError(
-                f"host must be an address or a name of this machine; got {self.host!r}. Use 127.0.0.1 for this machine "
-                f"alone, or 0.0.0.0 for all its addresses."
+                f"host must be an address or a name of this machine; got {self.host!r}. Use "
+                f"127.0.0.1 for this machine alone, or 0.0.0.0 for all its addresses."
             ) from error
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,8 +55,8 @@ class Listener:
         except OSError as error:
             listening.close()
             raise InvalidInputError(
-                f"{self.host}:{self.port} cannot be used: {error.strerror}. Choose another port or host, or stop the "
-                f"server that uses it."
+                f"{self.host}:{self.port} cannot be used: {error.strerror}. Choose another port or "
+                f"host, or stop the server that uses it."
             ) from error
         return listening
 

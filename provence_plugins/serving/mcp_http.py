@@ -58,8 +58,8 @@ def listen_for_mcp(
     """
     if api_key is None and not is_loopback(host):
         raise InvalidInputError(
-            f"host={host!r} can be reached from other machines, so clients need a key. Set an API key, or listen on "
-            f"127.0.0.1."
+            f"host={host!r} can be reached from other machines, so clients need a key. Set an API "
+            f"key, or listen on 127.0.0.1."
         )
     app: ASGIApp = server.streamable_http_app(streamable_http_path=PATH, host=host)
     if api_key is not None:
@@ -87,6 +87,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise InvalidInputError(
-            f"Cannot listen on host {host!r}, port {port}: {error.strerror}. Choose another port, or stop the program "
-            f"that uses it."
+            f"Cannot listen on host {host!r}, port {port}: {error.strerror}. Choose another port, "
+            f"or stop the program that uses it."
         ) from error

@@ -88,13 +88,14 @@ def _summary(result: PruneResult) -> str:
     total = stats.passages_kept + stats.passages_dropped
     if stats.passages_kept:
         return (
-            f"Kept {stats.tokens_after} of {stats.tokens_before} tokens, {stats.passages_kept} of {total} texts, at "
-            f"threshold {result.threshold:g}."
+            f"Kept {stats.tokens_after} of {stats.tokens_before} tokens, {stats.passages_kept} of "
+            f"{total} texts, at threshold {result.threshold:g}."
         )
     best = max((sentence.probability for passage in result.dropped for sentence in passage.sentences), default=0.0)
     return (
-        f"Nothing was kept: the best sentence has probability {best:.3f}, the threshold is {result.threshold:g}. "
-        f"The texts may not hold the answer. Try a lower threshold or another query, or recall a text."
+        f"Nothing was kept: the best sentence has probability {best:.3f}, the threshold is "
+        f"{result.threshold:g}. The texts may not hold the answer. Try a lower threshold or "
+        f"another query, or recall a text."
     )
 
 

@@ -34,28 +34,30 @@ RECALL_MEMORY = 16_000_000
 _FACTS_KEY = "provence"
 
 _INSTRUCTIONS = (
-    "These tools shorten texts to the sentences that help to answer a question, word for word, before you read them. "
-    "Prune whenever a text is longer than about a page and you need only a part of it; read short texts, code and "
-    "whatever you must know completely as they are. '[… 12 omitted]' marks 12 omitted sentences; `recall` returns them."
+    "These tools shorten texts to the sentences that help to answer a question, word for word, "
+    "before you read them. Prune whenever a text is longer than about a page and you need only a "
+    "part of it; read short texts, code and whatever you must know completely as they are. '[… 12 "
+    "omitted]' marks 12 omitted sentences; `recall` returns them."
 )
 _PRUNE_TEXT = (
-    "Return only the sentences of texts that help to answer a query, word for word, with their headings. Use it on "
-    "long texts that you already have, such as search results, pages or transcripts. '[… 12 omitted]' marks 12 "
-    "omitted sentences; `recall` returns them. A text without any helpful sentence is dropped."
+    "Return only the sentences of texts that help to answer a query, word for word, with their "
+    "headings. Use it on long texts that you already have, such as search results, pages or "
+    "transcripts. '[… 12 omitted]' marks 12 omitted sentences; `recall` returns them. A text "
+    "without any helpful sentence is dropped."
 )
 _PRUNE_FILES = (
-    "Read text files and return only the sentences that help to answer a query, word for word, with their headings. "
-    "Use it instead of reading long files when you look for something in them. It reads UTF-8 text below {roots}. "
-    "'[… 12 omitted]' marks 12 omitted sentences; `recall` returns them. A file without any helpful sentence is "
-    "dropped."
+    "Read text files and return only the sentences that help to answer a query, word for word, "
+    "with their headings. Use it instead of reading long files when you look for something in "
+    "them. It reads UTF-8 text below {roots}. '[… 12 omitted]' marks 12 omitted sentences; "
+    "`recall` returns them. A file without any helpful sentence is dropped."
 )
 _RERANK = (
-    "Order texts by how well they answer a query, the most relevant first, and return the relevance of each from 0 to "
-    "1. Use it to decide which of many texts to read."
+    "Order texts by how well they answer a query, the most relevant first, and return the "
+    "relevance of each from 0 to 1. Use it to decide which of many texts to read."
 )
 _RECALL = (
-    "Return what prune_text or prune_files left out of a text. Use it when omitted sentences may matter after all. "
-    "The id is given above each pruned text and in the list of dropped ones."
+    "Return what prune_text or prune_files left out of a text. Use it when omitted sentences may "
+    "matter after all. The id is given above each pruned text and in the list of dropped ones."
 )
 
 Query = Annotated[
@@ -186,8 +188,9 @@ class _Tools:
             original = self._originals.find(id)
             if original is None:
                 raise InvalidInputError(
-                    f"There is no text with the id {id!r}. Use an id from an earlier result; only the texts of the "
-                    f"last calls are remembered, so an older one has to be pruned again."
+                    f"There is no text with the id {id!r}. Use an id from an earlier result; only "
+                    f"the texts of the last calls are remembered, so an older one has to be pruned "
+                    f"again."
                 )
             return _answer(describe_original(original, whole=part == "whole", start=start))
 

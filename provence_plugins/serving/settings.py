@@ -26,12 +26,15 @@ class ServeSettings:
         options: The other keywords of `Pruner`, except `scorer` and `policy`.
         policy: Decides where a request does not.
         api_key: Key that clients send as "Authorization: Bearer KEY"; None lets everybody in.
-        max_requests: Maximum number of requests that run or wait; further ones are refused with status 429.
+        max_requests: Maximum number of requests that run or wait; further ones are refused with
+            status 429.
         max_pending_tokens: Maximum number of tokens that wait for the model; see `SharedScorer`.
         gather_seconds: Maximum time that a request waits for others to share its batch.
-        timeout_seconds: Maximum time from a complete request to its answer; then it fails with status 504.
+        timeout_seconds: Maximum time from a complete request to its answer; then it fails with
+            status 504.
         max_body_bytes: Maximum size of a request; a larger one is refused with status 413.
-        body_seconds: Maximum time that a client takes to send its request; then it is refused with status 408.
+        body_seconds: Maximum time that a client takes to send its request; then it is refused with
+            status 408.
         max_passages: Maximum number of passages of a request; more are refused with status 413.
     """
 

@@ -39,8 +39,8 @@ def iter_batches(lengths: Sequence[int], *, max_batch_tokens: int) -> Iterator[l
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     if order and lengths[order[0]] > max_batch_tokens:
         raise InvalidInputError(
-            f"A window of {lengths[order[0]]} tokens does not fit into a batch of {max_batch_tokens}. "
-            f"Raise max_batch_tokens."
+            f"A window of {lengths[order[0]]} tokens does not fit into a batch of "
+            f"{max_batch_tokens}. Raise max_batch_tokens."
         )
     batch: list[int] = []
     for row in order:
@@ -73,8 +73,8 @@ def pad_windows(windows: Sequence[Window], *, pad_id: int, multiple: int = 1) ->
     Args:
         windows: The rows.
         pad_id: The tokenizer's id of padding.
-        multiple: Pad to the longest window, rounded up to a multiple of this. Kernels that are prepared for every
-            new shape then meet fewer shapes.
+        multiple: Pad to the longest window, rounded up to a multiple of this. Kernels that are
+            prepared for every new shape then meet fewer shapes.
     """
     length = padded_length(max((len(window.ids) for window in windows), default=0), multiple=multiple)
     shape = (len(windows), length)

@@ -18,7 +18,8 @@ TokenIds = tuple[int, ...]
 # alive; still enough for all processors.
 _TEXTS_AT_ONCE = 256
 
-# Half a surrogate pair is not a character; the tokenizer refuses it. One replacement for each keeps every offset.
+# Half a surrogate pair is not a character; the tokenizer refuses it. One replacement for each keeps
+# every offset.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
@@ -149,8 +150,9 @@ def _run(encode: Callable[..., list[Encoding]], texts: Sequence[str]) -> list[En
         if not is_failure_of_rust(error):
             raise
         raise BackendError(
-            f"The tokenizer failed on one of {len(texts)} texts ({error}). Its tokenizer.json asks for more than "
-            f"the library tokenizers can do; download the model again from a source that you trust."
+            f"The tokenizer failed on one of {len(texts)} texts ({error}). Its tokenizer.json asks "
+            f"for more than the library tokenizers can do; download the model again from a source "
+            f"that you trust."
         ) from error
 
 
@@ -187,9 +189,9 @@ def _template_of_names(tokenizer: Tokenizer, names: Mapping[str, str]) -> PairTe
     last = [names[key] for key in ("sep_token", "eos_token") if key in names]
     if not first or not last:
         raise CheckpointError(
-            "The tokenizer puts no special tokens around a pair of texts, so a query could not be told from its "
-            "passage. Use a tokenizer.json with a post-processor for pairs, or name cls_token and sep_token in "
-            "tokenizer_config.json."
+            "The tokenizer puts no special tokens around a pair of texts, so a query could not be "
+            "told from its passage. Use a tokenizer.json with a post-processor for pairs, or name "
+            "cls_token and sep_token in tokenizer_config.json."
         )
     start, end = tokenizer.token_to_id(first[0]), tokenizer.token_to_id(last[0])
     if start is None or end is None:

@@ -17,8 +17,8 @@ _TITLE_SHARE = 4
 SentenceTokens = tuple[int, int, int]
 """Where the tokens of one sentence, or of a part of it, lie in a window.
 
-Number of the sentence in its passage, position in the window of its first token, one past the position of its last
-one. A plain tuple, because the garbage collector passes over it.
+Number of the sentence in its passage, position in the window of its first token, one past the
+position of its last one. A plain tuple, because the garbage collector passes over it.
 """
 
 
@@ -52,8 +52,8 @@ class Packing:
         piece_tokens: Sentences are cut into pieces of at most this many tokens; None cuts only
             those that are longer than a window.
         is_read: Whether a piece is worth reading; None reads all. When none is, the first is read.
-        cut_off: Whether the rest of a piece that does not fit into a window is left out instead of read in another
-            window.
+        cut_off: Whether the rest of a piece that does not fit into a window is left out instead of
+            read in another window.
     """
 
     evenly: bool = True
@@ -86,8 +86,9 @@ def plan_head(
     room = max_tokens - template.special_tokens - len(query)
     if room < least:
         raise QueryTooLongError(
-            f"The query has {len(query)} tokens and a window holds {max_tokens}; beside it and the special tokens at "
-            f"least {least} must stay free for text. Shorten the query or use a model with longer windows."
+            f"The query has {len(query)} tokens and a window holds {max_tokens}; beside it and the "
+            f"special tokens at least {least} must stay free for text. Shorten the query or use a "
+            f"model with longer windows."
         )
     kept_title = title[: room // _TITLE_SHARE]
     return WindowHead(query, kept_title, room - len(kept_title), len(kept_title) < len(title))

@@ -61,8 +61,8 @@ def open_network(base: Path, planner: Planner, settings: TrainSettings) -> Prove
     is_native = read_json(base, CONFIG).get("model_type") == NATIVE_TYPE
     if settings.base_share and not is_native:
         raise InvalidInputError(
-            f"base_share is {settings.base_share:g}, but the base {settings.base!r} has no heads to average with. "
-            f"Start from a model of this package, or leave base_share out."
+            f"base_share is {settings.base_share:g}, but the base {settings.base!r} has no heads "
+            f"to average with. Start from a model of this package, or leave base_share out."
         )
     if is_native:
         network = load_native(base)
@@ -72,8 +72,8 @@ def open_network(base: Path, planner: Planner, settings: TrainSettings) -> Prove
     longest = longest_window(network.config.backbone_config.to_dict())
     if settings.window_tokens > longest:
         raise InvalidInputError(
-            f"window_tokens must be at most {longest}, the longest window of the base {settings.base!r}; "
-            f"got {settings.window_tokens}."
+            f"window_tokens must be at most {longest}, the longest window of the base "
+            f"{settings.base!r}; got {settings.window_tokens}."
         )
     for module in network.backbone.modules():
         if isinstance(module, torch.nn.Dropout):

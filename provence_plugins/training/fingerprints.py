@@ -29,8 +29,8 @@ def fingerprint(settings: TrainSettings) -> str:
 def is_same_run(stored: str, settings: TrainSettings) -> bool:
     """Return whether the fingerprint of a checkpoint is that of some settings.
 
-    Keys with their default do not count. A checkpoint from before a key existed goes on where the key has its
-    default, and one from before a default changed does not.
+    Keys with their default do not count. A checkpoint from before a key existed goes on where the
+    key has its default, and one from before a default changed does not.
     """
     return _chosen(json.loads(stored), TrainSettings) == _chosen(json.loads(fingerprint(settings)), TrainSettings)
 

@@ -72,9 +72,9 @@ def describe(progress: Progress, share: float, losses: StepLosses) -> str:
     speed = progress.tokens / max(progress.seconds, 1e-9)
     left = progress.seconds * (1.0 - share) / max(share, 1e-9)
     return (
-        f"step {progress.step:,}, {share:.1%} done ({progress.tokens:,} tokens, {progress.epochs:.2f} epochs): "
-        f"keep loss {losses.keep:.3f}, ranking loss {losses.ranking:.3f}; {speed:,.0f} tokens/s, "
-        f"about {_duration(left)} left"
+        f"step {progress.step:,}, {share:.1%} done ({progress.tokens:,} tokens, "
+        f"{progress.epochs:.2f} epochs): keep loss {losses.keep:.3f}, ranking loss "
+        f"{losses.ranking:.3f}; {speed:,.0f} tokens/s, about {_duration(left)} left"
     )
 
 

@@ -35,12 +35,14 @@ class LabelledWindow:
         window: The input.
         question: The question, as text.
         sentences: For each run of `window.sentences` its text.
-        keep: For each run of `window.sentences` whether it should stay; None when people do not say.
+        keep: For each run of `window.sentences` whether it should stay; None when people do not
+            say.
         positive: Whether the window holds what answers the question.
         teacher: Raw relevance score of a stronger model, which then takes the place of `positive`.
-        silver: For each run of `window.sentences` how surely a teacher keeps it; None when no teacher was asked.
-        marked: Positions in the window of the tokens that people marked as answer or evidence: often a few words of a
-            sentence, now and then all of it.
+        silver: For each run of `window.sentences` how surely a teacher keeps it; None when no
+            teacher was asked.
+        marked: Positions in the window of the tokens that people marked as answer or evidence:
+            often a few words of a sentence, now and then all of it.
     """
 
     window: Window
@@ -135,7 +137,8 @@ def _random_negatives(
 ) -> list[Example]:
     """Return for each positive some passages of other questions, which most likely have nothing to do with it.
 
-    A passage under the title of the positive, or with its text, might answer the question and is not taken.
+    A passage under the title of the positive, or with its text, might answer the question and is
+    not taken.
     """
     found = []
     for positive in chosen:

@@ -20,9 +20,9 @@ class DataSettings:
             working directory.
         dev: The same, for evaluation during the run and for choosing the default threshold.
         negatives: Number of mined negatives that each epoch draws for every positive.
-        random_negatives: Number of passages of other questions, of any source, that each epoch draws for every
-            positive. Mined negatives are all near the question; a relevance that ranks passages of any origin needs
-            far ones too.
+        random_negatives: Number of passages of other questions, of any source, that each epoch
+            draws for every positive. Mined negatives are all near the question; a relevance that
+            ranks passages of any origin needs far ones too.
         crop_sentences: Minimum and maximum number of sentences in a cropped passage. Crops place
             the evidence anywhere, show more questions in the same time, and teach the model
             passages of many lengths.
@@ -146,8 +146,9 @@ class SoftLabelSettings:
         neutral: Cosine similarity that adds nothing.
         answers_only: Soften only windows that hold an answer. In the others everything is to be
             removed, however similar to the question, and the encoder does half of the work.
-        similarity_share: Share of the encoder in the relevance of a window that a teacher scored, 0 to 1. The target
-            is then a mean of two log-odds, the teacher's raw score and those of the similarity; 0 leaves the teacher's.
+        similarity_share: Share of the encoder in the relevance of a window that a teacher scored, 0
+            to 1. The target is then a mean of two log-odds, the teacher's raw score and those of
+            the similarity; 0 leaves the teacher's.
     """
 
     encoder: str

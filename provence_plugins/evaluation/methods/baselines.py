@@ -15,8 +15,9 @@ _WORD = re.compile(r"\w+")
 # what is common.
 _STOP_WORDS = frozenset(
     _WORD.findall(
-        "a an and are as at be been by can could did do does for from had has have how in is it its not of on or "
-        "should that the this to was were what when where which who whom why will with would"
+        "a an and are as at be been by can could did do does for from had has have how in is it "
+        "its not of on or should that the this to was were what when where which who whom why will "
+        "with would"
     )
 )
 

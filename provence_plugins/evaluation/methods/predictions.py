@@ -19,8 +19,8 @@ ANY_WORD = 1e-6
 """The threshold of predictions: a sentence counts as kept when the system kept a word of it."""
 
 _EXPECTED = (
-    "an object with id (and source), or with question and passage, and with either spans, a list of "
-    "[start, end], or texts, a list of strings"
+    "an object with id (and source), or with question and passage, and with either spans, a list "
+    "of [start, end], or texts, a list of strings"
 )
 
 
@@ -54,8 +54,9 @@ class Prediction:
         for span in self.spans:
             if span.end > len(text):
                 raise DataError(
-                    f"The prediction for {self.key[-1]!r} has a span from {span.start} to {span.end}, but the passage "
-                    f"has {len(text)} characters. Give spans in code points of the passage in the data."
+                    f"The prediction for {self.key[-1]!r} has a span from {span.start} to "
+                    f"{span.end}, but the passage has {len(text)} characters. Give spans in code "
+                    f"points of the passage in the data."
                 )
         spans, foreign_words = list(self.spans), 0
         for kept in self.texts:
@@ -89,8 +90,9 @@ class Predictions:
             if key in self.lines:
                 return self.lines[key].output_for(text)
         raise DataError(
-            f"{self.path} has no prediction for the passage {example.id!r} of {example.source!r}. Give a line for "
-            f"every passage of the data, with an empty list of spans where nothing is kept."
+            f"{self.path} has no prediction for the passage {example.id!r} of {example.source!r}. "
+            f"Give a line for every passage of the data, with an empty list of spans where nothing "
+            f"is kept."
         )
 
     def score(self, passages: Sequence[SplitPassage]) -> list[PassageScores]:

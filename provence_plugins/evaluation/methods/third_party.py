@@ -84,8 +84,9 @@ def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
     """
     if not trust_remote_code:
         raise InvalidInputError(
-            f"The method open-provence runs Python code from {folder}. Read that code, then set trust_remote_code=True "
-            f"(--trust-remote-code on the command line), or use model:{folder}, which runs none."
+            f"The method open-provence runs Python code from {folder}. Read that code, then set "
+            f"trust_remote_code=True (--trust-remote-code on the command line), or use "
+            f"model:{folder}, which runs none."
         )
     with needs_extra("torch"):
         from transformers import AutoModel
@@ -93,8 +94,8 @@ def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
         model = AutoModel.from_pretrained(str(folder), trust_remote_code=True).train(False)
     except Exception as error:  # third-party code may raise anything
         raise InvalidInputError(
-            f"Cannot open {folder} with its own code: {type(error).__name__}: {error}. It may need another "
-            "version of transformers, such as one before 5."
+            f"Cannot open {folder} with its own code: {type(error).__name__}: {error}. It may need "
+            f"another version of transformers, such as one before 5."
         ) from error
 
     def score(passage: SplitPassage) -> PassageScores:

@@ -204,8 +204,8 @@ def require_examples(examples: Sequence[JudgedQuestion]) -> None:
     """
     if not examples:
         raise InvalidInputError(
-            "There is nothing to measure: no passage of several sentences has annotated evidence. Give data with "
-            "answer_spans or relevant_sentences."
+            "There is nothing to measure: no passage of several sentences has annotated evidence. "
+            "Give data with answer_spans or relevant_sentences."
         )
 
 

@@ -41,8 +41,9 @@ def compare(
     """
     if [example.identity for example in first] != [example.identity for example in second]:
         raise InvalidInputError(
-            f"Only methods that judged the same questions and sentences can be compared. Got {len(first)} and "
-            f"{len(second)} questions that differ. Judge both on the same data with the same splitter."
+            f"Only methods that judged the same questions and sentences can be compared. Got "
+            f"{len(first)} and {len(second)} questions that differ. Judge both on the same data "
+            f"with the same splitter."
         )
     drawn = resample(first, statistic, rounds=rounds, seed=seed) - resample(second, statistic, rounds=rounds, seed=seed)
     other_sign = min(np.count_nonzero(drawn <= 0.0), np.count_nonzero(drawn >= 0.0))

@@ -112,8 +112,8 @@ def ask_all(
 ) -> list[ArmAnswer]:
     """Ask every question in every arm.
 
-    The arms of a question come one after another in a random order, so that a machine that becomes slower or faster
-    meets all of them alike.
+    The arms of a question come one after another in a random order, so that a machine that becomes
+    slower or faster meets all of them alike.
 
     Raises:
         ReaderError: The reader is down; what it said before is recorded.

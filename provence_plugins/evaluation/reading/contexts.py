@@ -46,7 +46,8 @@ Choose = Callable[[ReadingQuestion], tuple[str, ...]]
 class ContextMaker:
     """Makes the contexts of all arms.
 
-    A method with scores gets as many characters of a question as the pruned arm that it is compared with kept.
+    A method with scores gets as many characters of a question as the pruned arm that it is compared
+    with kept.
     """
 
     def __init__(
@@ -110,7 +111,8 @@ class ContextMaker:
 def take_best(passages: Sequence[SplitPassage], scores: Sequence[PassageScores], size: int) -> tuple[str, ...]:
     """Return the best sentences of some passages, in reading order, up to a number of characters.
 
-    White space does not count. The last sentence is cut after a word, so what is missing is less than a word.
+    White space does not count. The last sentence is cut after a word, so what is missing is less
+    than a word.
     """
     sentences = [(place, span) for place, passage in enumerate(passages) for span in passage.sentences]
     flat = np.concatenate([each.probabilities for each in scores]) if scores else np.zeros(0)

@@ -54,8 +54,9 @@ class Contract:
             "make the intervals narrower; a lower threshold keeps more."
         )
         note = (
-            f"{verdict} A clause is kept when the whole 95 % interval is on the right side. The interval of a share is "
-            "Wilson's, that of a difference the paired bootstrap's, for right answers at least as wide as Newcombe's."
+            f"{verdict} A clause is kept when the whole 95 % interval is on the right side. The "
+            f"interval of a share is Wilson's, that of a difference the paired bootstrap's, for "
+            f"right answers at least as wide as Newcombe's."
         )
         return Table("Clauses", ["promise", "measured", "kept"], rows, note)
 

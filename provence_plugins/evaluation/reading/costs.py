@@ -83,8 +83,9 @@ def _shares(outcome: ReadingOutcome) -> Table:
         cells = [show_share(ratio(pairs, cost)) if knows(cost, pairs) else NOTHING for cost in costs.values()]
         rows.append([arm, *cells])
     note = (
-        "In per cent of the full context, with 95 % intervals; the contexts of a question were measured one after "
-        "another in random order. In round brackets the number of questions that one session asked in all contexts."
+        "In per cent of the full context, with 95 % intervals; the contexts of a question were "
+        "measured one after another in random order. In round brackets the number of questions "
+        "that one session asked in all contexts."
     )
     return Table("Cost against the full context", ["context", *costs], rows, note)
 
@@ -95,8 +96,9 @@ def _seconds(outcome: ReadingOutcome) -> Table:
         if answers:
             rows.append([arm, *(_mean(answers, time) for time in _TIMES.values())])
     note = (
-        "Mean seconds for a question on the machine below. What else it was busy with counts too: compare the "
-        "contexts, which were measured one after another, not the seconds with those of another page."
+        "Mean seconds for a question on the machine below. What else it was busy with counts too: "
+        "compare the contexts, which were measured one after another, not the seconds with those "
+        "of another page."
     )
     return Table("Seconds", ["context", *_TIMES], rows, note)
 
@@ -109,8 +111,9 @@ def _money(outcome: ReadingOutcome) -> Table:
             cost = _cost(outcome, arm)
             rows.append([arm, _show_number(cost), _show_number(full - cost)])
     note = (
-        f"For {_THOUSAND:,} questions, in the currency of the prices: {_show_price(outcome.prices.prompts)} for a "
-        f"million tokens of prompts and {_show_price(outcome.prices.answers)} for a million tokens of answers."
+        f"For {_THOUSAND:,} questions, in the currency of the prices: "
+        f"{_show_price(outcome.prices.prompts)} for a million tokens of prompts and "
+        f"{_show_price(outcome.prices.answers)} for a million tokens of answers."
     )
     return Table("Money", ["context", "cost", "saved"], rows, note)
 

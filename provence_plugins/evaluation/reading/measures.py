@@ -36,7 +36,8 @@ class ReadingMeasure:
         value: The value of one answer.
         is_share: Whether it is a share, shown in per cent.
         is_yes_or_no: Whether an answer has either 0 or 1.
-        margin: How much worse than with the full context still counts as not inferior; None takes the run's own.
+        margin: How much worse than with the full context still counts as not inferior; None takes
+            the run's own.
     """
 
     heading: str
@@ -66,7 +67,8 @@ class ReadingMeasure:
     ) -> Comparison:
         """Return how far the first arm is ahead of the second on the same questions, by a paired bootstrap.
 
-        The interval of a yes or no reaches at least as far as Newcombe's for all questions together.
+        The interval of a yes or no reaches at least as far as Newcombe's for all questions
+        together.
         """
         found = compare(first, second, mean_over_sources(mean_of(self.value)), rounds=rounds)
         if not self.is_yes_or_no:
@@ -129,8 +131,8 @@ def pair(full: Sequence[ArmAnswer], other: Sequence[ArmAnswer]) -> list[AnswerPa
 def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> Measured | None:
     """Return the share of the answers that were right (or wrong) with the full context and are the opposite now.
 
-    All sources together, because a source may have few such answers, with Wilson's interval, which is honest even when
-    there are few in all. None when there are none.
+    All sources together, because a source may have few such answers, with Wilson's interval, which
+    is honest even when there are few in all. None when there are none.
     """
     turned = [is_right(each.other) != was_right for each in pairs if is_right(each.full) == was_right]
     if not turned:

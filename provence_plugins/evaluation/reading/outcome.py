@@ -102,7 +102,8 @@ def arrange(
 ) -> ReadingOutcome:
     """Keep the questions that every arm answered, and count the failures of the others.
 
-    A question that one arm failed is left out of all arms, so that every figure is about the same questions.
+    A question that one arm failed is left out of all arms, so that every figure is about the same
+    questions.
 
     Raises:
         InvalidInputError: No answerable question was answered in all arms.
@@ -125,8 +126,9 @@ def arrange(
     if not kept[True][arms[0]]:
         counts = ", ".join(f"{arm}: {dict(reasons)}" for arm, reasons in failures.items() if reasons) or "none"
         raise InvalidInputError(
-            f"The reader answered no answerable question in all arms, so that there is nothing to compare. Failures: "
-            f"{counts}. Give the reader a longer context or more time, or show it fewer passages."
+            f"The reader answered no answerable question in all arms, so that there is nothing to "
+            f"compare. Failures: {counts}. Give the reader a longer context or more time, or show "
+            f"it fewer passages."
         )
     return ReadingOutcome(
         reader=reader,

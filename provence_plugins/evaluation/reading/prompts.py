@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from provence_plugins.readers.reader import Message
 
 _SYSTEM = (
-    "Answer the question with a few words taken from the context. If the context does not hold the answer, reply with "
-    "the one word: unanswerable"
+    "Answer the question with a few words taken from the context. If the context does not hold the "
+    "answer, reply with the one word: unanswerable"
 )
 
 _NOTHING = "(no text)"

@@ -63,9 +63,10 @@ class QuestionOptions:
 def make_questions(examples: Sequence[Example], options: QuestionOptions) -> list[ReadingQuestion]:
     """Choose questions with short answers, and give each its passages in a random order.
 
-    The passages are the one with the answer, its negatives, then passages of other questions of the same source in
-    which no right answer occurs. An unanswerable question is one whose passage people marked as not answering it. The
-    sources take turns, so that a run that is stopped has seen all of them.
+    The passages are the one with the answer, its negatives, then passages of other questions of the
+    same source in which no right answer occurs. An unanswerable question is one whose passage
+    people marked as not answering it. The sources take turns, so that a run that is stopped has
+    seen all of them.
 
     Raises:
         InvalidInputError: No example has a short answer.
@@ -77,8 +78,8 @@ def make_questions(examples: Sequence[Example], options: QuestionOptions) -> lis
     questions = [question for turn in zip_longest(*rows) for question in turn if question is not None]
     if not any(question.is_answerable for question in questions):
         raise InvalidInputError(
-            f"No example has an answer of at most {_LONGEST_ANSWER} words. Give answers (a list of strings) or "
-            f"answer_spans in the data."
+            f"No example has an answer of at most {_LONGEST_ANSWER} words. Give answers (a list of "
+            f"strings) or answer_spans in the data."
         )
     return questions
 
@@ -99,7 +100,8 @@ def _questions_of_source(examples: Sequence[Example], options: QuestionOptions) 
         is_asked = bool(answers) if is_answerable else not all(example.is_mined for example in group)
         if is_asked and (limit is None or taken[is_answerable] < limit):
             taken[is_answerable] += 1
-            # Seeded by the question, so that a run with more or fewer questions shows each the same passages.
+            # Seeded by the question, so that a run with more or fewer questions shows each the same
+            # passages.
             own_random = np.random.default_rng((options.seed, zlib.crc32(name.encode())))
             chosen = _fill(group, examples, answers, options.passages, own_random)
             passages = tuple(split(chosen, options.splitter))

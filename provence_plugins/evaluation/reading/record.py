@@ -24,14 +24,17 @@ class RecordedAnswer:
         prompt: Fingerprint of the prompt, of the answer that was scored and of the limit of tokens.
         session: Which run asked; times of one run can be compared.
         text: The answer; "" after a failure.
-        log_probability: Mean log-probability per token of the right answer; None when it is not known.
+        log_probability: Mean log-probability per token of the right answer; None when it is not
+            known.
         prompt_tokens: Tokens of the prompt; None when the reader does not tell.
-        answer_tokens: Tokens of the answer; None when the reader does not tell, or an earlier version wrote the row.
+        answer_tokens: Tokens of the answer; None when the reader does not tell, or an earlier
+            version wrote the row.
         prefill_seconds: Seconds until the prompt was read; None when the reader does not tell.
         seconds: Seconds of the whole answer.
         failure: Why there is no answer; "" when there is one.
         arm: The arm that it was asked in; another arm may show the same text.
-        choosing_seconds: How long the choice of this arm's text took; None in a row of an earlier version.
+        choosing_seconds: How long the choice of this arm's text took; None in a row of an earlier
+            version.
     """
 
     prompt: str
@@ -82,7 +85,8 @@ def open_record(path: Path, reader: str) -> Iterator[ReadingRecord]:
         reader: How the reader was named.
 
     Raises:
-        InvalidInputError: The file is not a record, is that of another reader, or is in use by another run.
+        InvalidInputError: The file is not a record, is that of another reader, or is in use by
+            another run.
         OSError: The file cannot be read or written.
     """
     answers: dict[str, RecordedAnswer] = {}
@@ -118,8 +122,8 @@ def _read(path: Path, reader: str) -> dict[str, RecordedAnswer]:
         raise InvalidInputError(f"{path} is not the record of a run with a reader. Name another file with --record.")
     if header.get("reader") != reader:
         raise InvalidInputError(
-            f"{path} holds the answers of the reader {header.get('reader')!r}, and this run has {reader!r}. Name "
-            f"another file with --record, one for each reader."
+            f"{path} holds the answers of the reader {header.get('reader')!r}, and this run has "
+            f"{reader!r}. Name another file with --record, one for each reader."
         )
     if len(whole) < len(content):
         # A run that was killed left half a line.

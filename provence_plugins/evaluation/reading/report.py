@@ -101,9 +101,9 @@ def _answers(outcome: ReadingOutcome) -> Table:
     full = outcome.answerable[FULL]
     sources = len(group_by_source(full))
     note = (
-        f"Reader: {outcome.reader}. {len(full):,} questions with short answers from {sources} sources. Means over "
-        f"sources, with 95 % intervals; shares in per cent. *Text removed* counts characters."
-        f"{_missing_probabilities(outcome)}{_warning(outcome)}"
+        f"Reader: {outcome.reader}. {len(full):,} questions with short answers from {sources} "
+        f"sources. Means over sources, with 95 % intervals; shares in per cent. *Text removed* "
+        f"counts characters.{_missing_probabilities(outcome)}{_warning(outcome)}"
     )
     headings = [each.heading for each in measures]
     return Table("Answers", ["context", "text removed", "tokens of the prompt", *headings], rows, note)
@@ -125,9 +125,10 @@ def _sizes(outcome: ReadingOutcome) -> Table:
         tokens = show_share(ratio(pairs, prompt_tokens)) if knows(prompt_tokens, pairs) else NOTHING
         rows.append([arm, like, f"{size:.0f}", f"{fmean(missing):.1f}", max(missing), tokens])
     note = (
-        "Characters without white space, question by question. A method gets as many as the pruned context, and its "
-        "last sentence is cut after a word, so that it is short of less than a word. Tokens of the prompt are those "
-        "of the reader, summed over questions, in per cent of the pruned context."
+        "Characters without white space, question by question. A method gets as many as the pruned "
+        "context, and its last sentence is cut after a word, so that it is short of less than a "
+        "word. Tokens of the prompt are those of the reader, summed over questions, in per cent of "
+        "the pruned context."
     )
     columns = ["context", "as long as", "characters", "short on average", "short at most", "tokens of the prompt"]
     return Table("Contexts of equal size", columns, rows, note)
@@ -150,14 +151,15 @@ def _differences(outcome: ReadingOutcome, against: str) -> Table:
                 cells.append(f"{'yes' if is_shown else 'not shown'} (margin {each.show(margin)})")
             rows.append([*cells, NOTHING if outcome.is_too_small else f"{found.p_value:.3f}"])
     note = (
-        "Paired bootstrap over questions, stratified by source; 95 % intervals. Those of right answers reach at least "
-        f"as far as Newcombe's score interval of all questions together.{_warning(outcome)}"
+        f"Paired bootstrap over questions, stratified by source; 95 % intervals. Those of right "
+        f"answers reach at least as far as Newcombe's score interval of all questions "
+        f"together.{_warning(outcome)}"
     )
     if not with_verdict:
         return Table(f"Differences from {against}", ["context", "measure", "difference", "p"], rows, note)
     note += (
-        " *Not inferior*: the whole interval lies above minus the margin, which was fixed before the run. *Not shown* "
-        "does not mean worse: with few questions the interval is wide."
+        " *Not inferior*: the whole interval lies above minus the margin, which was fixed before "
+        "the run. *Not shown* does not mean worse: with few questions the interval is wide."
     )
     return Table(
         "Differences from the full context", ["context", "measure", "difference", "not inferior", "p"], rows, note
@@ -172,9 +174,10 @@ def _turned(outcome: ReadingOutcome) -> Table:
             found = [share_that_turned(pairs, was_right=was_right) for was_right in (True, False)]
             rows.append([arm, *(show_share(each) for each in found)])
     note = (
-        "*Lost*: of the questions that the reader answers rightly with the full context, the share that it answers "
-        "wrongly here (the regression rate). *Won*: the mirror. In per cent, all sources together, with Wilson's score "
-        "interval (95 %), which stays wide where few answers were right; in round brackets the number of questions."
+        "*Lost*: of the questions that the reader answers rightly with the full context, the share "
+        "that it answers wrongly here (the regression rate). *Won*: the mirror. In per cent, all "
+        "sources together, with Wilson's score interval (95 %), which stays wide where few answers "
+        "were right; in round brackets the number of questions."
     )
     return Table("Answers lost and won", ["context", "lost", "won"], rows, note)
 
@@ -186,8 +189,9 @@ def _abstention(outcome: ReadingOutcome) -> Table:
             wrongly = ABSTENTION.measure(outcome.answerable[arm])
             rows.append([arm, show_share(ABSTENTION.measure(answers)), show_share(wrongly)])
     note = (
-        "Share of questions to which the reader says that there is no answer, in per cent, averaged over sources. The "
-        "intervals reach at least as far as Wilson's of all questions together."
+        "Share of questions to which the reader says that there is no answer, in per cent, "
+        "averaged over sources. The intervals reach at least as far as Wilson's of all questions "
+        "together."
     )
     return Table("Abstention", ["context", "unanswerable questions", "answerable questions"], rows, note)
 
@@ -219,8 +223,9 @@ def _warning(outcome: ReadingOutcome) -> str:
     if not outcome.is_too_small:
         return ""
     return (
-        f" **Too few questions for a conclusion:** with fewer than {FEWEST_QUESTIONS} questions, or "
-        f"{FEWEST_OF_A_SOURCE} of a source, the intervals are too narrow, and no test is reported."
+        f" **Too few questions for a conclusion:** with fewer than {FEWEST_QUESTIONS} questions, "
+        f"or {FEWEST_OF_A_SOURCE} of a source, the intervals are too narrow, and no test is "
+        f"reported."
     )
 
 

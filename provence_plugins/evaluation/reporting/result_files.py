@@ -97,8 +97,8 @@ def read_result(path: Path) -> ResultFile:
         return ResultFile(**record, tables=tables, figures=figures)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInputError(
-            f"{path} is not a result file: {type(error).__name__}: {error}. Expected an object with title, command, "
-            f"machine, commit, tables, figures and data."
+            f"{path} is not a result file: {type(error).__name__}: {error}. Expected an object "
+            f"with title, command, machine, commit, tables, figures and data."
         ) from error
 
 

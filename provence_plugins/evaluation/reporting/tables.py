@@ -18,12 +18,12 @@ _NOTHING = "–"
 _METRIC_NOTES = {
     "Answers kept": "One threshold for a source, negatives included. Answers kept in per cent.",
     "Inside passages that hold the answer": (
-        "Without the negatives, whose text is easy to remove. In per cent; one threshold for a source, or, where "
-        "*pooled* is said, one for all sources together."
+        "Without the negatives, whose text is easy to remove. In per cent; one threshold for a "
+        "source, or, where *pooled* is said, one for all sources together."
     ),
     "Sentences and ranking": (
-        "Average precision ranks the sentences of the passage that holds the answer; MRR and nDCG rank that passage "
-        "among the negatives of its question."
+        "Average precision ranks the sentences of the passage that holds the answer; MRR and nDCG "
+        "rank that passage among the negatives of its question."
     ),
     "Words at one threshold": (
         "Words that are kept against words that people annotated, in all passages, at the threshold below. In per cent."
@@ -99,8 +99,8 @@ def _thresholds(summaries: Sequence[Summary]) -> Table:
     for place, name in enumerate(("precision", "recall", "F2")):
         rows.append([f"sentence {name}", *(quality[place] for quality in qualities)])
     note = (
-        f"\\* The method has no threshold of its own; this one removes {_AT} of all text together. Kept and removed in "
-        "per cent. *Unrelated* passages answer a question of another source."
+        f"\\* The method has no threshold of its own; this one removes {_AT} of all text together. "
+        f"Kept and removed in per cent. *Unrelated* passages answer a question of another source."
     )
     return Table("At one threshold", _columns("metric", summaries), rows, note)
 
@@ -115,8 +115,8 @@ def _comparisons(comparisons: Sequence[NamedComparison]) -> Table:
             [row.first, row.second, row.metric, f"{comparison.difference:+.3f}", interval, f"{comparison.p_value:.3g}"]
         )
     note = (
-        "Paired bootstrap over questions, stratified by source: the same questions are drawn for both methods; p is "
-        "two-sided. Shares, not per cent."
+        "Paired bootstrap over questions, stratified by source: the same questions are drawn for "
+        "both methods; p is two-sided. Shares, not per cent."
     )
     return Table("Differences", columns, rows, note)
 
@@ -174,8 +174,8 @@ def _counts(summaries: Sequence[Summary]) -> Table:
             means = [_mean_kept(summary.counts[number]) for summary in summaries]
             rows.append([f"{number}{more} ({sum(row)})", *means])
     note = (
-        "Mean number of sentences kept at the threshold above; the number of passages in brackets. 0 relevant "
-        f"sentences: unrelated passages. More than {last} count as {last}."
+        f"Mean number of sentences kept at the threshold above; the number of passages in "
+        f"brackets. 0 relevant sentences: unrelated passages. More than {last} count as {last}."
     )
     return Table("Sentences kept", _columns("relevant sentences", summaries), rows, note)
 
@@ -194,9 +194,9 @@ def _needles(summaries: Sequence[Summary]) -> list[Table]:
             rows.append([str(place), *(_needle_cell(summary, size, place) for summary in summaries)])
         whole = "; after the slash those of which all sentences are kept" if size > 1 else ""
         note = (
-            f"{_plural(count, 'answer')} among sentences that have nothing to do with them; a row says how many of "
-            f"these come first. Answers kept in per cent at the threshold above{whole}; in brackets the mean number of "
-            "all sentences kept."
+            f"{_plural(count, 'answer')} among sentences that have nothing to do with them; a row "
+            f"says how many of these come first. Answers kept in per cent at the threshold "
+            f"above{whole}; in brackets the mean number of all sentences kept."
         )
         title = f"Needles of {_plural(size, 'sentence')}"
         tables.append(Table(title, _columns("sentences before", summaries), rows, note))
@@ -220,8 +220,8 @@ def _lengths(summaries: Sequence[Summary]) -> Table:
             cells = [row.length, f"{row.sentences:.1f}", _percent(row.kept), _percent(row.removed)]
             rows.append([summary.name, *cells])
     note = (
-        f"The same {_plural(passages, 'passage')} with an answer, cut around it or with other text around it. Answers "
-        "kept and text removed in per cent at the threshold above."
+        f"The same {_plural(passages, 'passage')} with an answer, cut around it or with other text "
+        f"around it. Answers kept and text removed in per cent at the threshold above."
     )
     return Table("Passage length", ["method", "length", "sentences", "answers kept", "text removed"], rows, note)
 
