@@ -1,6 +1,7 @@
-"""The benchmarks of speed, memory and splitting run, at a small scale, and write result files that can be read."""
+"""The benchmarks load; most slow tests run one at a small scale, and read the result file that it writes."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,23 @@ def measure(script: str, tmp_path: Path, *arguments: object) -> ResultFile:
     return result
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="processor seconds of POSIX")
+def test_every_script_loads_with_what_it_imports_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripts = sorted(BENCHMARKS.glob("*.py"))
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    for script in scripts:
+        monkeypatch.delitem(sys.modules, script.stem, raising=False)
+    failed = {}
+    for script in scripts:
+        try:
+            runpy.run_path(str(script), run_name="loaded")
+        except Exception as error:  # each script is named with what goes wrong in it
+            failed[script.name] = error
+    assert failed == {}
+    for script in scripts:
+        sys.modules.pop(script.stem, None)
+
+
 @pytest.mark.slow
 def test_the_engine_is_measured(tiny_folder: Path, tmp_path: Path) -> None:
     names = ["passages", "lengths", "documents", "stages", "preparation", "threads", "callers", "neighbours", "cache"]
@@ -72,6 +90,7 @@ def test_other_ways_are_measured_against_the_engine(tiny_folder: Path, tmp_path:
         assert len(rows) >= 2
 
 
+@pytest.mark.slow
 def test_the_peak_of_memory_is_that_of_a_process_of_its_own(tiny_folder: Path, tmp_path: Path) -> None:
     cases = ["imports and texts", "model opened, one passage"]
     result = measure("memory.py", tmp_path, "--model", tiny_folder, "--rounds", 1, "--only", *cases)
@@ -96,6 +115,7 @@ def test_open_provence_answers_from_an_interpreter_of_its_own(
     assert "OpenProvence" in str(result.tables[0].rows[2][0])
 
 
+@pytest.mark.slow
 def test_splitting_is_measured(tmp_path: Path) -> None:
     result = measure("splitting.py", tmp_path, "--rounds", 1, "--characters", 500, "--splitters", "sentencex", "lines")
     [table] = result.tables
@@ -108,6 +128,7 @@ def test_the_growth_of_a_whole_call_is_measured(tmp_path: Path) -> None:
     assert float(dict(zip(table.columns, table.rows[0], strict=True))["growth"]) > 0
 
 
+@pytest.mark.slow
 def test_gaps_of_the_event_loop_are_measured(tmp_path: Path) -> None:
     shapes = ["short lines", "prose"]
     for option in ([], ["--freeze", "--scorer", "direct"]):
@@ -148,6 +169,7 @@ def test_the_results_of_tools_are_measured_in_seven_formats(labelled_file: Path,
     assert {(row[3], row[4]) for row in table.rows} == {("0.0 %", "100.0 %")}
 
 
+@pytest.mark.slow
 def test_a_short_soak_breaks_nothing(tiny_folder: Path) -> None:
     printed = run("soak.py", "--seconds", 1, "--callers", 10, "--reopen", 0.3, "--forks", 1, "--model", tiny_folder)
     assert "longest gap of the event loop" in printed

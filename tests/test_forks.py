@@ -92,11 +92,13 @@ def run(case: str, folder: Path, *, backend: str = "onnx", scorer: str = "shared
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("scorer", ["direct", "shared"])
+@pytest.mark.parametrize("scorer", [pytest.param("direct", marks=pytest.mark.slow), "shared"])
 def test_a_forked_child_prunes_before_and_after_its_parent_has(tiny_folder: Path, scorer: str) -> None:
     run(ONE_AFTER_ANOTHER, tiny_folder, scorer=scorer)
 
 
+# By default tests/test_threads.py forks beside threads that work.
+@pytest.mark.slow
 @pytest.mark.parametrize("scorer", ["direct", "shared"])
 def test_a_child_that_is_forked_while_other_threads_prune_can_prune(tiny_folder: Path, scorer: str) -> None:
     run(WHILE_OTHERS_PRUNE, tiny_folder, scorer=scorer, cache_tokens=1000)

@@ -42,6 +42,17 @@ def pruner() -> Any:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def tiny_decoder(decoder_type: Any, tiny_folder: Path) -> Any:
+    return decoder_type(tiny_folder)
+
+
+@pytest.fixture(scope="module")
+def tiny_pruner(tiny_folder: Path) -> Any:
+    with Pruner(tiny_folder, dtype="int8") as opened:
+        yield opened
+
+
 def tile(units: Sequence[str]) -> list[Sentence]:
     sentences, end = [], 0
     for unit in units:
@@ -50,11 +61,7 @@ def tile(units: Sequence[str]) -> list[Sentence]:
     return sentences
 
 
-@pytest.mark.parametrize("title", ["", " Iceland ", "a title of many words " * 60], ids=["none", "short", "long"])
-@pytest.mark.parametrize("name", PASSAGES)
-def test_the_reference_decoder_gives_the_scores_of_the_engine(
-    name: str, title: str, decoder: Any, pruner: Pruner
-) -> None:
+def check_scores(name: str, title: str, decoder: Any, pruner: Pruner) -> None:
     units = PASSAGES[name]
     passage = Passage("".join(units), title or None, sentences=tile(units))
     result = pruner.prune(QUERY, [passage], PruningPolicy(threshold=0))
@@ -64,13 +71,31 @@ def test_the_reference_decoder_gives_the_scores_of_the_engine(
     assert scores.probabilities == pytest.approx([each.probability for each in expected.sentences], abs=1e-6)
 
 
-def test_a_model_with_other_windows_agrees_too(decoder_type: Any, tiny_folder: Path) -> None:
-    units = ["Paris is in France. ", "The river is long, and the city is the capital of cheese. "] * 5
-    with Pruner(tiny_folder, dtype="int8") as tiny:
-        text = "".join(units)
-        [expected] = tiny.prune("where", [Passage(text, sentences=tile(units))], PruningPolicy(threshold=0)).passages
-    scores = decoder_type(tiny_folder).score("where", units)
-    assert scores.probabilities == pytest.approx([each.probability for each in expected.sentences], abs=1e-6)
+with_titles = pytest.mark.parametrize(
+    "title", ["", " Iceland ", "a title of many words " * 60], ids=["none", "short", "long"]
+)
+
+
+@with_titles
+@pytest.mark.parametrize("name", PASSAGES)
+def test_the_reference_decoder_gives_the_scores_of_the_engine(
+    name: str, title: str, tiny_decoder: Any, tiny_pruner: Pruner
+) -> None:
+    check_scores(name, title, tiny_decoder, tiny_pruner)
+
+
+@pytest.mark.parametrize(("name", "title"), [("short", ""), ("several windows", " Iceland ")])
+def test_the_shipped_model_is_decoded_alike(name: str, title: str, decoder: Any, pruner: Pruner) -> None:
+    check_scores(name, title, decoder, pruner)
+
+
+@pytest.mark.slow
+@with_titles
+@pytest.mark.parametrize("name", PASSAGES)
+def test_the_shipped_model_is_decoded_alike_whatever_the_passage(
+    name: str, title: str, decoder: Any, pruner: Pruner
+) -> None:
+    check_scores(name, title, decoder, pruner)
 
 
 def test_a_query_that_fills_a_window_is_refused(decoder: Any) -> None:

@@ -68,8 +68,8 @@ class OnnxBackend:
         self._max_tokens = max_tokens
         self._threads = threads or count_processors()
         self._turns = Semaphore(self._threads)
-        self._wide = _Session(path, self._threads)
         self._narrow = _Session(path, threads=1)
+        self._wide = _Session(path, self._threads) if self._threads > 1 else self._narrow
         session = self._narrow.open()
         self._inputs = [node.name for node in session.get_inputs()]
         _require_our_graph(session, path)

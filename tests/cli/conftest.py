@@ -91,7 +91,7 @@ def start() -> Iterator[Start]:
                     stream.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def text() -> str:
     """What the page holds."""
     return TEXT

@@ -133,10 +133,19 @@ def test_a_reader_that_closes_the_pipe_causes_no_message(start: Start, page: Pat
     assert process.wait() == 1
 
 
+# Every command reads and writes through the same functions, so that the slow ones are second looks.
 @posix_only
 @pytest.mark.parametrize(
     ("command", "closed"),
-    [("prune", 0), ("prune", 1), ("prune", 2), ("bulk", 0), ("bulk", 1), ("--version", 1), ("--version", 2)],
+    [
+        ("prune", 0),
+        ("bulk", 1),
+        ("--version", 1),
+        ("--version", 2),
+        pytest.param("prune", 1, marks=pytest.mark.slow),
+        pytest.param("prune", 2, marks=pytest.mark.slow),
+        pytest.param("bulk", 0, marks=pytest.mark.slow),
+    ],
     ids=lambda value: str(value) if isinstance(value, str) else ("input", "output", "error")[value],
 )
 def test_closed_standard_streams_give_no_traceback(
@@ -165,7 +174,11 @@ def test_closed_standard_streams_give_no_traceback(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["prune", "-q", "x", "--model", "TINY"], ["bulk", "-", "-", "--model", "TINY"]],
+    [
+        ["--version"],
+        ["bulk", "-", "-", "--model", "TINY"],
+        pytest.param(["prune", "-q", "x", "--model", "TINY"], marks=pytest.mark.slow),
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_a_full_disk_is_one_line(arguments: list[str], start: Start, tiny_folder: Path) -> None:
@@ -187,7 +200,13 @@ def test_an_error_that_nobody_can_be_told_keeps_its_exit_code(start: Start) -> N
 @posix_only
 @pytest.mark.parametrize(
     "arguments",
-    [["prune", "-q", "x"], ["rerank", "-q", "x"], ["bulk"], ["evaluate"], ["train"]],
+    [
+        ["prune", "-q", "x"],
+        ["train"],
+        pytest.param(["rerank", "-q", "x"], marks=pytest.mark.slow),
+        pytest.param(["bulk"], marks=pytest.mark.slow),
+        pytest.param(["evaluate"], marks=pytest.mark.slow),
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_an_interrupt_is_one_line(arguments: list[str], start: Start, tmp_path: Path) -> None:

@@ -149,6 +149,8 @@ def test_an_interrupted_run_says_how_to_go_on(start: Start, tmp_path: Path, tiny
     assert process.stderr.read() == b"provence: Interrupted. 256 lines complete; continue with --resume.\n"
 
 
+# By default tests/cli/test_bulk_files.py stops runs at many lines in this process.
+@pytest.mark.slow
 @posix_only
 def test_kills_at_any_time_and_resumes_give_the_bytes_of_an_undisturbed_run(
     run: Run, start: Start, tmp_path: Path, tiny_folder: Path
@@ -173,6 +175,8 @@ def test_kills_at_any_time_and_resumes_give_the_bytes_of_an_undisturbed_run(
     assert record.read_bytes() == undisturbed.with_name("undisturbed.jsonl.run").read_bytes()
 
 
+# By default tests/cli/test_bulk_files.py opens the files of a run that goes on in this process.
+@pytest.mark.slow
 @posix_only
 def test_a_second_run_at_the_same_time_is_refused_and_harms_nothing(
     start: Start, tmp_path: Path, tiny_folder: Path
@@ -192,7 +196,11 @@ def test_a_second_run_at_the_same_time_is_refused_and_harms_nothing(
 
 
 @posix_only
-@pytest.mark.parametrize("arguments", [["-", "in.jsonl", "--overwrite"], ["in.jsonl", "-"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["in.jsonl", "-"], pytest.param(["-", "in.jsonl", "--overwrite"], marks=pytest.mark.slow)],
+    ids=" ".join,
+)
 def test_an_input_is_never_its_own_output(
     arguments: list[str], start: Start, tmp_path: Path, tiny_folder: Path
 ) -> None:
@@ -214,7 +222,7 @@ def limit_files(size: int) -> None:
 
 
 @posix_only
-@pytest.mark.parametrize("size", [50, 9000], ids=lambda size: f"{size} bytes")
+@pytest.mark.parametrize("size", [pytest.param(50, marks=pytest.mark.slow), 9000], ids=lambda size: f"{size} bytes")
 def test_a_full_disk_loses_nothing(size: int, run: Run, start: Start, tmp_path: Path, tiny_folder: Path) -> None:
     source, target, undisturbed = (tmp_path / name for name in ("in.jsonl", "out.jsonl", "undisturbed.jsonl"))
     source.write_bytes(many_lines(40))

@@ -23,8 +23,8 @@ posix_only = pytest.mark.skipif(os.name == "nt", reason="files of POSIX")
 
 @pytest.fixture(scope="module")
 def pruner(tiny_folder: Path) -> Iterator[Pruner]:
-    # All tests prune the same lines: the cache of scores spares the model, and the rest happens each time.
-    with Pruner(tiny_folder, cache_tokens=1_000_000) as pruner:
+    # All tests prune the same lines: the cache of scores spares the model, a simple splitter most of the rest.
+    with Pruner(tiny_folder, splitter="regex", cache_tokens=1_000_000) as pruner:
         yield pruner
 
 

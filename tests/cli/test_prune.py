@@ -10,7 +10,6 @@ import pytest
 from provence_plugins import Passage, Pruner, PruningPolicy
 
 Run = Callable[..., Any]
-Start = Callable[..., Any]
 
 
 def test_threshold_zero_gives_a_file_back_byte_for_byte(run: Run, page: Path, tiny_folder: Path) -> None:
@@ -39,6 +38,14 @@ def test_passages_are_parted_by_a_blank_line(run: Run, page: Path, other: Path, 
     assert done.out == other.read_bytes() + b"\n\n" + page.read_bytes()
 
 
+@pytest.fixture(scope="module")
+def best(text: str, tiny_folder: Path) -> float:
+    """The probability of the best sentence of the page."""
+    with Pruner(tiny_folder) as pruner:
+        [passage] = pruner.prune("where?", [text], PruningPolicy(max_tokens=0)).dropped
+    return max(sentence.probability for sentence in passage.sentences)
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -50,14 +57,11 @@ def test_passages_are_parted_by_a_blank_line(run: Run, page: Path, other: Path, 
 )
 @pytest.mark.parametrize("view", [[], ["--json"], ["--show"], ["--html"]], ids=["text", "json", "show", "html"])
 def test_a_result_without_text_is_explained_and_is_not_an_error(
-    options: list[object], reason: str, view: list[str], run: Run, text: str, page: Path, tiny_folder: Path
+    options: list[object], reason: str, view: list[str], run: Run, page: Path, best: float, tiny_folder: Path
 ) -> None:
     done = run("prune", "-q", "where?", page, "--model", tiny_folder, *options, *view)
     assert done.code == 0
     assert view or done.out == b""
-    with Pruner(tiny_folder) as pruner:
-        [passage] = pruner.prune("where?", [text], PruningPolicy(max_tokens=0)).dropped
-    best = max(sentence.probability for sentence in passage.sentences)
     assert f"Nothing was kept. The best sentence has probability {best:.3g}" in done.err
     assert reason in done.err
     assert done.err.count("\n") == 1
@@ -149,18 +153,21 @@ def test_a_file_name_cannot_steer_the_terminal_or_forge_a_line(command: str, run
 
 @pytest.mark.skipif(os.name == "nt", reason="terminals of POSIX")
 @pytest.mark.parametrize("view", [[], ["--show", "--no-color"]], ids=" ".join)
-def test_a_passage_cannot_steer_the_terminal(view: list[str], start: Start, tmp_path: Path, tiny_folder: Path) -> None:
+def test_a_passage_cannot_steer_the_terminal(
+    view: list[str], run: Run, tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = tmp_path / "page.md"
     page.write_text("Paris\x1b[2J is a city.\x9b2J It\x07 is old.")
     ours, theirs = os.openpty()
-    process = start("prune", "-q", "where?", page, "--model", tiny_folder, "--threshold", 0, *view, stdout=theirs)
-    os.close(theirs)
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr("sys.stdout", terminal)
+        done = run("prune", "-q", "where?", page, "--model", tiny_folder, "--threshold", 0, *view)
     shown = b""
     with suppress(OSError):  # Linux says so when the other end is closed
         while part := os.read(ours, 10_000):
             shown += part
     os.close(ours)
-    assert process.wait() == 0
+    assert done.code == 0
     assert b"is a city" in shown
     assert not {"\x1b", "\x9b", "\x07"} & set(shown.decode())
 

@@ -11,8 +11,6 @@ from provence_plugins.model.backend import BatchScores
 from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.tokens.batches import TokenBatch
 
-ENCODER = open_checkpoint().encoder
-
 # Some tokens of a unit are those of its answer.
 LOW = 0.01
 
@@ -24,6 +22,7 @@ class AnswerBackend:
     max_batch_tokens = 4096
 
     def __init__(self) -> None:
+        self.encoder = open_checkpoint().encoder
         self.answers: Sequence[Sequence[int]] = ()
 
     def forward(self, batch: TokenBatch) -> BatchScores:
@@ -45,7 +44,8 @@ def known() -> Iterator[tuple[Pruner, AnswerBackend]]:
 
 @pytest.fixture(scope="module")
 def shipped() -> Iterator[Pruner]:
-    with Pruner() as pruner:
+    # Two tests prune each text.
+    with Pruner(cache_tokens=1_000_000) as pruner:
         yield pruner
 
 
@@ -113,7 +113,7 @@ def test_an_answer_is_kept_with_its_ties_and_nothing_else_is(
     case: RealText, known: tuple[Pruner, AnswerBackend]
 ) -> None:
     pruner, backend = known
-    backend.answers = [list(ids) for ids in ENCODER.encode(case.answers)]
+    backend.answers = [list(ids) for ids in backend.encoder.encode(case.answers)]
     result = pruner.prune(case.question, [case.text], PruningPolicy(threshold=LOW, max_tokens=case.max_tokens))
     assert without_space(result.text) == without_space("".join(case.kept))
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,8 +57,8 @@ def fields_of(adapter: Any) -> PruningFields:
     return getattr(adapter, "fields", adapter)  # type: ignore[no-any-return]
 
 
-def test_an_adapter_that_names_its_model_is_pickled(make: Make) -> None:
-    adapter = make(threshold=0.3, deduplicate="near")
+def test_an_adapter_that_names_its_model_is_pickled(make: Make, tiny_folder: Path) -> None:
+    adapter = make(model=tiny_folder, threshold=0.3, deduplicate="near")
     loaded = pickle.loads(pickle.dumps(adapter))
     assert type(loaded) is type(adapter)
     assert repr(fields_of(loaded)) == repr(fields_of(adapter))
@@ -65,8 +66,8 @@ def test_an_adapter_that_names_its_model_is_pickled(make: Make) -> None:
     assert fields_of(loaded).prune_passages(QUERY, PASSAGES) == fields_of(adapter).prune_passages(QUERY, PASSAGES)
 
 
-def test_releasing_a_copy_leaves_the_original_as_it_was() -> None:
-    fields = PruningFields(language="en", threshold=0.3)
+def test_releasing_a_copy_leaves_the_original_as_it_was(tiny_folder: Path) -> None:
+    fields = PruningFields(model=tiny_folder, language="en", threshold=0.3)
     before = fields.prune_passages(QUERY, PASSAGES)
     for twin in (copy.copy(fields), copy.deepcopy(fields), pickle.loads(pickle.dumps(fields))):
         twin.release()
@@ -75,10 +76,12 @@ def test_releasing_a_copy_leaves_the_original_as_it_was() -> None:
     assert not any(key.language == "en" for key in loaded_pruners())
 
 
-def test_an_adapter_around_a_pruner_is_pickled_if_the_pruner_can_be(make: Make, words: Pruner) -> None:
+def test_an_adapter_around_a_pruner_is_pickled_if_the_pruner_can_be(
+    make: Make, words: Pruner, tiny_folder: Path
+) -> None:
     with pytest.raises(InvalidInputError, match="Name the backend"):
         pickle.dumps(make(model=words))
-    with Pruner(threads=1) as pruner:
+    with Pruner(tiny_folder, threads=1) as pruner:
         adapter = make(model=pruner, threshold=0.3)
         loaded = pickle.loads(pickle.dumps(adapter))
         own = fields_of(loaded).pruner

@@ -156,13 +156,13 @@ def source_of(content: str, sentence: str, sources: list[str], *, below: bool) -
 
 
 def check_links(content: str | None, found: list[Record], kept: set[str], form: str) -> None:
-    assert content is not None
+    assert content is not None, form
     sources = [record.source for record in found]
     for record in found:
         for sentence in record.sentences:
-            assert (sentence in content) == (sentence in kept)
+            assert (sentence in content) == (sentence in kept), form
             if sentence in kept:
-                assert source_of(content, sentence, sources, below=form in SOURCE_BELOW) == record.source
+                assert source_of(content, sentence, sources, below=form in SOURCE_BELOW) == record.source, form
 
 
 @st.composite
@@ -172,49 +172,43 @@ def records_and_choice(draw: st.DrawFn) -> tuple[list[Record], set[str]]:
     return found, draw(st.sets(st.sampled_from(sentences), min_size=1))
 
 
-@pytest.mark.parametrize("form", WITH_DOCUMENTS)
 @given(drawn=records_and_choice())
-def test_no_sentence_of_a_document_stands_under_the_source_of_another(
-    form: str, drawn: tuple[list[Record], set[str]]
-) -> None:
+def test_no_sentence_of_a_document_stands_under_the_source_of_another(drawn: tuple[list[Record], set[str]]) -> None:
     found, kept = drawn
-    content = WITH_DOCUMENTS[form](found)
-    read = read_result(content, [Passage(record.text) for record in found])
-    assert read.shape == "documents"
-    assert [passage.text for passage in read.passages] == [record.text for record in found]
-    check_links(keep(read, kept), found, kept, form)
+    for form, write in WITH_DOCUMENTS.items():
+        read = read_result(write(found), [Passage(record.text) for record in found])
+        assert read.shape == "documents", form
+        assert [passage.text for passage in read.passages] == [record.text for record in found], form
+        check_links(keep(read, kept), found, kept, form)
 
 
-@pytest.mark.parametrize("form", WITHOUT_DOCUMENTS)
 @given(drawn=records_and_choice())
-def test_no_sentence_of_a_record_stands_under_the_source_of_another(
-    form: str, drawn: tuple[list[Record], set[str]]
-) -> None:
+def test_no_sentence_of_a_record_stands_under_the_source_of_another(drawn: tuple[list[Record], set[str]]) -> None:
     found, kept = drawn
-    content = WITHOUT_DOCUMENTS[form](found)
-    read = read_result(content)
-    assert read.shape in ("records", "values")
-    check_links(keep(read, kept), found, kept, form)
+    for form, write in WITHOUT_DOCUMENTS.items():
+        read = read_result(write(found))
+        assert read.shape in ("records", "values"), form
+        check_links(keep(read, kept), found, kept, form)
 
 
-@pytest.mark.parametrize("form", [*WITH_DOCUMENTS, *WITHOUT_DOCUMENTS])
 @given(found=records(), with_documents=st.booleans())
 def test_when_everything_is_kept_the_content_is_the_same_to_the_character(
-    form: str, found: list[Record], with_documents: bool
+    found: list[Record], with_documents: bool
 ) -> None:
-    content = {**WITH_DOCUMENTS, **WITHOUT_DOCUMENTS}[form](found)
-    read = read_result(content, [Passage(record.text) for record in found] if with_documents else [])
-    assert read.written([passage.text for passage in read.passages]) == content
+    for form, write in {**WITH_DOCUMENTS, **WITHOUT_DOCUMENTS}.items():
+        content = write(found)
+        read = read_result(content, [Passage(record.text) for record in found] if with_documents else [])
+        assert read.written([passage.text for passage in read.passages]) == content, form
 
 
-@pytest.mark.parametrize("form", ["the tutorial", "tags", "title, address, text"])
 @given(found=records())
-def test_a_block_without_kept_sentences_is_removed_with_its_source_and_title(form: str, found: list[Record]) -> None:
-    content = {**WITH_DOCUMENTS, **WITHOUT_DOCUMENTS}[form](found)
-    documents = [Passage(record.text) for record in found] if form in WITH_DOCUMENTS else []
-    written = keep(read_result(content, documents), set(found[-1].sentences))
-    assert written is not None
-    assert not any(record.source in written for record in found[:-1])
+def test_a_block_without_kept_sentences_is_removed_with_its_source_and_title(found: list[Record]) -> None:
+    for form in ("the tutorial", "tags", "title, address, text"):
+        content = {**WITH_DOCUMENTS, **WITHOUT_DOCUMENTS}[form](found)
+        documents = [Passage(record.text) for record in found] if form in WITH_DOCUMENTS else []
+        written = keep(read_result(content, documents), set(found[-1].sentences))
+        assert written is not None, form
+        assert not any(record.source in written for record in found[:-1]), form
 
 
 def test_what_stands_around_documents_stays_where_it_cannot_be_told_whose_it_is() -> None:
@@ -232,12 +226,13 @@ def test_a_document_that_is_not_in_the_content_is_not_taken_for_found() -> None:
     assert read_result("A castle.", [Passage("A castle."), Passage("A tower.")]).shape != "documents"
 
 
-@pytest.mark.parametrize("separator", ["\n\n", " ", "\n---\n", ""])
 @given(texts=st.lists(st.text("ab \n.", max_size=12), min_size=1, max_size=5))
-def test_joined_documents_are_given_back_and_blank_ones_stay(separator: str, texts: list[str]) -> None:
-    read = read_result(separator.join(texts), [Passage(text) for text in texts])
-    if read.shape == "documents":
-        assert read.written([passage.text for passage in read.passages]) == separator.join(texts)
+def test_joined_documents_are_given_back_and_blank_ones_stay(texts: list[str]) -> None:
+    for separator in ("\n\n", " ", "\n---\n", ""):
+        joined = separator.join(texts)
+        read = read_result(joined, [Passage(text) for text in texts])
+        if read.shape == "documents":
+            assert read.written([passage.text for passage in read.passages]) == joined
 
 
 def test_documents_can_change_places() -> None:

@@ -9,6 +9,7 @@ from transformers import AutoConfig
 
 from provence_plugins.errors import CheckpointError
 from provence_plugins.model.backend import BackendOptions, load_backend
+from provence_plugins.model.backends import BackendName
 from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.model.export import export_onnx
 from provence_plugins.model.families import FAMILIES, family_of, longest_window
@@ -58,9 +59,17 @@ _OWN = {
 }
 
 
+# tests/published exports these as well.
+_EXPORTED_ELSEWHERE = {"deberta-v2", "modernbert", "xlm-roberta"}
+
+
 @pytest.fixture(params=sorted(FAMILIES))
 def network(request: pytest.FixtureRequest) -> ProvenceModel:
-    backbone = AutoConfig.for_model(request.param, **(_TINY | _OWN[request.param]))
+    return make_network(request.param)
+
+
+def make_network(family: str) -> ProvenceModel:
+    backbone = AutoConfig.for_model(family, **(_TINY | _OWN[family]))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         network = ProvenceModel(ProvenceConfig(backbone_config=backbone, separator_id=3, max_tokens=256))
@@ -78,18 +87,32 @@ def probe(network: ProvenceModel, length: int = 200) -> TokenBatch:
     return TokenBatch(np.where(mask == 1, ids, pad), mask, mask * (np.arange(length) > 10))
 
 
-def test_a_family_survives_saving_loading_and_export(
-    network: ProvenceModel, tmp_path: Path, tokenizer_folder: Path
-) -> None:
+def test_a_family_survives_saving_and_loading(network: ProvenceModel, tmp_path: Path, tokenizer_folder: Path) -> None:
+    save_folder(network, tmp_path, tokenizer_from=tokenizer_folder)
+    check_answers(network, tmp_path, "torch")
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, marks=pytest.mark.slow if family in _EXPORTED_ELSEWHERE else ())
+        for family in sorted(FAMILIES)
+    ],
+)
+def test_a_family_survives_export(family: str, tmp_path: Path, tokenizer_folder: Path) -> None:
+    network = make_network(family)
     save_folder(network, tmp_path, tokenizer_from=tokenizer_folder)
     export_onnx(network, tmp_path, precisions=["float32"])
-    checkpoint, batch = open_checkpoint(tmp_path), probe(network)
+    check_answers(network, tmp_path, "onnx")
+
+
+def check_answers(network: ProvenceModel, folder: Path, backend: BackendName) -> None:
+    batch = probe(network)
     expected = TorchBackend(network).forward(batch)
     assert expected.keep[batch.mask == 1].std() > 0.01
-    for backend, options in (("torch", BackendOptions(device="cpu")), ("onnx", BackendOptions())):
-        found = load_backend(checkpoint, backend, options).forward(batch)
-        np.testing.assert_allclose(found.relevance, expected.relevance, atol=1e-4)
-        np.testing.assert_allclose(found.keep[batch.mask == 1], expected.keep[batch.mask == 1], atol=1e-4)
+    found = load_backend(open_checkpoint(folder), backend, BackendOptions(device="cpu")).forward(batch)
+    np.testing.assert_allclose(found.relevance, expected.relevance, atol=1e-4)
+    np.testing.assert_allclose(found.keep[batch.mask == 1], expected.keep[batch.mask == 1], atol=1e-4)
 
 
 def test_padding_does_not_change_what_a_family_answers(network: ProvenceModel) -> None:

@@ -104,8 +104,17 @@ def threads_become(count: int) -> bool:
     return len(os.listdir(TASKS)) == count
 
 
-@pytest.mark.parametrize("threads", [1, 2, 4])
-@pytest.mark.parametrize("model", ["tiny", "shipped"])
+@pytest.mark.parametrize(
+    ("model", "threads"),
+    [
+        ("tiny", 1),
+        ("tiny", 2),
+        ("tiny", 4),
+        ("shipped", 2),
+        pytest.param("shipped", 1, marks=pytest.mark.slow),
+        pytest.param("shipped", 4, marks=pytest.mark.slow),
+    ],
+)
 def test_int8_scores_of_a_window_are_the_same_to_the_bit_in_any_company(
     tiny_checkpoint: Checkpoint, model: str, threads: int
 ) -> None:

@@ -20,7 +20,6 @@ from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import CheckpointError, InvalidInputError, UnsafeCheckpointError
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
-from provence_plugins.model.export import export_onnx
 from provence_plugins.model.families import FAMILIES
 from provence_plugins.model.loading import load_network
 from provence_plugins.model.saving import save_half_precision
@@ -179,9 +178,8 @@ def test_a_longer_window_can_be_asked_for_up_to_what_the_encoder_reads(make_publ
 
 
 @pytest.mark.parametrize("name", ["provence", "xprovence", "open-modernbert-mean", "open-bert"])
-def test_an_onnx_file_answers_as_torch_does(copy: Callable[[str], Path], name: str) -> None:
-    folder = copy(name)
-    export_onnx(load_network(open_checkpoint(folder)), folder, precisions=["float32"])
+def test_an_onnx_file_answers_as_torch_does(make_exported: Callable[[str], Path], name: str) -> None:
+    folder = make_exported(name)
     texts = ["Paris is the capital of France. The river is old.", "One sentence."]
     results = [Pruner(folder, backend=backend).prune("Where is it?", texts) for backend in ("onnx", "torch")]
     for left, right in zip(*[[*result.passages, *result.dropped] for result in results], strict=True):
