@@ -34,3 +34,22 @@ def test_name_version_python_and_extras_are_those_of_the_package(folder: Path) -
             assert extra in main["optional-dependencies"]
             assert version == __version__
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+
+INSTALL = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+IS_PUBLISHED = "The package is not published yet" not in INSTALL
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_first_screens_show_an_installation_that_works(page: str) -> None:
+    """`docs/install.md` says whether the package is published; a release changes it first."""
+    command = "pip install provence-plugins" if IS_PUBLISHED else "pip install ."
+    assert f"\n{command}\n" in (ROOT / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("folder", PACKAGES, ids=lambda path: path.name)
+def test_the_readme_of_a_thin_package_shows_an_installation_that_works(folder: Path) -> None:
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    from_clone = f"pip install . packages/{folder.name}"
+    assert (f"pip install {folder.name}" in readme, from_clone in readme) == (IS_PUBLISHED, not IS_PUBLISHED)
+    assert ("is not published yet" in readme) is not IS_PUBLISHED

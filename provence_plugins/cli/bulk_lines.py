@@ -9,7 +9,7 @@ from typing import Any
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.engine.requests import PruneRequest, decode_json, read_request
+from provence_plugins.engine.requests import PruneRequest, decode_json, is_deeper_than, read_request
 from provence_plugins.engine.results import PruneResult, PruneStats
 from provence_plugins.errors import InvalidInputError, InvalidScoresError
 from provence_plugins.thresholds import Thresholds
@@ -258,21 +258,6 @@ def _read(line: bytes) -> _Line:
     request, other = read_request(decode_json(line))
     if taken := OWN_KEYS & other.keys():
         raise InvalidInputError(f"The key {min(taken)!r} is reserved for the output. Rename this key of the line.")
-    _require_shallow(other)
-    return _Line(request, other)
-
-
-# Any: a value that JSON can hold.
-def _require_shallow(value: Any) -> None:
-    """Refuse values that JSON reads and, wrapped in a line of output, cannot write."""
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        below: list[Any] = []
-        for parent in level:
-            if isinstance(parent, dict):
-                below += parent.values()
-            elif isinstance(parent, list):
-                below += parent
-        level = below
-    if level:
+    if is_deeper_than(other, _MAX_DEPTH):
         raise InvalidInputError(f"A key of the line is nested more than {_MAX_DEPTH} deep. Flatten it.")
+    return _Line(request, other)

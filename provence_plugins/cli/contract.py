@@ -1,7 +1,5 @@
 """The command that checks on a user's questions whether pruning keeps the answers and a reader still gives them."""
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import file_digest
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from provence_plugins.cli import streams
-from provence_plugins.cli.evaluate import OutputOptions, make_reading_run
+from provence_plugins.cli.evaluate import OutputOptions, make_reading_run, show_command
 from provence_plugins.cli.evaluate_data import DataOptions
 from provence_plugins.cli.evaluate_reader import ReaderChoices, make_reading_result
 from provence_plugins.cli.options import RunOptions
@@ -67,8 +65,7 @@ def contract(
     output.prepare()
     outcome = make_reading_run(reading, examples, run, output).ask(examples.read_all(data), {})
     judged, fingerprint = _judge(outcome, reading, run, terms.kept)
-    command = shlex.join(["provence", *sys.argv[1:]])
-    result = make_reading_result(outcome, title=output.title, command=command, figures=None)
+    result = make_reading_result(outcome, title=output.title, command=show_command(), figures=None)
     conditions = _conditions(data, outcome, reading, fingerprint)
     result = replace(result, tables=[judged.to_table(), conditions, *result.tables])
     result.write(terms.output / f"{output.name}.json")

@@ -81,7 +81,7 @@ def evaluate(
     figures = output.prepare()
     default = _METHODS if reading.reader is None else EQUAL_SIZE_METHODS
     methods, reference = comparison.open(run, examples.seed, default)
-    command = _command()
+    command = show_command()
     if reading.reader is not None:
         outcome = make_reading_run(reading, examples, run, output).ask(examples.read_all(data), methods)
         result = make_reading_result(outcome, title=output.title, command=command, figures=figures)
@@ -109,10 +109,11 @@ def _ranking_result(
     assert examples.qrels is not None
     graded = read_graded(examples.find(data), examples.qrels, examples.limit)
     tables = rank(graded, methods, against, examples.splitter)
-    return ResultFile(title, _command(), describe_machine(), describe_commit(), tables)
+    return ResultFile(title, show_command(), describe_machine(), describe_commit(), tables)
 
 
-def _command() -> str:
+def show_command() -> str:
+    """Return the command that is running, as a shell would read it."""
     return shlex.join(["provence", *sys.argv[1:]])
 
 

@@ -120,6 +120,21 @@ def decode_json(data: bytes) -> object:
         raise InvalidInputError(f"This is not valid JSON: {error}.") from error
 
 
+# Any: a value that JSON can hold.
+def is_deeper_than(value: Any, levels: int) -> bool:
+    """Return whether objects and arrays are nested deeper than this; JSON that is read can be too deep to write."""
+    level = [value]
+    for _ in range(levels):
+        below: list[Any] = []
+        for parent in level:
+            if isinstance(parent, dict):
+                below += parent.values()
+            elif isinstance(parent, list):
+                below += parent
+        level = below
+    return bool(level)
+
+
 # Any: the sender's own keys may hold any JSON value.
 def read_request(value: object) -> tuple[PruneRequest, dict[str, Any]]:
     """Read a request from a decoded JSON object.

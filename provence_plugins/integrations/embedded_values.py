@@ -10,6 +10,7 @@ from typing import NamedTuple
 from provence_plugins.integrations.labelled_records import read_records
 from provence_plugins.integrations.prose import count_words, is_prose
 from provence_plugins.integrations.tool_results import Block, Part, ResultText
+from provence_plugins.text.json_text import is_valid_json
 from provence_plugins.types import Passage
 
 # Shorter strings are names, labels and short answers. They stay.
@@ -177,18 +178,10 @@ def _escape_python(text: str, is_ascii: bool) -> str:
 def _is_json(content: str) -> bool:
     if content.lstrip()[:1] not in ("{", "[", '"'):
         return False
-    if _can_load(content):
+    if is_valid_json(content):
         return True
     lines = [line for line in content.split("\n") if line.strip()]
-    return len(lines) > 1 and all(line.lstrip()[:1] in ("{", "[") and _can_load(line) for line in lines)
-
-
-def _can_load(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return len(lines) > 1 and all(line.lstrip()[:1] in ("{", "[") and is_valid_json(line) for line in lines)
 
 
 def _is_python(content: str) -> bool:

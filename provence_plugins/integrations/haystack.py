@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.results import PruneResult
@@ -11,16 +11,17 @@ from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.types import Passage
 
 with needs_framework("haystack"):
-    from haystack import Document, component, default_from_dict, default_to_dict
+    from haystack import Document, component
 
 from provence_plugins.integrations.fields import DocumentFields
+from provence_plugins.integrations.haystack_storage import StoredFields
 from provence_plugins.integrations.signatures import takes_fields_of
 
 __all__ = ["ProvenceDocumentPruner"]
 
 
 @component
-class ProvenceDocumentPruner:
+class ProvenceDocumentPruner(StoredFields):
     """A component that keeps the sentences of documents that help to answer the query, and reranks documents.
 
     Documents are copied with their ids. `score` is the relevance; the retriever's score moves to
@@ -32,6 +33,8 @@ class ProvenceDocumentPruner:
     Raises:
         ValidationError: A field is unknown or has an invalid value.
     """
+
+    fields: DocumentFields
 
     @takes_fields_of(DocumentFields)
     def __init__(self, **fields: Any) -> None:
@@ -70,22 +73,6 @@ class ProvenceDocumentPruner:
         passages = self._passages(documents)
         result = await self.fields.aprune_passages(query, passages, self.fields.policy_with(policy or {}))
         return {"documents": self._rebuild(documents, result)}
-
-    # Any: plain values, as Haystack stores pipelines.
-    def to_dict(self) -> dict[str, Any]:
-        """Return the component as plain values.
-
-        Raises:
-            PydanticSerializationError: The model is a `Pruner` instance, which has no name to load
-                it by.
-        """
-        return dict(default_to_dict(self, **self.fields.model_dump(mode="json")))
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Return the component that `to_dict` described."""
-        made: Self = default_from_dict(cls, data)
-        return made
 
     def _passages(self, documents: Sequence[Document]) -> list[Passage]:
         return [Passage(document.content or "", self.fields.title_of(document.meta)) for document in documents]

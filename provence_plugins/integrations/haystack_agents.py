@@ -14,13 +14,13 @@ from provence_plugins.integrations.tool_choice import MIN_TOKENS
 from provence_plugins.integrations.versions import needs_framework
 
 with needs_framework("haystack-agents"):
-    from haystack import default_from_dict, default_to_dict
     from haystack.dataclasses import ChatMessage, TextContent, ToolCallResult
     from haystack.hooks.compaction.types import Compactor
     from haystack.token_counters import TokenCounter
     from pydantic import Field, model_validator
 
 from provence_plugins.integrations.fields import EngineFields
+from provence_plugins.integrations.haystack_storage import StoredFields
 from provence_plugins.integrations.signatures import takes_fields_of
 
 __all__ = ["CompactorFields", "ProvenceCompactor"]
@@ -61,7 +61,7 @@ class CompactorFields(EngineFields):
         return PruningPolicy(**{"when_empty": "keep_one", **self.policy})
 
 
-class ProvenceCompactor(Compactor):  # type: ignore[misc]
+class ProvenceCompactor(StoredFields, Compactor):  # type: ignore[misc]
     """A compactor that keeps the sentences of tool results that answer the query of their call.
 
     All results are shortened at once, so that a provider's prompt cache is lost once and not result
@@ -73,6 +73,8 @@ class ProvenceCompactor(Compactor):  # type: ignore[misc]
     Raises:
         ValidationError: A field is unknown or has an invalid value.
     """
+
+    fields: CompactorFields
 
     @takes_fields_of(CompactorFields)
     def __init__(self, **fields: Any) -> None:
@@ -113,22 +115,6 @@ class ProvenceCompactor(Compactor):  # type: ignore[misc]
     ) -> list[ChatMessage] | None:
         """Do the same as `compact` without blocking the event loop."""
         return await asyncio.to_thread(self.compact, messages, target_tokens, token_counter)
-
-    # Any: plain values, as Haystack stores pipelines.
-    def to_dict(self) -> dict[str, Any]:
-        """Return the compactor as plain values.
-
-        Raises:
-            PydanticSerializationError: The model is a `Pruner` instance, which has no name to load
-                it by.
-        """
-        return dict(default_to_dict(self, **self.fields.model_dump(mode="json")))
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Return the compactor that `to_dict` described."""
-        made: Self = default_from_dict(cls, data)
-        return made
 
 
 # Any: messages in the shape of OpenAI.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
 
 from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.requests import is_deeper_than
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.keywords import refuse_unknown
 from provence_plugins.types import MeaningTie, Passage
@@ -48,10 +49,7 @@ class PassageBody(StrictBody):
     @field_validator("metadata")
     @classmethod
     def _refuse_deep(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        level: list[Any] = [value]
-        for _ in range(_MAX_DEPTH):
-            level = _values_inside(level)
-        if level:
+        if is_deeper_than(value, _MAX_DEPTH):
             raise InvalidInputError(f"It must be nested at most {_MAX_DEPTH} deep. Flatten it.")
         return value
 
@@ -110,13 +108,23 @@ class PolicyBody(_PolicyFields):
         return replace(policy, **given)
 
 
-# Any: whatever the client has sent.
-def _wrap_text(value: Any) -> Any:
-    if isinstance(value, str):
-        return {"text": value}
-    if not isinstance(value, dict):
-        raise InvalidInputError("A passage must be a string, or an object with a text.")
-    return value
+def text_or_object(body: type[BaseModel], noun: str) -> BeforeValidator:
+    """Return what lets a client send a plain text in place of an object with a text.
+
+    Args:
+        body: The class of the object.
+        noun: What an error calls it.
+    """
+
+    # Any: whatever the client has sent.
+    def wrap(value: Any) -> Any:
+        if isinstance(value, str):
+            return {"text": value}
+        if not isinstance(value, dict):
+            raise InvalidInputError(f"A {noun} must be a string, or an object with a text.")
+        return value
+
+    return BeforeValidator(wrap, json_schema_input_type=str | body)
 
 
 class PruneBody(StrictBody):
@@ -130,16 +138,6 @@ class PruneBody(StrictBody):
     """
 
     query: str
-    passages: list[Annotated[PassageBody, BeforeValidator(_wrap_text, json_schema_input_type=str | PassageBody)]]
+    passages: list[Annotated[PassageBody, text_or_object(PassageBody, "passage")]]
     policy: PolicyBody = Field(default_factory=PolicyBody)
     sentences: bool = False
-
-
-def _values_inside(containers: list[Any]) -> list[Any]:
-    inside: list[Any] = []
-    for container in containers:
-        if isinstance(container, dict):
-            inside += container.values()
-        elif isinstance(container, list):
-            inside += container
-    return inside

@@ -2,10 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag
 
-from provence_plugins.errors import InvalidInputError
-from provence_plugins.serving.bodies import StrictBody
+from provence_plugins.serving.bodies import StrictBody, text_or_object
 from provence_plugins.thresholds import Threshold
 from provence_plugins.types import Passage
 
@@ -24,16 +23,7 @@ class DocumentBody(BaseModel):
     title: str | None = None
 
 
-# Any: whatever the client has sent.
-def _wrap_text(value: Any) -> Any:
-    if isinstance(value, str):
-        return {"text": value}
-    if not isinstance(value, dict):
-        raise InvalidInputError("A document must be a string, or an object with a text.")
-    return value
-
-
-Document = Annotated[DocumentBody, BeforeValidator(_wrap_text, json_schema_input_type=str | DocumentBody)]
+Document = Annotated[DocumentBody, text_or_object(DocumentBody, "document")]
 
 
 class RelevantSpans(StrictBody):

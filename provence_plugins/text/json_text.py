@@ -47,13 +47,13 @@ def split_json(text: str, find_starts: FindStarts) -> Sentences | None:
     bare = text.strip("\ufeff \t\r\n")
     if bare[:1] not in _CLOSING:
         return None
-    if bare[-1:] == _CLOSING[bare[0]] and _is_json(bare):
+    if bare[-1:] == _CLOSING[bare[0]] and is_valid_json(bare):
         units = _Units(text, find_starts)
         units.add_document(text.index(bare[0]), text.index(bare[0]) + len(bare), is_whole=False)
         return units.sentences()
     lines = text.splitlines(keepends=True)
     documents = [line.strip() for line in lines if line.strip()]
-    if len(documents) < 2 or not all(line[0] in _CLOSING and _is_json(line) for line in documents):
+    if len(documents) < 2 or not all(line[0] in _CLOSING and is_valid_json(line) for line in documents):
         return None
     units = _Units(text, find_starts, are_lines=True)
     start = 0
@@ -65,7 +65,8 @@ def split_json(text: str, find_starts: FindStarts) -> Sentences | None:
     return units.sentences()
 
 
-def _is_json(text: str) -> bool:
+def is_valid_json(text: str) -> bool:
+    """Return whether a text is one JSON value."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):

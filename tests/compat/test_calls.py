@@ -19,16 +19,6 @@ NESTED = Call([Request(Q, [A, B]), Request(R, [C])], "nested")
 PAIR = Call([Request(Q, [A])], "single")
 
 
-@pytest.fixture(scope="module")
-def naver(make_published: Make) -> Pruner:
-    return Pruner(make_published("provence").folder)
-
-
-@pytest.fixture(scope="module")
-def opened(make_published: Make) -> Pruner:
-    return Pruner(make_published("open-xlm-roberta").folder)
-
-
 def alone(pruner: Pruner, question: str, context: Any, **options: Any) -> str:
     text: str = process(pruner, question, context, **options)["pruned_context"]
     return text

@@ -16,16 +16,6 @@ Q, R = "Where is Paris?", "What is cheese?"
 A, B, C = "Paris is in France. The river is old.", "Cheese is old. It is what it is. Not the city.", "The city"
 
 
-@pytest.fixture(scope="module")
-def naver(make_published: Make) -> Pruner:
-    return Pruner(make_published("provence").folder)
-
-
-@pytest.fixture(scope="module")
-def opened(make_published: Make) -> Pruner:
-    return Pruner(make_published("open-xlm-roberta").folder)
-
-
 def alone(pruner: Pruner, question: str, context: Any, **options: Any) -> str:
     text: str = process(pruner, question, context, **options)["pruned_context"]
     return text
