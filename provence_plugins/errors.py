@@ -26,7 +26,7 @@ class ProvenceError(Exception):
 
 
 class InvalidInputError(ProvenceError, ValueError):
-    """An argument has the wrong type or an invalid value; the message names it and says what is allowed."""
+    """An argument has the wrong type or an invalid value; the message says what is allowed."""
 
 
 class QueryTooLongError(InvalidInputError):
@@ -34,7 +34,7 @@ class QueryTooLongError(InvalidInputError):
 
 
 class SplitterError(ProvenceError):
-    """A splitter returned spans that are out of order, overlap or lie outside the text, or its data is missing."""
+    """A splitter returned spans that overlap or lie outside the text, or its data is missing."""
 
 
 class MissingExtraError(ProvenceError, ImportError):
@@ -50,7 +50,7 @@ class CheckpointNotFoundError(CheckpointError):
 
 
 class UnsafeCheckpointError(CheckpointError):
-    """A model folder could run code or reach other files: pickles, foreign operators, names that lead out of it."""
+    """A model folder could run code or reach files outside: pickles, operators, names."""
 
 
 class BackendError(ProvenceError):
@@ -58,7 +58,7 @@ class BackendError(ProvenceError):
 
 
 class InvalidScoresError(BackendError):
-    """The model returned NaN or infinite scores: an overflow in half precision, or broken weights."""
+    """The model returned NaN or infinite scores: an overflow in half precision, or bad weights."""
 
 
 class ExportError(ProvenceError):
@@ -66,7 +66,7 @@ class ExportError(ProvenceError):
 
 
 class OverloadedError(ProvenceError):
-    """The shared scorer's queue is full; try again later or give it a larger `max_pending_tokens`."""
+    """The shared scorer's queue is full; try again later or raise `max_pending_tokens`."""
 
 
 class ClosedError(ProvenceError):
@@ -79,7 +79,7 @@ class ClosedError(ProvenceError):
 
 
 class ReaderError(ProvenceError):
-    """A language model cannot be reached or loaded, or it refuses to answer; the message says what it said."""
+    """A language model cannot be reached or loaded, or refuses to answer; the message tells why."""
 
 
 class PromptTooLongError(ReaderError):
@@ -91,7 +91,7 @@ class ReaderTimeoutError(ReaderError):
 
 
 class UnreadableAnswerError(ReaderError):
-    """The language model sent something that is not an answer, for instance a page instead of JSON."""
+    """The language model sent something that is not an answer, such as a page instead of JSON."""
 
 
 class DataError(ProvenceError):
@@ -128,7 +128,7 @@ def is_panic(error: BaseException) -> bool:
 
 @contextmanager
 def translate_panics(error_type: type[ProvenceError], doing: str) -> Iterator[None]:
-    """Translate a panic of a Rust extension, which is not an `Exception`, into an error of this package.
+    """Translate a panic of a Rust extension, not an `Exception`, into an error of ours.
 
     Other exceptions pass: `KeyboardInterrupt`, `SystemExit` and cancellation keep their meaning.
 

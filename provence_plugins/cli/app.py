@@ -89,7 +89,7 @@ def _end_on(message: str) -> NoReturn:
 
 
 class _OneLineFormatter(logging.Formatter):
-    """Formats a message of any library as one line without control characters: it may quote a file or a passage."""
+    """Formats a message as one line without control characters, which a quoted file may hold."""
 
     def format(self, record: logging.LogRecord) -> str:
         return show_on_one_line(super().format(record))

@@ -1,4 +1,4 @@
-"""The command that makes question–passage pairs: from questions and a corpus, or from OpenProvence's data."""
+"""The command that makes question–passage pairs of a corpus or of OpenProvence's data."""
 
 import json
 import sys

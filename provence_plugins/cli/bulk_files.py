@@ -125,7 +125,7 @@ def _prepare_parquet(place: _Place, settings: RunSettings, resume: bool) -> Iter
 def _continue_lines(
     path: Path, file: FileIO, output: Path, settings: RunSettings, resume: bool
 ) -> Iterator[FileOutput]:
-    """Open a file of lines after its last complete line, with the record of the output that it is or becomes."""
+    """Open a file of lines after its last complete line, with the record of its output."""
     earlier = _read_earlier(path) if resume else EarlierLines()
     # Where nothing was written, nothing has to fit, and the run may begin with any settings.
     opened = resume_record(output, settings) if earlier.lines else begin_record(output, settings)
@@ -171,7 +171,7 @@ def _refuse_resume(name: str, resume: bool) -> None:
 
 
 def _require_other_file(source: HasFileNumber, target: HasFileNumber, name: str) -> None:
-    """Refuse to write the file that is read, by whichever name or shell redirection it was opened."""
+    """Refuse to write the file that is read, under whichever name it was opened."""
     read, written = regular_status(source), regular_status(target)
     if read and written and os.path.samestat(read, written):
         raise InvalidInputError(f"{name} is both the input and the output. Name another output.")

@@ -1,4 +1,4 @@
-"""Open the input of a bulk run: JSON lines, plain or compressed, or a Parquet file read as JSON lines."""
+"""Open the input of a bulk run: JSON lines, compressed or not, or a Parquet file."""
 
 import gzip
 import os

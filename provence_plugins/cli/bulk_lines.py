@@ -137,7 +137,7 @@ def prune_here(pruner: Pruner, policy: PruningPolicy | None = None) -> GroupPrun
 
 
 def group_lines(lines: Iterable[bytes]) -> Iterator[LineGroup]:
-    """Cut the lines of an input into the groups that are pruned together; the same lines give the same groups.
+    """Cut lines into groups that are pruned together; the same lines give the same groups.
 
     Raises:
         InvalidInputError: The lines are not text.

@@ -1,4 +1,4 @@
-"""Where the results of a bulk run go: a file that another run can continue, a stream, or a Parquet file."""
+"""Where results of a bulk run go: a file that another run can continue, a stream, or Parquet."""
 
 import os
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class BulkOutput(Protocol):
     can_resume: bool
 
     def check_group(self, group: Sequence[bytes]) -> None:
-        """Compare the next lines of the input with those of the run that is resumed, and remember them."""
+        """Compare the next lines of the input with those of the resumed run, and remember them."""
         ...
 
     def write(self, line: str) -> None:
@@ -40,7 +40,7 @@ class BulkOutput(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EarlierLines:
-    """What an earlier run has written: complete lines, how many of them are errors, and their size in bytes."""
+    """What an earlier run has written: complete lines, errors among them, and bytes."""
 
     lines: int = 0
     failed: int = 0
@@ -88,7 +88,7 @@ class FileOutput:
         self._size = earlier.size
 
     def check_group(self, group: Sequence[bytes]) -> None:
-        """Compare the next lines of the input with those of the run that is resumed, or record them."""
+        """Compare the next lines of the input with those of the resumed run, or record them."""
         self._record.check_group(group, self.lines)
 
     def write(self, line: str) -> None:
@@ -125,7 +125,7 @@ class ParquetOutput:
         self._source = source
 
     def check_group(self, group: Sequence[bytes]) -> None:
-        """Compare the next lines of the input with those of the run that is resumed, or record them."""
+        """Compare the next lines of the input with those of the resumed run, or record them."""
         self._lines.check_group(group)
 
     def write(self, line: str) -> None:

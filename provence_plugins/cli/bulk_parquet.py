@@ -140,7 +140,7 @@ def write_parquet(lines: Path, target: FileIO, source: Path | None) -> None:
 
 
 def count_results(path: Path) -> tuple[int, int] | None:
-    """Return how many rows a finished output has and how many of them are errors; None if it is not one."""
+    """Return the rows of a finished output and the errors among them; None if it is not one."""
     try:
         with pq.ParquetFile(path) as parquet:
             if {_LINE.name, *(field.name for field in _RESULT)} <= {*parquet.schema_arrow.names}:
@@ -152,7 +152,7 @@ def count_results(path: Path) -> tuple[int, int] | None:
 
 
 class _CopiedColumns:
-    """The columns of a Parquet file that hold neither query nor passages, read along with the results."""
+    """The other columns of a Parquet file, read along with the results."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -281,7 +281,7 @@ def _to_table(rows: Sequence[dict[str, Any]], fields: Iterable[Any]) -> Any:
 
 # Any: plain values of every kind.
 def _without_surrogates(value: Any) -> Any:
-    """Replace halves of surrogate pairs, which Parquet cannot hold, by the sign that the model reads for them."""
+    """Replace halves of surrogate pairs, which Parquet cannot hold, as the model reads them."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Prune groups of lines on a Ray cluster: Ray Data reads them, and actors that hold the model prune them.
+"""Prune on a Ray cluster: Ray Data reads groups of lines, and actors with the model prune them.
 
 Groups go out and come back in order, so the output, its record and its resumption are those of a
 run on one machine.
@@ -92,7 +92,7 @@ class RayCluster:
         self._workers = workers
 
     def prune_file(self, path: str, *, only_requests: bool) -> GroupPruner:
-        """Return a function that prunes the groups of a file, which a task of Ray reads on this machine.
+        """Return a function that prunes the groups of a file, which a task of Ray reads.
 
         Args:
             path: The input.
@@ -152,7 +152,7 @@ class _Result:
 
 
 class _GroupSource(Datasource):  # type: ignore[misc]  # Ray is not typed
-    """Reads the groups of an input, from the one with a certain line on, as rows that hold one group each."""
+    """Reads the groups of an input, from a certain line on, as rows of one group each."""
 
     supports_distributed_reads = False  # the file may lie on the machine of the command alone
 
@@ -183,7 +183,7 @@ def _read_groups(path: str, first: int, only_requests: bool) -> Iterator[Any]:
 
 
 class _GroupActor:
-    """Prunes groups with a model that is loaded once. What fails is returned, so that Ray does not try it again."""
+    """Prunes groups with one model. Errors are returned, so that Ray does not try again."""
 
     def __init__(self, settings: EngineSettings, identity: str) -> None:
         self._policy = settings.policy

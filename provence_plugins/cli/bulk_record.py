@@ -1,4 +1,4 @@
-"""The record of a bulk run: a small file beside the output, by which a resumed run knows that it continues that run."""
+"""The record of a bulk run: a file beside the output, by which a resumed run knows its input."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

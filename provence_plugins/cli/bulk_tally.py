@@ -52,7 +52,7 @@ class Tally:
 
     @contextmanager
     def explain_stop(self) -> Iterator[None]:
-        """Say how many lines are complete, and how to go on, when Ctrl-C, a full disk or the model ends the run."""
+        """Say how many lines are complete and how to continue, when something ends the run."""
         try:
             yield
         except KeyboardInterrupt as stop:
@@ -117,7 +117,7 @@ class LabelTally(Tally):
 
 
 def write_lines(results: "Iterator[BulkLine]", output: "BulkOutput", tally: Tally, *, total: int | None) -> None:
-    """Write the results of a run, with a progress bar on a terminal, and report each error as it comes.
+    """Write the results of a run, show the progress on a terminal, and report each error.
 
     Args:
         results: The results that earlier runs have not written yet.

@@ -146,7 +146,7 @@ class _Worker:
             self.connection.send(group)
 
     def receive(self) -> list[BulkLine]:
-        """Wait for the lines of the group; the first answer has none, and says that the model is loaded.
+        """Wait for the lines of the group; the first answer only says that the model is loaded.
 
         Raises:
             ProvenceError: The process failed or ended.

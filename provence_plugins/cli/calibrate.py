@@ -20,7 +20,7 @@ def calibrate(
         int | None, typer.Option(min=1, help="Maximum number of questions of each source.", show_default="all")
     ] = None,
 ) -> None:
-    """Measure the thresholds careful, balanced and short, and write them into a model folder (extra: eval).
+    """Measure the named thresholds of a model, and write them into its folder (extra: eval).
 
     They keep 99, 97 and 93 of 100 answers of DATA; balanced becomes the default. The backend is the
     one that the model runs on later, so write its ONNX files first.

@@ -1,4 +1,4 @@
-"""The command that checks on a user's questions whether pruning keeps the answers and a reader still gives them."""
+"""The command that checks on your questions that answers are kept and a reader still gives them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace

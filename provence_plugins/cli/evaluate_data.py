@@ -53,7 +53,7 @@ class DataOptions:
     ] = None
 
     def read(self, patterns: Sequence[str]) -> "list[Example]":
-        """Return the examples of all files that are not excluded, of at most `limit` questions of each source."""
+        """Return the examples of the files, of at most `limit` questions of each source."""
         from provence_plugins.data.examples import first_questions
 
         examples = self.read_all(patterns)

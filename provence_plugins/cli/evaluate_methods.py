@@ -62,7 +62,7 @@ class ComparisonOptions:
     ] = False
 
     def open(self, run: RunOptions, seed: int, default: Sequence[str]) -> "tuple[dict[str, LoadedMethod], str | None]":
-        """Return the methods by their names in tables, and the name of the one that the others are compared with.
+        """Return the methods by their names in tables, and the name of the reference.
 
         Args:
             run: How the models of this package are run.
@@ -97,7 +97,7 @@ class ComparisonOptions:
 
 
 def _name_predictions(specs: Sequence[str]) -> dict[str, Path]:
-    """Return the files of predictions by their names in tables, which are those of the files where none is given.
+    """Return files of predictions by their names in tables: those given, or those of the files.
 
     Raises:
         InvalidInputError: Two have the same name.

@@ -35,7 +35,7 @@ class _Line:
 
 
 def label_with_pruner(pruner: Pruner) -> GroupPruner:
-    """Return a function that writes the probabilities and the relevance of a pruner, with batches across lines."""
+    """Return a function that writes the scores of a pruner, with batches across lines."""
 
     def label(groups: Iterator[LineGroup]) -> Iterator[BulkLine]:
         for group in groups:

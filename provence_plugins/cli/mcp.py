@@ -41,7 +41,7 @@ def mcp(
         int, typer.Option(min=0, help="Number of characters of original texts that are remembered for recall.")
     ] = 16_000_000,
 ) -> None:
-    """Serve the tools prune_text, prune_files, rerank and recall to agents, over the Model Context Protocol."""
+    """Serve prune_text, prune_files, rerank and recall to agents (Model Context Protocol)."""
     from provence_plugins.engine.shared_scorer import SharedScorer
     from provence_plugins.serving.allowed_files import AllowedFiles
     from provence_plugins.serving.mcp_server import create_mcp_server

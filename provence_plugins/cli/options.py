@@ -1,4 +1,4 @@
-"""The options that commands share, each written once, in groups that a command takes as one value."""
+"""The options that commands share, each written once, in groups that commands take as values."""
 
 import inspect
 from collections.abc import Callable
@@ -180,7 +180,7 @@ class PolicyOptions:
 
 
 def require_own_folder(checkpoint: "Checkpoint", given: str, advice: str) -> None:
-    """Refuse to write into a model that was not given as a folder: an installed, published or bundled one.
+    """Refuse to write into a model that is not a folder, such as an installed or bundled one.
 
     Args:
         checkpoint: The opened model.
@@ -208,7 +208,7 @@ def read_threshold(given: str | None) -> Any:
 
 
 def flatten_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn a command that takes groups of options into one that takes each option by itself, as Typer expects it.
+    """Turn a command with groups of options into one that takes each option alone, as Typer does.
 
     `def prune(query: Query, policy: PolicyOptions)` becomes a function with the parameters `query`,
     `threshold`, `max_tokens`, …, one for each field of `PolicyOptions`. When it is called, it

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def show_progress(items: Sequence[T], what: str, /) -> Iterable[T]:
-    """Return the items, and count them on standard error as they are taken, where that is a terminal."""
+    """Return the items, and count them on standard error if that is a terminal."""
     from tqdm import tqdm
 
     return tqdm(items, desc=what, disable=not sys.stderr.isatty(), leave=False)

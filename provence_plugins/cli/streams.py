@@ -1,4 +1,4 @@
-"""Write to the standard streams: never a control character from outside to a terminal, never a traceback."""
+"""Write to the standard streams, without foreign control characters and without tracebacks."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _STANDARD_STREAMS = range(3)
 
 
 class InterruptedRunError(BaseException):
-    """A command was stopped with Ctrl-C and says how to go on. Like KeyboardInterrupt, it is not an Exception."""
+    """A command was stopped with Ctrl-C and says how to continue; not an Exception either."""
 
 
 def open_closed_streams() -> None:
@@ -60,7 +60,7 @@ def standard_output() -> BinaryIO:
 
 
 def print_text(text: str) -> None:
-    """Print a text: byte for byte into a file or a pipe, with visible control characters on a terminal."""
+    """Print a text; only a terminal gets it with visible control characters."""
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     print_as_it_is(show_controls(text) if is_terminal else text)
 
@@ -130,14 +130,14 @@ def fail(message: str) -> NoReturn:
 
 
 def end_interrupted(message: str) -> NoReturn:
-    """Report that Ctrl-C has stopped the command and end the process; another Ctrl-C ends it at once."""
+    """Report that Ctrl-C has stopped the command and end; a second one ends it at once."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     report(message)
     sys.exit(INTERRUPTED)
 
 
 def discard_output(stream: TextIO) -> None:
-    """Send what a stream still holds to the null device, or Python would fail on it again at the very end."""
+    """Send what a stream still holds to the null device, or Python fails on it at the end."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, stream.fileno())
     os.close(null)

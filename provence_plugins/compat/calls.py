@@ -1,4 +1,4 @@
-"""Shapes of the published calls: how questions, contexts and titles are paired, and what shape a result has."""
+"""Shapes of the published calls: how questions, contexts, titles and results are paired."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Call:
         return [len(request.contexts) for request in self.requests]
 
     def lay_out(self, rows: Sequence[Sequence[T]]) -> Any:  # the shape is the caller's
-        """Return the values of one field, given by question and context, in the shape of the call."""
+        """Return the values of a field, given by question and context, in the shape of the call."""
         match self.shape:
             case "single":
                 return rows[0][0]
@@ -57,7 +57,7 @@ class Call:
 
 
 def provence_call(question: object, context: object) -> Call:
-    """Read a call in naver's shapes: one question with one text, or lists of questions and of lists of texts.
+    """Read a call in naver's shapes: a question with a text, or lists with lists of texts.
 
     Raises:
         InvalidInputError: It has another shape.
@@ -74,7 +74,7 @@ def provence_call(question: object, context: object) -> Call:
 
 
 def open_provence_call(question: object, context: object) -> Call:
-    """Read a call in OpenProvence's shapes; with one question an inner list is a context that is cut into sentences.
+    """Read a call in OpenProvence's shapes; an inner list of one question is a cut context.
 
     Raises:
         InvalidInputError: It has another shape.
@@ -101,7 +101,7 @@ def open_provence_call(question: object, context: object) -> Call:
 
 
 def provence_titles(title: object, call: Call) -> Titles:
-    """Read titles in naver's shapes: a text for a single context, or a list of lists like the contexts.
+    """Read titles in naver's shapes: a text for a single context, or lists like the contexts.
 
     Raises:
         InvalidInputError: They have another shape.

@@ -151,7 +151,7 @@ def decide(
 
 
 def take_first_line(context: Context) -> tuple[Context, str | None]:
-    """Return a context without its first line that is not blank, or its first such sentence, and that line."""
+    """Return a context without its first line or sentence that is not blank, and that line."""
     if isinstance(context, str):
         rest, title = take_first_line(context.splitlines(keepends=True))
         return (context, None) if title is None else ("".join(rest), title)
@@ -169,7 +169,7 @@ def _pruned_text(context: TitledContext, is_kept: Sequence[bool], interface: Int
 
 
 def _find_sentences(text: str, splitter: SplitterName | SentenceSplitter) -> list[Range]:
-    """Return the sentences of a text by any splitter; blank ones count where the splitter finds them."""
+    """Return the sentences that a splitter finds in a text, blank ones included."""
     chosen = choose_splitter(splitter)
     if chosen.blocks_first:
         return [(sentence.start, sentence.end) for sentence in split_sentences(text, chosen)]

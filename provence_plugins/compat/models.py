@@ -10,7 +10,7 @@ from provence_plugins.keywords import takes_keywords_of
 
 
 class PublishedPruner:
-    """A published pruner with `process`, `to` and `eval`, like the published classes; loaded when it is first used.
+    """A pruner with `process`, `to` and `eval`, as published; it is loaded when it is first used.
 
     Args:
         model: Model folder or repo id.
@@ -42,7 +42,7 @@ class PublishedPruner:
         return process(self.pruner, question, context, title, first_line_as_title, **options)
 
     def to(self, *places: object) -> Self:
-        """Run on a device ("cuda", a torch device) or in a precision; a model that is loaded is loaded again."""
+        """Run on a device ("cuda", a torch device) or in a precision; the model is loaded again."""
         for place in places:
             name = _without_torch(place)
             if "float" in name:

@@ -55,7 +55,7 @@ class Example:
 
     @property
     def has_sentence_labels(self) -> bool:
-        """Whether people told the relevant sentences; a positive without evidence only tells that there are some."""
+        """Whether people annotated the sentences; in a positive without evidence they did not."""
         return self.is_annotated and (bool(self.evidence) or not self.positive)
 
     @property
@@ -98,7 +98,7 @@ def read_examples(path: Path) -> Iterator[Example]:
 
 
 def first_questions(examples: Sequence[Example], most: int | None) -> list[Example]:
-    """Return the first positives of each source, at most `limit` questions (None for all), with their negatives."""
+    """Return the first `limit` questions of each source (None for all) with their negatives."""
     chosen: dict[str, set[str]] = defaultdict(set)
     for example in examples:
         questions = chosen[example.source]

@@ -26,7 +26,7 @@ def find_files(patterns: Sequence[str]) -> list[Path]:
 
 
 def find_folder(name: str) -> Path:
-    """Return the folder that a path names, or one inside an installed package ("package:name/inner/folder").
+    """Return the folder of a path, or one in an installed package ("package:name/inner/folder").
 
     Raises:
         InvalidInputError: The package is not installed.

@@ -1,4 +1,4 @@
-"""Graded judgements of passages in the forms of TREC and BEIR, and the candidates that they are about."""
+"""Graded judgements of passages in the forms of TREC and BEIR, and their candidates."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ _TREC_COLUMNS, _BEIR_COLUMNS = 4, 3
 
 
 def read_qrels(path: Path) -> Qrels:
-    """Read judgements: lines of TREC ("query 0 passage grade") or of BEIR ("query passage grade", with a heading).
+    """Read judgements of TREC ("query 0 passage grade") or BEIR ("query passage grade").
 
     Grades below 0, which some tracks give to spam, count as 0.
 

@@ -31,7 +31,7 @@ class SilverSpan:
 
 
 def spread_silver(silver: Sequence[SilverSpan], sentences: Sequence[Span]) -> list[float]:
-    """Return the probability of each sentence: the highest of the ranges that it overlaps, 0 where there are none.
+    """Return the highest probability of the ranges that each sentence overlaps, 0 without any.
 
     The teacher may have cut the passage into other sentences.
     """
@@ -67,6 +67,6 @@ def silver_values(spans: Iterable[Span], probabilities: Iterable[float]) -> list
 
 
 def raw_score(probability: float) -> float:
-    """Return the raw score, a logit, whose logistic function is a probability; 0 and 1 get the ends of its range."""
+    """Return the logit of a probability; 0 and 1 get the ends of its range."""
     clipped = min(max(probability, _LEAST), 1.0 - _LEAST)
     return round(math.log(clipped / (1.0 - clipped)), _DECIMALS)

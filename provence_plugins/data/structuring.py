@@ -1,4 +1,4 @@
-"""Turn prose into texts of other forms, so that a model also learns from lists, rows, turns and unpunctuated lines.
+"""Turn prose into lists, rows, turns and unpunctuated lines, so that a model learns from them too.
 
 Labelled data are mostly prose whose sentences end in a full stop. Retrieved texts are not: a model
 that has only seen prose takes a missing full stop for the same sentence going on. Here sentences
@@ -51,7 +51,7 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
 
 
 def rewrite(example: Example, lines: Sequence[Line], *, lower: bool = False) -> Example:
-    """Return an example whose passage consists of other lines, with the labels where the same words stand now.
+    """Return an example whose passage has other lines, with labels where the words are now.
 
     Args:
         example: A labelled example.
@@ -77,7 +77,7 @@ class _Moved:
     places: list[tuple[Span, int]]
 
     def moved(self, spans: Iterable[Span]) -> list[Span]:
-        """Return where the parts of some ranges are in the new text, without the parts that it lacks."""
+        """Return where parts of ranges are in the new text, without those that it lacks."""
         found = []
         for span in spans:
             for old, start in self.places:
@@ -133,7 +133,7 @@ def _plain_lines(text: str, sentences: Sequence[Span], random: Random) -> list[L
 
 
 def _speech(text: str, sentences: Sequence[Span], random: Random) -> list[Line]:
-    """Break the words of all sentences into lines of a few words, as subtitles and transcripts do."""
+    """Break the words of all sentences into short lines, as subtitles and transcripts do."""
     words = [
         Span(span.start + word.start(), span.start + word.end())
         for span in (_without_stop(text, sentence) for sentence in sentences)

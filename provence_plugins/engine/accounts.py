@@ -48,12 +48,12 @@ class PassageAccount:
         return any(self.passage.token_counts[number] > 0 for number in self.kept)
 
     def cost_of(self, numbers: Collection[int]) -> int:
-        """Return what it takes to keep sentences in addition, with the marks and the white space around them."""
+        """Return what it takes to keep more sentences, with marks and white space around them."""
         cost = sum(self.costs[number] for number in numbers)
         return cost + self._added_marks(numbers) + self._added_breaks(numbers)
 
     def cost_around(self, number: int, headings: set[int]) -> int:
-        """Return what it takes to keep a part of a sentence with its headings, besides the part itself."""
+        """Return what it takes to keep a part of a sentence, besides the part itself."""
         together = {number, *headings}
         cost = sum(self.costs[heading] for heading in headings)
         cost += self._added_breaks(together) + self._break_behind(number, headings)
@@ -70,7 +70,7 @@ class PassageAccount:
         self.kept.update(numbers)
 
     def _added_marks(self, numbers: Collection[int]) -> int:
-        """Return what the marks around sentences take that are kept in addition; less than 0 if they fill gaps."""
+        """Return what the marks around more sentences take; less than 0 if they fill gaps."""
         if not self.mark_cost or not numbers:
             return 0
         kept, last = self.kept, len(self.passage.sentences) - 1
@@ -87,7 +87,7 @@ class PassageAccount:
         return gaps * self.mark_cost
 
     def _added_breaks(self, numbers: Collection[int]) -> int:
-        """Return what the white space takes between sentences that are kept in addition and those around them.
+        """Return what the white space between more sentences and those around them takes.
 
         White space belongs to the sentence before it; where that sentence is removed, the next kept
         one takes it along.
@@ -107,7 +107,7 @@ class PassageAccount:
         return cost
 
     def _break_behind(self, number: int, brought: Collection[int]) -> int:
-        """Return what the white space takes between a sentence that is cut and the next kept one."""
+        """Return what the white space between a cut sentence and the next kept one takes."""
         if self.count_space is None:
             return 0
         behind = [other for other in {*self.kept, *brought} if other > number]
@@ -117,7 +117,7 @@ class PassageAccount:
         return self.count_space(space_at_end(self.passage.passage.text[:start]))
 
     def _breaks(self, numbers: Sequence[int], count: CountTokens) -> int:
-        """Return what the white space takes that parts kept sentences which do not follow each other in the text."""
+        """Return what the white space takes that separates kept sentences."""
         text, bounds = self.passage.passage.text, self.passage.columns.bounds
         cost = 0
         for before, number in pairwise(numbers):

@@ -19,7 +19,7 @@ _LONG_THREADS = 1
 
 
 class Background:
-    """Threads for the work before and after scoring: those of short calls never wait for a long one."""
+    """Threads for the work before and after scoring; short calls never wait for a long one."""
 
     def __init__(self) -> None:
         self._short = TaskPool(name="provence-plan-short", threads=_SHORT_THREADS)

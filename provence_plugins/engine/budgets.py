@@ -87,7 +87,7 @@ def _count_by(counter: CountTokens, text: str) -> int:
 
 
 def cut_to_fit(text: str, room: float, count: CountTokens) -> str:
-    """Return a beginning of a text that fits the room, cut after a line, a clause, a word or a character.
+    """Return the beginning of a text that fits, cut after a line, a clause, a word or a character.
 
     Returns:
         "" if not even the first character fits.
@@ -115,7 +115,7 @@ def _last_that_fits(text: str, ends: Sequence[int], room: float, count: CountTok
 
 
 def _with_unknown_tokens(plan: PassagePlan, unknown: int | None) -> set[int]:
-    """Return the numbers of the sentences that may hold characters that the vocabulary does not know."""
+    """Return the numbers of sentences with characters that the vocabulary may not know."""
     if not plan.is_legible:
         return set(range(len(plan.sentences)))  # such a plan has no windows to look into
     found = set()

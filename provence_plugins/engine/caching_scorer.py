@@ -74,7 +74,7 @@ class CachingScorer:
         return request.complete(self._scorer.score(request.missing) if request.missing else [])
 
     def submit(self, windows: Sequence[Window]) -> _ScoresFuture:
-        """Score windows in a thread of the other scorer; if all are remembered, the future is done at once.
+        """Score windows in a thread of the other scorer, or at once if all are remembered.
 
         Raises:
             ClosedError: The scorer was closed.

@@ -61,7 +61,7 @@ class AnnotatedSentences:
 
 
 def least_examples(target_recall: float) -> int:
-    """Return the minimum number of examples with evidence; with fewer, not even a threshold of 0 is guaranteed.
+    """Return the minimum number of examples with evidence that a guarantee needs.
 
     Raises:
         InvalidInputError: The target is not a number above 0 and below 1.

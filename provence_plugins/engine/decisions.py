@@ -92,7 +92,7 @@ def _spend_budget(
 
 
 def _choose_sentences(passage: ScoredPassage, threshold: float, policy: PruningPolicy) -> Collection[int]:
-    """Return the numbers of the sentences that are worth keeping, whether there is room for them or not."""
+    """Return the numbers of the sentences worth keeping, whether they fit or not."""
     if not passage.tokens:
         return range(len(passage.sentences))
     numbers = _units(passage)
@@ -115,7 +115,7 @@ def _units(passage: ScoredPassage) -> list[int]:
 def _choose_in_one(
     passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]], policy: PruningPolicy
 ) -> list[Collection[int]]:
-    """Choose the best sentences of the most relevant passage if no passage with text has chosen any."""
+    """Choose the best sentences of the most relevant passage if no passage has chosen any."""
     changed = list(chosen)
     rows = [row for row, passage in enumerate(passages) if passage.tokens]
     if rows and not any(chosen[row] for row in rows):
@@ -127,7 +127,7 @@ def _choose_in_one(
 def _drop_irrelevant(
     passages: Sequence[ScoredPassage], chosen: Sequence[Collection[int]], policy: PruningPolicy
 ) -> list[Collection[int]]:
-    """Empty the choices of all but the `top_n` most relevant passages; others that cannot compete keep theirs.
+    """Empty the choices of all but the `top_n` most relevant of the competing passages.
 
     Passages without tokens and those that the model cannot read do not compete. Only passages that
     have chosen a sentence and reach `min_relevance` count among the `top_n`.

@@ -161,7 +161,7 @@ class _Index:
                 self._by_word[word].append(unit)
 
     def candidates(self, unit: _Unit) -> Iterator[_Unit]:
-        """Yield sentences that have the same words, and then others that have the rarest of them."""
+        """Yield sentences with the same words, and then others with the rarest of them."""
         yield from self._by_words.get(unit.words, ())
         rarest = min(unit.words, key=lambda word: len(self._by_word.get(word, ())))
         yield from self._by_word.get(rarest, ())[:_MAX_CANDIDATES]
@@ -195,7 +195,7 @@ def _units(row: int, passage: ScoredPassage, *, by_words: bool) -> Iterator[_Uni
 
 
 def _company(sentences: Sentences, number: int) -> set[int]:
-    """Return the numbers of all sentences that this one can bring along, whatever the policy says."""
+    """Return the numbers of all sentences that this one can bring along under any policy."""
     found: set[int] = set()
     waiting = [number]
     while waiting:

@@ -1,4 +1,4 @@
-"""A handle to a model and its threads, like a connection: it is closed after use, and a copy of it is itself."""
+"""A handle to a model and its threads: it is closed after use, and a copy of it is itself."""
 
 from types import TracebackType
 from typing import Any, Self

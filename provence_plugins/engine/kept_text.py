@@ -1,4 +1,4 @@
-"""The kept text of a passage: where its parts lie in the original text, and how they are put together."""
+"""The kept text of a passage: where its parts lie in the original, and how they are joined."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -60,7 +60,7 @@ class KeptText:
         return _join_with_marks(parts, marks, first_space=space_at_end(self.text[:first]))
 
     def _left_out(self) -> list[int]:
-        """Return how many sentences with text are left out before each kept part, and after the last one.
+        """Count the sentences with text that are left out before each kept part, and at the end.
 
         A sentence that is cut counts as one that is left out after its kept part.
         """
@@ -92,7 +92,7 @@ def kept_bounds_of(number: int, bounds: Sequence[int], parts: Mapping[int, Span]
 
 
 def missing_break(text: str, kept: Bounds, start: int) -> int:
-    """Return how many characters of white space in front of `start` are needed to separate it from the kept text."""
+    """Return how many characters of white space in front of `start` a separation needs."""
     gap = len(space_at_end(text[kept[1] : start]))
     if not gap:
         return 0
@@ -107,7 +107,7 @@ def space_at_end(text: str) -> str:
 
 
 def _ends_with_space(text: str, part: Bounds, *, line_break: bool) -> bool:
-    """Return whether a part of a text ends with white space, and if asked for, with a line break in it."""
+    """Return whether a part of a text ends with white space, or with a line break in it."""
     start, end = part
     position = end - 1
     # Character by character and no further than needed: a kept part can be as long as the text.
@@ -119,7 +119,7 @@ def _ends_with_space(text: str, part: Bounds, *, line_break: bool) -> bool:
 
 
 def _join_with_marks(parts: Sequence[str], marks: Sequence[str], *, first_space: str) -> str:
-    """Join kept parts, with a mark before each of them and after the last one; an empty mark adds nothing.
+    """Join kept parts, with a mark before each and after the last; an empty one adds nothing.
 
     A mark is separated from its surroundings by the white space of the text, or by a blank where
     there is none.

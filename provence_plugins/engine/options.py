@@ -19,7 +19,7 @@ from provence_plugins.thresholds import Threshold
 
 
 class PrunerOptions(TypedDict, total=False):
-    """The keywords of `Pruner`, for code that passes them on; each may be left out or None for its default.
+    """The keywords of `Pruner`, for code that passes them on; None means the default.
 
     Attributes:
         threshold: A sentence is kept when its probability is at least this number, or the model's

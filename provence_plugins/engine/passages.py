@@ -156,7 +156,7 @@ class PrunedPassage:
 
     @property
     def is_legible(self) -> bool:
-        """Whether the model's vocabulary can read the passage and the query. If not, it is kept as it is."""
+        """Whether the model can read passage and query. If not, the passage is kept as it is."""
         return self.scored.is_legible
 
     @cached_property
@@ -184,7 +184,7 @@ class PrunedPassage:
 
     @cached_property
     def text(self) -> str:
-        """The kept text: the kept parts of the original text one after another, character for character.
+        """The kept text: parts of the original one after another, character for character.
 
         The `omission` of the policy marks every place where sentences are left out.
         """

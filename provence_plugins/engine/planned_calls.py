@@ -39,7 +39,7 @@ class PlannedCall:
 
     @property
     def tokens(self) -> int:
-        """Number of tokens that the model reads; at least 1, so that calls without text count too."""
+        """Number of tokens that the model reads; at least 1, so that empty calls count too."""
         return max(1, sum(len(window.ids) for window in self.windows))
 
 
@@ -88,7 +88,7 @@ class CallPlanner:
         return PruneResult(call.query, passages, dropped, call.policy, self._thresholds, self._count_text)
 
     def decide_with_texts(self, call: PlannedCall, scores: Sequence[WindowScores]) -> PruneResult:
-        """Return the result with the kept texts put together, so that the event loop need not do it."""
+        """Return the result with its texts joined, so that the event loop need not do it."""
         result = self.decide(call, scores)
         for passage in result.passages:
             _ = passage.text  # remembered by the passage

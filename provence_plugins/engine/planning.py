@@ -53,7 +53,7 @@ class PassagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Splits and tokenizes passages and packs them into windows, in the same way in training and in use.
+    """Splits passages, tokenizes them and packs them into windows, in training as in use.
 
     Attributes:
         encoder: The checkpoint's tokenizer.
@@ -80,12 +80,12 @@ class Planner:
         splitter: SplitterName | SentenceSplitter | None = None,
         language: str | None = None,
     ) -> Self:
-        """Return the planner of a checkpoint, with the checkpoint's splitter unless another is given."""
+        """Return the planner of a checkpoint, with its own splitter unless another is given."""
         chosen = choose_splitter(splitter or checkpoint.splitter, language or "auto")
         return cls(checkpoint.encoder, checkpoint.format, chosen, checkpoint.max_tokens, checkpoint.piece_tokens)
 
     def plan(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:
-        """Plan all passages of one query. Equal passages share the plan, down to the same list of windows.
+        """Plan all passages of one query. Equal passages share their plan and its windows.
 
         Args:
             query: A string that is not blank; the caller has checked it.
@@ -180,7 +180,7 @@ def _title_text(passage: Passage, inputs: InputConventions) -> str:
 
 
 def _texts_read(text: str, sentences: Sentences, inputs: InputConventions, *, follows: bool) -> list[str]:
-    """Return what the model reads of each sentence; `follows` tells whether a title precedes the first one."""
+    """Return what the model reads of each sentence; `follows` tells whether a title precedes."""
     texts = sentences.model_texts(text)
     if not inputs.spaced:
         return texts
@@ -190,7 +190,7 @@ def _texts_read(text: str, sentences: Sentences, inputs: InputConventions, *, fo
 
 
 def _with_full_stops(texts: Sequence[str], tokens: Sequence[TokenIds], full_stop: TokenIds) -> Sequence[TokenIds]:
-    """Return the tokens of each sentence, with a full stop after those that say something and end without one."""
+    """Return the tokens of each sentence, with a full stop where one is missing."""
     if not full_stop:
         return tokens
     ended = []

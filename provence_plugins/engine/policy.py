@@ -126,7 +126,7 @@ class PruningPolicy:
         _check_counter(self.token_counter)
 
     def pin_test(self) -> Callable[[str], bool] | None:
-        """Return a function that tells whether a sentence of some text is pinned; None if none is."""
+        """Return a function that tells whether a sentence's text is pinned; None if none is."""
         if isinstance(self.pins, str):
             search = re.compile(self.pins, re.MULTILINE).search
             return lambda text: search(text) is not None

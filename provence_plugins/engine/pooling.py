@@ -1,4 +1,4 @@
-"""Pool the scores of tokens and windows into those of sentences and passages, in the ways of the published models."""
+"""Pool scores of tokens and windows into those of sentences and passages."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -122,7 +122,7 @@ def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
 
 
 def distinct_windows(plans: Iterable[PassagePlan]) -> list[Window]:
-    """Return the windows of all passages in order; passages that share their windows contribute them once."""
+    """Return the windows of all passages in order, shared ones once."""
     return [window for windows in _shared_windows(plans).values() for window in windows]
 
 

@@ -118,12 +118,12 @@ class Pruner(Handle):
     @classmethod
     @takes_keywords_of(__init__)
     def from_pretrained(cls, model: str | Path, **options: Unpack[PrunerOptions]) -> Self:
-        """Load a model folder or repo id; the same as `Pruner(model, ...)`, under the name that Transformers uses."""
+        """Load a model folder or repo id: `Pruner(model, ...)` under the name of Transformers."""
         return cls(model, **options)
 
     @property
     def format(self) -> str:
-        """Name of the model's checkpoint format: "native", "provence", "xprovence" or "open-provence"."""
+        """Name of the checkpoint format: "native", "provence", "xprovence" or "open-provence"."""
         return self._planner.format.name
 
     @property
@@ -232,7 +232,7 @@ class Pruner(Handle):
 
     @takes_policy
     def calibrate(self, examples: Iterable[Example], target_recall: float = 0.97) -> Calibration:
-        """Choose a threshold on annotated examples so that answers are kept with a guaranteed probability.
+        """Choose the threshold that keeps answers with a guaranteed probability, by examples.
 
         Conformal risk control (arXiv 2208.02814) over the event that no sentence of an answer
         reaches the threshold.
@@ -257,7 +257,7 @@ class Pruner(Handle):
     def score_as_published(
         self, requests: Sequence[PublishedRequest], scoring: PublishedScoring
     ) -> list[list[PassageScores]]:
-        """Score texts as the code of the published models reads them; `compat` decides on these scores.
+        """Score texts as the published code reads them; `compat` decides on these scores.
 
         Returns:
             For each request the scores of its passages.
@@ -279,7 +279,7 @@ class Pruner(Handle):
         return self.cache_stats
 
     def close(self) -> None:
-        """End the pruner's threads; waiting calls fail with ClosedError. Closing twice does nothing."""
+        """End the threads; waiting calls fail with ClosedError. Closing twice does nothing."""
         if not self._closed:
             self._closed = True
             self._scorer.close()
@@ -287,7 +287,7 @@ class Pruner(Handle):
 
     # Any: the pickle module's own form, a function and its arguments.
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make the pruner again: unpickling loads the model, and the two share no threads.
+        """Return how to make the pruner again; unpickling loads the model and shares no threads.
 
         Raises:
             InvalidInputError: The pruner was given a backend object.

@@ -1,4 +1,4 @@
-"""Score texts as the code of the published models reads them: the door through which `compat` enters the engine."""
+"""Score texts as published code reads them: the door through which `compat` enters the engine."""
 
 import logging
 from collections.abc import Sequence
@@ -103,7 +103,7 @@ def _as_published(planner: Planner, scoring: PublishedScoring) -> Planner:
 
 
 def _fit_query(planner: Planner, query: str, longest: int) -> Planner:
-    """Return a planner that makes room for a question of any length, as the published code does, and log it."""
+    """Return a planner with room for any question, as the published code has, and log it."""
     tokens = planner.count_query_tokens(query)
     special = planner.encoder.template.special_tokens
     if planner.format.inputs.halved:

@@ -1,4 +1,4 @@
-"""Render pruned passages for a reader: an HTML fragment and a terminal view, both with what was removed."""
+"""Render pruned passages with what was removed: an HTML fragment and a terminal view."""
 
 import math
 import re
@@ -71,7 +71,7 @@ class View:
         return " · ".join(parts)
 
     def header_of_dropped(self, passage: PrunedPassage) -> str:
-        """Return the header of a dropped passage, with the probability that came nearest to the threshold."""
+        """Return the header of a dropped passage, with its highest probability."""
         best = max((sentence.probability for sentence in passage.sentences), default=0.0)
         return f"{self.header(passage)} · dropped, best probability {best:.3f}"
 
@@ -142,7 +142,7 @@ def _runs(sentences: Iterable[ScoredSentence]) -> Iterator[tuple[bool, list[Scor
 
 
 def _with_cuts(passage: PrunedPassage) -> Iterator[ScoredSentence]:
-    """Yield the sentences; one that was cut to fit a budget as its kept part and the removed rest."""
+    """Yield the sentences; one that was cut is yielded as its kept part and the rest."""
     for sentence in passage.sentences:
         if sentence.part is None:
             yield sentence
@@ -245,7 +245,7 @@ def _cell_html(text: str, kind: Kind) -> str:
 
 
 def _split_row(row: str) -> list[str]:
-    """Return separators and cells of a row in turn, beginning and ending with a separator; joined they are the row."""
+    """Return separators and cells of a row in turn, a separator at both ends."""
     line, newline, below = row.partition("\n")
     pieces = _BAR.split(line)
     first, last = 0, len(pieces)

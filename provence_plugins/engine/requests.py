@@ -1,4 +1,4 @@
-"""Requests to prune: what callers give, checked once at the front door, and what JSON senders give."""
+"""Requests to prune, from callers and from senders of JSON, checked once at the front door."""
 
 import json
 import math
@@ -64,7 +64,7 @@ def list_passages(passages: Iterable[str | Passage]) -> list[str | Passage]:
 
 
 def estimate_size(query: object, passages: Sequence[object]) -> int:
-    """Return about how much work a call is, in characters of text; titles, query and mere number count too.
+    """Estimate the work of a call in characters; titles, query and number of passages count too.
 
     Nothing has been checked yet, so whatever is not text counts as empty.
     """

@@ -23,7 +23,7 @@ _LISTED_PASSAGES = 6
 
 @dataclass(frozen=True, slots=True)
 class PruneStats:
-    """What pruning saves, for one result or for several: `sum((result.stats for result in results), PruneStats())`.
+    """What pruning saves; stats are added by `sum((each.stats for each in results), PruneStats())`.
 
     Tokens are counted with the pruning model's tokenizer. A language model counts a little
     differently; the share that is removed is about the same.
@@ -118,7 +118,7 @@ class PruneResult:
 
     @cached_property
     def text(self) -> str:
-        """All kept text: the kept passages in order, separated by a blank line; "" if nothing is kept."""
+        """The kept passages in order, separated by blank lines; "" if nothing is kept."""
         kept = [passage.text for passage in self.passages]
         return "\n\n".join(text.lstrip("\r\n").rstrip() for text in kept if text.strip())
 
@@ -144,15 +144,15 @@ class PruneResult:
 
     @property
     def stats(self) -> PruneStats:
-        """What pruning saves in tokens, money and time; the stats of several results can be added."""
+        """What pruning saves in tokens, money and time; stats can be added."""
         return PruneStats(self.tokens_before, self.tokens_after, len(self.passages), len(self.dropped))
 
     def by_relevance(self) -> list[PrunedPassage]:
-        """Return all passages, kept or not, the most relevant first; equal ones stay in the order of the input."""
+        """Return all passages, kept or not, the most relevant first; equal ones stay in order."""
         return sorted((*self.passages, *self.dropped), key=lambda passage: (-passage.relevance, passage.index))
 
     def with_policy(self, policy: PruningPolicy) -> "PruneResult":
-        """Return the result that another policy gives for the same scores, without running the model."""
+        """Return the result of another policy for the same scores, without running the model."""
         scored = [passage.scored for passage in (*self.passages, *self.dropped)]
         passages, dropped = decide(scored, policy, self.thresholds, self.count_tokens)
         return replace(self, passages=passages, dropped=dropped, policy=policy)
@@ -196,7 +196,7 @@ class PruneResult:
         return make_dataframe(sentence_rows(self.passages, self.dropped), columns=SENTENCE_COLUMNS)
 
     def to_html(self, *, names: Sequence[str] = ()) -> str:
-        """Return an HTML fragment that shows what is kept and what is removed; it needs no other file.
+        """Return an HTML fragment that shows what is kept and removed, without other files.
 
         Args:
             names: Names of the passages in the order of the input, for instance file names; without

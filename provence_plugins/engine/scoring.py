@@ -70,7 +70,7 @@ class Scorer(Protocol):
         ...
 
     def submit(self, windows: Sequence[Window]) -> "Future[list[WindowScores]]":
-        """Score windows in a thread of the scorer's own; a cancelled future's waiting windows are skipped."""
+        """Score windows in a thread of the scorer; a cancelled future's windows are skipped."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Spend the budget of a query on the chosen sentences, each with everything that it brings along."""
+"""Spend the budget of a query on the chosen sentences, each with all that it brings along."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -80,7 +80,7 @@ class Budget:
         return self.passages[row].columns.kinds[number] == "table_row" and self._keep(row, {number})
 
     def cut_best(self, wanted: Sequence[Collection[int]]) -> None:
-        """Keep the beginning of the most probable sentence, with its headings if they leave room for it.
+        """Keep the beginning of the most probable sentence, with its headings if they fit.
 
         Of JSON only long strings are cut, so that what is kept stays JSON; if none fits, the
         outermost brackets stay.
@@ -165,7 +165,7 @@ class Budget:
         return brought is not None and self._keep(row, brought.union({number} - self.accounts[row].kept))
 
     def _brought_by(self, row: int, number: int, *, whole_answer: bool = False) -> set[int] | None:
-        """Return all that a sentence brings along and that is not kept yet; None if there is no room for it.
+        """Return what a sentence brings along that is not kept yet; None if it does not fit.
 
         Args:
             row: The passage.

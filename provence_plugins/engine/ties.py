@@ -1,4 +1,4 @@
-"""Find what a kept sentence brings along, and the commas of JSON that are not followed by anything kept."""
+"""Find what a kept sentence brings along, and the commas of JSON that nothing follows."""
 
 from collections.abc import Collection, Iterator
 

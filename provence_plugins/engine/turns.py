@@ -155,7 +155,7 @@ class WaitingCalls(ABC):
 
     @abstractmethod
     def choose(self, line: Iterator[_Place]) -> list[_Place]:
-        """Return the windows of the next batch, given all that wait in the order in which they should be served."""
+        """Return the windows of the next batch, given all that wait in the order of service."""
 
     def _forget(self, calls: Iterable[Call]) -> None:
         for call in list(calls):
@@ -177,7 +177,7 @@ class SharedBatches(WaitingCalls):
     """A batch holds windows of many calls."""
 
     def choose(self, line: Iterator[_Place]) -> list[_Place]:
-        """Return the window that is first in line, and those near the front of the line that are about as long."""
+        """Return the first window in line, and those soon after it that are about as long."""
         nearest: list[_Place] = []
         room = self.model.max_batch_tokens * _CHOICE_BATCHES
         for call, number in line:

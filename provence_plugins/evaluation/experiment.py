@@ -71,7 +71,7 @@ def run_experiment(
 def make_result(
     experiment: Experiment, *, title: str, command: str, figures: FigureOptions | None = None
 ) -> ResultFile:
-    """Return the result of an experiment with its tables, and draw plots when there is a folder for them.
+    """Return the result of an experiment with its tables; draw plots if there is a folder.
 
     Raises:
         MissingExtraError: Plots are asked for, and matplotlib is not installed.

@@ -83,7 +83,7 @@ def _scored_example(
 
 
 def _graded_questions(passages: Sequence[SplitPassage], scores: Sequence[PassageScores]) -> Iterator[GradedQuestion]:
-    """Collect the graded passages of each question; a question whose grades are all equal cannot be ranked."""
+    """Collect the graded passages of each question, unless all its grades are equal."""
     groups: dict[tuple[str, str], list[tuple[Example, float]]] = defaultdict(list)
     for passage, score in zip(passages, scores, strict=True):
         if passage.example.grade is not None:

@@ -161,7 +161,7 @@ def measure(name: str, method: LoadedMethod, dataset: Dataset, progress: Progres
 def _words(
     method: LoadedMethod, passages: Sequence[SplitPassage], scores: Sequence[PassageScores], threshold: float
 ) -> list[WordOverlap]:
-    """Compare the kept words of each question with the annotated ones; passages of unknown evidence are left out."""
+    """Compare the kept words of each question with the annotated ones, where these are known."""
     overlaps: dict[tuple[str, str], WordOverlap] = {}
     for passage, passage_scores in zip(passages, scores, strict=True):
         if not passage.example.has_sentence_labels:

@@ -1,4 +1,4 @@
-"""The numbers of one method, computed from its measurement; tables, plots and result files show them."""
+"""The numbers of one method, which tables, plots and result files show."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

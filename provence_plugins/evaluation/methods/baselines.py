@@ -46,7 +46,7 @@ def chance(seed: int = 0) -> Method:
 
 
 def bm25() -> Method:
-    """Return BM25 of the question over the sentences of one passage; the best sentence gives the relevance.
+    """Return BM25 of the question over the sentences of a passage; the best is the relevance.
 
     The idf is log((sentences + 1) / sentences with the word), as in BM25+ but without its constant
     for words that are missing. Okapi's idf is negative for words in more than half of the

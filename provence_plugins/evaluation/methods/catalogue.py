@@ -105,7 +105,7 @@ def open_predictions(path: Path) -> LoadedMethod:
 
 
 def short_names(specs: Sequence[str]) -> list[str]:
-    """Return names for tables: the method's name where it is unique, the whole specification otherwise."""
+    """Return names for tables: a method's name where it is unique, else the specification."""
     names = [spec.partition(":")[0] for spec in specs]
     return [name if names.count(name) == 1 else spec for name, spec in zip(names, specs, strict=True)]
 
@@ -135,7 +135,7 @@ def _open_provence(folder: str, options: MethodOptions) -> LoadedMethod:
 
 
 def _of_folder(module: str, function: str) -> Maker:
-    """Return the maker that calls a function of a module, which is imported late because its packages are optional."""
+    """Return the maker that calls a function of a module, which is imported late."""
 
     def make(folder: str, options: MethodOptions) -> LoadedMethod:
         method: Method = getattr(import_module(f"provence_plugins.evaluation.methods.{module}"), function)(folder)

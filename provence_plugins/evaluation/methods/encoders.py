@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def embeddings(folder: str | Path) -> Method:
-    """Return the cosine of a sentence encoder's vectors of question and sentence; the best one is the relevance.
+    """Return the cosine of the vectors of question and sentence; the best is the relevance.
 
     This is RECOMP's extractive compressor (arXiv 2310.04408) with any encoder.
 
@@ -43,7 +43,7 @@ def embeddings(folder: str | Path) -> Method:
 
 
 def late_chunking(folder: str | Path) -> Method:
-    """Return the cosine of the question and of the mean of each sentence's token states in one pass over the passage.
+    """Return the cosine of the question and each sentence's mean state, in one pass.
 
     A sentence's vector then knows its context (arXiv 2409.04701). A passage longer than the
     encoder's limit is read in parts.
@@ -68,7 +68,7 @@ def late_chunking(folder: str | Path) -> Method:
 
 
 def cross_encoder(folder: str | Path) -> Method:
-    """Return a cross-encoder's score of each sentence alone with the question, like DSLR (arXiv 2407.03627).
+    """Return a cross-encoder's score of each sentence with the question (DSLR, arXiv 2407.03627).
 
     Args:
         folder: What `CrossEncoder` can open, with one score for a pair.
@@ -123,7 +123,7 @@ def encode(encoder: "SentenceTransformer", texts: Sequence[str]) -> FloatArray:
 
 
 def _vectors_in_context(encoder: "SentenceTransformer", passage: SplitPassage, *, width: int) -> FloatArray:
-    """Return one vector of length 1 for each sentence, of shape (sentences, width); zeros for one without tokens."""
+    """Return a vector of length 1 for each sentence; zeros for one without tokens."""
     ends = np.array([sentence.end for sentence in passage.sentences])
     sums = np.zeros((len(ends), width), dtype=np.float32)
     for first, last in _parts(encoder, passage):
@@ -141,7 +141,7 @@ def _vectors_in_context(encoder: "SentenceTransformer", passage: SplitPassage, *
 
 
 def _parts(encoder: "SentenceTransformer", passage: SplitPassage) -> Iterator[tuple[int, int]]:
-    """Yield runs of whole sentences that the encoder reads at once; it cuts off a sentence that is too long alone."""
+    """Yield runs of whole sentences that fit the encoder; one that is too long is cut off."""
     sizes = [len(_offsets(encoder, text)) for text in passage.texts]
     first, tokens = 0, 0
     for number, size in enumerate(sizes):

@@ -35,7 +35,7 @@ class _Encoder(Embeddings):
 
 
 def embeddings_filter(folder: str | Path) -> Method:
-    """Return LangChain's `EmbeddingsFilter`, which keeps or drops whole passages by their similarity to the question.
+    """Return LangChain's `EmbeddingsFilter`, which drops whole passages by their similarity.
 
     The filter compares that similarity with `similarity_threshold` and writes it into the documents
     that it keeps. It is the score of every sentence of the passage: the highest threshold at which

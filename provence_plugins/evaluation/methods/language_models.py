@@ -15,7 +15,7 @@ _LONGEST = 1024
 
 
 def selective_context(folder: str | Path) -> Method:
-    """Return the mean self-information, in nats, of a sentence's tokens under a language model (arXiv 2310.06201).
+    """Return the mean self-information of a sentence's tokens, in nats (arXiv 2310.06201).
 
     The question is not read, and every passage has relevance 0. Texts longer than the model's limit
     are read in parts.

@@ -21,7 +21,7 @@ _CUTOFFS = np.arange(-0.1, 1.0, 0.02)
 
 
 class _Encoder(BaseEmbedding):
-    """The encoder with the vectors of one passage, since the optimizer asks for them again at every cutoff."""
+    """An encoder that remembers a passage, because the optimizer asks again at every cutoff."""
 
     _encoder: Any = PrivateAttr()
     _known: dict[str, list[float]] = PrivateAttr(default_factory=dict)
@@ -41,7 +41,7 @@ class _Encoder(BaseEmbedding):
 
 
 def sentence_optimizer(folder: str | Path) -> Method:
-    """Return LlamaIndex's `SentenceEmbeddingOptimizer`: the most similar sentences, with one neighbour on either side.
+    """Return LlamaIndex's `SentenceEmbeddingOptimizer`: similar sentences with their neighbours.
 
     The score of a sentence is the highest of some cutoffs (`threshold_cutoff`) at which its text is
     in the output. The neighbours are the optimizer's default; it gets our sentences instead of
@@ -73,7 +73,7 @@ def sentence_optimizer(folder: str | Path) -> Method:
 
 
 def _optimized(encoder: _Encoder, question: str, texts: list[str], cutoff: float) -> str:
-    """Return the optimizer's output; "" when no sentence is similar enough, for which it raises an error."""
+    """Return the optimizer's output; "" where it raises because no sentence is similar."""
     optimizer = SentenceEmbeddingOptimizer(
         embed_model=encoder, threshold_cutoff=cutoff, tokenizer_fn=lambda text: texts
     )

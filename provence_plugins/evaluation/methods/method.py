@@ -21,7 +21,7 @@ _TOGETHER = 64
 
 @dataclass(frozen=True, slots=True)
 class SplitPassage:
-    """An example and the sentences of its passage, which tile the text; all methods see the same ones."""
+    """An example and the sentences that tile its passage; all methods see the same ones."""
 
     example: Example
     sentences: Sequence[Sentence]
@@ -98,7 +98,7 @@ def pruner_method(pruner: Pruner) -> Method:
 
 
 def sentence_by_sentence(method: Method) -> Method:
-    """Return the method that scores a sentence by the relevance that another method gives it as a passage.
+    """Return the method that scores each sentence as a passage of its own by another method.
 
     The title goes with each sentence. This is DSLR (arXiv 2407.03627) with another reranker.
     """

@@ -11,7 +11,7 @@ from provence_plugins.model.backend import Backend
 
 
 def model_method(planner: Planner, backend: Backend) -> Method:
-    """Return the method that plans and scores with a network as the engine does, without a model folder."""
+    """Return the method that scores with a network as the engine does, without a folder."""
     batch_tokens = max(backend.max_batch_tokens, planner.max_tokens)
     scorer = DirectScorer(BatchedModel(backend, planner.encoder.template.pad_id, batch_tokens))
 

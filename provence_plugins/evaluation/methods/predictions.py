@@ -116,7 +116,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def find_text(kept: str, text: str) -> FixedOutput:
-    """Find the words of an output in a passage, in order; the longest runs of words are placed first.
+    """Find the words of an output in a passage, in order; long runs are placed first.
 
     Whitespace makes no difference, and neither do words that the output leaves out in between.
     """

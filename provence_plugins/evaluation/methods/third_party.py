@@ -1,4 +1,4 @@
-"""Pruners with their own code: the package llmlingua, and the code inside an OpenProvence folder."""
+"""Pruners with their own code: the package llmlingua, and code in an OpenProvence folder."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ _WORD_END, _LABEL_START = "\x1e", "\x1f"
 
 
 def llmlingua2(folder: str | Path) -> Method:
-    """Return LLMLingua-2 (arXiv 2403.12968) of the package llmlingua, on the CPU; it does not read the question.
+    """Return LLMLingua-2 (arXiv 2403.12968) on the CPU; it does not read the question.
 
     It deletes words at a given rate. A word's score is the share of the rates from 10 to 90 % at
     which it is kept, a sentence's score the mean over its words. Whether a sentence without some of
@@ -72,7 +72,7 @@ def llmlingua2(folder: str | Path) -> Method:
 
 
 def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
-    """Return OpenProvence's `process`, run from the Python module in its folder, with our sentences.
+    """Return OpenProvence's `process`, run from the module in its folder, with our sentences.
 
     Args:
         folder: A model folder with its code.
@@ -121,7 +121,7 @@ def open_provence(folder: str | Path, *, trust_remote_code: bool) -> Method:
 
 
 def _share_of_words(passage: SplitPassage, words: Sequence[tuple[str, bool]]) -> FloatArray:
-    """Return the share of the words of each sentence that are kept; 0 for a sentence without words."""
+    """Return the share of words that are kept of each sentence; 0 for one without words."""
     ends = [sentence.end for sentence in passage.sentences]
     kept, total = np.zeros(len(ends)), np.zeros(len(ends))
     for place, is_kept in _find_words(passage.example.passage.text.lower(), words):

@@ -1,4 +1,4 @@
-"""Measure how many answers are kept while text is removed, and find the thresholds that reach a target."""
+"""Measure how many answers are kept while text is removed, and find thresholds for a target."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -49,7 +49,7 @@ class CurvePoint:
 
 
 def at_threshold(examples: Sequence[ScoredExample], threshold: float) -> ThresholdRow:
-    """Return the shares of answers kept and of characters removed when all sentences face the same threshold."""
+    """Return the shares of answers kept and of characters removed at one threshold."""
     total = sum(float(example.lengths.sum()) for example in examples)
     kept = sum(float(example.lengths[example.scores >= threshold].sum()) for example in examples)
     return ThresholdRow(threshold, _answers_kept(examples, threshold), 1.0 - kept / total)
@@ -68,7 +68,7 @@ def mean_at_threshold(examples: Sequence[ScoredExample], threshold: float) -> Th
 def answers_kept_by_kind(
     examples: Iterable[ScoredExample], threshold: float, kind: Callable[[ScoredExample], str]
 ) -> dict[str, tuple[int, float]]:
-    """Return the number of questions of each kind, and the share of them that keep their answers."""
+    """Return the number of questions of each kind, and the share that keeps its answers."""
     groups: dict[str, list[ScoredExample]] = defaultdict(list)
     for example in examples:
         groups[kind(example)].append(example)
@@ -76,7 +76,7 @@ def answers_kept_by_kind(
 
 
 def threshold_at_removal(examples: Sequence[ScoredExample], removed: float) -> float:
-    """Return the lowest threshold, shared by all examples, that removes at least this share of their characters."""
+    """Return the lowest threshold that removes at least this share of all characters."""
     sentences = _sort_sentences(examples)
     bar = float(sentences.bars_at_removal(_count_once(examples), removed)[0])
     if bar == -np.inf:
@@ -86,7 +86,7 @@ def threshold_at_removal(examples: Sequence[ScoredExample], removed: float) -> f
 
 
 def threshold_at_recall(examples: Sequence[ScoredExample], recall: float) -> float:
-    """Return the highest threshold that keeps at least this share of the answers, every source weighing the same.
+    """Return the highest threshold that keeps this share of answers; sources weigh the same.
 
     Raises:
         InvalidInputError: There are no examples.
@@ -98,7 +98,7 @@ def threshold_at_recall(examples: Sequence[ScoredExample], recall: float) -> flo
 
 
 def kept_at_removal(removed: float) -> Statistic[ScoredExample]:
-    """Return the share of answers that are kept when one threshold removes this share of all characters."""
+    """Return the share of answers kept when one threshold removes this share of characters."""
 
     def prepare(examples: Sequence[ScoredExample]) -> Evaluator:
         sentences = _sort_sentences(examples)
@@ -113,7 +113,7 @@ def kept_at_removal(removed: float) -> Statistic[ScoredExample]:
 
 
 def removed_at_recall(recall: float) -> Statistic[ScoredExample]:
-    """Return the share of characters that the highest threshold removes which keeps this share of the answers."""
+    """Return the share of characters removed by the highest threshold that keeps this share."""
 
     def prepare(examples: Sequence[ScoredExample]) -> Evaluator:
         sentences = _sort_sentences(examples)
@@ -180,7 +180,7 @@ class _SortedSentences:
         return np.asarray(np.searchsorted(-self.scores, -bars, side="right") - 1, dtype=np.int64)
 
     def bars_at_removal(self, counts: IntArray, removed: float) -> FloatArray:
-        """Return the best score that must be removed in each draw; minus infinity when nothing must be."""
+        """Return the best score that each draw must remove; minus infinity for none."""
         kept = self.characters_to(counts)
         too_much = 1.0 - kept / kept[:, -1:] < removed
         return np.where(too_much.any(axis=1), self.scores[too_much.argmax(axis=1)], -np.inf)
@@ -196,7 +196,7 @@ def _sort_sentences(examples: Sequence[ScoredExample]) -> _SortedSentences:
 
 
 def _bars_at_recall(best: FloatArray, weights: FloatArray | IntArray, recall: float) -> FloatArray:
-    """Return the highest threshold of each draw that keeps this share of the weight of all answers."""
+    """Return the highest threshold of each draw that keeps this share of all answers."""
     order = np.argsort(-best, kind="stable")
     kept = np.cumsum(weights[:, order], axis=1)
     enough = kept >= recall * kept[:, -1:] - _TOLERANCE

@@ -87,7 +87,7 @@ class Metric(Generic[Q]):
     def compare(
         self, first: JudgedExamples, second: JudgedExamples, *, rounds: int = ROUNDS, seed: int = 0
     ) -> Comparison | None:
-        """Test for a difference between two methods; None when one of them has no questions for the metric.
+        """Test two methods for a difference; None if one has no questions for the metric.
 
         Raises:
             InvalidInputError: They did not judge the same questions.

@@ -29,7 +29,7 @@ def wilson(count: int, total: int) -> Interval:
 
 @dataclass(frozen=True, slots=True)
 class PairedCounts:
-    """Questions by what two arms answered: right in both, in the first or the second alone, in neither."""
+    """Questions by which of two arms answered them right: both, the first, the second, neither."""
 
     both: int
     first: int
@@ -43,7 +43,7 @@ class PairedCounts:
 
 
 def newcombe(counts: PairedCounts) -> Interval:
-    """Return Newcombe's score interval (95 %) of the share right in the first arm less that in the second.
+    """Return Newcombe's 95 % interval of the first arm's share less the second's.
 
     This is method 10 of Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650: Wilson's
     intervals of the two shares, joined with the correlation of the answers.

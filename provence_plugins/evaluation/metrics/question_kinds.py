@@ -17,7 +17,7 @@ _YES_NO = re.compile(
 
 
 def evidence_place(example: ScoredExample) -> str:
-    """Return where the evidence is in its passage: in the "first" or "last" sentence alone, or "between"."""
+    """Return where the evidence is: in the "first" or "last" sentence alone, or "between"."""
     places = np.flatnonzero(example.without_negatives.relevant)
     if places[-1] == 0:
         return "first"
@@ -25,7 +25,7 @@ def evidence_place(example: ScoredExample) -> str:
 
 
 def question_word(example: ScoredExample) -> str:
-    """Return the first of who, what, how and the like, "yes/no", or "other", for example for claims."""
+    """Return the question word, "yes/no", or "other", for example for claims."""
     question = example.question.lower()
     if _YES_NO.match(question):
         return "yes/no"

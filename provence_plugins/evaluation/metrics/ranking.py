@@ -1,4 +1,4 @@
-"""Metrics of ranking: how well a method ranks the passages that answer a question above the others."""
+"""Metrics of ranking: how well a method ranks passages with the answer above others."""
 
 import math
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ _RANKS = 10
 
 
 def reciprocal_rank(questions: Sequence[RankedQuestion]) -> Evaluator:
-    """Return the mean of one over the rank that a question's positive passage reaches among its negatives."""
+    """Return the mean reciprocal rank of a question's positive among its negatives."""
     return mean_of(_reciprocal_rank)(questions)
 
 
 def ndcg(questions: Sequence[RankedQuestion]) -> Evaluator:
-    """Return the mean normalised discounted cumulative gain of ten ranks, with one relevant passage a question."""
+    """Return the mean nDCG@10 with one relevant passage for each question."""
     return mean_of(_ndcg)(questions)
 
 

@@ -74,7 +74,7 @@ class ScoredExample:
 
     @property
     def best_relevant(self) -> float:
-        """The highest threshold at which the answer is kept: the score of the best relevant sentence."""
+        """The highest threshold that keeps the answer: the score of the best relevant sentence."""
         return float(self.scores[self.relevant].max())
 
 
@@ -164,7 +164,7 @@ class WordOverlap:
 
 @dataclass(frozen=True, slots=True)
 class JudgedExamples:
-    """Labelled examples as one method scored them; every metric is computed from one of the sequences.
+    """Labelled examples as one method scored them; each metric reads one of the sequences.
 
     Attributes:
         scored: Questions with annotated sentences.
@@ -219,7 +219,7 @@ def group_by_source(examples: Sequence[Q]) -> list[list[Q]]:
 
 
 def places_by_source(examples: Sequence[JudgedQuestion]) -> list[list[int]]:
-    """Return the positions of each source's examples, in the order in which the sources first appear.
+    """Return the positions of each source's examples, in the order of the sources.
 
     Raises:
         InvalidInputError: There are no examples.

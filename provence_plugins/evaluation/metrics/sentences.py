@@ -1,4 +1,4 @@
-"""Metrics of sentences: how well scores separate relevant sentences from others, and whether they are calibrated."""
+"""Metrics of sentences: how well scores separate the relevant ones, and their calibration."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class ReliabilityBin:
 
 
 def sentence_quality(examples: Sequence[ScoredExample], threshold: float) -> SentenceQuality:
-    """Return precision, recall and F2 of the sentences that reach a threshold, those of negatives included."""
+    """Return precision, recall and F2 of sentences at a threshold, negatives included."""
     kept = np.concatenate([example.scores >= threshold for example in examples])
     relevant = np.concatenate([example.relevant for example in examples])
     hits = int(np.count_nonzero(kept & relevant))
@@ -58,12 +58,12 @@ def sentence_quality(examples: Sequence[ScoredExample], threshold: float) -> Sen
 
 
 def average_precision(examples: Sequence[ScoredExample]) -> Evaluator:
-    """Return the mean average precision of ranking the sentences of the passage that holds the answer."""
+    """Return the mean average precision of ranking the sentences of positive passages."""
     return mean_of(_average_precision)(examples)
 
 
 def calibration_error(examples: Sequence[ScoredExample]) -> Evaluator:
-    """Return the expected calibration error of sentence probabilities (arXiv 1706.04599) over 15 equally wide bins.
+    """Return the expected calibration error (arXiv 1706.04599) over 15 equally wide bins.
 
     That is the mean distance, over sentences, between the mean probability of a sentence's bin and
     the share of relevant sentences in it.
@@ -86,7 +86,7 @@ def are_probabilities(examples: Iterable[ScoredExample]) -> bool:
 
 
 def reliability(examples: Sequence[ScoredExample], *, bins: int = 10) -> list[ReliabilityBin]:
-    """Return mean probability and share of relevant sentences in equally wide bins, without the empty ones.
+    """Return mean probability and share of relevant sentences in each bin that is not empty.
 
     Scores outside [0, 1] are not probabilities, and have no bins.
     """

@@ -1,4 +1,4 @@
-"""Metrics as functions of how often each question counts, so that one implementation serves value and bootstrap."""
+"""Metrics as functions of how often each question counts: once for value and bootstrap."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -66,5 +66,5 @@ def inside_passages(statistic: Statistic[ScoredExample]) -> Statistic[ScoredExam
 
 
 def weighted_mean(counts: IntArray, values: FloatArray | npt.NDArray[np.bool_]) -> FloatArray:
-    """Return the mean value of the questions of each draw; the values have shape (questions,) or (draws, questions)."""
+    """Return the mean value of each draw, of values by question or by draw and question."""
     return np.asarray((counts * values).sum(axis=1) / counts.sum(axis=1), dtype=np.float64)

@@ -61,7 +61,7 @@ class LengthRow:
 
 
 def resize_passages(passages: Sequence[SplitPassage], count: int, *, seed: int = 0) -> list[ResizedPassage]:
-    """Bring passages with an answer to several lengths: cut them around the answer, or add other text.
+    """Bring passages to several lengths: cut them around the answer, or add other text.
 
     A shorter one is always part of a longer one. Added text comes first from the negatives of the
     question, then from unrelated passages. A passage is left out if its evidence spans more than
@@ -132,7 +132,7 @@ def _at_every_length(passage: SplitPassage, more: Iterator[LabelledSentence], ra
 def _grow(
     sentences: Sequence[LabelledSentence], evidence: Sequence[int], more: Iterator[LabelledSentence], random: Random
 ) -> Iterator[list[LabelledSentence]]:
-    """Yield the evidence alone, then one sentence more each time: of the passage while it has any, then of `more`."""
+    """Yield the evidence, then a sentence more each time: of the passage, then of `more`."""
     before, behind = list(sentences[: evidence[0]]), list(sentences[evidence[-1] + 1 :])
     window = list(sentences[evidence[0] : evidence[-1] + 1])
     while True:

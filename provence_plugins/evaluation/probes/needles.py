@@ -63,7 +63,7 @@ class NeedleRow:
 
 
 def plant_needles(passages: Sequence[SplitPassage], count: int, *, seed: int = 0) -> list[Needle]:
-    """Put the evidence of some questions at every place among sentences that have nothing to do with it.
+    """Put the evidence of some questions at every place among unrelated sentences.
 
     A needle is the evidence of a passage when that is one sentence, or two neighbours. The hay is
     the same at every place; see `unrelated_prose` for where it comes from.

@@ -1,4 +1,4 @@
-"""Passages made of sentences from other passages, to vary the place of an answer and the length of a passage."""
+"""Passages made of sentences of others, to vary their length and the place of an answer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ def put_together(example: Example, sentences: Sequence[LabelledSentence], *, tit
 
 
 def unrelated_prose(passages: Sequence[SplitPassage], question: Example) -> Iterator[LabelledSentence]:
-    """Yield sentences of running text that have nothing to do with a question, in the order of the passages.
+    """Yield sentences of running text that are unrelated to a question, in order.
 
     They come from other sources, where a question of this one cannot be answered; in data of one
     source, from passages of other questions.

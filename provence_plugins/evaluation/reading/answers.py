@@ -1,4 +1,4 @@
-"""Whether an answer is right: comparison with the right answers after normalization, as SQuAD does it."""
+"""Whether an answer is right: it is normalized and compared, as SQuAD does it."""
 
 import re
 import string
@@ -35,7 +35,7 @@ def matches(answer: str, right: Sequence[str]) -> bool:
 
 
 def token_f1(answer: str, right: Sequence[str]) -> float:
-    """Return the harmonic mean of precision and recall of an answer's words, for the right answer that it fits best."""
+    """Return F1 of an answer's words against the right answer that it fits best."""
     return max((_f1(normalize(answer), normalize(each)) for each in right), default=0.0)
 
 

@@ -1,4 +1,4 @@
-"""The arms of the experiment that change what is shown: pruned contexts, their orders, and methods of the same size."""
+"""The arms of the experiment: pruned contexts, other orders, and methods of the same size."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +46,7 @@ class MethodArm:
 
 
 def pruned_arms(pruner: Pruner, thresholds: Sequence[Threshold], budgets: Sequence[int]) -> list[PrunedArm]:
-    """Return an arm for each threshold and for each budget in tokens; without both, one at the model's threshold."""
+    """Return an arm for each threshold and budget; without both, one at the model's threshold."""
     if not thresholds and not budgets:
         thresholds = [pruner.default_threshold]
     return [
@@ -56,7 +56,7 @@ def pruned_arms(pruner: Pruner, thresholds: Sequence[Threshold], budgets: Sequen
 
 
 def ordered_arms(pruned: Sequence[PrunedArm], orders: Iterable[PassageOrder]) -> list[PrunedArm]:
-    """Return the full context and each pruned one again in other orders of the passages, the same text in each."""
+    """Return the full and the pruned contexts again in other orders of their passages."""
     arms = [PrunedArm(FULL, PruningPolicy(threshold=0.0)), *pruned]
     return [
         PrunedArm(f"{arm.name}, {_in_words(order)}", replace(arm.policy, order="relevance"), order == "best-last")

@@ -1,4 +1,4 @@
-"""Ask a reader all questions in all arms, one question after another, so that the arms of a question are neighbours."""
+"""Ask a reader all questions in all arms, those of one question after another."""
 
 import uuid
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a reader is shown: the contexts that the arms of the experiment make of a question's passages."""
+"""What a reader is shown: the contexts that the arms make of a question's passages."""
 
 import re
 import time
@@ -142,7 +142,7 @@ def _time(choose: Choose, question: ReadingQuestion) -> Context:
 
 
 def _choose(question: ReadingQuestion, method: LoadedMethod, size: int) -> tuple[str, ...]:
-    """Let a method choose: what it kept, for one with fixed outputs, and its best sentences otherwise."""
+    """Let a method choose: its fixed output if it has one, else its best sentences."""
     if method.output is not None:
         return _join(question.passages, [list(method.output(passage).spans) for passage in question.passages])
     return take_best(question.passages, method.score(question.passages), size)
@@ -173,7 +173,7 @@ def _without_empty(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _end_within(text: str, size: int) -> int:
-    """Return the end of the longest beginning of a text that has whole words and at most `limit` characters."""
+    """Return where the last whole word within the first `limit` characters ends."""
     if count_characters(text) <= size:
         return len(text)
     words = find_words(text)

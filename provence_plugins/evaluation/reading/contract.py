@@ -1,4 +1,4 @@
-"""The contract: whether pruning keeps the answers, and a reader still gives them, on somebody's own questions."""
+"""The contract: whether pruning keeps answers and a reader still gives them, on own questions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def judge_contract(outcome: ReadingOutcome, kept: Sequence[bool], *, least_kept:
 
 
 def find_kept_answers(questions: Sequence[ReadingQuestion], pruner: Pruner, policy: PruningPolicy) -> Iterator[bool]:
-    """Yield for each question with annotated sentences whether the pruner keeps a part of one of them."""
+    """Yield for each annotated question whether the pruner keeps a part of its answer."""
     for question in questions:
         passages = [each.example.passage for each in question.passages]
         kept = {each.index: each.kept_spans for each in pruner.prune(question.question, passages, policy).passages}

@@ -119,7 +119,7 @@ def _money(outcome: ReadingOutcome) -> Table:
 
 
 def _cost(outcome: ReadingOutcome, arm: str) -> float:
-    """Return what a thousand questions cost in an arm; NaN where a number of tokens that has a price is unknown."""
+    """Return what a thousand questions cost in an arm; NaN where a count is unknown."""
     answers, prices = outcome.answerable[arm], outcome.prices
     prompts = fmean(map(prompt_tokens, answers)) if prices.prompts else 0.0
     written = fmean(map(_answer_tokens, answers)) if prices.answers else 0.0

@@ -65,7 +65,7 @@ class ReadingMeasure:
     def difference(
         self, first: Sequence[ArmAnswer], second: Sequence[ArmAnswer], *, rounds: int = ROUNDS
     ) -> Comparison:
-        """Return how far the first arm is ahead of the second on the same questions, by a paired bootstrap.
+        """Return how far the first arm is ahead of the second, by a paired bootstrap.
 
         The interval of a yes or no reaches at least as far as Newcombe's for all questions
         together.
@@ -129,7 +129,7 @@ def pair(full: Sequence[ArmAnswer], other: Sequence[ArmAnswer]) -> list[AnswerPa
 
 
 def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> Measured | None:
-    """Return the share of the answers that were right (or wrong) with the full context and are the opposite now.
+    """Return the share of answers, right (or wrong) with the full context, that changed.
 
     All sources together, because a source may have few such answers, with Wilson's interval, which
     is honest even when there are few in all. None when there are none.
@@ -141,7 +141,7 @@ def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> Measur
 
 
 def ratio(pairs: Sequence[AnswerPair], cost: Value, *, rounds: int = ROUNDS) -> Measured:
-    """Return the cost of an arm as a share of the cost of the full context, both summed over questions."""
+    """Return the cost of an arm as a share of that of the full context, over all questions."""
     statistic = partial(_ratio_of_sums, cost=cost)
     return Measured(compute(statistic, pairs), middle(resample(pairs, statistic, rounds=rounds)), len(pairs))
 

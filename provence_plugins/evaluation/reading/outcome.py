@@ -78,11 +78,11 @@ class ReadingOutcome:
 
     @property
     def of_one_session(self) -> dict[str, list[ArmAnswer]]:
-        """The answers whose times can be compared: to questions that one session asked in all arms."""
+        """The answers whose times can be compared: one session asked them in all arms."""
         return self._keep_rows(lambda row: len({answer.answer.session for answer in row}) == 1)
 
     def margin_of(self, measure: ReadingMeasure) -> float:
-        """Return how much worse than with the full context a measure may be and still count as not inferior."""
+        """Return how much worse than the full context a measure may be to be not inferior."""
         return self.margin if measure.margin is None else measure.margin
 
     def _keep_rows(self, is_kept: Callable[[Sequence[ArmAnswer]], bool]) -> dict[str, list[ArmAnswer]]:

@@ -126,7 +126,7 @@ def _fill(
     size: int,
     random: np.random.Generator,
 ) -> list[Example]:
-    """Return passages of a question in a random order: its own, positives first, then those of others."""
+    """Return a question's passages, then those of others, in a random order."""
     own = sorted(group, key=lambda example: not example.positive)[:size]
     texts = {example.passage.text for example in own}
     lowered = [answer.lower() for answer in answers]

@@ -1,4 +1,4 @@
-"""The record of a run: every answer as soon as it is there, so that a run that was stopped can be continued."""
+"""The record of a run: every answer at once, so that a stopped run can be continued."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +62,7 @@ class ReadingRecord:
         return len(self._answers)
 
     def find(self, prompt: str) -> RecordedAnswer | None:
-        """Return the answer to a prompt; None when there is none yet. What failed is asked again by the next run."""
+        """Return the answer to a prompt; None if there is none yet, or if it failed before."""
         return self._answers.get(prompt)
 
     def add(self, answer: RecordedAnswer, about: Mapping[str, str]) -> None:
@@ -78,7 +78,7 @@ class ReadingRecord:
 
 @contextmanager
 def open_record(path: Path, reader: str) -> Iterator[ReadingRecord]:
-    """Open the record of a run, a new one or that of an earlier run with the same reader, for this run alone.
+    """Open a new record, or that of an earlier run with the same reader, for this run alone.
 
     Args:
         path: The file, JSON lines.

@@ -80,7 +80,7 @@ def raw_data(outcome: ReadingOutcome) -> dict[str, object]:
 
 
 def _measures(outcome: ReadingOutcome) -> list[ReadingMeasure]:
-    """Return the measures that the reader allows: a server does not tell the probability of a given answer."""
+    """Return the measures that the reader allows; a server tells no probabilities of answers."""
     knows_probability = bool(outcome.with_probability[FULL])
     return [each for each in MEASURES if each is not LOG_PROBABILITY or knows_probability]
 

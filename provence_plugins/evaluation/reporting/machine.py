@@ -30,7 +30,7 @@ def describe_machine() -> str:
 
 
 def describe_commit() -> str:
-    """Return the short name of this code's commit, followed by "-dirty" if files were changed; "" when unknown."""
+    """Return the short commit of this code, with "-dirty" if files were changed; "" if unknown."""
     command = ["git", "describe", "--always", "--dirty"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)

@@ -181,7 +181,7 @@ def _counts(summaries: Sequence[Summary]) -> Table:
 
 
 def _needles(summaries: Sequence[Summary]) -> list[Table]:
-    """Return a table for each size of needles, with one row for each place and one column for each method."""
+    """Return a table for each size of needles: places in rows, methods in columns."""
     by_size: dict[int, list[NeedleRow]] = defaultdict(list)
     for summary in summaries:
         for row in summary.needles:
