@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from provence_plugins.text.code import inside_fence, is_indented_code, read_fence, read_hunk, read_indented_code
-from provence_plugins.text.lines import BLANK, ITEMS, TAILS, Found, Lines, read_lines, skip
+from provence_plugins.text.items import read_item
+from provence_plugins.text.lines import BLANK, ITEMS, TAILS, Found, Lines, Range, skip
 from provence_plugins.text.markup import mark_dialects, read_directive, read_listing, read_markup_table, read_org_code
-from provence_plugins.text.paragraphs import Paragraphs, read_item
+from provence_plugins.text.paragraphs import Paragraphs
 from provence_plugins.text.tables import mark_table, read_grid, read_header, read_row, read_ruled_columns
 from provence_plugins.text.titles import numbered_level
-from provence_plugins.types import Kind, Span
+from provence_plugins.types import Kind
 
 
 class Block(NamedTuple):
@@ -25,7 +26,7 @@ class Block(NamedTuple):
         kind: Its role; a paragraph is "sentence".
         level: 1 to 6 for a heading in Markdown, 7 for a title in plain text, 8 for a label above a list or records;
             otherwise 0.
-        prose: What may be split into sentences; None for a block that stays whole.
+        prose: From where to where it may be split into sentences; None for a block that stays whole.
         depth: How far in a list item or record is nested; None for blocks that cannot be nested.
         label: The name that opens a record, in lower case; None where there is none.
     """
@@ -34,15 +35,15 @@ class Block(NamedTuple):
     end: int
     kind: Kind
     level: int = 0
-    prose: Span | None = None
+    prose: Range | None = None
     depth: int | None = None
     label: str | None = None
 
 
 def split_blocks(text: str) -> Iterator[Block]:
     """Split markdown or plain text into blocks that tile it; an empty text has none."""
-    lines = read_lines(text)
-    for number in [number for number, line in enumerate(lines) if line.shape == "delimiter"]:
+    lines = Lines(text)
+    for number in [number for number, shape in enumerate(lines.shapes) if shape == "delimiter"]:
         mark_table(lines, number)
     mark_dialects(lines)
     start = 0
@@ -60,45 +61,41 @@ def _find_blocks(lines: Lines) -> Iterator[tuple[Found, int]]:
     at = skip(lines, 0, TAILS)
     if code_end := inside_fence(lines):
         at = skip(lines, code_end, TAILS)
-        yield Found("code", code_end), _start_of(lines, at)
+        yield Found("code", code_end), lines.starts[at]
     list_indent: int | None = None
     while at < len(lines):
-        line = lines[at]
-        if line.shape == "wrapper":  # goes with the block that it opens
+        shape, indent = lines.shapes[at], lines.indents[at]
+        if shape == "wrapper":  # goes with the block that it opens
             at = skip(lines, at + 1, BLANK)
             continue
-        in_list = list_indent is not None and line.indent > list_indent
-        read = _READERS.get(line.shape)
+        in_list = list_indent is not None and indent > list_indent
+        read = _READERS.get(shape)
         founds = read(lines, at, in_list) if read else paragraphs.read(at, in_list)
         for found in founds:
             if found.cut is None:
                 at = skip(lines, found.after, TAILS)
-            yield found, _start_of(lines, at) if found.cut is None else found.cut
+            yield found, lines.starts[at] if found.cut is None else found.cut
         if found.cut is not None:
             at = skip(lines, found.after, TAILS)
-        if line.shape in ITEMS:
-            list_indent = line.indent if list_indent is None else min(list_indent, line.indent)
+        if shape in ITEMS:
+            list_indent = indent if list_indent is None else min(list_indent, indent)
         elif not in_list:
             list_indent = None
-
-
-def _start_of(lines: Lines, at: int) -> int:
-    return lines[at].start if at < len(lines) else lines[-1].end
 
 
 def _read_heading(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
     if not in_list and is_indented_code(lines, at):
         return read_indented_code(lines, at)
-    return iter([Found("heading", at + 1, level=lines[at].content - lines[at].opening)])
+    return iter([Found("heading", at + 1, level=lines.contents[at] - lines.openings[at])])
 
 
 def _read_quote(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
     end = skip(lines, at, ("quote",))
-    if lines[at].text.startswith(">>> ", lines[at].opening):  # a session of Python
+    if lines.opens_with(at, ">>> "):  # a session of Python
         end = skip(lines, end, ("prose", "numbered"))
         yield Found("code", end)
         return
-    yield Found("quote", end, prose=Span(lines[at].start, lines[end - 1].end))
+    yield Found("quote", end, prose=(lines.starts[at], lines.starts[end]))
 
 
 def _read_item(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """Code, in fences or indented: separated from indented prose, and cut at blank lines where it is long; diffs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from provence_plugins.text.lines import (
     BLANK,
@@ -9,7 +9,6 @@ from provence_plugins.text.lines import (
     LONGEST_TITLE,
     TAILS,
     Found,
-    Line,
     Lines,
     follows_blank,
     skip,
@@ -25,16 +24,22 @@ _COMMANDS = (
     r"(?:sudo\ )?(?:pip3?|pipx|npm|npx|yarn|pnpm|git|docker|kubectl|helm|curl|wget|apt|apt-get|brew|conda|cargo"
     r"|python3?|ssh|scp|rsync|cd|cp|mv|rm|mkdir|chmod|chown|systemctl|terraform|poetry|uv|dotnet|psql|aws|gcloud)"
 )
-_CODE_SIGN = re.compile(
-    r"""[{}\\]\s*$ | [)\]}"'];\s*$ | [=!<>+-]= | \w\( | \)\s*[:{]\s*$ | \s=\s\S | -> | => | :: | && | \|\|
-    | ^\s*(?:return\b|import\ \w|from\ \S+\ import|def\ |class\ \w+[:(]|elif\ |else:|try:|pass$|break$
-        | @\w|\$\ |//|\#)
-    | ^\s*[\w.]+\[ | ^\s*</?\w | ^\s*\w+=\S
-    | ^\s*(?:SELECT|FROM|WHERE|INSERT\ INTO|UPDATE|DELETE\ FROM|JOIN|ORDER\ BY|GROUP\ BY|HAVING|VALUES)\s
-    | ^(?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|EXPOSE|ENV)\ \S
-    | ^\s*"""
+_CODE_OPENING = re.compile(
+    r"""\s*(?:return\b|import\ \w|from\ \S+\ import|def\ |class\ \w+[:(]|elif\ |else:|try:|pass$|break$
+        | @\w|\$\ |//|\# | [\w.]+\[ | </?\w | \w+=\S
+        | (?:SELECT|FROM|WHERE|INSERT\ INTO|UPDATE|DELETE\ FROM|JOIN|ORDER\ BY|GROUP\ BY|HAVING|VALUES)\s
+        | """
     + _COMMANDS
-    + r"""\ \S.*[^.!?:,\s]\s*$""",
+    + r"""\ \S.*[^.!?:,\s]\s*$)
+    | (?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|EXPOSE|ENV)\ \S""",
+    re.VERBOSE,
+)
+# Anywhere in a line. The set in front lets the search pass over letters, many times faster than the alternatives alone.
+_CODE_SIGN = re.compile(
+    r"""[{}\\;=()&|:>](?:
+      (?<=[{}\\])\s*$ | (?<=[)\]}"'];)\s*$ | (?<=[=!<>+-]=) | (?<=\w\() | (?<=\s=)\s\S
+    | (?<=[-=]>) | (?<=::) | (?<=&&) | (?<=\|\|)
+    | (?<=\))\s*[:{]\s*$ )""",
     re.VERBOSE,
 )
 # One line of these is code wherever it stands alone.
@@ -65,17 +70,30 @@ _FEWEST_WORDS = 4
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
 
 
-def looks_like_code(lines: Lines) -> bool:
-    """Return whether at least half of the lines carry a sign that prose does not have."""
-    signs = sum(1 for line in lines if line.shape not in _MARKUP and _CODE_SIGN.search(line.text[:LONGEST_TITLE]))
-    return 2 * signs >= len(lines) > 0
+def looks_like_code(lines: Lines, at: int, end: int) -> bool:
+    """Return whether at least half of some lines carry a sign that prose does not have."""
+    return _are_code(lines, range(at, end))
 
 
-def looks_like_prose(lines: Lines) -> bool:
+def _are_code(lines: Lines, numbers: Sequence[int]) -> bool:
+    spared = len(numbers) // 2  # so many may be without a sign
+    for number in numbers:
+        if lines.shapes[number] in _MARKUP or not _has_sign(lines.texts[number][:LONGEST_TITLE]):
+            spared -= 1
+            if spared < 0:
+                return False
+    return len(numbers) > 0
+
+
+def _has_sign(line: str) -> bool:
+    return bool(_CODE_OPENING.match(line) or _CODE_SIGN.search(line))
+
+
+def looks_like_prose(lines: Lines, at: int, end: int) -> bool:
     """Return whether indented lines are words rather than code: a body of a manual page, a docstring."""
-    if looks_like_code(lines):
+    if looks_like_code(lines, at, end):
         return False
-    words = [word for line in lines for word in line.text[:LONGEST_TITLE].split()]
+    words = [word for line in lines.texts[at:end] for word in line[:LONGEST_TITLE].split()]
     plain = sum(1 for word in words if _WORD.fullmatch(word))
     if len(words) < _FEWEST_WORDS:  # a command, unless it begins like a sentence
         return len(words) > 1 and plain == len(words) and words[0][0].isupper()
@@ -84,12 +102,12 @@ def looks_like_prose(lines: Lines) -> bool:
 
 def read_fence(lines: Lines, at: int) -> Iterator[Found]:
     """Read code between fences; one that is not closed runs to the end."""
-    opening = lines[at].bare
+    opening = lines.bares[at]
     mark = opening[0]
     width = len(opening) - len(opening.lstrip(mark))
     for end in range(at + 1, len(lines)):
-        if lines[end].shape == "fence":
-            closing = lines[end].bare
+        if lines.shapes[end] == "fence":
+            closing = lines.bares[end]
             if len(closing) >= width and not closing.strip(mark):
                 return cut_code(lines, at, end + 1)
     return cut_code(lines, at, len(lines))
@@ -101,34 +119,33 @@ def inside_fence(lines: Lines) -> int:
     A fence that names a language opens. If the first one does not, but the next one does, the first one closes; if
     none names any, the text in front of the first decides.
     """
-    fences = [number for number, line in enumerate(lines) if line.shape == "fence"]
-    if not fences or _names_language(lines[fences[0]]):
+    fences = [number for number, shape in enumerate(lines.shapes) if shape == "fence"]
+    if not fences or _names_language(lines.bares[fences[0]]):
         return 0
     first = fences[0]
-    named = [_names_language(lines[number]) for number in fences]
+    named = [_names_language(lines.bares[number]) for number in fences]
     # The fences at odd places close what those at even places open, or the other way round.
     if any(named[1::2]) != any(named[0::2]):
         return first + 1 if any(named[1::2]) else 0
-    behind = lines[first + 1 : fences[1] if len(fences) > 1 else len(lines)]
-    before = [line for line in lines[:first] if line.shape != "blank"]
+    behind = range(first + 1, fences[1] if len(fences) > 1 else len(lines))
+    before = [number for number in range(first) if lines.shapes[number] != "blank"]
     # Hardly anybody leaves the first line of code blank.
-    is_behind_blank = bool(behind) and behind[0].shape == "blank"
+    is_behind_blank = bool(behind) and lines.shapes[behind[0]] == "blank"
     # In front of tildes, words may be a title that they underline.
-    has_no_title = lines[first].bare[0] == "`" or not any(line.bare.upper().isupper() for line in before)
-    closes = looks_like_code(before) or (is_behind_blank and has_no_title)
-    return first + 1 if closes and not looks_like_code(behind) else 0
+    has_no_title = lines.bares[first][0] == "`" or not any(lines.bares[number].upper().isupper() for number in before)
+    closes = _are_code(lines, before) or (is_behind_blank and has_no_title)
+    return first + 1 if closes and not _are_code(lines, behind) else 0
 
 
-def _names_language(fence: Line) -> bool:
-    return bool(fence.bare.strip("`~"))
+def _names_language(fence: str) -> bool:
+    return bool(fence.strip("`~"))
 
 
 def is_code_line(lines: Lines, at: int) -> bool:
     """Return whether a line that stands alone is code: a command, a statement, a value of JSON."""
-    line = lines[at]
-    if line.shape != "prose" or len(line.text) > _LONGEST_WHOLE_CODE:
+    if lines.shapes[at] != "prose" or len(lines.texts[at]) > _LONGEST_WHOLE_CODE:
         return False
-    bare = line.bare
+    bare = lines.bares[at]
     if bare[-1:] in _ENDS_OF_PROSE:
         return False
     if bare.startswith(("[", "{")):
@@ -138,42 +155,42 @@ def is_code_line(lines: Lines, at: int) -> bool:
     if _CODE_LINE.match(bare):
         return True
     above = at - 1
-    while above >= 0 and lines[above].shape == "blank":
+    while above >= 0 and lines.shapes[above] == "blank":
         above -= 1
-    return above >= 0 and lines[above].bare.endswith(":") and bool(_ANNOUNCED_LINE.match(bare))
+    return above >= 0 and lines.bares[above].endswith(":") and bool(_ANNOUNCED_LINE.match(bare))
 
 
-def find_trace(lines: Lines, at: int, end: int) -> list[Found] | None:
+def find_trace(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     """Recognize the trace of an error of Python, which says one thing."""
-    return list(cut_code(lines, at, end)) if lines[at].bare.startswith("Traceback (most recent") else None
+    return cut_code(lines, at, end) if lines.bares[at].startswith("Traceback (most recent") else None
 
 
-def find_comment(lines: Lines, at: int) -> list[Found] | None:
+def find_comment(lines: Lines, at: int) -> Iterator[Found] | None:
     """Recognize a comment of C-like languages with the code below it."""
-    if not lines[at].text.startswith("/*", lines[at].opening):
+    if not lines.opens_with(at, "/*"):
         return None
     for end in range(at, min(len(lines), at + _LONGEST_COMMENT)):
-        if "*/" in lines[end].text:
+        if "*/" in lines.texts[end]:
             after = end + 1
-            while after < len(lines) and lines[after].shape not in TAILS:
+            while after < len(lines) and lines.shapes[after] not in TAILS:
                 after += 1
-            return list(cut_code(lines, at, after))
+            return cut_code(lines, at, after)
     return None
 
 
 def is_indented_code(lines: Lines, at: int) -> bool:
     """Return whether code begins here that is set off by its indent."""
-    if lines[at].indent < CODE_INDENT or _OPTION.match(lines[at].text, lines[at].opening):
+    if lines.indents[at] < CODE_INDENT or _OPTION.match(lines.texts[at], lines.openings[at]):
         return False
     end = _skip_indented(lines, at) if follows_blank(lines, at) else at
-    return end > at and not looks_like_prose(lines[at:end])
+    return end > at and not looks_like_prose(lines, at, end)
 
 
 def read_indented_code(lines: Lines, at: int) -> Iterator[Found]:
     """Read indented code, with the blank lines inside, up to indented prose or to text without an indent."""
     end = begin = at
     while (after := _skip_indented(lines, begin)) > begin:
-        if begin > at and looks_like_prose(lines[begin:after]):
+        if begin > at and looks_like_prose(lines, begin, after):
             break
         end, begin = after, skip(lines, after, BLANK)
     return cut_code(lines, at, end)
@@ -182,25 +199,25 @@ def read_indented_code(lines: Lines, at: int) -> Iterator[Found]:
 def _skip_indented(lines: Lines, at: int) -> int:
     """Return the end of the indented lines that begin here, or `at` itself if they begin a paragraph."""
     for end in range(at, len(lines)):
-        line = lines[end]
-        if line.shape in TAILS:
+        shape = lines.shapes[end]
+        if shape in TAILS:
             return end
-        if line.indent < CODE_INDENT:
+        if lines.indents[end] < CODE_INDENT:
             # Text right below: the indent was that of a paragraph's first line.
-            return at if line.shape == "prose" else end
-        if len(line.text) > LONGEST_TITLE:
+            return at if shape == "prose" else end
+        if len(lines.texts[end]) > LONGEST_TITLE:
             return at
     return len(lines)
 
 
 def cut_code(lines: Lines, at: int, end: int) -> Iterator[Found]:
     """Give code as one block, or cut it in front of definitions and other lines that follow a blank one."""
-    if lines[end - 1].end - lines[at].start > _LONGEST_WHOLE_CODE:
-        margin = min(line.indent for line in lines[at:end] if line.shape != "blank")
+    if lines.starts[end] - lines.starts[at] > _LONGEST_WHOLE_CODE:
+        margin = min(lines.indents[number] for number in range(at, end) if lines.shapes[number] != "blank")
         begin = at
         for number in range(at + 1, end):
-            starts_part = lines[number - 1].shape == "blank" and lines[number].indent == margin
-            if starts_part and lines[number].start - lines[begin].start >= _SHORTEST_PART:
+            starts_part = lines.shapes[number - 1] == "blank" and lines.indents[number] == margin
+            if starts_part and lines.starts[number] - lines.starts[begin] >= _SHORTEST_PART:
                 yield Found("code", number)
                 begin = number
     yield Found("code", end)
@@ -209,28 +226,28 @@ def cut_code(lines: Lines, at: int, end: int) -> Iterator[Found]:
 def read_hunk(lines: Lines, at: int) -> Iterator[Found]:
     """Read a hunk of a diff: its header is the label of its lines, each of which is a unit."""
     yield Found("heading", at + 1, level=8)
-    header = _HUNK.match(lines[at].text)
+    header = _HUNK.match(lines.texts[at])
     left, right = (int(count or 1) for count in header.groups()) if header else (0, 0)
     for number in range(at + 1, len(lines)):
-        sign = lines[number].text[:1]
+        sign = lines.texts[number][:1]
         if (left <= 0 and right <= 0 and sign != "\\") or sign not in " +-\\\n":
             return
         left -= sign in " -\n"
         right -= sign in " +\n"
-        if not lines[number].text.isspace():
+        if not lines.texts[number].isspace():
             yield Found("code", number + 1)
 
 
 def is_file_of_diff(lines: Lines, at: int) -> bool:
     """Return whether the lines that name a changed file begin here."""
-    if not lines[at].text.startswith(("diff --git ", "--- ")):
+    if not lines.texts[at].startswith(("diff --git ", "--- ")):
         return False
-    return lines[at].text[0] == "d" or lines[min(at + 1, len(lines) - 1)].text.startswith("+++ ")
+    return lines.texts[at][0] == "d" or lines.texts[min(at + 1, len(lines) - 1)].startswith("+++ ")
 
 
 def read_file_of_diff(lines: Lines, at: int) -> Iterator[Found]:
     """Read the lines that name a changed file as one heading of all its hunks."""
     end = at + 1
-    while end < len(lines) and not lines[end].text.startswith(("@@ ", "diff ")) and lines[end].shape != "blank":
+    while end < len(lines) and not lines.texts[end].startswith(("@@ ", "diff ")) and lines.shapes[end] != "blank":
         end += 1
     yield Found("heading", end, level=7)

@@ -1,9 +1,11 @@
 """Blocks of HTML in running text: a cut in front of every tag that opens one, wherever it stands in a line."""
 
 import re
+from collections.abc import Iterator
+from itertools import chain, pairwise
 
 from provence_plugins.text.lines import Found, Lines, long_prose
-from provence_plugins.types import Kind, Span
+from provence_plugins.types import Kind
 
 _BLOCK_TAG = re.compile(
     r"""<(?P<name>tr|thead|tbody|table|li|ul|ol|dl|dt|dd|p|div|section|article|blockquote|pre|title|caption|nav|main|header|footer|aside
@@ -22,50 +24,65 @@ _LONGEST_CELL = 40
 _KINDS: dict[str, Kind] = {"tr": "table_row", "li": "list_item", "dt": "list_item", "pre": "code"}
 
 
-def find_html(lines: Lines, at: int, end: int) -> list[Found] | None:
-    """Recognize HTML that has block tags.
+def find_html(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
+    """Recognize HTML that has block tags."""
+    text = lines.between(at, end)
+    if "</" not in text or next(_find_tags(text), None) is None:
+        return None
+    return _read_html(text, lines.starts[at], end)
+
+
+def _find_tags(text: str) -> Iterator[re.Match[str]]:
+    has_head = "<head" in text  # other documents have titles too
+    return (tag for tag in _BLOCK_TAG.finditer(text) if has_head or tag["name"].lower() != "title")
+
+
+def _find_openers(text: str) -> Iterator[tuple[int, str]]:
+    """Yield where each block begins, and the name of the tag that opens it.
 
     Tags that follow each other without text between them open one block, so that a table's tag goes with its first row.
     """
-    text = lines[at].text if end == at + 1 else "".join(lines[number].text for number in range(at, end))
-    if "</" not in text:
-        return None
-    tags = list(_BLOCK_TAG.finditer(text))
-    if "<head" not in text:  # other documents have titles too
-        tags = [tag for tag in tags if tag["name"].lower() != "title"]
-    if not tags:
-        return None
-    starts: list[tuple[int, str]] = []
-    for tag in tags:
+    start, opener = 0, ""
+    plain = ""  # the text of the block so far, without tags
+    read = 0
+    closes = False
+    for tag in _find_tags(text):
         name = tag["name"].lower()
-        if name == "dd" and starts and starts[-1][1] == "dt":
+        piece, read = text[read : tag.start()], tag.end()
+        # Tags of the document in front of the first block are a block of their own.
+        plain = (plain + (_ANY_TAG.sub("", piece) if opener else piece)).lstrip()
+        closes = closes or "</div>" in piece
+        if name == "dd" and opener == "dt":
             continue  # a term and what it means say one thing
-        if name == "div" and starts and _goes_on_row(starts[-1][1], text[starts[-1][0] : tag.start()]):
+        if name == opener == "div" and closes and _is_cell(plain.rstrip(), piece):
             continue
-        if starts and not _ANY_TAG.sub("", text[starts[-1][0] : tag.start()]).strip():
-            starts[-1] = (starts[-1][0], name if name != "p" else starts[-1][1])
-        else:
-            starts.append((tag.start(), name))
-    if text[: starts[0][0]].strip():
-        starts.insert(0, (0, "p"))
-    offset = lines[at].start
-    bounds = [0, *(start for start, _ in starts[1:]), len(text)]
-    found = []
+        if plain:
+            yield start, opener or "p"
+            start, opener, plain, closes = tag.start(), name, "", False
+        elif name != "p" or not opener:
+            opener = name
+    yield start, opener
+
+
+def _is_cell(plain: str, piece: str) -> bool:
+    """Return whether a division is a cell of a row that is laid out with them, and the row goes on behind it."""
+    return (
+        0 < len(plain) <= _LONGEST_CELL
+        and not plain.endswith((".", "!", "?", ":"))
+        and not piece.rstrip().endswith("</div></div>")
+    )
+
+
+def _read_html(text: str, offset: int, after: int) -> Iterator[Found]:
+    """Read the blocks of some HTML, each up to the beginning of the next one."""
     depth = 0
-    for (_, name), start, stop in zip(starts, bounds, bounds[1:], strict=False):
+    for (start, name), (stop, _) in pairwise(chain(_find_openers(text), [(len(text), "")])):
         block = text[start:stop]
         depth += len(_OPEN_LIST.findall(block))
-        found.append(_block(block, name, offset + start, end, depth))
+        found = _block(block, name, offset + start, after, depth)
         depth -= len(_CLOSED_LIST.findall(block))
-    # Closing tags and blank lines after the last block belong to it.
-    return [*found[:-1], found[-1]._replace(cut=None)]
-
-
-def _goes_on_row(name: str, before: str) -> bool:
-    """Return whether a division is the next cell of a row that is laid out with them."""
-    plain = _ANY_TAG.sub("", before).strip()
-    is_cell = 0 < len(plain) <= _LONGEST_CELL and not plain.endswith((".", "!", "?", ":"))
-    return name == "div" and is_cell and not before.rstrip().endswith("</div></div>") and "</div>" in before
+        # Closing tags and blank lines after the last block belong to it.
+        yield found if stop < len(text) else found._replace(cut=None)
 
 
 def _block(text: str, name: str, start: int, after: int, depth: int) -> Found:
@@ -80,5 +97,5 @@ def _block(text: str, name: str, start: int, after: int, depth: int) -> Found:
         kind = "table_header"
     if kind == "list_item":
         return Found(kind, after, prose=long_prose(start, stop, start), cut=stop, depth=depth)
-    prose = Span(start, stop) if kind == "sentence" else None
+    prose = (start, stop) if kind == "sentence" else None
     return Found(kind, after, prose=prose, cut=stop)

@@ -1,11 +1,14 @@
 """The lines of a text, each with the shape that it could have on its own; its neighbours decide what it is."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from functools import partial
-from typing import NamedTuple, overload
+from collections.abc import Collection
+from itertools import accumulate
+from typing import NamedTuple
 
-from provence_plugins.types import Kind, Span
+from provence_plugins.types import Kind
+
+Range = tuple[int, int]
+"""First character and one past the last one; a plain tuple, because it is made for every block."""
 
 # Longer lines are prose: no title and no line of code, whatever the indentation or the dashes below them say.
 LONGEST_TITLE = 120
@@ -52,34 +55,70 @@ TAILS = frozenset({"blank", "rule", "underline", "signature", "closing"})
 BLANK = frozenset({"blank"})
 
 
-class Line(NamedTuple):
-    """One line of a text.
+class Lines:
+    """The lines of a text as columns, for the reason that `columns.py` gives.
 
     Attributes:
-        start: First character in the text.
-        text: The line with its end.
-        shape: What it looks like on its own; "prose" for everything without a mark.
-        indent: Columns of white space in front.
-        opening: First character after the indent, counted in the line.
-        content: First character after the mark that gave the line its shape.
+        text: The whole text.
+        starts: Where each line begins, and behind these where the last one ends.
+        texts: Each line with its end.
+        bares: Each line without white space and invisible characters at its ends.
+        shapes: What each looks like on its own; "prose" for everything without a mark.
+        indents: Columns of white space in front of each.
+        openings: First character after the indent, counted in the line.
+        contents: First character after the mark that gave the line its shape, counted in the line.
     """
 
-    start: int
-    text: str
-    shape: str
-    indent: int
-    opening: int
-    content: int
+    __slots__ = ("bares", "contents", "indents", "openings", "shapes", "starts", "text", "texts")
 
-    @property
-    def end(self) -> int:
-        """One past the last character in the text."""
-        return self.start + len(self.text)
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.texts = text.splitlines(keepends=True)
+        self.starts = [0, *accumulate(map(len, self.texts))]
+        self.bares = [line.strip(_AROUND) for line in self.texts]
+        count = len(self.texts)
+        self.shapes = ["prose"] * count
+        self.indents = [0] * count
+        self.openings = [0] * count
+        self.contents = [0] * count
+        for number, line in enumerate(self.texts):
+            if line == "\n":
+                self.shapes[number], self.contents[number] = "blank", 1
+            elif not line[:2].isalpha():  # most lines begin with a word, and have no mark
+                self._recognize(number)
 
-    @property
-    def bare(self) -> str:
-        """The line without white space at its ends."""
-        return self.text.strip(_AROUND)
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def mark(self, number: int, shape: str, content: int | None = None, indent: int | None = None) -> None:
+        """Give a line another shape, and where they follow from it another content and indent."""
+        self.shapes[number] = shape
+        if content is not None:
+            self.contents[number] = content
+        if indent is not None:
+            self.indents[number] = indent
+
+    def letter(self, number: int) -> str:
+        """Return the first character of a line after its indent."""
+        return self.texts[number][self.openings[number]]
+
+    def opens_with(self, number: int, signs: str | tuple[str, ...]) -> bool:
+        """Return whether a line begins with some signs after its indent."""
+        return self.texts[number].startswith(signs, self.openings[number])
+
+    def between(self, at: int, end: int) -> str:
+        """Return the text of all lines from `at` up to `end`."""
+        return self.text[self.starts[at] : self.starts[end]]
+
+    def _recognize(self, number: int) -> None:
+        match = _LINE.match(self.texts[number])
+        if match is None:  # it always matches
+            return
+        self.shapes[number] = match.lastgroup or "prose"
+        self.contents[number] = match.end()
+        if opening := match.end(1):
+            self.openings[number] = opening
+            self.indents[number] = len(match[1].lstrip(_INVISIBLE).expandtabs(CODE_INDENT))
 
 
 class Found(NamedTuple):
@@ -90,7 +129,7 @@ class Found(NamedTuple):
         after: Number of the first line after it.
         level: 1 to 6 for a heading in Markdown, 7 for a title in plain text, 8 for a label above a list or record;
             otherwise 0.
-        prose: What may be split into sentences; None for a block that stays whole.
+        prose: From where to where it may be split into sentences; None for a block that stays whole.
         cut: Where the block ends inside the line before `after`; None at that line's end.
         depth: How far in a list item or record is nested: its indent, and behind it the rank of its mark, so that "(a)"
             lies inside of "2."; None for blocks that cannot be nested.
@@ -100,47 +139,10 @@ class Found(NamedTuple):
     kind: Kind
     after: int
     level: int = 0
-    prose: Span | None = None
+    prose: Range | None = None
     cut: int | None = None
     depth: int | None = None
     label: str | None = None
-
-
-Lines = Sequence[Line]
-
-_Row = tuple[int, str, str, int, int, int]
-
-
-# As fast as making a plain tuple, unlike the class itself.
-_make_line = partial(tuple.__new__, Line)
-
-
-class LineTable(Sequence[Line]):
-    """The lines of a text: a sequence that makes each `Line` when it is asked for.
-
-    The lines are held as plain tuples, for the reason that `columns.py` gives.
-    """
-
-    def __init__(self, rows: list[_Row]) -> None:
-        self._rows = rows
-
-    def __setitem__(self, number: int, line: Line) -> None:
-        self._rows[number] = (line.start, line.text, line.shape, line.indent, line.opening, line.content)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, place: int) -> Line: ...
-    @overload
-    def __getitem__(self, place: slice) -> "LineTable": ...
-    def __getitem__(self, place: int | slice) -> "Line | LineTable":
-        if isinstance(place, slice):
-            return LineTable(self._rows[place])
-        return _make_line(self._rows[place])
-
-    def __iter__(self) -> Iterator[Line]:
-        return map(Line._make, self._rows)
 
 
 # Marks of lists and clauses, the outermost first.
@@ -162,41 +164,30 @@ _MARKS = tuple(
 RANKS_OF_MARKS = 10
 
 
-def depth_of(line: Line) -> int:
+def depth_of(lines: Lines, at: int) -> int:
     """Return how far in an item or record lies that begins with a line."""
     rank = 0
-    if line.shape in ITEMS:
-        rank = 1 + next(rank for rank, mark in enumerate(_MARKS) if mark.match(line.text, line.opening))
-    return line.indent * RANKS_OF_MARKS + rank
-
-
-def read_lines(text: str) -> LineTable:
-    """Split a text into lines and recognize the shape of each."""
-    rows: list[_Row] = []
-    start = 0
-    for line in text.splitlines(keepends=True):
-        if match := _LINE.match(line):  # it always does
-            shape = match.lastgroup or "prose"
-            opening = match.end(1)
-            indent = len(match[1].lstrip(_INVISIBLE).expandtabs(CODE_INDENT)) if opening else 0
-            rows.append((start, line, shape, indent, opening, match.end()))
-        start += len(line)
-    return LineTable(rows)
+    if lines.shapes[at] in ITEMS:
+        text, opening = lines.texts[at], lines.openings[at]
+        rank = 1 + next(rank for rank, mark in enumerate(_MARKS) if mark.match(text, opening))
+    return lines.indents[at] * RANKS_OF_MARKS + rank
 
 
 def skip(lines: Lines, at: int, shapes: Collection[str]) -> int:
     """Return the number of the first line from `at` on that has none of the shapes."""
-    while at < len(lines) and lines[at].shape in shapes:
+    column = lines.shapes
+    count = len(column)
+    while at < count and column[at] in shapes:
         at += 1
     return at
 
 
 def follows_blank(lines: Lines, at: int) -> bool:
     """Return whether a line is the first of its text or comes after a blank line or a break."""
-    return at == 0 or lines[at - 1].shape in TAILS
+    return at == 0 or lines.shapes[at - 1] in TAILS
 
 
-def long_prose(start: int, end: int, text_start: int) -> Span | None:
+def long_prose(start: int, end: int, text_start: int) -> Range | None:
     """Return what of an item or record may be split into sentences: nothing if it is short.
 
     Args:
@@ -204,4 +195,4 @@ def long_prose(start: int, end: int, text_start: int) -> Span | None:
         end: Where it ends.
         text_start: Where its text begins, after the mark or label.
     """
-    return Span(text_start, end) if end - start > LONGEST_WHOLE_ITEM and text_start < end else None
+    return (text_start, end) if end - start > LONGEST_WHOLE_ITEM and text_start < end else None

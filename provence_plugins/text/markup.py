@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from provence_plugins.text.code import cut_code, looks_like_code
-from provence_plugins.text.lines import BLANK, ITEMS, LONGEST_TITLE, TAILS, Found, Lines, LineTable, depth_of, skip
+from provence_plugins.text.lines import BLANK, ITEMS, LONGEST_TITLE, TAILS, Found, Lines, depth_of, skip
 
 # A line begins with one of these in every text that has such marks, and in few others.
 _SIGNS = frozenset({"**", "#+", "= ", "==", "--", "..", ". ", "|=", "{|", "\\s", "\\i", "\\c", "\\p", "\\b"})
@@ -30,74 +30,72 @@ _COLUMNS_OF_STAR = 2
 _LONGEST_LISTING = 300
 
 
-def mark_dialects(lines: LineTable) -> None:
+def mark_dialects(lines: Lines) -> None:
     """Give the lines their shape that bear marks of another language than Markdown."""
-    if _SIGNS.isdisjoint({line.text[:2] for line in lines}):
+    if _SIGNS.isdisjoint({line[:2] for line in lines.texts}):
         return
-    stars = [number for number, line in enumerate(lines) if line.indent == 0 and _STARS.match(line.text)]
-    keywords = [number for number, line in enumerate(lines) if line.text.startswith("#+")]
-    if keywords or any(lines[number].text.startswith("**") for number in stars):
+    stars = [number for number, line in enumerate(lines.texts) if line[0] == "*" and _STARS.match(line)]
+    keywords = [number for number, line in enumerate(lines.texts) if line.startswith("#+")]
+    if keywords or any(lines.texts[number].startswith("**") for number in stars):
         _mark_stars(lines, stars, is_org=bool(keywords) or _open_sections(lines, stars))
     for number in keywords:
         _mark_keyword(lines, number)
     first = skip(lines, 0, BLANK)
-    for number, line in enumerate(lines):
-        if line.text.startswith("="):
+    for number, line in enumerate(lines.texts):
+        if line[:2].isalpha():
+            continue
+        if line.startswith("="):
             _mark_equals(lines, number, is_first=number == first)
-        elif directive := _DIRECTIVE.match(line.text):
-            shape = "listing" if directive["name"] in _LISTINGS else "directive"
-            lines[number] = line._replace(shape=shape)
-        elif line.text.startswith("\\"):
+        elif directive := _DIRECTIVE.match(line):
+            lines.mark(number, "listing" if directive["name"] in _LISTINGS else "directive")
+        elif line.startswith("\\"):
             _mark_latex(lines, number)
-        elif line.text.startswith(("|===", "{|")):
-            lines[number] = line._replace(shape="markup table")
+        elif line.startswith(("|===", "{|")):
+            lines.mark(number, "markup table")
     _mark_delimiters(lines)
 
 
-def _mark_stars(lines: LineTable, stars: list[int], *, is_org: bool) -> None:
+def _mark_stars(lines: Lines, stars: list[int], *, is_org: bool) -> None:
     """Take lines that begin with stars for headings, or for items whose number of stars tells how deep they lie."""
     for number in stars:
-        line = lines[number]
-        match = _STARS.match(line.text)
+        match = _STARS.match(lines.texts[number])
         depth = len(match[1]) if match else 1
         if is_org:
-            lines[number] = line._replace(shape="heading", content=line.opening + min(depth, 6))
+            lines.mark(number, "heading", lines.openings[number] + min(depth, 6))
         else:
-            indent = _COLUMNS_OF_STAR * (depth - 1)
-            lines[number] = line._replace(shape="item", indent=indent, content=match.end() if match else 1)
+            lines.mark(number, "item", match.end() if match else 1, _COLUMNS_OF_STAR * (depth - 1))
 
 
 def _open_sections(lines: Lines, stars: list[int]) -> bool:
     """Return whether most lines with stars have a text below them that bears no mark, as headings do."""
-    followers = []
-    for number in stars:
-        below = number + 1
-        while below < len(lines) and lines[below].shape == "blank":
-            below += 1
-        if below < len(lines):
-            followers.append(lines[below])
-    texts = sum(1 for line in followers if line.shape == "prose" and line.indent == 0 and not _STARS.match(line.text))
+    below = (skip(lines, number + 1, BLANK) for number in stars)
+    followers = [number for number in below if number < len(lines)]
+    texts = sum(1 for number in followers if _is_plain(lines, number))
     return 2 * texts > len(followers)
 
 
-def _mark_keyword(lines: LineTable, number: int) -> None:
-    match = _KEYWORD.match(lines[number].text)
+def _is_plain(lines: Lines, at: int) -> bool:
+    return lines.shapes[at] == "prose" and lines.indents[at] == 0 and not _STARS.match(lines.texts[at])
+
+
+def _mark_keyword(lines: Lines, number: int) -> None:
+    match = _KEYWORD.match(lines.texts[number])
     if match is None:
         return
     name = match["name"].lower()
     if name == "title":
-        lines[number] = lines[number]._replace(shape="heading", content=lines[number].opening + 1)
+        lines.mark(number, "heading", lines.openings[number] + 1)
     elif name.startswith("begin_"):
         is_code = name.removeprefix("begin_") in _CODE_BLOCKS
-        lines[number] = lines[number]._replace(shape="org code" if is_code else "wrapper")
+        lines.mark(number, "org code" if is_code else "wrapper")
     elif name.startswith("end_"):
-        lines[number] = lines[number]._replace(shape="closing")
+        lines.mark(number, "closing")
 
 
 def read_org_code(lines: Lines, at: int) -> Iterator[Found]:
     """Read code of Org mode, up to the line that ends it."""
     for end in range(at + 1, len(lines)):
-        if lines[end].shape == "closing" and lines[end].text.lower().startswith("#+end_"):
+        if lines.shapes[end] == "closing" and lines.texts[end].lower().startswith("#+end_"):
             return cut_code(lines, at, end + 1)
     return cut_code(lines, at, len(lines))
 
@@ -106,8 +104,8 @@ def read_listing(lines: Lines, at: int) -> Iterator[Found]:
     """Read a directive of reStructuredText with the code further in below it."""
     end = _end_of_options(lines, at)
     for number in range(end, len(lines)):
-        if lines[number].shape != "blank":
-            if lines[number].indent <= lines[at].indent:
+        if lines.shapes[number] != "blank":
+            if lines.indents[number] <= lines.indents[at]:
                 break
             end = number + 1
     return cut_code(lines, at, end)
@@ -115,111 +113,113 @@ def read_listing(lines: Lines, at: int) -> Iterator[Found]:
 
 def read_directive(lines: Lines, at: int) -> Iterator[Found]:
     """Read the line of a directive of reStructuredText, with its options; its body comes further in below it."""
-    yield Found("record", _end_of_options(lines, at), depth=depth_of(lines[at]))
+    yield Found("record", _end_of_options(lines, at), depth=depth_of(lines, at))
 
 
 def _end_of_options(lines: Lines, at: int) -> int:
     end = at + 1
-    while end < len(lines) and lines[end].shape == "prose" and lines[end].text.startswith(":", lines[end].opening):
+    while end < len(lines) and lines.shapes[end] == "prose" and lines.opens_with(end, ":"):
         end += 1
     return end
 
 
-def _mark_equals(lines: LineTable, number: int, *, is_first: bool) -> None:
-    line = lines[number]
-    match = _EQUALS.match(line.text) if len(line.text) <= LONGEST_TITLE else None
-    if match is None or line.shape == "heading" or line.bare.endswith((".", ",", ";")):
+def _mark_equals(lines: Lines, number: int, *, is_first: bool) -> None:
+    line = lines.texts[number]
+    match = _EQUALS.match(line) if len(line) <= LONGEST_TITLE else None
+    if match is None or lines.shapes[number] == "heading" or lines.bares[number].endswith((".", ",", ";")):
         return
     # A single sign is the title of a document; elsewhere it is the result of a sum.
     if is_first or len(match[1]) > 1:
-        lines[number] = line._replace(shape="heading", content=line.opening + len(match[1]))
+        lines.mark(number, "heading", lines.openings[number] + len(match[1]))
 
 
-def _mark_latex(lines: LineTable, number: int) -> None:
-    line = lines[number]
-    if heading := _LATEX_HEADING.match(line.text):
-        lines[number] = line._replace(shape="heading", content=line.opening + _LATEX_LEVELS[heading[1]])
-    elif item := _LATEX_ITEM.match(line.text):
-        lines[number] = line._replace(shape="item", content=item.end())
-    elif bounds := _LATEX_LIST.match(line.text):
-        lines[number] = line._replace(shape="wrapper" if bounds[1] == "begin" else "closing")
+def _mark_latex(lines: Lines, number: int) -> None:
+    line = lines.texts[number]
+    if heading := _LATEX_HEADING.match(line):
+        lines.mark(number, "heading", lines.openings[number] + _LATEX_LEVELS[heading[1]])
+    elif item := _LATEX_ITEM.match(line):
+        lines.mark(number, "item", item.end())
+    elif bounds := _LATEX_LIST.match(line):
+        lines.mark(number, "wrapper" if bounds[1] == "begin" else "closing")
 
 
-def _mark_delimiters(lines: LineTable) -> None:
+def _mark_delimiters(lines: Lines) -> None:
     """Mark the listings of AsciiDoc, which lines of four dashes or dots enclose, and the steps that dots begin."""
-    steps = [number for number, line in enumerate(lines) if _DOTTED_STEP.match(line.text)]
+    steps = [number for number, line in enumerate(lines.texts) if line[0] == "." and _DOTTED_STEP.match(line)]
     if len(steps) > 1:
         for number in steps:
             _mark_step(lines, number)
     number = 0
     while number < len(lines):
-        closing = _end_of_listing(lines, number) if _DELIMITER.match(lines[number].text) else 0
+        closing = _end_of_listing(lines, number) if _DELIMITER.match(lines.texts[number]) else 0
         if closing:
-            for delimiter in (number, closing):
-                lines[delimiter] = lines[delimiter]._replace(shape="fence")
-        if closing or lines[number].shape == "markup table":
+            lines.mark(number, "fence")
+            lines.mark(closing, "fence")
+        if closing or lines.shapes[number] == "markup table":
             _mark_attributes(lines, number)
         number = max(number, closing) + 1
 
 
-def _mark_step(lines: LineTable, number: int) -> None:
-    match = _DOTTED_STEP.match(lines[number].text)
+def _mark_step(lines: Lines, number: int) -> None:
+    match = _DOTTED_STEP.match(lines.texts[number])
     if match:
-        indent = _COLUMNS_OF_STAR * (len(match[1]) - 1)
-        lines[number] = lines[number]._replace(shape="numbered", indent=indent, content=match.end())
+        lines.mark(number, "numbered", match.end(), _COLUMNS_OF_STAR * (len(match[1]) - 1))
 
 
 def _end_of_listing(lines: Lines, opening: int) -> int:
     """Return the number of the line that closes a listing, 0 where a line of dashes opens none."""
-    bare = lines[opening].bare
-    above = lines[opening - 1] if opening else None
-    has_attributes = above is not None and bool(_ATTRIBUTES.match(above.text) or _BLOCK_TITLE.match(above.bare))
-    if above is not None and not has_attributes and above.shape not in TAILS | ITEMS:
+    bare = lines.bares[opening]
+    has_attributes = opening > 0 and _is_attribute(lines, opening - 1)
+    if opening and not has_attributes and lines.shapes[opening - 1] not in TAILS | ITEMS:
         return 0
     for end in range(opening + 1, min(len(lines), opening + _LONGEST_LISTING)):
-        if lines[end].bare == bare:
-            is_code = bare[0] != "=" and looks_like_code(lines[opening + 1 : end])
+        if lines.bares[end] == bare:
+            is_code = bare[0] != "=" and looks_like_code(lines, opening + 1, end)
             return end if end > opening + 1 and (has_attributes or is_code) else 0
     return 0
 
 
-def _mark_attributes(lines: LineTable, number: int) -> None:
+def _mark_attributes(lines: Lines, number: int) -> None:
     """Let the lines of attributes and the title above a block go with it."""
     above = number - 1
-    while above >= 0 and (_ATTRIBUTES.match(lines[above].text) or _BLOCK_TITLE.match(lines[above].bare)):
-        lines[above] = lines[above]._replace(shape="wrapper")
+    while above >= 0 and _is_attribute(lines, above):
+        lines.mark(above, "wrapper")
         above -= 1
+
+
+def _is_attribute(lines: Lines, at: int) -> bool:
+    return bool(_ATTRIBUTES.match(lines.texts[at]) or _BLOCK_TITLE.match(lines.bares[at]))
 
 
 def read_markup_table(lines: Lines, at: int) -> Iterator[Found]:
     """Read a table of AsciiDoc or MediaWiki, row by row."""
-    is_wiki = lines[at].text.startswith("{|")
+    is_wiki = lines.texts[at].startswith("{|")
     closing = "|}" if is_wiki else "|==="
     end = at + 1
-    while end < len(lines) and not lines[end].text.startswith(closing):
+    while end < len(lines) and not lines.texts[end].startswith(closing):
         end += 1
     end = min(end + 1, len(lines))
     begins = _rows_of_wiki(lines, at, end) if is_wiki else _rows_of_asciidoc(lines, at, end)
     first = begins[0] if begins else at
-    has_header = lines[min(first + 1, end - 1)].text.startswith("!") or lines[first].text.startswith("!")
+    has_header = lines.texts[min(first + 1, end - 1)].startswith("!") or lines.texts[first].startswith("!")
     if not is_wiki:
-        has_header = len(begins) > 1 and lines[begins[1] - 1].shape == "blank"
+        has_header = len(begins) > 1 and lines.shapes[begins[1] - 1] == "blank"
     for row, after in enumerate([*begins[1:], end]):
         yield Found("table_header" if has_header and row == 0 else "table_row", after)
 
 
 def _rows_of_wiki(lines: Lines, at: int, end: int) -> list[int]:
     """Return where the rows begin; what stands above the first cells goes with the first row."""
-    rows = [number for number in range(at + 1, end) if lines[number].text.startswith("|-")]
-    has_cells_above = any(lines[number].text.startswith(("!", "| ")) for number in range(at + 1, (rows or [end])[0]))
+    rows = [number for number in range(at + 1, end) if lines.texts[number].startswith("|-")]
+    has_cells_above = any(lines.texts[number].startswith(("!", "| ")) for number in range(at + 1, (rows or [end])[0]))
     return [at + 1 if has_cells_above else (rows or [at])[0], *(rows if has_cells_above else rows[1:])]
 
 
 def _rows_of_asciidoc(lines: Lines, at: int, end: int) -> list[int]:
     """Return where the rows begin: behind blank lines if there are several, otherwise with each line of cells."""
-    cells = [number for number in range(at + 1, end - 1) if lines[number].text.startswith("|")]
-    groups = [number for number in cells if lines[number - 1].shape in ("blank", "markup table")]
-    is_line_by_line = any(lines[number].text.count("|") > 1 for number in cells[1:])
+    cells = [number for number in range(at + 1, end - 1) if lines.texts[number].startswith("|")]
+    groups = [number for number in cells if lines.shapes[number - 1] in ("blank", "markup table")]
+    is_line_by_line = any(lines.texts[number].count("|") > 1 for number in cells[1:])
     if is_line_by_line or len(groups) < 2:
         return cells or [at]
     return groups

@@ -33,7 +33,7 @@ def outline(text: str, blocks: Iterable[Block], cut: Callable[[Block], Sequence[
         count = len(bounds) - 1 - first
         kinds += [block.kind] * count
         headings += [heading] * count
-        parts.add(block, heading, first, first + count)
+        parts.add(block, first + count)
     return Sentences(bounds, kinds, headings, find_ties(text, parts, bounds[1:]).by_sentence())
 
 

@@ -1,48 +1,49 @@
-"""Blocks with the numbers of their sentences, held as plain tuples for the reason that `columns.py` gives."""
-
-from collections.abc import Iterator
-from typing import NamedTuple
+"""Blocks with the numbers of their sentences, as columns for the reason that `columns.py` gives."""
 
 from provence_plugins.text.blocks import Block
+from provence_plugins.text.heads import is_answer, is_question
 from provence_plugins.types import Kind
 
 
-class Part(NamedTuple):
-    """A block with what it stands under, and the numbers of its sentences, from `first` up to `after`.
+class Parts:
+    """The blocks of a text in order, without what lies inside of them.
 
-    The other attributes are those of the block.
+    Attributes:
+        kinds: See `Block`, for each block; so are the others.
+        levels: See above.
+        depths: See above.
+        labels: See above.
+        starts: Where each block starts, and behind these where the last one ends.
+        firsts: Number of the first sentence of each block, and behind these how many sentences there are.
     """
 
-    kind: Kind
-    level: int
-    depth: int | None
-    label: str | None
-    start: int
-    end: int
-    heading: int | None
-    first: int
-    after: int
-
-    @property
-    def numbers(self) -> range:
-        """The numbers of the block's sentences."""
-        return range(self.first, self.after)
-
-
-class Parts:
-    """The parts of a text in order; each `Part` is made when it is asked for."""
+    __slots__ = ("depths", "firsts", "kinds", "labels", "levels", "starts")
 
     def __init__(self) -> None:
-        # The collector passes over plain tuples, but not over named ones.
-        self._rows: list[tuple[Kind, int, int | None, str | None, int, int, int | None, int, int]] = []
+        self.kinds: list[Kind] = []
+        self.levels: list[int] = []
+        self.depths: list[int | None] = []
+        self.labels: list[str | None] = []
+        self.starts: list[int] = [0]
+        self.firsts: list[int] = [0]
 
-    def add(self, block: Block, heading: int | None, first: int, after: int) -> None:
-        """Add a block with what it stands under and the numbers of its sentences."""
-        row = block.kind, block.level, block.depth, block.label, block.start, block.end, heading, first, after
-        self._rows.append(row)
+    def add(self, block: Block, after: int) -> None:
+        """Add a block, with the number of the first sentence after it."""
+        self.kinds.append(block.kind)
+        self.levels.append(block.level)
+        self.depths.append(block.depth)
+        self.labels.append(block.label)
+        self.starts.append(block.end)
+        self.firsts.append(after)
 
-    def __getitem__(self, number: int) -> Part:
-        return Part(*self._rows[number])
+    def __len__(self) -> int:
+        return len(self.kinds)
 
-    def __iter__(self) -> Iterator[Part]:
-        return map(Part._make, self._rows)
+    def numbers(self, at: int) -> range:
+        """Return the numbers of a block's sentences."""
+        return range(self.firsts[at], self.firsts[at + 1])
+
+    def is_named(self, at: int) -> bool:
+        """Return whether a block is a record with a label that is neither that of a question nor that of an answer."""
+        label = self.labels[at]
+        return self.kinds[at] == "record" and bool(label) and not is_question(label) and not is_answer(label)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import pairwise
+from operator import sub
 
 import sentencex
 
@@ -51,7 +52,6 @@ _MISLEADING = re.compile(
 )
 # Words that the library takes for abbreviations of "number" and "article", in front of the beginning of a sentence.
 _WORD_AT_END = re.compile(r"\b(?:[Nn]o|[Aa]rt|[Ff]ig|[Mm]ay|(?<=\d )min)(?=\.\s+[\"“‘]?[A-ZÄÖÜÀÉ][a-zäöüß’' ])")
-_WORDS_AT_END = ("no. ", "No. ", " art. ")
 _IN_MARK = str.maketrans("().!?", "~~~~~")
 
 # What still belongs to a sentence that ended right in front of it.
@@ -72,6 +72,8 @@ _WORD = re.compile(r"\w+")
 _NAME = re.compile(r"[\w/.-]*$")
 _ABBREVIATIONS = ABBREVIATIONS | NUMBERED | TITLES
 _LONGEST_ABBREVIATION = 10
+# "Hauptstr. 5"
+_STREET = "str"
 # "Node.JS"
 _LONGEST_ENDING = 3
 _LONGEST_GAP = 100
@@ -107,26 +109,26 @@ def sentencex_spans(text: str, language: str = "auto") -> Iterable[tuple[int, in
     if language == "auto":
         language = guess_language(text)
     read = _MISLEADING.sub(_replace, text)
-    if any(word in read for word in _WORDS_AT_END):
+    if "no. " in read or "No. " in read or " art. " in read:
         read = _WORD_AT_END.sub(lambda word: "x" * len(word[0]), read)
     if not text.isascii():
         read = _make_safe(read)
     ends = ends_by_pieces(read, partial(sentencex.segment, language))
-    mended = _mend(text, ends, language)
-    return pairwise([0, *(mended if len(text) <= _LONGEST_UNBROKEN else _break_speech(text, mended))])
+    bounds = [0, *_mend(text, ends, language)]
+    if len(text) > _LONGEST_UNBROKEN and max(map(sub, bounds[1:], bounds)) > _LONGEST_UNBROKEN:
+        bounds = [0, *_break_speech(text, bounds)]
+    return pairwise(bounds)
 
 
-def _break_speech(text: str, ends: Iterable[int]) -> Iterator[int]:
+def _break_speech(text: str, bounds: Iterable[int]) -> Iterator[int]:
     """Cut a stretch in which nobody set a full stop, as in a transcript by a machine, in front of words that go on."""
-    last = 0
-    for end in ends:
+    for last, end in pairwise(bounds):
         if end - last > _LONGEST_UNBROKEN > _CHARACTERS_PER_COMMA * text.count(",", last, end):
             for word in _WORD_THAT_GOES_ON.finditer(text, last + _SHORTEST_STRETCH, end - _SHORTEST_STRETCH):
                 if word.start() - last >= _SHORTEST_STRETCH:
                     last = word.start()
                     yield last
         yield end
-        last = end
 
 
 def _make_safe(text: str) -> str:
@@ -170,7 +172,10 @@ def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
             elif (number and _is_ordinal(text, number.start(1), end, language)) or _CAPTION.fullmatch(text, last, end):
                 continue
         elif text[end - 2] == ".":
-            if _is_abbreviation(text, last, end, language):
+            word = text[max(0, end - _LONGEST_ABBREVIATION) : end - 2].rpartition(" ")[2].lower()
+            # Nearly all are neither.
+            is_short = word in _ABBREVIATIONS or not word.isalpha() or len(word) == 1 or word.endswith(_STREET)
+            if is_short and _is_abbreviation(text, last, end, word, language):
                 continue
             if text[last : last + 4] in _PARTS and _CAPTION.fullmatch(text, last, end):
                 continue
@@ -222,13 +227,12 @@ def _is_ordinal(text: str, start: int, end: int, language: str) -> bool:
     return language in ORDINALS and is_counted and following[0] not in STARTERS
 
 
-def _is_abbreviation(text: str, last: int, end: int, language: str) -> bool:
+def _is_abbreviation(text: str, last: int, end: int, word: str, language: str) -> bool:
     """Return whether the word in front of an end is an abbreviation, seen what follows."""
-    word = text[max(0, end - _LONGEST_ABBREVIATION) : end - 2].rpartition(" ")[2].lower()
     if word not in _ABBREVIATIONS:
-        if word.endswith("str") and text[end].isdigit():  # "Hauptstr. 5"
+        if word.endswith(_STREET) and text[end].isdigit():
             return True
-        if word.isalpha() and len(word) > 1:  # nearly always
+        if word.isalpha() and len(word) > 1:
             return False
         word = (word.split() or [""])[-1].lstrip("([\"'")
         word = word.rpartition("'")[2].rpartition("’")[2]  # "l'art. 5"

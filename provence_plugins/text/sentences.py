@@ -11,7 +11,7 @@ from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError, SplitterError, translate_panics
 from provence_plugins.text.blocks import Block, split_blocks
 from provence_plugins.text.columns import Sentences
-from provence_plugins.text.json_text import split_json
+from provence_plugins.text.json_text import FindStarts, split_json
 from provence_plugins.text.open_provence import open_provence_spans
 from provence_plugins.text.outline import outline
 from provence_plugins.text.prose import read_language_of, sentencex_spans
@@ -45,12 +45,14 @@ class Splitter:
         model_reads_gaps: Whether the model reads what lies between two spans.
         prepare: Makes a `find` for one text from the whole of it, such as one in its language. None for a `find` that
             serves every text.
+        tiles: Whether the spans are plain pairs of integers of which each begins where the one before ends.
     """
 
     find: SentenceSplitter
     blocks_first: bool = True
     model_reads_gaps: bool = True
     prepare: Callable[[str], SentenceSplitter] | None = None
+    tiles: bool = False
 
     def __call__(self, text: str) -> Iterable[Span | tuple[int, int]]:
         """Return the sentences that `find` finds in a text, without regard to blocks."""
@@ -85,12 +87,13 @@ def split_sentences(text: str, splitter: SplitterName | SentenceSplitter | Seque
 
 def _split(text: str, splitter: Splitter) -> Sentences:
     if splitter.blocks_first:
-        return _split_by_blocks(text, splitter.prepare(text) if splitter.prepare else splitter.find)
+        find = splitter.prepare(text) if splitter.prepare else splitter.find
+        return _split_by_blocks(text, partial(_starts_of_tiles if splitter.tiles else _starts, find))
     if not text:
         check_spans(text, splitter.find(text))
         return Sentences([0])
     if splitter.model_reads_gaps:
-        return Sentences([*_starts(text, splitter.find), len(text)])
+        return Sentences([*_starts(splitter.find, text), len(text)])
     reads = [(span.start, span.end) for span in check_spans(text, splitter.find(text))]
     return Sentences([0, *(start for start, _ in reads[1:]), len(text)], reads=reads)
 
@@ -111,8 +114,8 @@ def line_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 SPLITTERS: dict[SplitterName, Splitter] = {
-    "sentencex": Splitter(sentencex_spans, prepare=read_language_of),
-    "regex": Splitter(regex_spans),
+    "sentencex": Splitter(sentencex_spans, tiles=True, prepare=read_language_of),
+    "regex": Splitter(regex_spans, tiles=True),
     "lines": Splitter(line_spans, blocks_first=False),
     # Provence was trained on sentences that Punkt cut from the bare text.
     "nltk": Splitter(punkt_spans, blocks_first=False),
@@ -158,21 +161,29 @@ def _find_splitter(splitter: object) -> Splitter:
     )
 
 
-def _split_by_blocks(text: str, find: SentenceSplitter) -> Sentences:
-    units = split_json(text, lambda prose: _starts(prose, find))
-    return outline(text, split_blocks(text), lambda block: _cuts(text, block, find)) if units is None else units
+def _split_by_blocks(text: str, find_starts: FindStarts) -> Sentences:
+    units = split_json(text, find_starts)
+    return outline(text, split_blocks(text), partial(_cuts, text, find_starts)) if units is None else units
 
 
-def _starts(prose: str, find: SentenceSplitter) -> list[int]:
+def _starts(find: SentenceSplitter, prose: str) -> list[int]:
     """Return where the sentences of some prose start, the first at 0."""
     spans = list(iterate_spans(find(prose)))
     if _are_pairs_in_order(spans, len(prose)):
-        # Hardly any begins with white space, so that hardly any has to be copied.
-        starts = [
-            start for start, end in spans if start < end and not (prose[start].isspace() and prose[start:end].isspace())
-        ]
-    else:
-        starts = [span.start for span in check_spans(prose, spans)]
+        return _starts_of_pairs(prose, spans)
+    return [0, *(span.start for span in check_spans(prose, spans)[1:])]
+
+
+def _starts_of_tiles(find: SentenceSplitter, prose: str) -> list[int]:
+    """Return the same for a splitter that is known to tile a text."""
+    return _starts_of_pairs(prose, find(prose))
+
+
+def _starts_of_pairs(prose: str, spans: Iterable[Any]) -> list[int]:
+    # Hardly any begins with white space, so that hardly any has to be copied.
+    starts = [
+        start for start, end in spans if start < end and not (prose[start].isspace() and prose[start:end].isspace())
+    ]
     return [0, *starts[1:]]
 
 
@@ -185,17 +196,18 @@ def _are_pairs_in_order(spans: Sequence[Any], length: int) -> bool:
     return set(map(type, numbers)) == {int} and numbers[0] >= 0 and numbers[-1] <= length and numbers == sorted(numbers)
 
 
-def _cuts(text: str, block: Block, find: SentenceSplitter) -> list[int]:
+def _cuts(text: str, find_starts: FindStarts, block: Block) -> Sequence[int]:
     """Return where a block is cut into sentences."""
     if block.prose is None:
-        return []
-    prose = block.prose.of(text)
+        return ()
+    start, end = block.prose
+    prose = text[start:end]
     if block.kind == "quote":
         prose = _QUOTE_MARKS.sub(lambda match: " " * len(match[0]), prose)
-    starts = _starts(prose, find)
+    starts = find_starts(prose)
     if block.kind == "quote":
-        starts = [_before_mark(prose, before, start) for before, start in pairwise([0, *starts])]
-    return [block.prose.start + start for start in starts[1:]]
+        starts = [_before_mark(prose, before, inside) for before, inside in pairwise([0, *starts])]
+    return [start + inside for inside in starts[1:]]
 
 
 def _before_mark(quote: str, before: int, start: int) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from provence_plugins.text.columns import Ties
+from provence_plugins.text.heads import is_question
 from provence_plugins.text.lines import RANKS_OF_MARKS
-from provence_plugins.text.parts import Part, Parts
-from provence_plugins.text.records import is_answer, is_question
+from provence_plugins.text.parts import Parts
 from provence_plugins.types import Kind
 
 # Code that is longer is no command, and is not brought along by the paragraph above it.
@@ -25,6 +25,7 @@ _LONGEST_QUESTION = 200
 # Fewer that come again in the same order are the turns of two people.
 _FEWEST_FIELDS = 3
 _WIDEST_INDENT = 80
+_LONGEST_TAIL = 20
 
 
 def find_ties(text: str, parts: Parts, ends: Sequence[int]) -> Ties:
@@ -36,64 +37,68 @@ def find_ties(text: str, parts: Parts, ends: Sequence[int]) -> Ties:
         ends: Where each of its sentences ends.
     """
     ties = Ties()
-    if not all(part.kind in _UNTIED for part in parts):
-        for part in parts:
-            if part.kind == "record":
-                ties.add(part.numbers, "label", part.first)
+    if not _UNTIED.issuperset(parts.kinds):
+        _tie_labels(parts, ties)
         _tie_turns(parts, ties)
         _tie_nested(text, parts, ties)
         _tie_announced(text, parts, ends, ties)
         _tie_sheets(text, parts, ties)
-    if any(mark in text for mark in _QUESTION_MARKS) or any(is_question(part.label) for part in parts):
-        _tie_answers(text, parts, ends, ties)
+    if any(mark in text for mark in _QUESTION_MARKS) or any(map(is_question, set(parts.labels))):
+        _Answers(text, parts, ends, ties).tie()
     return ties
+
+
+def _tie_labels(parts: Parts, ties: Ties) -> None:
+    """Tie the sentences of a record to its first one, which bears the label."""
+    for kind, (first, after) in zip(parts.kinds, pairwise(parts.firsts), strict=True):
+        if kind == "record" and after > first + 1:
+            ties.add(range(first + 1, after), "label", first)
 
 
 def _tie_turns(parts: Parts, ties: Ties) -> None:
     """Tie paragraphs between two turns of a talk to the turn above, whose speaker goes on in them."""
-    labels = Counter(part.label for part in parts if part.kind == "record" and part.label)
-    if len(labels) == labels.total():
+    turns = [label for label, kind in zip(parts.labels, parts.kinds, strict=True) if kind == "record" and label]
+    if len(set(turns)) == len(turns):
         return
-    turn: Part | None = None
-    waiting: list[range] = []
-    for part in parts:
-        if part.kind == "record" and part.label:
+    turn: int | None = None  # the first sentence of the turn above
+    waiting: list[int] = []
+    for at, (kind, label) in enumerate(zip(parts.kinds, parts.labels, strict=True)):
+        if kind == "record" and label:
             if turn is not None:
-                for numbers in waiting:
-                    ties.add(numbers, "label", turn.first)
-            turn, waiting = part, []
-        elif part.kind == "sentence":
-            waiting.append(part.numbers)
+                ties.add(waiting, "label", turn)
+            turn, waiting = parts.firsts[at], []
+        elif kind == "sentence":
+            waiting += parts.numbers(at)
         else:
             turn, waiting = None, []
 
 
 def _tie_nested(text: str, parts: Parts, ties: Ties) -> None:
     """Tie items and records to the one that they are nested in."""
+    if len(set(parts.depths) - {None}) < 2 and "code" not in parts.kinds:
+        return
     open_items: list[tuple[int, int]] = []  # depth and sentence number, outermost first
-    for part in parts:
-        depth = part.depth
-        if part.kind == "code" and open_items:
-            depth = _indent_of(text, part.start) * RANKS_OF_MARKS
-        is_inside = depth is not None and bool(open_items) and depth > open_items[-1][0]
-        if part.kind in ("sentence", "code"):
-            if is_inside:
-                ties.add(part.numbers, "parent", open_items[-1][1])
-            elif part.kind == "sentence":
+    for at, (kind, depth) in enumerate(zip(parts.kinds, parts.depths, strict=True)):
+        if kind == "code" and open_items:
+            depth = _indent_of(text, parts.starts[at]) * RANKS_OF_MARKS
+        if kind in ("sentence", "code"):
+            if depth is not None and open_items and depth > open_items[-1][0]:
+                ties.add(parts.numbers(at), "parent", open_items[-1][1])
+            elif kind == "sentence":
                 open_items.clear()
             continue
-        if part.kind == "heading":
+        if kind == "heading":
             open_items.clear()
         if depth is None:
             continue
         while open_items and open_items[-1][0] >= depth:
             open_items.pop()
         if open_items:
-            ties.add(part.numbers, "parent", open_items[-1][1])
-        if part.kind == "record" and not _ends_with(text, part.end, ":"):
+            ties.add(parts.numbers(at), "parent", open_items[-1][1])
+        if kind == "record" and not _ends_with(text, parts.starts[at + 1], ":"):
             # A field with a value has no items beside it, only below and further in.
             depth += RANKS_OF_MARKS - 1
-        open_items.append((depth, part.first))
+        open_items.append((depth, parts.firsts[at]))
 
 
 def _indent_of(text: str, start: int) -> int:
@@ -105,18 +110,19 @@ def _indent_of(text: str, start: int) -> int:
 def _tie_announced(text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:
     """Tie what is listed to the sentence above that ends with a colon, and a paragraph to the command below it."""
     announcing: int | None = None
-    for before, part in pairwise(parts):
-        if before.kind == "sentence":
-            announces = _ends_with(text, ends[before.after - 1], ":：")
-            announcing = before.after - 1 if announces else None
-        if part.kind not in _LISTED:
+    for at, (before, kind) in enumerate(pairwise(parts.kinds), 1):
+        first = parts.firsts[at]
+        if before == "sentence":
+            announcing = first - 1 if _ends_with(text, ends[first - 1], ":：") else None
+        if kind not in _LISTED:
             announcing = None
         elif announcing is not None:
-            ties.add(part.numbers, "announced", announcing)
-        is_command = part.kind == "code" and part.end - part.start <= _LONGEST_COMMAND
-        is_step = before.kind == "list_item" and _indent_of(text, part.start) > 0
-        if is_command and (is_step or before.kind == "sentence"):
-            ties.add(before.numbers, "announced", part.first)
+            ties.add(parts.numbers(at), "announced", announcing)
+        if kind == "code" and before in ("sentence", "list_item"):
+            start = parts.starts[at]
+            is_short = parts.starts[at + 1] - start <= _LONGEST_COMMAND
+            if is_short and (before == "sentence" or _indent_of(text, start) > 0):
+                ties.add(parts.numbers(at - 1), "announced", first)
 
 
 def _tie_sheets(text: str, parts: Parts, ties: Ties) -> None:
@@ -125,41 +131,41 @@ def _tie_sheets(text: str, parts: Parts, ties: Ties) -> None:
     The fields right below a heading need no other title, unless several records stand below it; a question is not the
     title of its answer.
     """
-    sheets: list[list[Part]] = []
-    headed: list[bool] = []  # whether a sheet stands right below a heading
-    has_heading = follows = False
-    for part in parts:
-        label = part.label
-        is_field = part.kind == "record" and bool(label) and not is_question(label) and not is_answer(label)
-        if is_field and follows and (part.depth or 0) >= (sheets[-1][0].depth or 0):
-            sheets[-1].append(part)
-        elif is_field:
-            sheets.append([part])
-            headed.append(has_heading)
-        has_heading = part.kind == "heading"
-        # A blank line ends a sheet.
-        is_last = text[part.start : part.end].count("\n", -3) > 1
-        follows = is_field and not is_last
-    sheets = _without_headed(sheets, headed)
-    titles = Counter(sheet[0].label for sheet in sheets if len(sheet) > 1)
-    names = [tuple(part.label for part in sheet) for sheet in sheets]
+    sheets = _find_sheets(text, parts)
+    labels = parts.labels
+    titles = Counter(labels[sheet[0]] for sheet in sheets if len(sheet) > 1)
+    if not titles or max(titles.values()) < 2:
+        return
+    names = [tuple(labels[sheet.start : sheet.stop]) for sheet in sheets]
     repeated = {name for name, times in Counter(names).items() if times > 1 and len(set(name)) >= _FEWEST_FIELDS}
     turns = {
-        sheet[0].label
+        name[0]
         for sheet, name in zip(sheets, names, strict=True)
-        if name not in repeated and _are_turns(text, sheet)
+        if name not in repeated and _are_turns(text, parts, sheet)
     }
     for sheet in sheets:
-        label = sheet[0].label
+        label = labels[sheet[0]]
         if titles[label] > 1 and label not in turns:
-            for part in sheet[1:]:
-                ties.add(part.numbers, "title", sheet[0].first)
+            ties.add(range(parts.firsts[sheet[1]], parts.firsts[sheet[-1] + 1]), "title", parts.firsts[sheet[0]])
 
 
-def _without_headed(sheets: Sequence[list[Part]], headed: Sequence[bool]) -> list[list[Part]]:
-    """Return the sheets except those that have a heading to themselves."""
-    labels = [sheet[0].label for sheet in sheets]
+def _find_sheets(text: str, parts: Parts) -> list[range]:
+    """Return the runs of fields, except those that have a heading to themselves."""
+    sheets: list[range] = []
+    headed: list[bool] = []  # whether a sheet stands right below a heading
+    follows = False
+    for at, depth in enumerate(parts.depths):
+        is_field = parts.is_named(at)
+        if is_field and follows and (depth or 0) >= (parts.depths[sheets[-1][0]] or 0):
+            sheets[-1] = range(sheets[-1].start, at + 1)
+        elif is_field:
+            sheets.append(range(at, at + 1))
+            headed.append(at > 0 and parts.kinds[at - 1] == "heading")
+        # A blank line ends a sheet.
+        end = parts.starts[at + 1]
+        follows = is_field and text.count("\n", max(parts.starts[at], end - 3), end) < 2
     shares = [not below for below in headed[1:]] + [False]
+    labels = [parts.labels[sheet[0]] for sheet in sheets]
     return [
         sheet
         for number, sheet in enumerate(sheets)
@@ -167,80 +173,88 @@ def _without_headed(sheets: Sequence[list[Part]], headed: Sequence[bool]) -> lis
     ]
 
 
-def _are_turns(text: str, records: Sequence[Part]) -> bool:
+def _are_turns(text: str, parts: Parts, records: range) -> bool:
     """Return whether records are turns of a talk: somebody speaks twice, or most of them end as sentences do."""
-    labels = {record.label for record in records}
-    sentences = sum(_ends_with(text, record.end, ".!" + _QUESTION_MARKS) for record in records)
+    labels = set(parts.labels[records.start : records.stop])
+    sentences = sum(_ends_with(text, parts.starts[at + 1], ".!" + _QUESTION_MARKS) for at in records)
     return len(labels) < len(records) or 2 * sentences > len(records)
 
 
-def _tie_answers(text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:
-    """Tie each answer to its question, and the question to all of its answer.
+class _Answers:
+    """Ties each answer to its question, and the question to all of its answer.
 
     A question is a record with such a label, a turn, a heading, or a line of its own that ends with a question mark.
     The answer goes on up to the next question or heading.
     """
-    starts = [0, *ends]
-    asked: Part | None = None
-    asking = 0  # the sentence that asks
-    answer: list[int] = []
-    for part in parts:
-        if _is_turn(part) and asked is not None and _is_turn(asked):
-            # The next turn answers, unless the same person goes on.
-            if part.label != asked.label:
-                answer += part.numbers
-            _add_answer(asked, asking, answer, starts, ties)
-            asked, answer = None, []
-        question = _asking_sentence(text, part, starts)
-        if question is not None or (part.kind == "heading" and part.level):
-            _add_answer(asked, asking, answer, starts, ties)
-            asked, answer = None, []
-        if question is not None:
-            asked, asking = part, question
-            answer = list(range(question + 1, part.after))
-        elif asked is not None:
-            answer += part.numbers
-    _add_answer(asked, asking, answer, starts, ties)
 
+    def __init__(self, text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:
+        self._text = text
+        self._parts = parts
+        self._ends = ends
+        self._ties = ties
+        self._asked: int | None = None  # the block that asks
+        self._asking = 0  # its sentence that asks
+        self._answer: list[int] = []
 
-def _is_turn(part: Part) -> bool:
-    label = part.label
-    return part.kind == "record" and bool(label) and not is_question(label) and not is_answer(label)
+    def tie(self) -> None:
+        """Tie all questions and answers."""
+        parts = self._parts
+        asked_by: str | None = None
+        for at, (kind, level) in enumerate(zip(parts.kinds, parts.levels, strict=True)):
+            is_turn = parts.is_named(at)
+            if is_turn and asked_by is not None:
+                # The next turn answers, unless the same person goes on.
+                if parts.labels[at] != asked_by:
+                    self._answer += parts.numbers(at)
+                self._close()
+                asked_by = None
+            question = self._asking_sentence(at, is_turn)
+            if question is not None or (kind == "heading" and level):
+                self._close()
+                asked_by = None
+            if question is not None:
+                self._asked, self._asking = at, question
+                self._answer = list(range(question + 1, parts.firsts[at + 1]))
+                asked_by = parts.labels[at] if is_turn else None
+            elif self._asked is not None:
+                self._answer += parts.numbers(at)
+        self._close()
 
+    def _asking_sentence(self, at: int, is_turn: bool) -> int | None:
+        """Return the number of the sentence with which a block asks something, if it does."""
+        text, kind = self._text, self._parts.kinds[at]
+        first, end = self._parts.firsts[at], self._parts.starts[at + 1]
+        if kind == "record" and is_question(self._parts.labels[at]):
+            return first
+        if kind == "heading":
+            return first if _ends_with(text, end, _QUESTION_MARKS) else None
+        if is_turn:
+            return self._parts.firsts[at + 1] - 1 if _ends_with(text, end, _QUESTION_MARKS) else None
+        if kind not in ("sentence", "list_item"):
+            return None
+        begin, stop = self._parts.starts[at], self._ends[first]
+        if _LEAD_QUESTION.match(text, begin, stop):
+            return first
+        if stop - begin > _LONGEST_QUESTION or not _ends_with(text, stop, _QUESTION_MARKS):
+            return None
+        # Inside a paragraph a question is part of what is told, unless its line ends with it.
+        return first if stop == end or "\n" in text[stop - 3 : stop] else None
 
-def _asking_sentence(text: str, part: Part, starts: Sequence[int]) -> int | None:
-    """Return the number of the sentence with which a block asks something, if it does."""
-    if is_question(part.label):
-        return part.first
-    if part.kind == "heading":
-        return part.first if _ends_with(text, part.end, _QUESTION_MARKS) else None
-    if _is_turn(part):
-        return part.after - 1 if _ends_with(text, part.end, _QUESTION_MARKS) else None
-    if part.kind not in ("sentence", "list_item"):
-        return None
-    start, end = starts[part.first], starts[part.first + 1]
-    if _LEAD_QUESTION.match(text, start, end):
-        return part.first
-    if end - start > _LONGEST_QUESTION or not _ends_with(text, end, _QUESTION_MARKS):
-        return None
-    # Inside a paragraph a question is part of what is told, unless its line ends with it.
-    return part.first if end == part.end or "\n" in text[end - 3 : end] else None
-
-
-def _add_answer(asked: Part | None, asking: int, answer: Sequence[int], starts: Sequence[int], ties: Ties) -> None:
-    if asked is None:
-        return
-    begin = starts[asking + 1]
-    has_end = is_question(asked.label)
-    for number in answer:
-        is_near = number == answer[0] or starts[number + 1] - begin <= _LONGEST_ANSWER
-        if is_near or has_end:
-            ties.add([number], "question", asking)
-        if is_near:
-            ties.add([asking], "question", number)
+    def _close(self) -> None:
+        """Tie the answer so far and its question, if there is one."""
+        if self._asked is not None:
+            begin = self._ends[self._asking]
+            has_end = is_question(self._parts.labels[self._asked])
+            for number in self._answer:
+                is_near = number == self._answer[0] or self._ends[number] - begin <= _LONGEST_ANSWER
+                if is_near or has_end:
+                    self._ties.add([number], "question", self._asking)
+                if is_near:
+                    self._ties.add([self._asking], "question", number)
+        self._asked, self._answer = None, []
 
 
 def _ends_with(text: str, end: int, signs: str) -> bool:
     """Return whether one of some signs is the last before an end, apart from white space and closing marks."""
-    bare = text[max(0, end - 20) : end].rstrip(_MARKS_BEHIND)
-    return bare.endswith(tuple(signs))
+    last = text[max(0, end - _LONGEST_TAIL) : end].rstrip(_MARKS_BEHIND)[-1:]
+    return last != "" and last in signs

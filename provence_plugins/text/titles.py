@@ -1,7 +1,9 @@
 """Titles in plain text: underlined, in capitals, alone above a section, or a label above a list."""
 
 import re
+from collections.abc import Iterator
 
+from provence_plugins.text.heads import is_field
 from provence_plugins.text.lines import (
     BLANK,
     CODE_INDENT,
@@ -11,12 +13,10 @@ from provence_plugins.text.lines import (
     NARROWEST_WRAP,
     TAILS,
     Found,
-    Line,
     Lines,
     follows_blank,
     skip,
 )
-from provence_plugins.text.records import is_field
 
 LABEL_LEVEL = 8
 _TITLE_LEVEL = 7
@@ -46,6 +46,8 @@ _CAPTION_OF_FIGURE = re.compile(r"(?:fig|figure|abb|abbildung|photo)\.? \d", re.
 
 def read_title(lines: Lines, at: int) -> Found | None:
     """Return the title that a line is, None for any other line."""
+    if len(lines.bares[at]) > LONGEST_TITLE:
+        return None
     if level := underlined_level(lines, at):
         return Found("heading", at + 2, level=level)
     if level := numbered_level(lines, at):
@@ -62,24 +64,23 @@ def underlined_level(lines: Lines, at: int) -> int:
 
     A line between two of signs, such as the total of a bill, is not a title; neither is one above a mail's signature.
     """
-    if at + 1 == len(lines) or len(lines[at].text) > LONGEST_TITLE:
+    if at + 1 == len(lines) or len(lines.texts[at]) > LONGEST_TITLE:
         return 0
-    below = lines[at + 1]
-    if below.shape not in ("underline", "fence"):
+    shape, signs = lines.shapes[at + 1], lines.bares[at + 1]
+    if shape not in ("underline", "fence"):
         return 0
-    signs = below.bare
     # Tildes open a fence in Markdown; in reStructuredText they underline a title, and are as long as it is.
-    if below.shape == "fence" and (set(signs) != {"~"} or len(signs) < len(lines[at].bare)):
+    if shape == "fence" and (set(signs) != {"~"} or len(signs) < len(lines.bares[at])):
         return 0
-    is_amount = "  " in lines[at].bare
+    is_amount = "  " in lines.bares[at]
     return 0 if is_amount or not _stands_free(lines, at) else _UNDERLINES[signs[0]]
 
 
 def _stands_free(lines: Lines, at: int) -> bool:
     """Return whether nothing is right above a line but a break, or a title with its underline."""
-    if at > 1 and lines[at - 1].shape == "underline" and lines[at - 2].shape == "prose":
+    if at > 1 and lines.shapes[at - 1] == "underline" and lines.shapes[at - 2] == "prose":
         at -= 2
-    return follows_blank(lines, at) or lines[at - 1].shape == "heading"
+    return follows_blank(lines, at) or lines.shapes[at - 1] == "heading"
 
 
 def numbered_level(lines: Lines, at: int) -> int:
@@ -87,91 +88,86 @@ def numbered_level(lines: Lines, at: int) -> int:
 
     Steps follow each other; a title has its text below it, and no line of the same make above or below.
     """
-    line = lines[at]
-    if line.indent >= CODE_INDENT or len(line.text) > LONGEST_PLAIN_TITLE:
+    text, bare, shape = lines.texts[at], lines.bares[at], lines.shapes[at]
+    if lines.indents[at] >= CODE_INDENT or len(text) > LONGEST_PLAIN_TITLE:
         return 0
-    if line.shape == "prose" and line.text[line.opening] not in _OPENINGS_OF_NUMBERS:
+    if shape == "prose" and text[lines.openings[at]] not in _OPENINGS_OF_NUMBERS:
         return 0
-    match = _NUMBERED_TITLE.match(line.text, line.opening)
-    if match is None or line.bare.endswith((".", ",", ";", ":", "!")) or len(line.bare.split()) > _MOST_WORDS_OF_TITLE:
+    match = _NUMBERED_TITLE.match(text, lines.openings[at])
+    if match is None or bare.endswith((".", ",", ";", ":", "!")) or len(bare.split()) > _MOST_WORDS_OF_TITLE:
         return 0
     below = skip(lines, at + 1, BLANK)
-    if below == len(lines) or lines[below].indent > line.indent:
+    if below == len(lines) or lines.indents[below] > lines.indents[at]:
         return 0
     depth = match["number"].rstrip(".").count(".")
     above = at - 1
-    while above >= 0 and lines[above].shape == "blank":
+    while above >= 0 and lines.shapes[above] == "blank":
         above -= 1
-    make = _make_of_number(line)
-    if any(_make_of_number(lines[other]) == make for other in (above, below) if other >= 0):
+    make = _make_of_number(lines, at)
+    if any(_make_of_number(lines, other) == make for other in (above, below) if other >= 0):
         return 0
-    if line.shape == "prose" and not _opens_section(lines, at, below):
+    if shape == "prose" and not _opens_section(lines, at, below):
         return 0
-    follower = lines[below]
-    if follower.shape == "prose" and not follower.text[follower.opening].isupper():
+    if lines.shapes[below] == "prose" and not lines.letter(below).isupper():
         return 0
     # Items below it are nested in it as in another item.
-    is_text = follower.shape in ("prose", "header", "grid", "columns")
+    is_text = lines.shapes[below] in ("prose", "header", "grid", "columns")
     return min(_LEVEL_ABOVE_NUMBERS + 1 + depth, _DEEPEST) if is_text else 0
 
 
-def _make_of_number(line: Line) -> str | None:
+def _make_of_number(lines: Lines, at: int) -> str | None:
     """Return the number that a line begins with, with a 0 for its figures; None for a line without one."""
-    match = _NUMBER.match(line.text, line.opening)
+    match = _NUMBER.match(lines.texts[at], lines.openings[at])
     return _FIGURES.sub("0", match[0].rstrip(". ")) if match else None
 
 
 def _opens_section(lines: Lines, at: int, below: int) -> bool:
     """Return whether a line without a full stop after its number stands above a section."""
-    if not follows_blank(lines, at) and lines[at - 1].shape != "heading":
+    if not follows_blank(lines, at) and lines.shapes[at - 1] != "heading":
         return False
-    follower = lines[below]
-    is_apart = below > at + 1 and follower.bare.endswith(".")
-    return (
-        is_apart or len(follower.text) >= NARROWEST_WRAP or bool(_NUMBERED_TITLE.match(follower.text, follower.opening))
-    )
+    if below > at + 1 and lines.bares[below].endswith("."):
+        return True
+    follower = lines.texts[below]
+    return len(follower) >= NARROWEST_WRAP or bool(_NUMBERED_TITLE.match(follower, lines.openings[below]))
 
 
 def _number_of_part(lines: Lines, at: int) -> int:
     """Return the number of the line after "Article 5" and the title below it, 0 where a line is something else."""
-    if len(lines[at].text) > LONGEST_PLAIN_TITLE or not follows_blank(lines, at):
+    if len(lines.texts[at]) > LONGEST_PLAIN_TITLE or not follows_blank(lines, at):
         return 0
-    if not _NUMBER_OF_PART.fullmatch(lines[at].bare):
+    if not _NUMBER_OF_PART.fullmatch(lines.bares[at]):
         return 0
     title = skip(lines, at + 1, TAILS)
-    is_alone = title + 1 == len(lines) or (title + 1 < len(lines) and lines[title + 1].shape in TAILS)
-    return title + 1 if is_alone and lines[title].shape == "prose" and is_title(lines[title]) else at + 1
+    is_alone = title + 1 == len(lines) or (title + 1 < len(lines) and lines.shapes[title + 1] in TAILS)
+    return title + 1 if is_alone and lines.shapes[title] == "prose" and is_title(lines.bares[title]) else at + 1
 
 
 def _title_level(lines: Lines, at: int) -> int:
     """Return 7 for a title in plain text, 8 for a label above a list, a table or code, 0 for any other line."""
-    if not is_title(lines[at]) or _CAPTION_OF_FIGURE.match(lines[at].bare):
+    if not is_title(lines.bares[at]) or _CAPTION_OF_FIGURE.match(lines.bares[at]):
         return 0
     if announces(lines, at):
         return LABEL_LEVEL
     below = skip(lines, at + 1, TAILS)
     is_apart = follows_blank(lines, at) and at + 1 < below < len(lines)
-    if not is_apart or lines[at].bare.endswith((":", "?")):
+    if not is_apart or lines.bares[at].endswith((":", "?")):
         return 0
-    follower = lines[below]
-    is_section = follower.shape == "prose" and len(follower.text) > LONGEST_PLAIN_TITLE
-    return _TITLE_LEVEL if is_section or follower.shape in _LISTED or _is_listed(follower) else 0
+    is_section = lines.shapes[below] == "prose" and len(lines.texts[below]) > LONGEST_PLAIN_TITLE
+    return _TITLE_LEVEL if is_section or lines.shapes[below] in _LISTED or _is_listed(lines, below) else 0
 
 
-def _is_listed(line: Line) -> bool:
+def _is_listed(lines: Lines, at: int) -> bool:
     """Return whether a line is one of several below a title: a field, or a reference."""
-    return is_field(line) or bool(_REFERENCE.match(line.text, line.opening))
+    return is_field(lines, at) or bool(_REFERENCE.match(lines.texts[at], lines.openings[at]))
 
 
-def is_title(line: Line) -> bool:
+def is_title(bare: str) -> bool:
     """Return whether a line could be a title: short, with a capital first, and not a sentence."""
-    if len(line.text) > 2 * LONGEST_PLAIN_TITLE:
+    if len(bare) > LONGEST_PLAIN_TITLE:
         return False
-    bare = line.bare
     first = bare.lstrip("*_\"“'")[:1]
     return (
-        len(bare) <= LONGEST_PLAIN_TITLE
-        and (first.isupper() or first.isdigit())
+        (first.isupper() or first.isdigit())
         and not bare.endswith((".", ",", ";", "!", "…", "。"))
         and len(bare.split()) <= _MOST_WORDS_OF_TITLE
     )
@@ -180,17 +176,17 @@ def is_title(line: Line) -> bool:
 def announces(lines: Lines, at: int) -> bool:
     """Return whether a list, table, quote or code begins right below a line, or below a blank one after a colon."""
     below = at + 1
-    if lines[at].bare.endswith(":"):
+    if lines.bares[at].endswith(":"):
         below = skip(lines, below, TAILS)
-    return below < len(lines) and lines[below].shape in _ANNOUNCED
+    return below < len(lines) and lines.shapes[below] in _ANNOUNCED
 
 
-def find_section(lines: Lines, at: int, end: int) -> list[Found] | None:
+def find_section(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     """Recognize a title in capitals: of a manual page's section, with everything below further in, or of a speech."""
-    title = lines[at].bare
+    title = lines.bares[at]
     if not title.isupper() or len(title) > LONGEST_PLAIN_TITLE or title[-1] in ".:;,":
         return None
-    is_above = all(lines[number].indent > lines[at].indent for number in range(at + 1, end))
-    below = lines[at + 1].bare
+    is_above = all(lines.indents[number] > lines.indents[at] for number in range(at + 1, end))
+    below = lines.bares[at + 1]
     is_sentence = below.endswith((".", "!", "?")) and not below.isupper() and not title[0].isdigit()
-    return [Found("heading", at + 1, level=_TITLE_LEVEL)] if is_above or is_sentence else None
+    return iter([Found("heading", at + 1, level=_TITLE_LEVEL)]) if is_above or is_sentence else None

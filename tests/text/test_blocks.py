@@ -39,7 +39,7 @@ def test_blocks_tile_any_text_and_prose_lies_inside_its_block(text: str) -> None
     assert edges[-1] == len(text)
     for block in blocks:
         assert block.start < block.end
-        assert block.prose is None or block.start <= block.prose.start < block.prose.end <= block.end
+        assert block.prose is None or block.start <= block.prose[0] < block.prose[1] <= block.end
         assert (block.level > 0) == (block.kind == "heading")
 
 
@@ -158,7 +158,7 @@ def test_only_a_long_item_may_be_split_and_its_mark_is_not_prose() -> None:
     short, long = list(split_blocks("- Short. Item.\n- " + "Long item here. " * 20))
     assert short.prose is None
     assert long.prose is not None
-    assert long.prose.start == long.start + 2
+    assert long.prose[0] == long.start + 2
 
 
 @pytest.mark.parametrize("line", ["2019. It was a good year.", "2) of them", "-\nthe rest", "1984. A novel."])
