@@ -71,6 +71,7 @@ SHAPES = {
     "ruled columns": "== ==\n",
     "HTML": "<p>a</p>",
     "open tags": "<p>",
+    "tags without text": "<div><b></b>",
     "cues": "00:01.000 --> 00:02.000\na\n",
     "hunks": "@@ -1 +1 @@\n",
     "terms": "a\n  b\n",

@@ -223,6 +223,11 @@ def test_all_line_ends_give_the_same_blocks(end: str) -> None:
         "\t" * 50_000 + "x",
         "#" * 50_000 + "\n-" * 5_000,
         "1. " * 25_000 + "\n2. x" * 5_000,
+        "<p>" * 20_000 + "</p>",
+        "<ul><li>" * 10_000 + "</li>",
+        "<div> </div>" * 10_000,
+        "".join(f"name {number}: x\n\n" for number in range(10_000)),
+        "a,b,c:\n" * 10_000 + "x\n",
     ],
     ids=lambda text: f"{text[:8]!r} and so on",
 )

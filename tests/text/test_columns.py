@@ -112,6 +112,32 @@ def test_sentences_of_a_long_text_are_no_work_for_the_garbage_collector(shape: s
 
 
 @pytest.mark.usefixtures("quiet_collector")
+@pytest.mark.parametrize("shape", [*SHAPES, "<p>a</p>", "a:\n  b: c\n", "a\tb\n"], ids=ascii)
+def test_no_object_is_held_for_each_line_while_a_text_is_split(shape: str) -> None:
+    text = shape * UNITS
+    split_sentences(text)
+    gc.collect()
+    before = len(gc.get_objects())
+    counts = []
+
+    def count(phase: str, about: dict[str, int]) -> None:
+        # A collection of the youngest objects alone still sees tuples that are passed over later.
+        if phase == "stop" and about["generation"] > 0:
+            counts.append(len(gc.get_objects()) - before)
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(count)
+    gc.set_threshold(100, 1, 1_000)
+    try:
+        sentences = split_sentences(text)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(count)
+    assert len(sentences.bounds) > 1
+    assert max(counts, default=0) < FEW + 200
+
+
+@pytest.mark.usefixtures("quiet_collector")
 @pytest.mark.parametrize("shape", SHAPES, ids=ascii)
 def test_a_planned_call_and_its_result_are_no_work_for_the_garbage_collector(shape: str) -> None:
     passage = Passage(shape * UNITS)

@@ -234,6 +234,10 @@ Name   Price
 ¦lamp;29;white
 ¦chair;55;oak
 ¦""",
+    # Cut out of a longer text.
+    "mp,29,white\n¦chair,55,oak\n¦desk,140,pine\n¦stool,2",
+    "te\n¦chair,55,oak\n¦desk,140,pine\n¦stool,21,pine\n",
+    "Stock on 3 March\n¦lamp,29,white\n¦chair,55,oak\n¦desk,140,pine\n",
     """name\tprice\tcolour
 ¦lamp\t29\twhite
 ¦chair\t55\toak
