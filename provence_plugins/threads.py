@@ -28,7 +28,7 @@ class Job(Protocol):
         ...
 
     def fail(self, error: BaseException) -> None:
-        """Hand an error to whoever still waits."""
+        """Hand an error to the caller that waits."""
         ...
 
 

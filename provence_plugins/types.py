@@ -288,8 +288,8 @@ def _check_relations(sentence: Sentence, number: int, count: int) -> None:
         is_known = isinstance(tie, Tie) and isinstance(tie.kind, str) and tie.kind in _TIE_KINDS
         if not (is_known and isinstance(tie.to, int) and 0 <= tie.to < count):
             raise InvalidInputError(
-                f"The ties of sentence {number} must be Ties to numbers of sentences, 0 to "
-                f"{count - 1}, whose kinds are among {_listed(_TIE_KINDS)}; got {tie!r}."
+                f"The ties of sentence {number} must be Tie objects, each with a kind among "
+                f"{_listed(_TIE_KINDS)} and the number of a sentence, 0 to {count - 1}; got {tie!r}."
             )
 
 

@@ -58,6 +58,7 @@ UNCLEAR = {
     r"\bstands? over (?:it|the)\b": "'overrides'",
     r"\bof (?:any|every|other) make\b": "'of any kind'",
     r"\b(?:space|stop|characters?|tokens?|words?|lines?|cut|ends?|continues?) behind\b": "'after'",
+    r"\band perhaps (?!a\b|the\b)": "'and optionally'",
     r"\bcould be had\b": "'was available'",
 }
 # Searched first, because hardly a line has any of them.

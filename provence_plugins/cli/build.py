@@ -25,7 +25,7 @@ class CorpusOptions:
     corpus: Annotated[
         Path | None,
         typer.Option(
-            help="JSON lines with text, and perhaps id and title.", show_default="the passages of each question"
+            help="JSON lines with text, and optionally id and title.", show_default="the passages of each question"
         ),
     ] = None
     sentences: Annotated[
@@ -56,7 +56,8 @@ def build(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="JSON lines with question, and perhaps id, answers and passages; compressed if the name ends in .gz.",
+            help="JSON lines with question, and optionally id, answers and passages; compressed if the "
+            "name ends in .gz.",
         ),
     ],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="File for the pairs, JSON lines.")],

@@ -183,7 +183,7 @@ def _check_requests(name: str, schema: Any) -> None:
             raise InvalidInputError(
                 f"{name} has no column {column!r}; it has {', '.join(schema.names) or 'none'}. "
                 f"Give a column query of strings, and a column passages of lists of strings, or of "
-                f"structs with text and perhaps title."
+                f"structs with text and optionally title."
             )
     query, passages = (schema.field(column).type for column in _REQUEST)
     if not _is_text(query):

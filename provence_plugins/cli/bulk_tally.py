@@ -75,7 +75,7 @@ class Tally:
 
 
 class PruneTally(Tally):
-    """Counts the tokens that pruning removes, too."""
+    """Counts the tokens that pruning removes, beside lines and errors."""
 
     def __init__(self, *, earlier: int, failed: int, can_resume: bool) -> None:
         from provence_plugins.engine.results import PruneStats

@@ -152,7 +152,7 @@ class ProcessOptions:
 
 
 def _find_texts_of(splitter: TextSplitter) -> SentenceSplitter:
-    """Return a published splitter as one that gives spans; texts that it made up are left out."""
+    """Return a published splitter as one that gives spans; texts that do not occur are left out."""
 
     def find(text: str) -> list[tuple[int, int]]:
         ranges, position = [], 0

@@ -11,7 +11,7 @@ from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.scoring import ScorerFactory
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.model.backend import Backend, BackendOptions, load_backend
-from provence_plugins.model.backends import BackendName
+from provence_plugins.model.backends import BACKENDS, BackendName
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.families import longest_window
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
@@ -149,13 +149,13 @@ def open_backend(checkpoint: Checkpoint, backend: BackendName | Backend | None, 
     if options != BackendOptions():
         raise InvalidInputError(
             "device, dtype, threads, attention and compiled have no effect on a backend object. "
-            "Leave them out, or pass backend='onnx' or 'torch'."
+            "Leave them out, or name a backend."
         )
     missing = [name for name in _PARTS_OF_BACKEND if not hasattr(backend, name)]
     if missing:
         raise InvalidInputError(
-            f"backend must be 'onnx', 'torch' or an object with {', '.join(_PARTS_OF_BACKEND)}; "
-            f"got {type(backend).__name__}, which has no {missing[0]}."
+            f"backend must be one of {', '.join(map(repr, BACKENDS))}, or an object with "
+            f"{', '.join(_PARTS_OF_BACKEND)}; got {type(backend).__name__}, which has no {missing[0]}."
         )
     return backend
 

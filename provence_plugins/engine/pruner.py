@@ -45,7 +45,7 @@ from provence_plugins.engine.scoring import BatchedModel, Scorer, ScorerFactory
 from provence_plugins.errors import ClosedError, InvalidInputError
 from provence_plugins.keywords import check_keywords, takes_keywords_of
 from provence_plugins.model.backend import Backend, BackendOptions
-from provence_plugins.model.backends import BackendName
+from provence_plugins.model.backends import BACKENDS, BackendName
 from provence_plugins.model.families import longest_window
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.thresholds import Threshold
@@ -297,7 +297,7 @@ class Pruner(Handle):
             raise InvalidInputError(
                 f"A Pruner with a backend object ({type(backend).__name__}) cannot be pickled, "
                 f"because the object belongs to this process. Name the backend instead: "
-                f"backend='onnx' or 'torch'."
+                f"backend={' or '.join(map(repr, BACKENDS))}."
             )
         return partial(type(self), **self._arguments), ()
 

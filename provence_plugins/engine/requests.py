@@ -141,7 +141,7 @@ def read_request(value: object) -> tuple[PruneRequest, dict[str, Any]]:
 
     Args:
         value: An object with `query` and `passages`: a list of strings, and of objects with `text`
-            and perhaps `title`.
+            and optionally `title`.
 
     Returns:
         The request, and all other keys of the object.
@@ -178,7 +178,7 @@ def _from_json(passage: object, number: int) -> Passage:
         return _to_passage(passage, number)
     if "text" not in passage:
         raise InvalidInputError(
-            f"Passage {number} has no 'text'. It must be a string, or an object with text and perhaps title."
+            f"Passage {number} has no 'text'. It must be a string, or an object with text and optionally title."
         )
     return Passage(passage["text"], passage.get("title"))
 

@@ -42,7 +42,7 @@ class MeasuredThresholds:
     rows: tuple[ThresholdRow, ...]
 
     def row_of(self, threshold: float) -> ThresholdRow:
-        """Return what one of the thresholds does."""
+        """Return the shares that are kept and removed at a threshold."""
         return next(row for row in self.rows if row.threshold == threshold)
 
     # Any: values of a configuration.

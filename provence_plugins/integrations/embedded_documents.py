@@ -51,7 +51,7 @@ def _indent(text: str) -> int:
 
 
 def _read_framed(content: str, passages: Sequence[Passage], origins: Sequence[Origin]) -> ResultText | None:
-    """Read a content that writes something around each of the documents."""
+    """Read a content with a header or a footer around each of its documents."""
     places = _places(content, [passage.text for passage in passages])
     if not places:
         return None

@@ -27,7 +27,7 @@ def find_answers(text: str, answers: Iterable[str]) -> list[Span]:
 
 # Any: plain values of JSON, in the rest of this file.
 def read_questions(path: Path) -> Iterator[dict[str, Any]]:
-    """Read questions from JSON lines with `question`, and perhaps `id`, `answers` and `passages`.
+    """Read questions from JSON lines with `question`, and optionally `id`, `answers` and `passages`.
 
     Raises:
         DataError: The file cannot be read, or a line is malformed.
@@ -41,7 +41,7 @@ def read_questions(path: Path) -> Iterator[dict[str, Any]]:
             raise ValueError("answers must be a list of strings")
         return {"id": f"{path.name.split('.')[0]}:{number}", **record}
 
-    return read_json_lines(path, parse, expected="an object with question, and perhaps id, answers and passages")
+    return read_json_lines(path, parse, expected="an object with question, and optionally id, answers and passages")
 
 
 def read_retrieved(question: dict[str, Any], settings: RetrievalSettings) -> Retrieved:
@@ -75,7 +75,7 @@ def build_lines(
     nobody knows, and the lines are there to be labelled.
 
     Args:
-        question: `id`, `question` and perhaps `answers`.
+        question: `id`, `question` and optionally `answers`.
         retrieved: What was found for it.
         settings: How many negatives are taken.
     """

@@ -66,7 +66,7 @@ class PassageSizes:
 
 
 def read_corpus(path: Path) -> Iterator[Document]:
-    """Read a corpus from JSON lines with `text`, and perhaps `id` (or `_id`) and `title`.
+    """Read a corpus from JSON lines with `text`, and optionally `id` (or `_id`) and `title`.
 
     Raises:
         DataError: The file cannot be read, or a line is malformed.
@@ -79,7 +79,7 @@ def read_corpus(path: Path) -> Iterator[Document]:
             raise ValueError(f"text must be a string; got {type(record['text']).__name__}")
         return Document(str(identity), record["text"], record.get("title") or None)
 
-    return read_json_lines(path, parse, expected="an object with text, and perhaps id and title")
+    return read_json_lines(path, parse, expected="an object with text, and optionally id and title")
 
 
 def cut_documents(

@@ -28,7 +28,7 @@ def read_pair(value: Any) -> Pair:
             for the output.
     """
     if not isinstance(value, dict) or not {"question", "passage"} <= value.keys():
-        raise InvalidInputError("The line must be an object with question, passage and perhaps title.")
+        raise InvalidInputError("The line must be an object with question, passage and optionally title.")
     taken = [key for key in _WRITTEN_KEYS if key in value]
     if taken:
         raise InvalidInputError(

@@ -43,7 +43,7 @@ def write_logs(log_format: LogFormat, level: LogLevel) -> None:
 
     Args:
         log_format: "json", "text", or "auto" for text on a terminal and JSON elsewhere.
-        level: The least important events that are logged. Libraries log from "warning" on.
+        level: Minimum level of the events that are logged. Libraries log from "warning" on.
     """
     chosen = log_format
     if chosen == "auto":

@@ -102,5 +102,5 @@ def test_a_model_that_is_not_a_path_is_refused(model: Any) -> None:
 
 @pytest.mark.parametrize("backend", [3, len, {}, object()], ids=lambda backend: type(backend).__name__)
 def test_an_object_that_is_not_a_backend_is_refused(tiny_folder: Path, backend: Any) -> None:
-    with pytest.raises(InvalidInputError, match="backend must be 'onnx', 'torch' or an object with description"):
+    with pytest.raises(InvalidInputError, match="backend must be one of 'onnx', 'torch', or an object with"):
         Pruner(tiny_folder, backend=backend)

@@ -56,7 +56,7 @@ class ScoredExample:
 
     @property
     def without_negatives(self) -> "ScoredExample":
-        """The passage that holds the answer by itself."""
+        """The question with the passage that holds the answer, without negatives."""
         first = slice(self.positive_size)
         return ScoredExample(
             self.source,
