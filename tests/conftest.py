@@ -7,14 +7,16 @@ import os
 import string
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
+from provence_plugins.model import onnx_backend
+from provence_plugins.model.checkpoint import BUNDLED, Checkpoint, open_checkpoint
 
 if TYPE_CHECKING:
     from provence_plugins.model.network import ProvenceModel
@@ -48,6 +50,19 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let each process of `pytest -n` run neighbours, which share what they build and load.
+
+    By default neighbours go to different processes, and both load the same models and frameworks.
+    """
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import WorkStealingScheduling
+
+    return WorkStealingScheduling(config, log)
 
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -99,6 +114,33 @@ def logging_stays_as_it_was() -> Iterator[None]:
     for logger, level in zip((root, own), levels, strict=True):
         if logger.level != level:
             logger.setLevel(level)
+
+
+# Folders that no test changes.
+_FIXED_FOLDERS = {BUNDLED}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _graphs_are_opened_once() -> Iterator[None]:
+    """Share the sessions of ONNX Runtime over files that no test changes; optimizing such a graph takes 25 to 60 ms."""
+    open_session = onnx_backend._open_session
+    remembered = cache(open_session)
+
+    def open_shared(path: Path, threads: int) -> object:
+        return (remembered if path.parent in _FIXED_FOLDERS else open_session)(path, threads)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_backend, "_open_session", open_shared)
+        yield
+
+
+@pytest.fixture
+def own_sessions(tiny_folder: Path) -> Iterator[None]:
+    """Open every graph again, for tests of sessions themselves."""
+    shared = set(_FIXED_FOLDERS)
+    _FIXED_FOLDERS.clear()
+    yield
+    _FIXED_FOLDERS.update(shared)
 
 
 @pytest.fixture(scope="session")
@@ -170,6 +212,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory, tokenizer_folder: Path
     network = _build_network()
     save_folder(network, folder, tokenizer_from=tokenizer_folder)
     export_onnx(network, folder)
+    _FIXED_FOLDERS.add(folder)
     return folder
 
 

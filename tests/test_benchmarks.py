@@ -122,6 +122,7 @@ def test_splitting_is_measured(tmp_path: Path) -> None:
     assert {row[0] for row in table.rows} == {"sentencex", "lines"}
 
 
+@pytest.mark.slow
 def test_the_growth_of_a_whole_call_is_measured(tmp_path: Path) -> None:
     how = ["--rounds", 1, "--characters", 500, "--splitters", "sentencex", "--work", "pruning", "--shapes", "prose"]
     [table] = measure("splitting.py", tmp_path, *how).tables

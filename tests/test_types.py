@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import row
 
 from provence_plugins.engine.passages import ScoredSentence
 from provence_plugins.errors import InvalidInputError, SplitterError
@@ -131,13 +132,14 @@ def test_a_title_that_is_not_text_is_refused() -> None:
         Passage("text", ["title"])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("bound", [0.0, "0", None, [0]])
-@pytest.mark.parametrize("kind", [Span, Sentence])
-def test_bounds_that_are_not_integers_are_refused(kind: type[Span], bound: Any) -> None:
-    with pytest.raises(InvalidInputError, match="must be an integer"):
-        kind(bound, 5)
-    with pytest.raises(InvalidInputError, match="must be an integer"):
-        kind(0, bound)
+def test_bounds_that_are_not_integers_are_refused() -> None:
+    for bound in [0.0, "0", None, [0]]:
+        for kind in [Span, Sentence]:
+            with row(bound, kind):
+                with pytest.raises(InvalidInputError, match="must be an integer"):
+                    kind(bound, 5)
+                with pytest.raises(InvalidInputError, match="must be an integer"):
+                    kind(0, bound)
 
 
 def test_integers_of_numpy_become_plain_ones() -> None:
@@ -147,9 +149,8 @@ def test_integers_of_numpy_become_plain_ones() -> None:
         assert json.dumps([span.start, span.end]) == "[0, 1]"
 
 
-@pytest.mark.parametrize(
-    ("values", "named"),
-    [
+def test_a_sentence_that_names_what_is_not_there_is_refused() -> None:
+    for values, named in [
         ({"kind": "prose"}, "kind"),
         ({"kind": ["heading"]}, "kind"),
         ({"heading": "0"}, "heading"),
@@ -161,12 +162,9 @@ def test_integers_of_numpy_become_plain_ones() -> None:
         ({"ties": (Tie("label", 2),)}, "ties"),
         ({"ties": (Tie("label", -1),)}, "ties"),
         ({"ties": (Tie("friend", 0),)}, "ties"),  # type: ignore[arg-type]
-    ],
-    ids=str,
-)
-def test_a_sentence_that_names_what_is_not_there_is_refused(values: dict[str, Any], named: str) -> None:
-    with pytest.raises(InvalidInputError, match=rf"The {named} of sentence 1 must be"):
-        Passage("ab", sentences=[Sentence(0, 1), Sentence(1, 2, **values)])
+    ]:
+        with row(values, named), pytest.raises(InvalidInputError, match=rf"The {named} of sentence 1 must be"):
+            Passage("ab", sentences=[Sentence(0, 1), Sentence(1, 2, **values)])
 
 
 def test_anything_but_a_list_of_sentences_is_refused() -> None:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,16 +66,19 @@ def start() -> Iterator[Start]:
         command = [sys.executable, "-m", "provence_plugins", *map(str, arguments)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         # A shell starts background jobs with interrupts ignored, and children inherit that.
-        listen = None if os.name == "nt" else partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        ignores = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
         def prepare() -> None:
-            if listen:
-                listen()
+            if ignores:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
             if before:
                 before()
 
         options = {"stderr": subprocess.PIPE, "env": environment, **options}
-        process = subprocess.Popen(command, preexec_fn=prepare, **options)  # type: ignore[call-overload]
+        if before or ignores:
+            # Only then, as it makes Python copy this large process instead of starting a new one.
+            options["preexec_fn"] = prepare
+        process = subprocess.Popen(command, **options)  # type: ignore[call-overload]
         processes.append(process)
         return process
 

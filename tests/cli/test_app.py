@@ -139,9 +139,9 @@ def test_a_reader_that_closes_the_pipe_causes_no_message(start: Start, page: Pat
     ("command", "closed"),
     [
         ("prune", 0),
-        ("bulk", 1),
         ("--version", 1),
         ("--version", 2),
+        pytest.param("bulk", 1, marks=pytest.mark.slow),
         pytest.param("prune", 1, marks=pytest.mark.slow),
         pytest.param("prune", 2, marks=pytest.mark.slow),
         pytest.param("bulk", 0, marks=pytest.mark.slow),
@@ -176,7 +176,7 @@ def test_closed_standard_streams_give_no_traceback(
     "arguments",
     [
         ["--version"],
-        ["bulk", "-", "-", "--model", "TINY"],
+        pytest.param(["bulk", "-", "-", "--model", "TINY"], marks=pytest.mark.slow),
         pytest.param(["prune", "-q", "x", "--model", "TINY"], marks=pytest.mark.slow),
     ],
     ids=lambda arguments: arguments[0],

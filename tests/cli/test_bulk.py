@@ -195,12 +195,20 @@ def test_a_second_run_at_the_same_time_is_refused_and_harms_nothing(
     assert [json.loads(line)["line"] for line in target.read_bytes().splitlines()] == [1, 2]
 
 
+def test_standard_output_into_the_input_is_refused(
+    run: Run, tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(bulk_lines(GOOD))
+    with open(source, "a") as appending:
+        monkeypatch.setattr("sys.stdout", appending)
+        assert "is both the input and the output" in run("bulk", source, "-", "--model", tiny_folder).complaint
+    assert source.read_bytes() == bulk_lines(GOOD)
+
+
+@pytest.mark.slow
 @posix_only
-@pytest.mark.parametrize(
-    "arguments",
-    [["in.jsonl", "-"], pytest.param(["-", "in.jsonl", "--overwrite"], marks=pytest.mark.slow)],
-    ids=" ".join,
-)
+@pytest.mark.parametrize("arguments", [["-", "in.jsonl", "--overwrite"], ["in.jsonl", "-"]], ids=" ".join)
 def test_an_input_is_never_its_own_output(
     arguments: list[str], start: Start, tmp_path: Path, tiny_folder: Path
 ) -> None:

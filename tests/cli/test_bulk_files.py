@@ -16,7 +16,7 @@ from provence_plugins.cli.bulk_record import RunSettings
 from provence_plugins.errors import InvalidInputError
 
 GROUP = 256
-LINES = 2 * GROUP + 40
+LINES = GROUP + 40
 
 posix_only = pytest.mark.skipif(os.name == "nt", reason="files of POSIX")
 
@@ -189,8 +189,10 @@ def test_another_input_of_the_same_size_is_refused_too(
 ) -> None:
     target, changed = tmp_path / "out.jsonl", tmp_path / "in.jsonl"
     restore(target, stopped)
-    changed.write_bytes(source.read_bytes().replace(b"Where is 300?", b"Where is 301?"))
-    with pytest.raises(InvalidInputError, match="its lines 257 to 512 are not those that the earlier run read"):
+    changed.write_bytes(source.read_bytes().replace(b"Where is 280?", b"Where is 281?"))
+    with pytest.raises(
+        InvalidInputError, match=f"its lines {GROUP + 1} to {LINES} are not those that the earlier run read"
+    ):
         run(changed, target, pruner, resume=True)
 
 

@@ -21,7 +21,7 @@ from provence_plugins.testing import NumberBackend
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
-ROWS = 2 * 256 + 30
+ROWS = 256 + 60
 
 Run = Callable[..., Any]
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ import pytest
 
 import provence_plugins
 
-pytest.importorskip("ray")
-
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
     pytest.mark.skipif(os.name == "nt", reason="signals of POSIX"),
     # Ray's own code.
     pytest.mark.filterwarnings("default"),

@@ -1,6 +1,6 @@
 import json
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,15 +135,10 @@ def test_an_invalid_command_is_explained(
 
 @pytest.mark.parametrize(("package", "options"), [("rank_bm25", []), ("matplotlib", ["--output", "results"])])
 def test_a_package_that_is_missing_is_named_before_anything_is_scored(
-    data: Path, package: str, options: list[str]
+    data: Path, package: str, options: list[str], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = (
-        f"import sys; sys.modules[{package!r}] = None\n"
-        "import provence_plugins.evaluation.experiment as experiment\n"
-        "experiment.measure = None\n"  # nothing may come so far
-        f"sys.argv = {['provence', 'evaluate', 'books.jsonl', '--method', 'lead', '--method', 'bm25', *options]!r}\n"
-        "from provence_plugins.cli.app import main; main()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=data, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr == (f'provence: this needs {package}. Install it with: pip install "provence-plugins[eval]"\n')
+    monkeypatch.chdir(data)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("provence_plugins.evaluation.experiment.measure", None)  # nothing may come so far
+    done = run("evaluate", "books.jsonl", "--method", "lead", "--method", "bm25", *options)
+    assert done.complaint == f'provence: this needs {package}. Install it with: pip install "provence-plugins[eval]"\n'

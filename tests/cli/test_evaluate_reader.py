@@ -129,6 +129,7 @@ def test_every_size_orders_and_prices_have_their_rows(data: Path, tiny_folder: P
     assert {row[0] for row in tables["Money"].rows} == shown
 
 
+@pytest.mark.slow  # starts a process and waits for slow answers
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ctrl_c_in_the_middle_loses_nothing_and_says_how_to_go_on(data: Path, tiny_folder: Path) -> None:
     record = data / "results" / "reader.answers.jsonl"

@@ -9,6 +9,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
+from rows import row
 
 import provence_plugins
 from provence_plugins.cli.app import COMMANDS
@@ -106,13 +107,14 @@ def test_every_command_has_a_table() -> None:
     assert {found[2] for found in MARKER.finditer(page)} == {"policy", "model", *BY_NAME}
 
 
-@pytest.mark.parametrize("source", [*SHARED, *BY_NAME])
-def test_every_option_says_what_it_does_and_what_happens_without_it(source: str) -> None:
-    options = list(options_of(SHARED.get(source) or BY_NAME[source]))
-    assert options
-    for option in options:
-        assert re.fullmatch(r"[A-Z0-9].*\.", option.info.help), option.name
-        assert option.shown_default or isinstance(option.default, bool), option.name
+def test_every_option_says_what_it_does_and_what_happens_without_it() -> None:
+    for source in [*SHARED, *BY_NAME]:
+        with row(source):
+            options = list(options_of(SHARED.get(source) or BY_NAME[source]))
+            assert options
+            for option in options:
+                assert re.fullmatch(r"[A-Z0-9].*\.", option.info.help), option.name
+                assert option.shown_default or isinstance(option.default, bool), option.name
 
 
 @pytest.mark.parametrize("command", BY_NAME)

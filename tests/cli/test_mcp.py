@@ -25,6 +25,8 @@ Run = Callable[..., Any]
 Start = Callable[..., Any]
 
 
+# By default tests/serving/test_mcp_server.py calls the same tools in this process.
+@pytest.mark.slow
 async def test_files_are_pruned_over_standard_input_and_output() -> None:
     server = StdioServerParameters(
         command=sys.executable,

@@ -147,7 +147,7 @@ def lines_on_screen(value: object, *, width: int = 80) -> int:
 
 
 def test_a_repr_fits_on_one_screen_and_shows_control_characters_escaped() -> None:
-    passages = [scored(number, 0.5, *[0.9] * 500) for number in range(200)]
+    passages = [scored(number, 0.5, *[0.9] * 100) for number in range(200)]
     long = "\x1b[31m" + "very long " * 1000
     many = PruneResult(long, *decide(passages, PruningPolicy(), THRESHOLDS), PruningPolicy(), THRESHOLDS)
     passage = Passage(long, title=long)

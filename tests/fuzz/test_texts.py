@@ -16,7 +16,7 @@ LONG = 2_500
 
 def check_sentences(text: str, sentences: list[Sentence]) -> None:
     """Check that sentences tile a text and name only each other."""
-    assert "".join(sentence.of(text) for sentence in sentences) == text
+    assert "".join(sentence.of(text) for sentence in sentences) == text, ascii(text[:40])
     Passage(text, sentences=sentences)  # checks that they follow each other, and their headings
     for number, sentence in enumerate(sentences):
         assert sentence.start < sentence.end
@@ -39,11 +39,11 @@ def test_every_text_is_tiled(text: str, splitter: SplitterName) -> None:
     check_sentences(text, split_sentences(text, splitter))
 
 
-@pytest.mark.parametrize("fragment", FRAGMENTS, ids=ascii)
-def test_huge_runs_of_a_fragment_are_tiled(fragment: str) -> None:
-    text = (fragment * LONG)[:LONG]
-    for opening in ("", "x ", '["'):
-        check_sentences(opening + text, split_sentences(opening + text))
+@pytest.mark.parametrize("opening", ["", "x ", '["'])
+def test_huge_runs_of_a_fragment_are_tiled(opening: str) -> None:
+    for fragment in FRAGMENTS:
+        text = opening + (fragment * LONG)[:LONG]
+        check_sentences(text, split_sentences(text))
 
 
 @given(texts(), st.lists(st.tuples(st.integers(-2, 50), st.integers(-2, 50)), max_size=5))

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import row
 
 from provence_plugins.integrations.reading import read_result
 from provence_plugins.integrations.tool_results import OMITTED, ResultText
@@ -323,9 +324,8 @@ def test_the_title_beside_a_text_is_read_with_it() -> None:
     assert (one.title, other.title) == ("Castles", None)
 
 
-@pytest.mark.parametrize(
-    ("content", "shape"),
-    [
+def test_prose_is_distinguished_from_what_must_stay_complete() -> None:
+    for content, shape in [
         (PROSE, "prose"),
         (f"# A heading\n\n{PROSE}\n\n{PROSE}\n", "prose"),
         ("城は丘の上に立っている。羊は牧草地で草を食べている。" * 3, "prose"),
@@ -338,7 +338,6 @@ def test_the_title_beside_a_text_is_read_with_it() -> None:
         ("name,age,city\nAnna,31,Oslo\nBert,40,Rome\n", "other"),
         ("42", "other"),
         ("{not json", "other"),
-    ],
-)
-def test_prose_is_distinguished_from_what_must_stay_complete(content: str, shape: str) -> None:
-    assert read_result(content).shape == shape
+    ]:
+        with row(content, shape):
+            assert read_result(content).shape == shape

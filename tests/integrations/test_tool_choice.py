@@ -1,6 +1,5 @@
-from typing import Any
-
 import pytest
+from rows import row
 
 from provence_plugins.integrations.reading import read_result
 from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, reason_to_keep
@@ -21,9 +20,8 @@ def test_documents_are_pruned_by_default_whatever_they_hold() -> None:
     assert reason_to_keep("search", [read_result(LISTING, [Passage(LISTING)])]) is None
 
 
-@pytest.mark.parametrize(
-    ("content", "options", "reason"),
-    [
+def test_what_is_kept_has_a_reason() -> None:
+    for content, options, reason in [
         (LISTING, {}, "no documents, records or prose"),
         ('{"temperature": 7}', {}, "no text"),
         (PROSE, {"tool": "read_file"}, "must be complete"),
@@ -32,13 +30,12 @@ def test_documents_are_pruned_by_default_whatever_they_hold() -> None:
         (PROSE, {"tools": ["search"], "exclude_tools": ["search"]}, "named in exclude_tools"),
         (PROSE, {"min_tokens": 1000}, "min_tokens=1000"),
         (PROSE, {"tools": ["search"], "min_tokens": 1000}, "min_tokens=1000"),
-    ],
-)
-def test_what_is_kept_has_a_reason(content: str, options: dict[str, Any], reason: str) -> None:
-    tool = options.pop("tool", "search")
-    said = reason_to_keep(tool, [read_result(content)], **options)
-    assert said is not None
-    assert reason in said
+    ]:
+        with row(content, options, reason):
+            tool = options.pop("tool", "search")
+            said = reason_to_keep(tool, [read_result(content)], **options)
+            assert said is not None
+            assert reason in said
 
 
 @pytest.mark.parametrize(("tool", "content"), [("search", LISTING), ("read_file", PROSE)])

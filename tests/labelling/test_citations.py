@@ -1,14 +1,12 @@
 """Answers as chat models gave them to the three prompts: what they cite, and which of them are discarded."""
 
-import pytest
+from rows import row
 
 from provence_plugins.labelling.citations import read_citations
-from provence_plugins.labelling.prompts import PromptName
 
 
-@pytest.mark.parametrize(
-    ("answer", "numbers"),
-    [
+def test_an_answer_is_read_as_the_sentences_that_it_cites() -> None:
+    for answer, numbers in [
         ("Quokkas live on Rottnest Island [2].", {2}),
         ("They live on Rottnest Island [2] and eat leaves [1][4].", {1, 2, 4}),
         ("Around 10,000 (in 2019) live there [1, 3].", {1, 3}),
@@ -22,18 +20,16 @@ from provence_plugins.labelling.prompts import PromptName
         ("No answer.", set()),
         ("**No answer**: the sentences do not mention quokkas.", set()),
         ("The sentences give no answer.", set()),
-    ],
-)
-def test_an_answer_is_read_as_the_sentences_that_it_cites(answer: str, numbers: set[int]) -> None:
-    for prompt in ("answer", "relevance"):
-        cited = read_citations(answer, 5, prompt)
-        assert cited.unusable is None
-        assert {number + 1 for number in cited.numbers} == numbers
+    ]:
+        with row(answer, numbers):
+            for prompt in ("answer", "relevance"):
+                cited = read_citations(answer, 5, prompt)
+                assert cited.unusable is None
+                assert {number + 1 for number in cited.numbers} == numbers
 
 
-@pytest.mark.parametrize(
-    ("answer", "numbers"),
-    [
+def test_where_only_numbers_are_asked_for_they_need_no_brackets() -> None:
+    for answer, numbers in [
         ("[1][4]", {1, 4}),
         ("1, 4", {1, 4}),
         ("2 and 3.", {2, 3}),
@@ -43,17 +39,15 @@ def test_an_answer_is_read_as_the_sentences_that_it_cites(answer: str, numbers: 
         ("None of the sentences help.", set()),
         ("[]", set()),
         ("No answer", set()),
-    ],
-)
-def test_where_only_numbers_are_asked_for_they_need_no_brackets(answer: str, numbers: set[int]) -> None:
-    cited = read_citations(answer, 5, "straightforward")
-    assert cited.unusable is None
-    assert {number + 1 for number in cited.numbers} == numbers
+    ]:
+        with row(answer, numbers):
+            cited = read_citations(answer, 5, "straightforward")
+            assert cited.unusable is None
+            assert {number + 1 for number in cited.numbers} == numbers
 
 
-@pytest.mark.parametrize(
-    ("answer", "prompt", "reason"),
-    [
+def test_an_answer_that_cannot_be_used_says_why() -> None:
+    for answer, prompt, reason in [
         ("Quokkas live on Rottnest Island.", "answer", "no citation"),
         ("Quokkas live on Rottnest Island (2).", "answer", "no citation"),
         ("They have lived there since [the 1600s].", "answer", "no citation"),
@@ -64,10 +58,9 @@ def test_where_only_numbers_are_asked_for_they_need_no_brackets(answer: str, num
         ("They live there [7].", "answer", "unknown sentence"),
         ("They live there [0].", "relevance", "unknown sentence"),
         ("In the years [1912-1950] it stood empty.", "answer", "unknown sentence"),
-    ],
-)
-def test_an_answer_that_cannot_be_used_says_why(answer: str, prompt: PromptName, reason: str) -> None:
-    assert read_citations(answer, 5, prompt).unusable == reason
+    ]:
+        with row(answer, prompt, reason):
+            assert read_citations(answer, 5, prompt).unusable == reason
 
 
 def test_an_answer_that_was_cut_is_discarded_whatever_it_cites() -> None:

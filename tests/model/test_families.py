@@ -59,8 +59,8 @@ _OWN = {
 }
 
 
-# tests/published exports these as well.
-_EXPORTED_ELSEWHERE = {"deberta-v2", "modernbert", "xlm-roberta"}
+# tests/published exports these as well, and the fixture tiny_folder a BERT.
+_EXPORTED_ELSEWHERE = {"bert", "deberta-v2", "modernbert", "xlm-roberta"}
 
 
 @pytest.fixture(params=sorted(FAMILIES))

@@ -17,6 +17,8 @@ from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.onnx_backend import OnnxBackend, load
 from provence_plugins.tokens.batches import TokenBatch
 
+pytestmark = pytest.mark.usefixtures("own_sessions")
+
 TASKS = Path("/proc/self/task")  # where Linux lists the threads of a process, those outside Python included
 counts_threads = pytest.mark.skipif(not TASKS.is_dir(), reason="only Linux lists its threads")
 
@@ -150,6 +152,7 @@ def test_one_thread_means_one_thread_in_all(tiny_checkpoint: Checkpoint) -> None
     backend.forward(batch_of([20, 30, 40]))
     backend.forward(batch_of([20]))
     assert most == before
+    assert backend._wide is backend._narrow  # one copy of the weights
 
 
 @counts_threads

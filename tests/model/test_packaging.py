@@ -36,6 +36,7 @@ def install(package: Path, site: Path) -> None:
     subprocess.run([sys.executable, "-m", "pip", "install", *options], check=True)
 
 
+@pytest.mark.slow  # builds a wheel
 @pytest.mark.parametrize("compress", [False, True], ids=["plain", "compressed"])
 def test_pip_installs_the_package_and_its_name_opens_the_model(
     compress: bool, checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

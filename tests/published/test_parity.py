@@ -271,19 +271,17 @@ def test_beside_a_long_question_sentences_are_cut_off_in_compat_and_read_on_in_t
     assert sum(end - start for window in plan.windows for _, start, end in window.sentences) == sum(plan.token_counts)
 
 
-def test_the_answer_is_the_same_in_any_batch(published: Published, pruner: Pruner) -> None:
+def test_the_answer_is_the_same_in_any_batch_and_a_threshold_of_zero_gives_the_text_back(
+    published: Published, pruner: Pruner
+) -> None:
     together = pruner.prune(QUESTIONS[0], TEXTS, PruningPolicy(threshold=0))
+    assert [row.text for row in together.passages] == TEXTS
     for text, row in zip(TEXTS, together.passages, strict=True):
         [alone] = pruner.prune(QUESTIONS[0], [text], PruningPolicy(threshold=0)).passages
         assert alone.relevance == pytest.approx(row.relevance, abs=1e-5)
         np.testing.assert_allclose(
             [s.probability for s in alone.sentences], [s.probability for s in row.sentences], atol=1e-5
         )
-
-
-def test_a_threshold_of_zero_gives_the_text_back(published: Published, pruner: Pruner) -> None:
-    result = pruner.prune(QUESTIONS[0], TEXTS, PruningPolicy(threshold=0))
-    assert [row.text for row in result.passages] == TEXTS
 
 
 def test_no_window_passes_the_position_table(make_published: Callable[[str], Published]) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from rows import row
 
 from provence_plugins import PruningPolicy
 from provence_plugins.serving.bodies import PolicyBody, PruneBody
@@ -68,14 +69,15 @@ FAULTS: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "message"), FAULTS, ids=lambda value: value if isinstance(value, str) else "")
-def test_a_fault_is_one_line_that_names_its_place(body: Any, message: str, client: TestClient) -> None:
-    answer = client.post("/prune", json=body)
-    error = answer.json()
-    assert answer.status_code == 422
-    assert error["error"].startswith(message)
-    assert "\n" not in error["error"]
-    assert error["error_type"] == "validation"
+def test_a_fault_is_one_line_that_names_its_place(client: TestClient) -> None:
+    for body, message in FAULTS:
+        with row(body, message):
+            answer = client.post("/prune", json=body)
+            error = answer.json()
+            assert answer.status_code == 422
+            assert error["error"].startswith(message)
+            assert "\n" not in error["error"]
+            assert error["error_type"] == "validation"
 
 
 def test_deep_metadata_is_refused_before_it_could_not_be_written(client: TestClient) -> None:

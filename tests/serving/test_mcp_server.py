@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rows import row
 
 pytest.importorskip("mcp")
 
@@ -148,9 +149,8 @@ async def test_texts_are_ranked(call: Call) -> None:
     assert text_of(result).splitlines()[0] == f"1.0000  text 1: {TEXT}"
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "reason"),
-    [
+async def test_a_wrong_argument_is_an_error_that_says_what_is_allowed(call: Call) -> None:
+    for tool, arguments, reason in [
         ("prune_text", {"query": " ", "texts": [TEXT]}, "query is blank"),
         ("prune_text", {"query": QUERY, "texts": []}, "at least 1 item"),
         ("prune_text", {"query": QUERY, "texts": TEXT}, "valid list"),
@@ -167,14 +167,11 @@ async def test_texts_are_ranked(call: Call) -> None:
         ("recall", {"id": "x"}, "no text with the id 'x'"),
         ("recall", {"id": "x", "part": "half"}, "'omitted' or 'whole'"),
         ("recall", {"id": "x", "start": -1}, "greater than or equal to 0"),
-    ],
-)
-async def test_a_wrong_argument_is_an_error_that_says_what_is_allowed(
-    call: Call, tool: str, arguments: dict[str, Any], reason: str
-) -> None:
-    result = await call(tool, **arguments)
-    assert result.is_error
-    assert reason in text_of(result)
+    ]:
+        with row(tool, arguments, reason):
+            result = await call(tool, **arguments)
+            assert result.is_error
+            assert reason in text_of(result)
 
 
 async def test_too_much_text_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

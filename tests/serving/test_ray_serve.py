@@ -14,14 +14,14 @@ from fastapi.testclient import TestClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
-ray = pytest.importorskip("ray")
-serve = pytest.importorskip("ray.serve", reason="ray[serve] is not installed", exc_type=ImportError)
-
 BODY = {"query": "Where is Paris?", "passages": ["Paris is in France. Cheese is good.", "A river."]}
 
 
 @pytest.fixture(scope="module")
 def address(tiny_folder: Path) -> Iterator[str]:
+    # Not above: importing Ray takes longer than collecting all other tests of serving.
+    ray = pytest.importorskip("ray")
+    serve = pytest.importorskip("ray.serve", reason="ray[serve] is not installed", exc_type=ImportError)
     from provence_plugins.serving.ray_serve import DeploymentSettings, build
 
     with socket.socket() as free:
@@ -59,5 +59,7 @@ def test_errors_keep_their_status(address: str) -> None:
 
 
 def test_both_replicas_run(address: str) -> None:
+    from ray import serve
+
     deployment = serve.status().applications["default"].deployments["provence"]
     assert deployment.replica_states == {"RUNNING": 2}

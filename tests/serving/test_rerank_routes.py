@@ -6,6 +6,7 @@ import cohere
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from rows import row
 
 from provence_plugins import Pruner
 
@@ -97,9 +98,8 @@ def test_relevant_spans_are_the_sentences_that_pass_the_threshold(client: TestCl
     assert "relevant_spans" not in client.post("/v2/rerank", json=body).json()["results"][0]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "message"),
-    [
+def test_a_fault_is_one_line(client: TestClient) -> None:
+    for path, body, message in [
         ("/rerank", {"query": "x"}, "documents is missing."),
         ("/rerank", {"query": "x", "texts": [1]}, "texts[0] must be a string; got a number."),
         (
@@ -127,12 +127,11 @@ def test_relevant_spans_are_the_sentences_that_pass_the_threshold(client: TestCl
             {"query": "x", "documents": [], "relevant_spans": {"mode": "enabled", "max_spans": 0}},
             "relevant_spans.max_spans must be at least 1",
         ),
-    ],
-)
-def test_a_fault_is_one_line(path: str, body: Any, message: str, client: TestClient) -> None:
-    answer = client.post(path, json=body)
-    assert answer.status_code == 422
-    assert answer.json()["error"].startswith(message)
+    ]:
+        with row(path, body, message):
+            answer = client.post(path, json=body)
+            assert answer.status_code == 422
+            assert answer.json()["error"].startswith(message)
 
 
 def test_too_many_documents_are_refused(serve: Any) -> None:

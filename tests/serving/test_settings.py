@@ -1,15 +1,14 @@
 import pickle
-from typing import Any
 
 import pytest
+from rows import row
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.serving.settings import ServeSettings
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_an_invalid_value_is_refused_by_name() -> None:
+    for name, value in [
         ("max_requests", 0),
         ("max_passages", 1.5),
         ("max_body_bytes", True),
@@ -20,11 +19,9 @@ from provence_plugins.serving.settings import ServeSettings
         ("api_key", "two\nlines"),
         ("api_key", "schlüssel"),
         ("policy", {"threshold": 1}),
-    ],
-)
-def test_an_invalid_value_is_refused_by_name(name: str, value: Any) -> None:
-    with pytest.raises(InvalidInputError, match=name):
-        ServeSettings(**{name: value})
+    ]:
+        with row(name, value), pytest.raises(InvalidInputError, match=name):
+            ServeSettings(**{name: value})
 
 
 def test_every_worker_gets_the_settings() -> None:

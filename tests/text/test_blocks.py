@@ -3,6 +3,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rows import row
 
 from provence_plugins.text.blocks import split_blocks
 
@@ -139,14 +140,15 @@ def test_a_pipe_in_prose_makes_no_table() -> None:
     assert kinds("Use a | b to pipe,\nor |x| for the norm of x.\n") == ["sentence"]
 
 
-@pytest.mark.parametrize("mark", ["-", "*", "+", "•", "1.", "1)", "7.", "a)"])
-def test_each_list_item_is_a_block_with_its_continuation_lines(mark: str) -> None:
-    text = f"{mark} one\n  goes on\n{mark} two\n\n{mark} three\n"
-    assert pieces(text) == [
-        ("list_item", f"{mark} one\n  goes on\n"),
-        ("list_item", f"{mark} two\n\n"),
-        ("list_item", f"{mark} three\n"),
-    ]
+def test_each_list_item_is_a_block_with_its_continuation_lines() -> None:
+    for mark in ["-", "*", "+", "•", "1.", "1)", "7.", "a)"]:
+        with row(mark):
+            text = f"{mark} one\n  goes on\n{mark} two\n\n{mark} three\n"
+            assert pieces(text) == [
+                ("list_item", f"{mark} one\n  goes on\n"),
+                ("list_item", f"{mark} two\n\n"),
+                ("list_item", f"{mark} three\n"),
+            ]
 
 
 def test_a_list_item_may_hold_paragraphs_nested_items_and_code() -> None:
@@ -246,14 +248,15 @@ FILE = (
 )
 
 
-@pytest.mark.parametrize("start", [number for number, sign in enumerate(FILE) if number and FILE[number - 1] == "\n"])
-def test_a_chunk_that_begins_at_any_line_of_a_file_is_not_inverted(start: int) -> None:
+def test_a_chunk_that_begins_at_any_line_of_a_file_is_not_inverted() -> None:
     """What is prose in the whole file is no code in a chunk of it, and the other way round."""
-    whole = list(split_blocks(FILE))
-    for block in split_blocks(FILE[start:]):
-        middle = start + (block.start + block.end) // 2
-        [original] = [each for each in whole if each.start <= middle < each.end]
-        assert (block.kind == "code") == (original.kind == "code"), FILE[start:][block.start : block.end]
+    for start in [number for number, sign in enumerate(FILE) if number and FILE[number - 1] == "\n"]:
+        with row(start):
+            whole = list(split_blocks(FILE))
+            for block in split_blocks(FILE[start:]):
+                middle = start + (block.start + block.end) // 2
+                [original] = [each for each in whole if each.start <= middle < each.end]
+                assert (block.kind == "code") == (original.kind == "code"), FILE[start:][block.start : block.end]
 
 
 MIXED = """# Guide

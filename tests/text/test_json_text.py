@@ -1,6 +1,6 @@
 import json
 
-import pytest
+from rows import row
 
 from provence_plugins.text.json_text import split_json
 
@@ -14,9 +14,8 @@ def units(text: str) -> list[tuple[str, str]] | None:
     return None if found is None else [(sentence.kind, sentence.of(text)) for sentence in found]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_other_texts_are_left_alone() -> None:
+    for text in [
         "",
         "text",
         "[link](address) and text]",
@@ -27,10 +26,9 @@ def units(text: str) -> list[tuple[str, str]] | None:
         "[1] and [2]",
         "{}\ntext\n",
         "[" * 9_000,
-    ],
-)
-def test_other_texts_are_left_alone(text: str) -> None:
-    assert units(text) is None
+    ]:
+        with row(text):
+            assert units(text) is None
 
 
 def test_each_value_is_a_unit_with_its_key_and_a_small_object_is_one() -> None:

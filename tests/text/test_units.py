@@ -634,15 +634,22 @@ KINDS = {
     "YAML": YAML, "false heading": FALSE_HEADINGS, "title": TITLES, "names": NAMES, "abbreviations": ABBREVIATIONS,
     "emphasis": EMPHASIS, "glued": GLUED, "mail": MAILS,
 }  # fmt: skip
-CASES = [
-    pytest.param(case, id=f"{kind} {number}") for kind, cases in KINDS.items() for number, case in enumerate(cases)
-]
-# Longer texts of the kinds that retrievers bring.
-CASES += [pytest.param(case.partition("\n")[2], id=case.partition("\n")[0]) for case in read_units()]
+# Longer texts of the kinds that retrievers bring, by their names.
+LONGER = dict(text.split("\n", 1) for text in read_units())
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_a_text_is_cut_into_the_units_that_a_person_would_point_at(case: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_is_cut_into_the_units_that_a_person_would_point_at(kind: str) -> None:
+    for number, case in enumerate(KINDS[kind]):
+        check_units(f"{kind} {number}", case)
+
+
+@pytest.mark.parametrize("name", LONGER)
+def test_a_longer_text_is_cut_into_the_units_that_a_person_would_point_at(name: str) -> None:
+    check_units(name, LONGER[name])
+
+
+def check_units(name: str, case: str) -> None:
     expected = [unit for unit in case.split("¦") if unit]
     text = "".join(expected)
-    assert [sentence.of(text) for sentence in split_sentences(text)] == expected
+    assert [sentence.of(text) for sentence in split_sentences(text)] == expected, name

@@ -80,6 +80,7 @@ def distance(run: TrainingRun, unseen: Path) -> float:
     return fmean(distances)
 
 
+@pytest.mark.slow  # trains until it can be seen
 def test_a_student_comes_nearer_to_its_teacher(run: TrainingRun, tmp_path: Path) -> None:
     before = distance(run, tmp_path / "unseen.jsonl")
     run.fit(show_progress=False)

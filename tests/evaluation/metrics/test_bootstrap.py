@@ -76,6 +76,13 @@ def test_the_interval_is_the_same_each_time_and_holds_the_figure() -> None:
     assert interval.low < compute(KEPT, given) < interval.high
 
 
+def test_draws_of_data_too_large_to_be_remembered_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [scored([0.9, 0.5, 0.1], [number % 3], "ab"[number % 2]) for number in range(40)]
+    remembered = resample(given, KEPT, rounds=120)
+    monkeypatch.setattr("provence_plugins.evaluation.metrics.bootstrap._MAX_REMEMBERED", 0)
+    assert resample(given, KEPT, rounds=120).tolist() == remembered.tolist()
+
+
 def test_the_spread_is_that_of_a_mean() -> None:
     # Of 100 questions half have the answer first: the standard error of the mean precision is known.
     given = [scored([0.9, 0.1], [number % 2]) for number in range(100)]

@@ -38,14 +38,14 @@ def country(source: str, number: int) -> list[Example]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def examples() -> list[Example]:
     made = [example for source in "st" for number in range(4) for example in country(source, number)]
     unanswered = Passage("Country 9 has a capital, of which nobody knows the name. It is cold there.")
     return [*made, Example("u9", "s", "What is the capital of country 9?", unanswered, (), False)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def questions(examples: list[Example]) -> list[ReadingQuestion]:
     return make_questions(examples, QuestionOptions(passages=3, unanswerable=1, splitter="regex"))
 
@@ -93,7 +93,7 @@ def make_reader() -> type[LookingReader]:
 Interview = Callable[[LookingReader, Sequence[ReadingQuestion], Path], ReadingOutcome]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def interview(pruner: Pruner) -> Interview:
     """A function that asks a reader questions in the usual arms and in one of equal size."""
 
@@ -114,6 +114,8 @@ def interview(pruner: Pruner) -> Interview:
     return ask
 
 
-@pytest.fixture
-def outcome(interview: Interview, questions: list[ReadingQuestion], tmp_path: Path) -> ReadingOutcome:
-    return interview(LookingReader(), questions, tmp_path / "answers.jsonl")
+@pytest.fixture(scope="session")
+def outcome(
+    interview: Interview, questions: list[ReadingQuestion], tmp_path_factory: pytest.TempPathFactory
+) -> ReadingOutcome:
+    return interview(LookingReader(), questions, tmp_path_factory.mktemp("outcome") / "answers.jsonl")
