@@ -4,12 +4,14 @@ import json
 import runpy
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from provence_plugins.data.examples import read_examples
 from provence_plugins.evaluation.reporting.result_files import ResultFile, read_result
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -234,3 +236,26 @@ def test_published_outputs_become_data_and_predictions(tmp_path: Path) -> None:
     for name in ("provence", "glm-5"):
         rows = [json.loads(line) for line in (tmp_path / "made" / f"{name}.jsonl").read_text().splitlines()]
         assert [(row["id"], row["spans"]) for row in rows] == [("Who?/W1/4", [[0, 3]]), ("Who?/W2/0", [])]
+
+
+@pytest.mark.slow
+def test_real_texts_are_measured_by_kind_of_text_and_type_of_question(tiny_folder: Path, tmp_path: Path) -> None:
+    text = "The ferry leaves at nine.\n\nIt is green."
+    line = {"question": "When?", "passage": text, "is_positive": True, "relevant_sentences": [[0, 25]], "kind": "note"}
+    data = tmp_path / "texts.jsonl"
+    data.write_text(json.dumps(line) + "\n")
+    printed = run("real_texts.py", data, "--model", tiny_folder, "--lost")
+    assert (
+        "| kind of text | questions | kept | all of it | removed |\n| --- | --- | --- | --- | --- |\n| note | 1 |"
+        in printed
+    )
+    assert "| not named | 1 |" in printed
+
+
+def test_every_real_text_has_its_kind_and_every_question_its_type_and_its_evidence() -> None:
+    examples = list(read_examples(BENCHMARKS / "data" / "real_texts.jsonl.gz"))
+    page = (BENCHMARKS / "data" / "README.md").read_text(encoding="utf-8")
+    assert len({example.id for example in examples}) == len(examples) == 203
+    assert all(example.evidence for example in examples)
+    for group, count in (Counter(e.kind for e in examples) + Counter(e.question_type for e in examples)).items():
+        assert f"| {group} | {count} |" in page

@@ -129,6 +129,7 @@ def _measure(
         needles=examples.needles,
         seed=examples.seed,
         groups=examples.read_groups(),
+        breakdowns=examples.read_breakdowns(),
     )
     return run_experiment(methods, dataset, show_progress, against=against)
 

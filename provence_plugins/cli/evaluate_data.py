@@ -13,6 +13,7 @@ from provence_plugins.text.sentences import SplitterName
 
 if TYPE_CHECKING:
     from provence_plugins.data.examples import Example
+    from provence_plugins.evaluation.metrics.breakdown import Breakdown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,15 @@ class DataOptions:
             show_default="none",
         ),
     ] = None
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="source|kind|question-type",
+            help="Report answers kept and text removed at the threshold by source, by the kind of text or by the type "
+            "of question that the data name; may be repeated.",
+            show_default="none",
+        ),
+    ] = None
 
     def read(self, patterns: Sequence[str]) -> "list[Example]":
         """Return the examples of the files, of at most `limit` questions of each source."""
@@ -83,6 +93,22 @@ class DataOptions:
         if not left:
             raise InvalidInputError(f"--exclude skips all {len(files)} files. Remove this option, or name other files.")
         return left
+
+    def read_breakdowns(self) -> "list[Breakdown]":
+        """Return what the questions are grouped by.
+
+        Raises:
+            InvalidInputError: Questions cannot be grouped by one of these.
+        """
+        from provence_plugins.evaluation.metrics.breakdown import BREAKDOWNS
+
+        named = dict(zip(map(str, BREAKDOWNS), BREAKDOWNS, strict=True))
+        breakdowns: list[Breakdown] = []
+        for given in self.by or ():
+            if given not in named:
+                raise InvalidInputError(f"--by must be one of {', '.join(named)}; got {given!r}.")
+            breakdowns.append(named[given])
+        return breakdowns
 
     def read_groups(self) -> dict[str, list[str]]:
         """Return the patterns of each group by its name.

@@ -39,6 +39,8 @@ class Example:
             asked.
         is_annotated: Whether people told that the passage answers the question, or does not.
             Otherwise `positive` is what the teacher finds more likely.
+        kind: What kind of text the passage is, such as "table"; None where it is not told.
+        question_type: What type of question it is, such as "how-to"; None where it is not told.
     """
 
     id: str
@@ -52,6 +54,8 @@ class Example:
     answers: tuple[str, ...] = ()
     silver: tuple[SilverSpan, ...] = ()
     is_annotated: bool = True
+    kind: str | None = None
+    question_type: str | None = None
 
     @property
     def has_sentence_labels(self) -> bool:
@@ -79,9 +83,9 @@ def read_examples(path: Path) -> Iterator[Example]:
 
     A line holds `question`, `passage`, `is_positive`, and may hold `id`, `source`, `title`,
     `answer_spans`, `relevant_sentences` (both lists of `[start, end]`), `answers` (a list of
-    strings), `teacher_score` and `grade` (or `relevance`). A line that `provence label` wrote also
-    holds `silver`, a list of `[start, end, probability]`, and then needs no `is_positive`; a line
-    for which that command had no labels is skipped.
+    strings), `teacher_score`, `grade` (or `relevance`), `kind` and `question_type`. A line that
+    `provence label` wrote also holds `silver`, a list of `[start, end, probability]`, and then
+    needs no `is_positive`; a line for which that command had no labels is skipped.
 
     Raises:
         DataError: The file cannot be read, or a line is malformed; the message names the line.
@@ -132,6 +136,8 @@ def _to_example(record: dict[str, Any], *, default_id: str, default_source: str)
         answers=_read_answers(record.get("answers") or ()),
         silver=silver,
         is_annotated=is_annotated,
+        kind=_read_name(record, "kind"),
+        question_type=_read_name(record, "question_type"),
     )
 
 
@@ -151,6 +157,13 @@ def _read_answers(answers: Any) -> tuple[str, ...]:
     if isinstance(answers, str) or not all(isinstance(answer, str) for answer in answers):
         raise ValueError(f"answers must be a list of strings; got {answers!r}")
     return tuple(answer.strip() for answer in answers if answer.strip())
+
+
+def _read_name(record: dict[str, Any], field: str) -> str | None:
+    name = record.get(field)
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"{field} must be a string; got {name!r}")
+    return name or None
 
 
 def _finite(value: float | None, name: str) -> float | None:

@@ -65,7 +65,9 @@ def run_experiment(
     for name in progress([name for name in names if name != against], "comparisons"):
         comparisons += compare_methods(measurements[against], measurements[name])
     shown = progress(list(measurements.values()), "intervals")
-    return Experiment([summarise(measurement, dataset.groups) for measurement in shown], comparisons)
+    return Experiment(
+        [summarise(measurement, dataset.groups, dataset.breakdowns) for measurement in shown], comparisons
+    )
 
 
 def make_result(

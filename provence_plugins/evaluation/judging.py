@@ -79,6 +79,8 @@ def _scored_example(
         lengths=np.array(lengths, dtype=np.float64),
         relevant=relevant,
         positive_size=len(labels),
+        kind=example.kind,
+        question_type=example.question_type,
     )
 
 

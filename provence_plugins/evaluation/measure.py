@@ -16,6 +16,7 @@ from provence_plugins.evaluation.methods.catalogue import LoadedMethod
 from provence_plugins.evaluation.methods.method import SplitPassage, score_all, split
 from provence_plugins.evaluation.methods.predictions import FixedOutput
 from provence_plugins.evaluation.metrics.answers import threshold_at_removal
+from provence_plugins.evaluation.metrics.breakdown import Breakdown
 from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT
 from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples, WordOverlap, require_examples
 from provence_plugins.evaluation.metrics.words import count_words
@@ -50,6 +51,7 @@ class Dataset:
         needles: Answers among sentences that have nothing to do with them.
         resized: Answers in passages of several lengths.
         groups: Sources that are reported by themselves too, by the name of their group.
+        breakdowns: What the questions are grouped by in tables of their own.
     """
 
     passages: Sequence[SplitPassage]
@@ -57,6 +59,7 @@ class Dataset:
     needles: Sequence[Needle] = ()
     resized: Sequence[ResizedPassage] = ()
     groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    breakdowns: Sequence[Breakdown] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def prepare(
     needles: int,
     seed: int = 0,
     groups: Mapping[str, Sequence[str]] | None = None,
+    breakdowns: Sequence[Breakdown] = (),
 ) -> Dataset:
     """Split the passages, and make the probes.
 
@@ -101,6 +105,7 @@ def prepare(
         seed: Seed of everything random.
         groups: Patterns of source names (`*` and `?` stand for anything) by the name of the group
             that they make.
+        breakdowns: What the questions are grouped by in tables of their own.
 
     Raises:
         InvalidInputError: A pattern matches no source.
@@ -113,6 +118,7 @@ def prepare(
         needles=plant_needles(passages, needles, seed=seed) if needles else [],
         resized=resize_passages(passages, needles, seed=seed) if needles else [],
         groups={name: _matching(sources, patterns, name) for name, patterns in (groups or {}).items()},
+        breakdowns=tuple(dict.fromkeys(breakdowns)),
     )
 
 

@@ -16,6 +16,7 @@ from provence_plugins.evaluation.metrics.answers import (
     threshold_at_removal,
 )
 from provence_plugins.evaluation.metrics.bootstrap import ROUNDS
+from provence_plugins.evaluation.metrics.breakdown import Breakdown, BreakdownRow, break_down
 from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT, METRICS, MetricValue, measure_metrics
 from provence_plugins.evaluation.metrics.question_kinds import QUESTION_KINDS
 from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples, ScoredExample, group_by_source
@@ -65,6 +66,8 @@ class Summary:
         by_source: Answers kept at `COMPARED_AT` removed of each source.
         by_kind: For each way to sort questions, their number and the share that keeps its answer,
             at the threshold that removes `COMPARED_AT` of all text.
+        breakdowns: Answers kept and text removed at the threshold of each group of questions, by
+            what they are grouped by.
         counts: Passages by relevant and kept sentences at the threshold; row 0 are unrelated
             passages.
         unrelated_removed: Share of the characters of unrelated passages that is removed; None when
@@ -93,6 +96,7 @@ class Summary:
     reliability: Sequence[ReliabilityBin] = field(default_factory=list)
     by_source: Mapping[str, float] = field(default_factory=dict)
     by_kind: Mapping[str, Mapping[str, tuple[int, float]]] = field(default_factory=dict)
+    breakdowns: Mapping[Breakdown, Sequence[BreakdownRow]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +110,18 @@ class NamedComparison:
 
 
 def summarise(
-    measurement: Measurement, groups: Mapping[str, frozenset[str]] | None = None, *, rounds: int = ROUNDS
+    measurement: Measurement,
+    groups: Mapping[str, frozenset[str]] | None = None,
+    breakdowns: Sequence[Breakdown] = (),
+    *,
+    rounds: int = ROUNDS,
 ) -> Summary:
     """Compute all numbers of one method.
 
     Args:
         measurement: The method on the data set.
         groups: Sources that are summarised by themselves too, by the name of their group.
+        breakdowns: What the questions are grouped by in tables of their own.
         rounds: Draws of the bootstrap.
     """
     judged = measurement.judged
@@ -134,6 +143,7 @@ def summarise(
         unrelated_removed=_share_removed(measurement.unrelated),
         needles=measurement.needles,
         lengths=measurement.lengths,
+        breakdowns={by: break_down(judged.scored, by, measurement.threshold) for by in breakdowns},
     )
     if judged.scored and not judged.fixed:
         summary = _with_varied_threshold(summary, judged.scored)

@@ -28,6 +28,7 @@ _COUNTED_SPECIAL_TOKENS = 3
 
 # Key of a native configuration with the named thresholds.
 THRESHOLDS_KEY = "thresholds"
+ADAPTATION_KEY = "threshold_adaptation"
 
 # A piece of a sentence is never shorter than this, however short the window.
 _LEAST_PIECE = 16
@@ -250,7 +251,9 @@ def _thresholds(folder: Path, config: dict[str, Any], format_: Format) -> Thresh
             f"config.json of {folder} gives {THRESHOLDS_KEY}={show_value(given)}; this version "
             f"knows {', '.join(THRESHOLD_NAMES)}. Correct it, or update provence-plugins."
         )
-    return Thresholds(default, **{name: _share(folder, name, value) for name, value in given.items()})
+    named = {name: _share(folder, name, value) for name, value in given.items()}
+    adaptation = _share(folder, ADAPTATION_KEY, config.get(ADAPTATION_KEY, 0.0))
+    return Thresholds(default, **named, adaptation=adaptation)
 
 
 def _default_threshold(folder: Path, config: dict[str, Any], format_: Format) -> float:

@@ -70,6 +70,22 @@ def test_a_group_of_sources_is_reported_by_itself_too(data: Path) -> None:
     assert len(tables["Sources: english"].rows) == len(tables["Sources: german"].rows) > 10
 
 
+def test_answers_kept_are_reported_by_the_kind_of_text_and_the_type_of_question(data: Path) -> None:
+    lines = [{**record, "kind": "report", "question_type": "fact"} for record in records("named", 2)]
+    (data / "named.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    by = ("--by", "kind", "--by", "question-type")
+    done = run(data / "named.jsonl", data / "books.jsonl", "--method", "lead", "--needles", 0, *by, "--output", data)
+    assert done.exit_code == 0, done.output
+    tables = {table.title: table for table in read_result(data / "quality.json").tables}
+    groups = [row[:2] for row in tables["At the threshold, by kind of text"].rows]
+    assert groups == [["not named", 4], ["report", 2]]
+    assert tables["At the threshold, by type of question"].columns[-3:] == [
+        "lead: kept",
+        "lead: all of it",
+        "lead: removed",
+    ]
+
+
 def test_the_output_of_a_system_is_judged(data: Path) -> None:
     lines = []
     for record in records("books", 4):
@@ -121,6 +137,7 @@ def test_a_method_named_twice_is_judged_once(data: Path) -> None:
         (["books.jsonl", "--method", "lead", "--against", "model", "--needles", "0"], "the methods lead; got 'model'"),
         (["books.jsonl", "--method", "open-provence:folder"], "--trust-remote-code"),
         (["books.jsonl", "--group", "a=films"], "'films' of the group 'a' matches no source. The sources are books"),
+        (["books.jsonl", "--by", "colour"], "--by must be one of source, kind, question-type; got 'colour'"),
         (["books.jsonl", "--method", "lead", "--predictions", "lead=a.jsonl"], "has the name of a method"),
     ],
 )

@@ -51,6 +51,12 @@ def test_a_line_may_hold_a_grade(tmp_path: Path, name: str) -> None:
     assert plain.grade is None
 
 
+def test_a_line_may_tell_the_kind_of_text_and_the_type_of_question(tmp_path: Path) -> None:
+    named, plain = read_examples(write(tmp_path / "data.jsonl", LINE | {"kind": "list", "question_type": "fact"}, LINE))
+    assert (named.kind, named.question_type) == ("list", "fact")
+    assert (plain.kind, plain.question_type) == (None, None)
+
+
 def test_what_a_line_leaves_out_comes_from_its_place(tmp_path: Path) -> None:
     [_, read] = read_examples(write(tmp_path / "books.v1.jsonl", LINE, LINE))
     assert (read.id, read.source, read.evidence, read.teacher) == ("books.v1.jsonl:2", "books", (), None)
@@ -87,6 +93,7 @@ def test_compressed_files_and_blank_lines_are_read(tmp_path: Path) -> None:
         (LINE | {"answer_spans": [3]}, "TypeError"),
         (LINE | {"teacher_score": float("nan")}, "finite"),
         (LINE | {"teacher_score": "high"}, "TypeError"),
+        (LINE | {"kind": 3}, "kind must be a string; got 3"),
         (LINE | {"grade": -1}, "must not be negative; got -1"),
         (LINE | {"relevance": float("inf")}, "grade must be a finite number"),
     ],

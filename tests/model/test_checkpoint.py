@@ -99,6 +99,7 @@ def test_a_configuration_must_be_an_object(folder: Path) -> None:
         ({"thresholds": {"careful": 2}}, r"careful=2; expected a number of 0 to 1"),
         ({"thresholds": {"bold": 0.5}}, r"thresholds=\{'bold': 0\.5\}; this version knows careful, balanced, short"),
         ({"thresholds": 0.5}, r"thresholds=0\.5; this version knows"),
+        ({"threshold_adaptation": 2}, r"threshold_adaptation=2; expected a number of 0 to 1"),
         ({"default_threshold": float("nan")}, r"default_threshold=nan"),
         ({"max_tokens": 65}, r"max_tokens=65; expected a number of 1 to 64"),
         ({"max_tokens": 0}, r"max_tokens=0"),

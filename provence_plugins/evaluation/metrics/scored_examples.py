@@ -45,6 +45,8 @@ class ScoredExample:
         lengths: Characters of each sentence.
         relevant: Whether each sentence overlaps an annotated span.
         positive_size: Number of sentences of the passage that holds the answer.
+        kind: What kind of text the passage is; None where it is not told.
+        question_type: What type of question it is; None where it is not told.
     """
 
     source: str
@@ -53,6 +55,8 @@ class ScoredExample:
     lengths: FloatArray
     relevant: npt.NDArray[np.bool_]
     positive_size: int
+    kind: str | None = None
+    question_type: str | None = None
 
     @property
     def without_negatives(self) -> "ScoredExample":
@@ -65,6 +69,8 @@ class ScoredExample:
             self.lengths[first],
             self.relevant[first],
             self.positive_size,
+            self.kind,
+            self.question_type,
         )
 
     @property
@@ -76,6 +82,11 @@ class ScoredExample:
     def best_relevant(self) -> float:
         """The highest threshold that keeps the answer: the score of the best relevant sentence."""
         return float(self.scores[self.relevant].max())
+
+    @property
+    def worst_relevant(self) -> float:
+        """The highest threshold at which all of the evidence is kept: the score of the worst relevant sentence."""
+        return float(self.scores[self.relevant].min())
 
 
 @dataclass(frozen=True, slots=True)

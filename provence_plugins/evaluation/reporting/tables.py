@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from provence_plugins.evaluation.metrics.breakdown import Breakdown
 from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT, METRICS, Metric, MetricValue
 from provence_plugins.evaluation.metrics.question_kinds import QUESTION_KINDS
 from provence_plugins.evaluation.metrics.sentences import SentenceQuality
@@ -14,6 +15,12 @@ from provence_plugins.evaluation.summary import NamedComparison, Summary
 _AT = f"{100 * COMPARED_AT:.0f} %"
 
 _NOTHING = "–"
+
+_BREAKDOWN_TITLES: dict[Breakdown, str] = {
+    "source": "source",
+    "kind": "kind of text",
+    "question-type": "type of question",
+}
 
 _METRIC_NOTES = {
     "Answers kept": "One threshold for a source, negatives included. Answers kept in per cent.",
@@ -40,6 +47,7 @@ def make_tables(summaries: Sequence[Summary], comparisons: Sequence[NamedCompari
         *_groups(summaries),
         _sentences_at_removal(summaries),
         _other_thresholds(summaries),
+        *(_breakdown(summaries, by) for by in summaries[0].breakdowns),
         _by_source(summaries),
         *(_by_kind(summaries, title) for title in QUESTION_KINDS),
         _counts(summaries),
@@ -142,6 +150,23 @@ def _other_thresholds(summaries: Sequence[Summary]) -> Table:
             cells += [_percent(row.kept), _percent(row.removed)]
         rows.append(cells)
     return Table("At other thresholds", columns, rows, "Answers kept and text removed in per cent, negatives included.")
+
+
+def _breakdown(summaries: Sequence[Summary], by: Breakdown) -> Table:
+    columns = [_BREAKDOWN_TITLES[by], "questions"]
+    for summary in summaries:
+        columns += [f"{summary.name}: kept", f"{summary.name}: all of it", f"{summary.name}: removed"]
+    rows: list[list[Cell]] = []
+    for of_group in zip(*(summary.breakdowns[by] for summary in summaries), strict=True):
+        cells: list[Cell] = [of_group[0].group, of_group[0].questions]
+        for row in of_group:
+            cells += [_percent(row.kept), _percent(row.whole), _percent(row.removed)]
+        rows.append(cells)
+    note = (
+        "In per cent, at the threshold above: questions of which a relevant sentence is kept, questions of which all "
+        "relevant sentences are kept, and characters removed, negatives included."
+    )
+    return Table(f"At the threshold, by {_BREAKDOWN_TITLES[by]}", columns, rows, note)
 
 
 def _by_source(summaries: Sequence[Summary]) -> Table:
