@@ -26,6 +26,7 @@ _COMMANDS = (
 )
 _CODE_OPENING = re.compile(
     r"""\s*(?:return\b|import\ \w|from\ \S+\ import|def\ |class\ \w+[:(]|elif\ |else:|try:|pass$|break$
+        | (?:end|done|fi|esac)$ | echo\ ["$'\-\w] | (?:class|module)\ [A-Z]\w*$ | (?:CREATE|ALTER|DROP)\ [A-Z]
         | @\w|\$\ |//|\# | [\w.]+\[ | </?\w | \w+=\S
         | (?:SELECT|FROM|WHERE|INSERT\ INTO|UPDATE|DELETE\ FROM|JOIN|ORDER\ BY|GROUP\ BY|HAVING|VALUES)\s
         | """
@@ -37,7 +38,7 @@ _CODE_OPENING = re.compile(
 # Anywhere in a line. The set in front lets the search pass over letters, many times faster than the alternatives alone.
 _CODE_SIGN = re.compile(
     r"""[{}\\;=()&|:>](?:
-      (?<=[{}\\])\s*$ | (?<=[)\]}"'];)\s*$ | (?<=[=!<>+-]=) | (?<=\w\() | (?<=\s=)\s\S
+      (?<=[{}(\\])\s*$ | (?<=[)\]}"'];)\s*$ | (?<=;)\ (?:do|then)\s*$ | (?<=[=!<>+-]=) | (?<=\w\() | (?<=\s=)\s\S
     | (?<=[-=]>) | (?<=::) | (?<=&&) | (?<=\|\|)
     | (?<=\))\s*[:{]\s*$ )""",
     re.VERBOSE,
@@ -45,7 +46,8 @@ _CODE_SIGN = re.compile(
 # One line of these is code wherever it stands alone.
 _CODE_LINE = re.compile(
     r"""(?:\$|PS>|[\w.-]+@[\w.-]+[^\s$\#]*[$\#])\ [a-z./]
-    | (?:import\ [\w.]+(?:\ as\ \w+)?|from\ \S+\ import\ .+|(?:const|let|var)\ \w+\ =.+)$
+    | (?:import\ (?:[\w.]+(?:\ as\ \w+)?|"[^"]+");?|package\ [\w.]+;?|using\ [\w.]+;|use\ [\w:]+::.+;|\#include\ .+
+        |from\ \S+\ import\ .+|(?:const|let|var)\ \w+\ =.+)$
     | [\w.]+(?:\[[^\]]*\])?\ =\ \S.*[\w)\]}"';]$ | [a-z_][\w.]*\((?:[^()]|\([^()]*\))*\);?$ | .*[=)]\s\{$
     | (?:SELECT\ .+\ FROM|INSERT\ INTO|CREATE\ TABLE|DELETE\ FROM)\ \S
     | [a-z./~][\w./-]*(?:\ \S+)*\ --?[a-zA-Z][\w-]*(?:[=\ ]\S+)*$
@@ -163,6 +165,11 @@ def is_code_line(lines: Lines, at: int) -> bool:
 def find_trace(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     """Recognize the trace of an error of Python, which says one thing."""
     return cut_code(lines, at, end) if lines.bares[at].startswith("Traceback (most recent") else None
+
+
+def find_script(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
+    """Recognize a program by the line that names its interpreter."""
+    return cut_code(lines, at, end) if lines.bares[at].startswith("#!/") else None
 
 
 def find_comment(lines: Lines, at: int) -> Iterator[Found] | None:

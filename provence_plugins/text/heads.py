@@ -15,8 +15,10 @@ DATE = rf"""(?:
     | \d{{1,2}}[ /]{_MONTH}[ /]\d{{4}}
     | (?:\w{{3}}\ )?{_MONTH}\ {{1,2}}\d{{1,2}}
 )"""
+# "<34>1 ", in front of a line of syslog.
+_PRIORITY = r"(?:<\d{1,3}>(?:\d\ )?)?"
 _TIME = rf"""(?:
-      [\[(]?{DATE},?[T: ]{{0,2}}\d{{1,2}}:\d\d(?::\d\d)?[^\s\])]{{0,12}}(?:\ ?[AaPp]\.?[Mm]\.?)?[\])]?
+      {_PRIORITY}[\[(]?{DATE},?[T: ]{{0,2}}\d{{1,2}}:\d\d(?::\d\d)?[^\s\])]{{0,12}}(?:\ ?[AaPp]\.?[Mm]\.?)?[\])]?
     | \d{{4}}-\d\d-\d\d(?=\s)
     | \d\d-\d\d\ \d\d:\d\d:\d\d[.,]\d{{3,6}}
     | \d{{8}}[T\ -]\d{{6}}\b
@@ -29,12 +31,13 @@ _LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL|SEVERE|F
 _RECORD = re.compile(
     rf"""(?P<time>{_TIME}\s*(?:[-–|]\s)?)?
     (?:(?P<nick><[@+~&% ]?[^<>\s/][^<>\s]{{0,30}}>\s)
+    | (?P<event>(?:\*{{3}}|-!-|-->|<--)\ (?=\S))
     | (?P<source>\[(?![xX ]\])[^\[\]\n]{{1,40}}\][:\s])
     | (?P<level>{_LEVEL}\b[\s:\]]|[IWEF]\d{{4}}\ \d\d:)
     | (?P<client>\d{{1,3}}(?:\.\d{{1,3}}){{3}}\s\S{{1,30}}\s\S{{1,30}}\s\[)
     | (?P<asked>(?:[QA]\s?\d{{1,3}}|[QA](?=[.)]\ [A-Z]))[.):]\s)
     | (?P<field>:[A-Za-z]+(?:\ [^:\n]{{1,40}})?:(?:\s|$))
-    | (?P<keyword>\#\+\w{{1,20}}:\s|[A-Z][A-Z0-9-]{{2,30}}(?:;[^:\s]{{1,40}})?:(?=[^\s/]))
+    | (?P<keyword>\#\+\w{{1,20}}:\s|<<:\s|[A-Z][A-Z0-9-]{{2,30}}(?:;[^:\s]{{1,40}})?:(?=[^\s/]))
     | (?P<option>-{{1,2}}\w[\w-]{{0,30}}(?:[=\s,]|$))
     | (?P<mark>[*_]{{0,3}})
         (?P<label>["']?[^\W_][^:=\n|<>{{}}()"';!?]{{0,47}}?(?:\([^()\n]{{0,30}}\))?["']?)(?P=mark)?
@@ -45,11 +48,11 @@ _RECORD = re.compile(
 _LONGEST_HEAD = 90
 _MOST_WORDS_OF_LABEL = 6
 _MOST_WORDS_OF_NAME = 3
-_HEADS = ("time", "nick", "source", "level", "client", "asked", "field", "keyword", "option", "label")
-_TITLE_OF_NAME = re.compile(r"^(?:(?:dr|mr|mrs|ms|prof|sen|rep|gen|rev|hr|fr|m|mme|sr|sra)\. )+")
+_HEADS = ("time", "nick", "event", "source", "level", "client", "asked", "field", "keyword", "option", "label")
+_TITLE_OF_NAME = re.compile(r"^(?:by )?(?:(?:dr|mr|mrs|ms|prof|sen|rep|gen|rev|hr|fr|m|mme|sr|sra)\. )+")
 # "Speaker 1 (00:03)"
 _REMARK = re.compile(r"\s*\([^()]*\)$")
-SURE_NAMES = frozenset({"time", "nick", "client", "level"})
+SURE_NAMES = frozenset({"time", "nick", "event", "client", "level"})
 """No line of prose begins with one of these by chance."""
 
 _QUESTION = re.compile(r"(?:q|question|frage|pregunta|f)\s?\d{0,3}\.?", re.IGNORECASE)
@@ -60,7 +63,7 @@ class Head(NamedTuple):
     """What opens a record.
 
     Attributes:
-        name: What told it: "time", "nick", "source", "level", "client", "option" or "label".
+        name: What told it, one of the groups of the regular expression: "time", "nick" or "label".
         label: The name that it bears, in lower case; empty where it bears none.
         content: First character after it, counted in the line.
     """
@@ -173,7 +176,7 @@ class Labels:
     def __init__(self, lines: Lines) -> None:
         self._counts: Counter[str] = Counter()
         for text, shape, opening in zip(lines.texts, lines.shapes, lines.openings, strict=True):
-            if shape == "prose" and ":" in text[:80]:
+            if shape == "prose" and (":" in text[:80] or text.startswith("Q. ", opening)):
                 head = read_head(text, opening)
                 if head and head.label:
                     self._counts[head.label] += 1

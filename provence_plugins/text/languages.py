@@ -21,16 +21,29 @@ _SCRIPTS: tuple[tuple[str, re.Pattern[str]], ...] = (
 # Short words that are frequent in one of these languages and rare in the others.
 _FREQUENT: Mapping[str, tuple[str, ...]] = {
     "en": (" the ", " of ", " and ", " is ", " to "),
-    "de": (" der ", " und ", " die ", " ist ", " das ", " nicht "),
-    "fr": (" le ", " les ", " et ", " est ", " des ", " une "),
-    "es": (" el ", " los ", " y ", " una ", " por ", " las "),
-    "it": (" il ", " che ", " della ", " per ", " sono ", " gli "),
+    "de": (
+        " der ",
+        " und ",
+        " die ",
+        " ist ",
+        " das ",
+        " nicht ",
+        " im ",
+        " dem ",
+        " ein ",
+        " mit ",
+        " sind ",
+        " auf ",
+    ),
+    "fr": (" le ", " les ", " et ", " est ", " des ", " une ", " dans ", " du ", " au ", " pour "),
+    "es": (" el ", " los ", " y ", " una ", " por ", " las ", " del ", " para ", " en el "),
+    "it": (" il ", " che ", " della ", " per ", " sono ", " gli ", " di ", " alla ", " dei "),
     "pt": (" o ", " os ", " não ", " uma ", " dos ", " em "),
     "nl": (" het ", " een ", " van ", " niet ", " zijn ", " voor "),
     "pl": (" jest ", " nie ", " się ", " na ", " oraz ", " przez "),
     "da": (" og ", " det ", " ikke ", " af ", " til "),
     "fi": (" ja ", " on ", " ei ", " että ", " oli "),
-}
+}  # fmt: skip
 _NOT_LATIN = re.compile("[\u0370-\u1fff\u3040-\ud7ff]")
 _LOOKED_AT = 2_000
 # So few letters of another script are a name or a symbol.
@@ -54,6 +67,8 @@ NUMBERED = frozenset({
     "núm", "pág", "tél", "env", "abb", "anm", "lt", "rev", "sect", "sects", "bldg", "rm", "apt", "oz", "lb", "lbs",
     "ft", "hrs", "mins", "jh", "jhd", "sek", "std", "mio", "mrd", "ud", "spec", "ver", "cat", "op", "bk", "lib", "ln",
     "ll", "ss", "s", "z",
+    "janv", "févr", "juil", "sept", "déc", "okt", "dez", "ene", "abr", "dic", "giu", "lug", "feb", "aug", "nov", "oct",
+    "dec", "apr", "d.lgs", "d.l", "d.m", "d.p.r",
 })  # fmt: skip
 # Words that are no abbreviation in front of a small letter.
 ALSO_WORDS = frozenset({"no", "s", "z", "art", "tab", "min", "par", "ex", "app", "cat", "temp", "st", "al"})

@@ -42,7 +42,8 @@ _LINE = re.compile(
     | (?P<wrapper>(?:<(?:[!?]|html|body|main|div|section|article|header|footer|nav|aside|center|p|details|figure|form)
         \b[^<>]{0,300}>\s*+)++$)
     | (?P<item>(?:[-*+–—]|1[.)]|[aA]\)|\([1aAi]\))[ \t]++(?=\S) | [•‣◦▪●·☐☑✓✔➤►])
-    | (?P<numbered>(?:[-*+]|\d{1,9}+[.)]|[a-zA-Z]\)|[a-z]\.|\((?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,5})\)
+    | (?P<numbered>(?!\([cC]\)\ (?:\d{4}|[Cc]opyr))
+        (?:[-*+]|\d{1,9}+[.)]|[a-zA-Z]\)|[a-z]\.|\((?:\d{1,3}|[a-zA-Z]|[ivxlc]{1,5})\)
         | \d{1,3}+(?:\.\d{1,3}+)++\.?+ | §{1,2}+\ ?+\d++\w?+)(?=\s|$))
     ))?""",
     re.VERBOSE,
@@ -157,6 +158,7 @@ _MARKS = tuple(
             r"\(\d+\)",
             r"(?!\((?:[ivx]|[ivxlc]{2,})\))\(?[a-zA-Z][.)]",
             r"\([ivxlc]+\)",
+            r"(?![◦▪])",
             r"",
         ),
     )

@@ -14,6 +14,7 @@ _SIGNS = frozenset({"**", "#+", "= ", "==", "--", "..", ". ", "|=", "{|", "\\s",
 _STARS = re.compile(r"(\*{1,8}) +(?=\S)")
 _EQUALS = re.compile(r"(=(?= +[A-Z][^=()]*$)|={2,6}) +[^\W_][^=]*$")
 _KEYWORD = re.compile(r"#\+(?P<name>\w+)(?::|\s|$)")
+_DRAWER = re.compile(r":[A-Z_-]{2,30}:")
 _DELIMITER = re.compile(r"(?:-{4,}|\.{4,}|={4,}|\+{4,})\s*$")
 _ATTRIBUTES = re.compile(r"\[(?:(?:source|listing|quote|verse|cols|options|%\w+)\b[^\[\]]*|\[[^\[\]]+\])\]\s*$")
 _BLOCK_TITLE = re.compile(r"\.[^\W_][^.]{0,80}$")
@@ -36,7 +37,9 @@ def mark_dialects(lines: Lines) -> None:
         return
     stars = [number for number, line in enumerate(lines.texts) if line[0] == "*" and _STARS.match(line)]
     keywords = [number for number, line in enumerate(lines.texts) if line.startswith("#+")]
-    if keywords or any(lines.texts[number].startswith("**") for number in stars):
+    # Lines of three stars alone are what a chat server tells of its users.
+    has_levels = any(lines.texts[number][1:3] == "* " for number in stars)
+    if keywords or has_levels or any(lines.texts[number].startswith("****") for number in stars):
         _mark_stars(lines, stars, is_org=bool(keywords) or _open_sections(lines, stars))
     for number in keywords:
         _mark_keyword(lines, number)
@@ -98,6 +101,16 @@ def read_org_code(lines: Lines, at: int) -> Iterator[Found]:
         if lines.shapes[end] == "closing" and lines.texts[end].lower().startswith("#+end_"):
             return cut_code(lines, at, end + 1)
     return cut_code(lines, at, len(lines))
+
+
+def find_drawer(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
+    """Recognize a drawer of Org mode, which says one thing about the heading above it."""
+    if not _DRAWER.fullmatch(lines.bares[at]):
+        return None
+    for number in range(at + 1, end):
+        if lines.bares[number].upper() == ":END:":
+            return iter([Found("record", number + 1, depth=depth_of(lines, at))])
+    return None
 
 
 def read_listing(lines: Lines, at: int) -> Iterator[Found]:

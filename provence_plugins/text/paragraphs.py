@@ -6,6 +6,7 @@ from typing import NamedTuple
 from provence_plugins.text.code import (
     cut_code,
     find_comment,
+    find_script,
     find_trace,
     is_code_line,
     is_file_of_diff,
@@ -19,12 +20,14 @@ from provence_plugins.text.heads import Labels
 from provence_plugins.text.html import find_html
 from provence_plugins.text.items import STOPS, goes_on, read_item
 from provence_plugins.text.lines import BLANK, TAILS, Found, Lines, depth_of, skip
+from provence_plugins.text.markup import find_drawer
 from provence_plugins.text.records import find_indented_section, find_lone_record, find_records
 from provence_plugins.text.short_lines import find_short_lines
 from provence_plugins.text.tables import (
     RULES,
     find_column_run,
     find_columns,
+    find_number_rows,
     find_ruled_header,
     find_times,
     find_values,
@@ -198,6 +201,7 @@ class _Rule(NamedTuple):
 _RULES = (
     _Rule(find_html, "<", reads_lone_lines=True),
     _Rule(find_trace, "("),
+    _Rule(find_script, "!", reads_lone_lines=True),
     _Rule(find_section),
     _Rule(find_cues, ":", reads_lone_lines=True),
     _Rule(find_inline_times, ":", reads_lone_lines=True),
@@ -206,9 +210,11 @@ _RULES = (
     _Rule(find_values, "\t|;,"),
     _Rule(find_messages),
     _Rule(find_meanings, ":"),
+    _Rule(find_drawer, ":"),
     _Rule(find_records),
     _Rule(_find_code),
     _Rule(find_columns),
+    _Rule(find_number_rows),
     _Rule(find_definitions),
     _Rule(find_terms, "-–—"),
     _Rule(find_short_lines),

@@ -222,6 +222,8 @@ def _is_ordinal(text: str, start: int, end: int, language: str) -> bool:
         return False
     if following[0].lower() in AFTER_ORDINALS:
         return True
+    if language in ORDINALS and following[0].islower():  # "Am 3. ging er."
+        return True
     before = text[max(0, start - _LONGEST_NAME) : start].split()[-1:]
     is_counted = not before or (before[0][:1].islower() and not before[0].endswith("."))
     return language in ORDINALS and is_counted and following[0] not in STARTERS

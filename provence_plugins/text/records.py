@@ -24,7 +24,14 @@ _NO_SECTIONS = (
 _ENDS_OF_DOCSTRING = ('"""', "'''")
 _LONGEST_LABEL = 90
 _LONGEST_TITLE_OF_RECORD = 60
+_CHECKBOX = re.compile(r"\[[xX ]\]\s")
 _SECTION = re.compile(r"\[[\w][^\[\]]{1,60}\]")
+# In a transcript of a court: whoever asks what follows.
+_EXAMINER = re.compile(r"BY (?:MR|MS|MRS|MISS|DR|THE)\b[^:]{1,40}:")
+# Words in front of a name that a program assigns to.
+_STATEMENT = re.compile(
+    r"(?:export|const|let|var|val|public|private|protected|static|final|return|func|def|local|my|int|float|auto)\s"
+)
 # Lines of a log that go on with the message above.
 _TRACE = re.compile(r"\s+(?:at|File)\s|Caused by:|Traceback \(|[\w.$]+(?:Exception|Error|Throwable)\b")
 
@@ -69,7 +76,8 @@ def _read_records(lines: Lines, at: int, end: int, heads: Heads, *, is_talk: boo
     for begin, after, name, label, content in zip(
         heads.numbers, ends, heads.names, heads.labels, heads.contents, strict=True
     ):
-        if name == "source" and after == begin + 1 and _SECTION.fullmatch(lines.bares[begin]):
+        heads_section = _SECTION if name == "source" else _EXAMINER
+        if after == begin + 1 and heads_section.fullmatch(lines.bares[begin]):
             yield Found("heading", after, level=8)
             continue
         own = after if is_talk else _end_of_field(lines, begin, after)
@@ -88,9 +96,13 @@ def _end_of_field(lines: Lines, at: int, end: int) -> int:
     """Return the number of the first line that does not go on with a field but stands by itself."""
     for number in range(at + 1, end):
         letter = lines.letter(number)
-        stands_alone = len(lines.bares[number - 1]) < NARROWEST_WRAP and lines.indents[number] <= lines.indents[at]
+        if lines.indents[number] > lines.indents[at]:
+            continue
+        if letter in "☐☑☒" or _CHECKBOX.match(lines.bares[number]):
+            return number
         ends_as_prose = lines.bares[number].endswith((".", "!", "?", ","))
-        if stands_alone and (letter.isupper() or letter in "[☐☑") and not ends_as_prose:
+        stands_alone = len(lines.bares[number - 1]) < NARROWEST_WRAP
+        if stands_alone and (letter.isupper() or letter == "[") and not ends_as_prose:
             return number
     return end
 
@@ -98,7 +110,8 @@ def _end_of_field(lines: Lines, at: int, end: int) -> int:
 def _look_like_statements(lines: Lines, numbers: Iterable[int]) -> bool:
     """Return whether lines assign values as programs do, rather than being fields."""
     bare = [lines.bares[number] for number in numbers]
-    return sum(line.endswith((";", "{", "(")) for line in bare) * 2 > len(bare)
+    statements = sum(line.endswith((";", "{", "(")) or bool(_STATEMENT.match(line)) for line in bare)
+    return 2 * statements > len(bare)
 
 
 def find_indented_section(lines: Lines, at: int) -> Iterator[Found] | None:
@@ -164,6 +177,8 @@ def find_lone_record(lines: Lines, at: int, read_labels: Callable[[], Labels]) -
         at: The only line of the paragraph.
         read_labels: Returns the labels of this text.
     """
+    if _EXAMINER.fullmatch(lines.bares[at]):
+        return Found("heading", at + 1, level=8)
     head = read_head(lines.texts[at], lines.openings[at])
     if head is None or head.name in ("option", "field", "keyword"):
         return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from provence_plugins.text.definitions import MOST_WORDS_OF_TERM
 from provence_plugins.text.lines import LONGEST_PLAIN_TITLE, NARROWEST_WRAP, Found, Lines, depth_of
-from provence_plugins.text.titles import LABEL_LEVEL, is_title
+from provence_plugins.text.titles import LABEL_LEVEL, is_title, read_part
 from provence_plugins.types import Kind
 
 # Columns of newspapers and of PDF files are wider.
@@ -37,6 +37,10 @@ def _read_short_lines(lines: Lines, at: int, end: int, wrapped: set[int]) -> Ite
     for after in range(at + 1, end + 1):
         # The end of a line was not meant where a sentence goes on and its next word did not fit.
         if after < end and after in wrapped and lines.letter(after).islower():
+            continue
+        if after == begin + 1 and (title := read_part(lines, begin)):
+            yield title
+            begin = after
             continue
         depth = depth_of(lines, begin) if kind == "list_item" else None
         yield Found(kind, after, prose=(lines.starts[begin], lines.starts[after]), depth=depth)

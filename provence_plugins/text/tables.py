@@ -26,6 +26,10 @@ RULES = frozenset({"underline", "rule", "columns"})
 
 # Two lines may be aligned by chance.
 _SHORTEST_RUN = 3
+_CELL_OF_NUMBERS = re.compile(r"[-+(]?[$€£]?\d[\d.,]*[%)]?|n/a|[-–—]")
+_FEWEST_NUMBERS = 2
+_FEWEST_NUMBER_ROWS = 3
+_MOST_WORDS_OF_HEADER = 12
 _TIMES = re.compile(r"(?:\d{1,2}[:.h]\d\d\s+){2,}\d{1,2}[:.h]\d\d")
 _LEVEL_OF_TITLE = 8
 _LONGEST_TITLE = 60
@@ -181,6 +185,29 @@ def find_columns(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     # Some authors set two spaces behind a full stop, and some files have them anywhere.
     sentences = sum(1 for bare in bares if bare.endswith(".") and len(bare.split()) > _MOST_WORDS)
     return _rows(at, end, _COLUMN_GAP.split(bares[0])) if 2 * sentences < len(bares) else None
+
+
+def find_number_rows(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
+    """Recognize a table without gaps, as in PDF text: all lines but the header end with as many numbers."""
+    bares = lines.bares[at:end]
+    if len(bares) < _FEWEST_NUMBER_ROWS:
+        return None
+    numbers = _count_last_numbers(bares[1])
+    if numbers < _FEWEST_NUMBERS or not all(_count_last_numbers(bare) == numbers for bare in bares[2:]):
+        return None
+    first = _count_last_numbers(bares[0])
+    words = bares[0].split()
+    is_header = first == 0 and numbers <= len(words) <= _MOST_WORDS_OF_HEADER and not bares[0].endswith((".", ":"))
+    return _rows(at, end, words if is_header else []) if first == numbers or is_header else None
+
+
+def _count_last_numbers(bare: str) -> int:
+    """Return how many numbers stand at the end of a line, 0 where many words stand in front of them."""
+    words = bare.split()
+    count = 0
+    while count < len(words) and _CELL_OF_NUMBERS.fullmatch(words[-1 - count]):
+        count += 1
+    return count if len(words) - count <= _MOST_WORDS else 0
 
 
 def find_ruled_header(lines: Lines, at: int) -> Iterator[Found] | None:

@@ -26,6 +26,17 @@ _LONGEST_QUESTION = 200
 _FEWEST_FIELDS = 3
 _WIDEST_INDENT = 80
 _LONGEST_TAIL = 20
+_SENDERS = frozenset({"from", "von", "de", "da"})
+_FIELDS_OF_MAIL = frozenset({
+    "to", "subject", "sent", "date", "an", "betreff", "gesendet", "datum", "à", "objet", "envoyé", "para", "asunto",
+    "enviado", "oggetto", "inviato",
+})  # fmt: skip
+_MOST_FIELDS_OF_MAIL = 6
+_QUOTING: frozenset[Kind] = frozenset({"quote", "sentence", "list_item"})
+_OPENING_QUOTES = frozenset("\"“„«‘'")
+_DASHES = ("—", "–", "―", "--")
+# "— Ann Lee, miller"
+_ATTRIBUTION = re.compile(r"[>\s]*(?:[—–―]\s?|--\s)[A-ZÀ-Þ][^\n]{1,80}(?<![.?!…\s])[>\s]*")
 
 
 def find_ties(text: str, parts: Parts, ends: Sequence[int]) -> Ties:
@@ -40,6 +51,8 @@ def find_ties(text: str, parts: Parts, ends: Sequence[int]) -> Ties:
     if not _UNTIED.issuperset(parts.kinds):
         _tie_labels(parts, ties)
         _tie_turns(parts, ties)
+        _tie_mails(text, parts, ties)
+        _tie_quoted(text, parts, ends, ties)
         _tie_nested(text, parts, ties)
         _tie_announced(text, parts, ends, ties)
         _tie_sheets(text, parts, ties)
@@ -71,6 +84,36 @@ def _tie_turns(parts: Parts, ties: Ties) -> None:
             waiting += parts.numbers(at)
         else:
             turn, waiting = None, []
+
+
+def _tie_mails(text: str, parts: Parts, ties: Ties) -> None:
+    """Tie the paragraphs of a mail to the line that names its sender; what it quotes has another one."""
+    if _SENDERS.isdisjoint(parts.labels):
+        return
+    sender: int | None = None
+    for at, (kind, label) in enumerate(zip(parts.kinds, parts.labels, strict=True)):
+        if kind == "record" and label in _SENDERS:
+            around = parts.labels[max(0, at - _MOST_FIELDS_OF_MAIL) : at + _MOST_FIELDS_OF_MAIL]
+            sender = None if _FIELDS_OF_MAIL.isdisjoint(around) else parts.firsts[at]
+        elif kind == "heading":
+            if not _ends_with(text, parts.starts[at + 1], ":"):
+                sender = None
+        elif sender is not None and kind in ("sentence", "list_item"):
+            ties.add(parts.numbers(at), "label", sender)
+
+
+def _tie_quoted(text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:
+    """Tie what is quoted to the name of whoever said it, which stands after a dash below it."""
+    if not any(dash in text for dash in _DASHES):
+        return
+    for at, kind in enumerate(parts.kinds):
+        first, last = parts.firsts[at], parts.firsts[at + 1] - 1
+        if kind not in _QUOTING or not _ATTRIBUTION.fullmatch(text, ends[last - 1] if last else 0, ends[last]):
+            continue
+        if last == first and at:
+            at -= 1
+        if parts.kinds[at] == "quote" or text[parts.starts[at]] in _OPENING_QUOTES:
+            ties.add(range(parts.firsts[at], last), "label", last)
 
 
 def _tie_nested(text: str, parts: Parts, ties: Ties) -> None:

@@ -20,6 +20,7 @@ from provence_plugins.text.lines import (
 
 LABEL_LEVEL = 8
 _TITLE_LEVEL = 7
+_PART_LEVEL = 6
 _UNDERLINES = {"=": 1, "-": 2, "~": 3}
 _MOST_WORDS_OF_TITLE = 12
 _ANNOUNCED = ITEMS | {"fence", "header", "grid", "columns", "quote"}
@@ -41,6 +42,7 @@ _REFERENCE = re.compile(r"\[\d{1,3}\]\s")
 _OPENINGS_OF_NUMBERS = frozenset("0123456789§IVX")
 _LEVEL_ABOVE_NUMBERS = 3
 _DEEPEST = 6
+_LETTERED_TITLE = re.compile(r"[A-Z]\. +[A-Z][^.,;:!?]*")
 _CAPTION_OF_FIGURE = re.compile(r"(?:fig|figure|abb|abbildung|photo)\.? \d", re.IGNORECASE)
 
 
@@ -52,11 +54,31 @@ def read_title(lines: Lines, at: int) -> Found | None:
         return Found("heading", at + 2, level=level)
     if level := numbered_level(lines, at):
         return Found("heading", at + 1, level=level)
-    if after := _number_of_part(lines, at):
-        return Found("heading", after, level=_TITLE_LEVEL)
+    if title := read_part(lines, at):
+        return title
     if level := _title_level(lines, at):
         return Found("heading", at + 1, level=level)
     return None
+
+
+def read_part(lines: Lines, at: int) -> Found | None:
+    """Return the title of an article or of a lettered section that a line is, None for any other line."""
+    if after := _number_of_part(lines, at):
+        return Found("heading", after, level=_PART_LEVEL)
+    return Found("heading", at + 1, level=_TITLE_LEVEL) if _is_lettered(lines, at) else None
+
+
+def _is_lettered(lines: Lines, at: int) -> bool:
+    """Return whether a line is the title of one of several sections that letters count ("B. Fees")."""
+    bare = lines.bares[at]
+    if bare[1:3] != ". " or len(bare) > LONGEST_PLAIN_TITLE or not _LETTERED_TITLE.fullmatch(bare):
+        return False
+    below = skip(lines, at + 1, BLANK)
+    if below == len(lines) or lines.shapes[below] != "prose" or _LETTERED_TITLE.fullmatch(lines.bares[below]):
+        return False
+    # The initial of a name has no neighbour in the alphabet.
+    neighbours = {chr(ord(bare[0]) - 1), chr(ord(bare[0]) + 1)}
+    return any(f"\n{letter}. " in lines.text or lines.text.startswith(f"{letter}. ") for letter in neighbours)
 
 
 def underlined_level(lines: Lines, at: int) -> int:
@@ -168,7 +190,7 @@ def is_title(bare: str) -> bool:
     first = bare.lstrip("*_\"“'")[:1]
     return (
         (first.isupper() or first.isdigit())
-        and not bare.endswith((".", ",", ";", "!", "…", "。"))
+        and not bare.rstrip('"”’»').endswith((".", ",", ";", "!", "…", "。"))
         and len(bare.split()) <= _MOST_WORDS_OF_TITLE
     )
 

@@ -17,6 +17,11 @@ _MESSAGE = re.compile(
 # "**Ann** commented on Mar 3, 2024"
 _COMMENT = re.compile(r"[*_]{0,2}@?[^\W_][\w .@-]{0,40}[*_]{0,2} (?:commented|replied|posted|wrote|opened)\b.{0,40}")
 _LONGEST_AUTHOR = 90
+_NAME = re.compile(r"[^\W\d_][\w.'’-]{0,30}(?: [^\W\d_][\w.'’-]{0,30}){0,3}")
+_TIME_ALONE = re.compile(r"\d{1,2}:\d\d(?: ?[AaPp]\.?[Mm]\.?)?")
+# "[10:04 AM] Ann Lee"
+_TIMED_AUTHOR = re.compile(rf"[\[(]{_TIME_ALONE.pattern}[\])] [A-Z][\w.'’-]{{1,30}}(?: [A-Z][\w.'’-]{{0,30}}){{0,3}}")
+_FEWEST_LINES_OF_MESSAGE = 3
 _CUE_TIMES = re.compile(r"(?:\d{1,3}:)?\d{1,2}:\d\d[.,]\d{1,3}(?:\s*-->\s|,(?:\d{1,3}:)?\d{1,2}:\d\d[.,]\d{1,3}\s*$)")
 # The times that a transcript without line breaks has in front of what was said.
 _INLINE_TIME = re.compile(r"(?:^|(?<=\s))[\[(](?:\d{1,2}:)?\d{1,2}:\d\d(?:[.,]\d{1,3})?[\])](?=\s?\S)")
@@ -25,13 +30,24 @@ _MOST_DIGITS_OF_NUMBER = 6
 
 
 def find_messages(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize messages of a chat, each below a line with its author and time."""
-    if not _is_author(lines.bares[at]):
+    """Recognize messages of a chat, each below a line with its author and time, or below one for each."""
+    bares = lines.bares
+    if _is_author(bares[at]):
+        return _read_messages(lines, [number for number in range(at, end) if _is_author(bares[number])], end)
+    # The time alone stands on the second line.
+    if end - at < _FEWEST_LINES_OF_MESSAGE or not _names_author(lines, at):
         return None
-    return _read_messages(lines, [number for number in range(at, end) if _is_author(lines.bares[number])], end)
+    return _read_messages(lines, [number for number in range(at, end - 2) if _names_author(lines, number)], end)
+
+
+def _names_author(lines: Lines, at: int) -> bool:
+    below = lines.bares[at + 1]
+    return below[:1].isdigit() and bool(_TIME_ALONE.fullmatch(below)) and bool(_NAME.fullmatch(lines.bares[at]))
 
 
 def _is_author(bare: str) -> bool:
+    if bare[:1] in "[(":
+        return _TIMED_AUTHOR.fullmatch(bare) is not None
     last = bare[-1:]
     if len(bare) >= _LONGEST_AUTHOR or last not in "mM0123456789])o:":
         return False

@@ -156,3 +156,31 @@ def test_the_records_of_a_sheet_below_one_heading_keep_their_first_field() -> No
         "Cause: dust.": ["Fault: smoke."],
         "Cure: wipe it.": ["Fault: smoke."],
     }
+
+
+def test_what_is_quoted_keeps_the_name_of_whoever_said_it() -> None:
+    below = "> The mill is our heart. Nobody may touch it.\n>\n> — Ann Lee, miller\n\nSo it was rebuilt.\n"
+    assert tied(below, "label") == {"> The mill is ": ["> — Ann Lee, m"], "Nobody may tou": ["> — Ann Lee, m"]}
+    apart = "“The mill is our heart. Nobody may touch it.”\n\n— Ann Lee\n\nSo it was rebuilt.\n"
+    assert tied(apart, "label") == {"“The mill is o": ["— Ann Lee"]}
+
+
+@pytest.mark.parametrize("text", ["“Come.”\n\n— Let us go, said Juan.\n", "> It is old.\n\n- Milk\n- Eggs\n"])
+def test_a_dash_that_names_nobody_is_no_attribution(text: str) -> None:
+    assert tied(text, "label") == {}
+
+
+def test_the_paragraphs_of_a_mail_keep_its_sender_and_what_it_quotes_does_not() -> None:
+    text = (
+        "Thanks.\n\nFrom: Bob Ray\nSent: Thursday\nSubject: key\n\nWhere is the key? I need it.\n\n"
+        "On 6 Mar 2025, Ann wrote:\n> It is lost.\n\nBob\n\n# Notes\n\nIt was found.\n"
+    )
+    assert tied(text, "label") == {
+        "Where is the k": ["From: Bob Ray"],
+        "I need it.": ["From: Bob Ray"],
+        "Bob": ["From: Bob Ray"],
+    }
+
+
+def test_a_field_called_from_in_another_record_is_no_sender() -> None:
+    assert tied("From: Redford\nStop: Milltown\n\nThe bus leaves at nine.\n", "label") == {}

@@ -46,6 +46,8 @@ LOGS = [
 ¦WARNING: trying again in five seconds, the third time already
 ¦INFO: connected after all, and the queue is being worked off
 ¦""",
+    "<34>1 2025-10-11T22:14:15.003Z mail su - ID47 - 'su root' failed on /dev/pts/8\n¦"
+    "<165>1 2025-10-11T22:14:16.003Z mail app - ID48 - An event was logged\n¦",
 ]
 
 CHATS = [
@@ -72,6 +74,9 @@ CHATS = [
     """[12.03.25, 09:12:33] Ann Lee: did the parcel arrive at the front desk
 ¦[12.03.25, 09:13:01] Bob: it is behind the counter, ask for box nine
 ¦""",
+    "*** ann has joined #mill\n¦<ann> has anyone seen the key?\n¦<bob> it is in the safe\n¦*** ann has left #mill\n¦",
+    "Ann Lee\n  10:04 AM\nhas anyone seen the key?\n¦Bob Ray\n  10:06 AM\nit is in the safe\nthe code is with Cara\n¦",
+    "[10:04 AM] Ann Lee\nhas anyone seen the key?\n\n¦[10:06 AM] Bob Ray\nit is in the safe\n",
 ]
 
 TRANSCRIPTS = [
@@ -102,6 +107,7 @@ and at what it costs
 ¦Patient: Here, below the ribs, when I breathe in.
 ¦Dr. Hale: Since when?
 ¦""",
+    "BY MR. HALE:\n¦Q. Where were you on the night of the fire?\n¦A. At home.\n¦BY MS. RAY:\n¦Q. Alone?\n¦A. No.\n¦",
 ]
 
 SUBTITLES = [
@@ -181,6 +187,8 @@ FIELDS = [
 ¦"description": "a tool that does what it says",
 ¦"license": "MIT"
 ¦""",
+    "Name: Ann Lee                Date of birth: 4.3.1980\n¦"
+    "Street: Mill Road 5          Town: Redford\n¦[x] resident   [ ] visitor\n¦Reason: I work nights.\n¦",
 ]
 
 TABLES = [
@@ -261,6 +269,7 @@ Name   Price
 <td>55</td></tr>
 </table>
 ¦""",
+    "Item Price Stock\n¦Lamp 29.00 12\n¦Chair, oak 55.00 3\n¦Desk 140.00 1\n¦",
 ]
 
 HTML = [
@@ -306,6 +315,7 @@ LISTS = [
 ¦   b) By hand.
 ¦3. Rinse the filter.
 ¦""",
+    "• Rinse the filter\n¦• Dry it\n¦  ◦ with a cloth\n¦◦ in the sun\n¦",
 ]
 
 CLAUSES = [
@@ -333,6 +343,8 @@ CLAUSES = [
 ¦2. Delivery takes place within a week.
 ¦3. Payment is due at once.
 ¦""",
+    "ARTICLE IV\n¦A. Scope\n¦The rules apply to all members. ¦They apply to guests too.\n¦B. Fees\n¦"
+    "Fees are due in January.\n",
 ]
 
 STEPS = [
@@ -416,6 +428,11 @@ CODE = [
 """,
     "```python\nx = 1\n\ny = 2\n```\n¦Done.",
     "$ make\n$ make install\n¦",
+    "CREATE TABLE mill (\n  id INT PRIMARY KEY,\n  name TEXT\n);\nSELECT name FROM mill WHERE id = 1;\n",
+    '#!/bin/sh\nset -e\nfor f in *.txt; do\n  echo "$f"\ndone\n',
+    "class Mill\n  def turn\n    @speed = 4\n  end\nend\n",
+    "export const turn = (n) => {\n  const speed = n * 2\n  return speed\n}\n",
+    'package main\n\nimport "fmt"\n',
 ]
 
 DIFFS = [
@@ -492,6 +509,8 @@ YAML = [
 ¦- apple
 ¦- pear
 ¦""",
+    "defaults: &defaults\n¦  host: localhost\n¦development:\n¦  <<: *defaults\n¦  database: dev\n¦",
+    "* Tasks\n¦:PROPERTIES:\n:ID: 123\n:END:\n¦** TODO Buy oil\n¦The wheel needs oil. ¦Two litres are enough.\n",
 ]
 
 FALSE_HEADINGS = [
@@ -550,6 +569,9 @@ ABBREVIATIONS = [
     "Er kam am 31. März in Köln an. ¦Die 3. Auflage ist vergriffen, und Abs. 3 gilt nicht mehr. ¦Dann ging er.",
     "Die Firma zahlt ca. 20 Euro, bzw. etwas mehr. ¦Das ist nicht viel für die Arbeit und das Risiko.",
     "Refs. 12 and 13 say so. ¦Cf. Fig. 2 and tab. 4.",
+    "Dr. Müller wohnt mit dem Hund in der Bahnhofstr. 5 im 2. Stock. ¦Am 3. ging er. ¦Er kam um 8 Uhr.",
+    "Mme. Martin est arrivée le 1er janv. 2024. ¦Elle vit au n° 5.",
+    "L'art. 5 del D.Lgs. 196 non vale. ¦Poi parte.",
 ]
 
 EMPHASIS = [
