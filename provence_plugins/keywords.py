@@ -1,9 +1,11 @@
 """Check the keywords of public functions: refuse unknown names and invalid values, and show all to `inspect`."""
 
 import inspect
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -46,6 +48,24 @@ def advise_on_keywords(advice: Mapping[str, str]) -> Callable[[Callable[P, T]], 
         return checked
 
     return decorate
+
+
+def check_class_keywords(kind: type[T]) -> type[T]:
+    """Make the constructor of a class refuse unknown keywords and name the nearest known one."""
+    name = "__new__" if issubclass(kind, tuple) else "__init__"
+    # Any: the constructor, with whatever arguments it takes.
+    construct: Callable[..., Any] = getattr(kind, name)
+    # The first parameter is the object or the class.
+    known = _names(list(inspect.signature(construct).parameters.values())[1:])
+
+    @wraps(construct)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:  # a text has thousands of sentences, which are made without any
+            refuse_unknown(kwargs, known)
+        return construct(*args, **kwargs)
+
+    setattr(kind, name, checked)
+    return kind
 
 
 def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -106,6 +126,36 @@ def check_count(name: str, value: object, *, least: int, otherwise: str = "") ->
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidInputError(f"{name} must be an integer of at least {least}{otherwise}; got {show_value(value)}.")
+
+
+def check_number(name: str, value: object, *, least: float, above: bool = False, otherwise: str = "") -> None:
+    """Check a finite number that has a minimum.
+
+    Args:
+        name: What the error calls it.
+        value: What the caller gave.
+        least: The minimum.
+        above: Whether the number must be larger than the minimum.
+        otherwise: What else is allowed, such as ", or None for no limit".
+
+    Raises:
+        InvalidInputError: The value is something else.
+    """
+    # Numbers of numpy are no ints, but register as real numbers; NaN fails every comparison.
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not least <= value < math.inf or (above and value == least):
+        bound = f"above {least}" if above else f"of at least {least}"
+        raise InvalidInputError(f"{name} must be a finite number {bound}{otherwise}; got {show_value(value)}.")
+
+
+def check_instance(name: str, value: object, kind: type) -> None:
+    """Check that a value is an object of a class.
+
+    Raises:
+        InvalidInputError: The value is something else.
+    """
+    if not isinstance(value, kind):
+        raise InvalidInputError(f"{name} must be a {kind.__name__}; got {show_value(value)}.")
 
 
 def check_switch(name: str, value: object) -> None:

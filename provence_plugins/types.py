@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.errors import InvalidInputError, SplitterError
+from provence_plugins.keywords import check_class_keywords
 
 Kind = Literal["sentence", "heading", "code", "table_header", "table_row", "list_item", "record", "quote", "structure"]
 """The role of a sentence in the structure of its text.
@@ -48,6 +49,7 @@ class Tie(NamedTuple):
     to: int
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True)
 class Span:
     """A half-open range of characters, counted in code points.
@@ -78,6 +80,7 @@ class Span:
         return self.start < other.end and other.start < self.end
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True)
 class Sentence(Span):
     """One unit of text that is kept or removed as a whole.
@@ -192,6 +195,7 @@ def _to_integer(value: object, name: str) -> int:
         raise InvalidInputError(f"The {name} must be an integer; got {value!r} ({type(value).__name__}).") from error
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True, repr=False)
 class Passage:
     """A text to prune.

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from provence_plugins import Pruner
+from provence_plugins import Passage, Pruner, PruneRequest, PruningPolicy, Sentence, SharedScorer, Span
+from provence_plugins.data.examples import Example
 from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.keywords import check_keywords, takes_keywords_of
+from provence_plugins.keywords import check_keywords, check_number, takes_keywords_of
+from provence_plugins.serving.settings import ServeSettings
 
 
 @check_keywords
@@ -64,3 +66,42 @@ def test_a_known_keyword_is_never_self() -> None:
     with pytest.raises(InvalidInputError) as caught:
         Pruner(xyz=1)  # type: ignore[call-arg]
     assert "self" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "nearest"),
+    [
+        (PruningPolicy, "treshold", "threshold"),
+        (Passage, "titel", "title"),
+        (Span, "begin", "end"),
+        (Sentence, "headings", "heading"),
+        (PruneRequest, "passage", "passages"),
+        (SharedScorer, "max_pending_token", "max_pending_tokens"),
+        (Example, "answer", "answers"),
+        (ServeSettings, "max_passage", "max_passages"),
+    ],
+)
+def test_what_callers_make_refuses_an_unknown_keyword_and_names_the_nearest(
+    kind: Any, given: str, nearest: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=f"Unknown keyword '{given}'. Did you mean '{nearest}'"):
+        kind(**{given: 1})
+
+
+def test_a_class_that_checks_its_keywords_still_shows_them() -> None:
+    assert list(inspect.signature(PruningPolicy).parameters)[:2] == ["threshold", "top_n"]
+    assert list(inspect.signature(PruneRequest).parameters) == ["query", "passages"]
+    assert Sentence(start=0, end=2, kind="heading") == Sentence(0, 2, "heading")
+    assert PruneRequest("q", passages=[])._replace(query="r") == PruneRequest(query="r", passages=[])
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "x", None, True])
+def test_a_number_that_is_none_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="speed must be a finite number of at least 0, or 'fast'; got"):
+        check_number("speed", value, least=0, otherwise=", or 'fast'")
+
+
+def test_a_minimum_that_must_be_exceeded_is_refused() -> None:
+    check_number("speed", 0, least=0)
+    with pytest.raises(InvalidInputError, match="speed must be a finite number above 0; got 0"):
+        check_number("speed", 0, least=0, above=True)

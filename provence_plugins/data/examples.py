@@ -10,6 +10,7 @@ from typing import Any
 
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.data.silver import LIKELY, TEACHER_KEY, SilverSpan, read_silver
+from provence_plugins.keywords import check_class_keywords
 from provence_plugins.types import Passage, Sentence, Span
 
 # The end of a mined negative's id, after the id of its question. Ids may hold any characters, also
@@ -19,6 +20,7 @@ _MINED = re.compile(r"#n\d+$")
 _GRADES = ("grade", "relevance")
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True)
 class Example:
     """A question and a passage with the labels of people or of a teacher.

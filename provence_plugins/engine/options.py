@@ -1,15 +1,17 @@
 """The options of a pruner, and the model that they open."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import TypedDict
 
+from provence_plugins.engine.direct_scorer import DirectScorer
 from provence_plugins.engine.policy import PruningPolicy, check_policy
-from provence_plugins.engine.scoring import ScorerFactory
+from provence_plugins.engine.scoring import BatchedModel, Scorer, ScorerFactory
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.keywords import check_switch, show_value
 from provence_plugins.model.backend import Backend, BackendOptions, load_backend
 from provence_plugins.model.backends import BACKENDS, BackendName
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
@@ -81,9 +83,11 @@ _TYPES: dict[str, tuple[type, str]] = {
     "window_tokens": (Integral, "an integer"),
     "max_batch_tokens": (Integral, "an integer"),
     "cache_tokens": (Integral, "an integer"),
+    "language": (str, 'a code such as "de" or "auto"'),
     "scorer": (Callable, "a class or function such as SharedScorer"),  # type: ignore[dict-item]
 }
 _PARTS_OF_BACKEND = ("description", "max_batch_tokens", "forward")
+_PARTS_OF_SCORER = ("score", "submit", "close")
 
 
 def check_types(given: Mapping[str, object]) -> None:
@@ -96,7 +100,9 @@ def check_types(given: Mapping[str, object]) -> None:
         value = given[name]
         fits = isinstance(value, kind) or (name == "model" and isinstance(value, str))
         if value is not None and (not fits or isinstance(value, bool)):
-            raise InvalidInputError(f"{name} must be {words} or None; got {value!r} ({type(value).__name__}).")
+            raise InvalidInputError(f"{name} must be {words} or None; got {show_value(value)}.")
+    if given["compiled"] is not None:
+        check_switch("compiled", given["compiled"])
 
 
 def choose_policy(policy: PruningPolicy | None, threshold: Threshold | None) -> PruningPolicy:
@@ -151,13 +157,20 @@ def open_backend(checkpoint: Checkpoint, backend: BackendName | Backend | None, 
             "device, dtype, threads, attention and compiled have no effect on a backend object. "
             "Leave them out, or name a backend."
         )
-    missing = [name for name in _PARTS_OF_BACKEND if not hasattr(backend, name)]
-    if missing:
-        raise InvalidInputError(
-            f"backend must be one of {', '.join(map(repr, BACKENDS))}, or an object with "
-            f"{', '.join(_PARTS_OF_BACKEND)}; got {type(backend).__name__}, which has no {missing[0]}."
-        )
+    known = ", ".join(map(repr, BACKENDS))
+    _require_parts(backend, _PARTS_OF_BACKEND, f"backend must be one of {known}, or an object")
     return backend
+
+
+def make_scorer(scorer: ScorerFactory | None, model: BatchedModel) -> Scorer:
+    """Return the scorer of a pruner.
+
+    Raises:
+        InvalidInputError: `scorer` returned something else.
+    """
+    made = DirectScorer(model) if scorer is None else scorer(model)
+    _require_parts(made, _PARTS_OF_SCORER, "scorer must be a class or function that returns an object")
+    return made
 
 
 def choose_batch_tokens(given: int | None, checkpoint: Checkpoint, backend: Backend) -> int:
@@ -173,3 +186,11 @@ def choose_batch_tokens(given: int | None, checkpoint: Checkpoint, backend: Back
             f"max_batch_tokens must be at least {checkpoint.max_tokens}, the longest window of this model; got {given}."
         )
     return given
+
+
+def _require_parts(value: object, parts: Sequence[str], rule: str) -> None:
+    missing = [name for name in parts if not hasattr(value, name)]
+    if missing:
+        raise InvalidInputError(
+            f"{rule} with {', '.join(parts)}; got {type(value).__name__}, which has no {missing[0]}."
+        )

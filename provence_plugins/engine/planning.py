@@ -81,7 +81,8 @@ class Planner:
         language: str | None = None,
     ) -> Self:
         """Return the planner of a checkpoint, with its own splitter unless another is given."""
-        chosen = choose_splitter(splitter or checkpoint.splitter, language or "auto")
+        given = checkpoint.splitter if splitter is None else splitter
+        chosen = choose_splitter(given, "auto" if language is None else language)
         return cls(checkpoint.encoder, checkpoint.format, chosen, checkpoint.max_tokens, checkpoint.piece_tokens)
 
     def plan(self, query: str, passages: Sequence[Passage]) -> list[PassagePlan]:

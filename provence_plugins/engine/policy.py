@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.keywords import advise_on_keywords, check_count, check_switch, show_value
+from provence_plugins.keywords import advise_on_keywords, check_class_keywords, check_count, check_switch, show_value
 from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold
 from provence_plugins.types import MeaningTie
 
@@ -26,6 +26,7 @@ ALL_TIES: tuple[MeaningTie, ...] = get_args(MeaningTie)
 _SWITCHES = ("keep_title", "keep_headings")
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True)
 class PruningPolicy:
     """Controls which sentences of a query's passages are kept, given their probabilities.

@@ -17,7 +17,6 @@ from provence_plugins.engine.calibration import (
     choose_threshold,
     least_examples,
 )
-from provence_plugins.engine.direct_scorer import DirectScorer
 from provence_plugins.engine.handles import Handle
 from provence_plugins.engine.lookahead import prune_ahead
 from provence_plugins.engine.options import (
@@ -25,6 +24,7 @@ from provence_plugins.engine.options import (
     check_types,
     choose_batch_tokens,
     choose_policy,
+    make_scorer,
     open_backend,
     open_model,
 )
@@ -37,6 +37,7 @@ from provence_plugins.engine.published_calls import PublishedRequest, PublishedS
 from provence_plugins.engine.requests import (
     PruneRequest,
     check_passages,
+    check_texts,
     estimate_size,
     list_passages,
 )
@@ -108,8 +109,7 @@ class Pruner(Handle):
         self._backend = open_backend(checkpoint, backend, backend_options)
         self._max_batch_tokens = choose_batch_tokens(max_batch_tokens, checkpoint, self._backend)
         batched = BatchedModel(self._backend, checkpoint.encoder.template.pad_id, self._max_batch_tokens)
-        make_scorer: ScorerFactory = DirectScorer if scorer is None else scorer
-        self._scorer: Scorer = make_scorer(batched)
+        self._scorer: Scorer = make_scorer(scorer, batched)
         if cache_tokens:
             self._scorer = CachingScorer(self._scorer, cache_tokens)
         self._background = Background()
@@ -147,7 +147,12 @@ class Pruner(Handle):
         return self._planner.max_tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return how many tokens each text has for the model, without special tokens."""
+        """Return how many tokens each text has for the model, without special tokens.
+
+        Raises:
+            InvalidInputError: `texts` is not a list of strings.
+        """
+        check_texts(texts)
         return [len(ids) for ids in self._planner.encoder.encode(texts)]
 
     @takes_policy

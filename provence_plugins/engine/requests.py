@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.keywords import check_class_keywords
 from provence_plugins.types import Passage
 
 # A passage takes about as long as so many characters of text, however short it is.
@@ -14,6 +15,7 @@ _CHARACTERS_PER_PASSAGE = 50
 _MANY_PASSAGES = 1_000
 
 
+@check_class_keywords
 class PruneRequest(NamedTuple):
     """One item of `Pruner.prune_many`; a plain pair does as well.
 
@@ -61,6 +63,19 @@ def list_passages(passages: Iterable[str | Passage]) -> list[str | Passage]:
     if not isinstance(passages, Iterable):
         raise InvalidInputError(f"passages must be a list of strings or Passages; got {type(passages).__name__}.")
     return list(passages)
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Check that texts are a list of strings.
+
+    Raises:
+        InvalidInputError: They are something else.
+    """
+    if not isinstance(texts, list | tuple):
+        raise InvalidInputError(f"texts must be a list of strings; got {type(texts).__name__}. Write [text].")
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise InvalidInputError(f"Text {number} must be a string; got {type(text).__name__}.")
 
 
 def estimate_size(query: object, passages: Sequence[object]) -> int:

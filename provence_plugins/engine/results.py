@@ -1,6 +1,5 @@
 """The result of pruning the passages of one query, what it saves, and the order of relevance."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,9 +10,10 @@ from provence_plugins.engine.dataframes import make_dataframe
 from provence_plugins.engine.decisions import best_probability, decide
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage
 from provence_plugins.engine.plain_values import SENTENCE_COLUMNS, dropped_dict, kept_dict, sentence_rows
-from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.rendering import View, render_html, render_terminal
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.keywords import check_number, show_value
 from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import shorten
 
@@ -67,10 +67,7 @@ class PruneStats:
         Raises:
             InvalidInputError: The price is negative, infinite or NaN.
         """
-        if not 0 <= price_per_million < math.inf:
-            raise InvalidInputError(
-                f"price_per_million must be a finite number of at least 0; got {price_per_million}."
-            )
+        check_number("price_per_million", price_per_million, least=0)
         return self.tokens_removed * price_per_million / 1_000_000
 
     def prefill_seconds_saved(self, tokens_per_second: float) -> float:
@@ -82,8 +79,7 @@ class PruneStats:
         Raises:
             InvalidInputError: The speed is zero, negative, infinite or NaN.
         """
-        if not 0 < tokens_per_second < math.inf:
-            raise InvalidInputError(f"tokens_per_second must be a finite speed above 0; got {tokens_per_second}.")
+        check_number("tokens_per_second", tokens_per_second, least=0, above=True)
         return self.tokens_removed / tokens_per_second
 
 
@@ -153,7 +149,13 @@ class PruneResult:
         return sorted((*self.passages, *self.dropped), key=lambda passage: (-passage.relevance, passage.index))
 
     def with_policy(self, policy: PruningPolicy) -> "PruneResult":
-        """Return the result of another policy for the same scores, without running the model."""
+        """Return the result of another policy for the same scores, without running the model.
+
+        Raises:
+            InvalidInputError: `policy` is not a `PruningPolicy`, or names a threshold that the model
+                does not store.
+        """
+        check_policy(policy)
         scored = [passage.scored for passage in (*self.passages, *self.dropped)]
         passages, dropped = decide(scored, policy, self.thresholds, self.count_tokens)
         return replace(self, passages=passages, dropped=dropped, policy=policy)
@@ -202,6 +204,9 @@ class PruneResult:
         Args:
             names: Names of the passages in the order of the input, for instance file names; without
                 them passages are shown by number.
+
+        Raises:
+            InvalidInputError: `names` are not as many strings as there are passages.
         """
         return render_html(self._view(names))
 
@@ -212,10 +217,19 @@ class PruneResult:
             color: Whether removed text is marked by ANSI codes; otherwise it is enclosed in
                 `[-…-]`.
             names: As for `to_html`.
+
+        Raises:
+            InvalidInputError: As `to_html`.
         """
         return render_terminal(self._view(names), color=color)
 
     def _view(self, names: Sequence[str]) -> View:
+        total = len(self.passages) + len(self.dropped)
+        fits = isinstance(names, Sequence) and not isinstance(names, str) and len(names) in (0, total)
+        if not fits or not all(isinstance(name, str) for name in names):
+            raise InvalidInputError(
+                f"names must be a list of {total} strings, one for each passage, or empty; got {show_value(names)}."
+            )
         return View(self.query, self.passages, self.dropped, self.threshold, names)
 
     def _repr_html_(self) -> str:

@@ -7,8 +7,9 @@ from weakref import finalize
 
 from provence_plugins.engine.scoring import BatchedModel, WindowScores
 from provence_plugins.engine.turns import Call, SharedBatches, TwoLanes
-from provence_plugins.errors import InvalidInputError, OverloadedError
+from provence_plugins.errors import OverloadedError
 from provence_plugins.forks import renew_in_child
+from provence_plugins.keywords import check_count, check_keywords, check_number
 from provence_plugins.tokens.windows import Window
 
 
@@ -29,14 +30,12 @@ class SharedScorer:
         InvalidInputError: An option has an invalid value.
     """
 
+    @check_keywords
     def __init__(
         self, model: BatchedModel, *, gather_seconds: float = 0.002, max_pending_tokens: int = 4_000_000
     ) -> None:
-        if gather_seconds < 0 or max_pending_tokens < 1:
-            raise InvalidInputError(
-                f"A shared scorer needs gather_seconds >= 0 and max_pending_tokens >= 1; got "
-                f"{gather_seconds} and {max_pending_tokens}."
-            )
+        check_number("gather_seconds", gather_seconds, least=0)
+        check_count("max_pending_tokens", max_pending_tokens, least=1)
         self._max_pending_tokens = max_pending_tokens
         self._lanes = TwoLanes(lambda: SharedBatches(model, gather_seconds), name="provence-shared")
         self._admission = Lock()

@@ -12,14 +12,16 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
-from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
+from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.content_blocks import find_texts
 from provence_plugins.integrations.message_texts import MessageTexts, PrunedTexts
 from provence_plugins.integrations.queries import Query, is_blank, query_in, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.integrations.tool_choice import MIN_TOKENS, log_kept, reason_to_keep
+from provence_plugins.keywords import check_count, check_instance, check_keywords, show_value
 
 __all__ = ["prune_messages"]
 
@@ -31,6 +33,7 @@ Message = Mapping[str, Any]
 _DEFAULT_POLICY = PruningPolicy(when_empty="keep_one")
 
 
+@check_keywords
 def prune_messages(
     messages: Sequence[Message],
     query: Query | None = None,
@@ -61,7 +64,12 @@ def prune_messages(
 
     Returns:
         Copies of the messages, in the same order and number.
+
+    Raises:
+        InvalidInputError: An argument has another type, or a message is not a dictionary.
     """
+    _check_messages(messages)
+    _check_options(query, pruner, policy, tools, exclude_tools, min_tokens)
     results = []
     for result in _tool_results(messages, query):
         reason = reason_to_keep(
@@ -104,6 +112,42 @@ class _ToolResult:
     texts: MessageTexts
 
 
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, Sequence) or isinstance(messages, str | bytes):
+        raise InvalidInputError(f"messages must be a list of dictionaries; got {type(messages).__name__}.")
+    for number, message in enumerate(messages):
+        if not isinstance(message, Mapping):
+            raise InvalidInputError(
+                f"Message {number} must be a dictionary as its provider defines it; got {type(message).__name__}."
+            )
+
+
+def _check_options(
+    query: object,
+    pruner: object,
+    policy: PruningPolicy | None,
+    tools: object,
+    exclude_tools: object,
+    min_tokens: object,
+) -> None:
+    if query is not None and not isinstance(query, str):
+        _check_names("query", query, otherwise="a text, or None")
+    if pruner is not None:
+        check_instance("pruner", pruner, Pruner)
+    if policy is not None:
+        check_policy(policy)
+    if tools is not None:
+        _check_names("tools", tools, otherwise="None")
+    _check_names("exclude_tools", exclude_tools, otherwise="empty")
+    check_count("min_tokens", min_tokens, least=0)
+
+
+def _check_names(name: str, value: object, *, otherwise: str) -> None:
+    is_list = isinstance(value, Collection) and not isinstance(value, str | bytes)
+    if not is_list or not all(isinstance(item, str) for item in value):
+        raise InvalidInputError(f"{name} must be a list of texts or {otherwise}; got {show_value(value)}.")
+
+
 def _tool_results(messages: Sequence[Message], query: Query | None) -> Iterator[_ToolResult]:
     calls: dict[str, tuple[str, Mapping[str, Any]]] = {}
     asked = ""
@@ -118,26 +162,27 @@ def _tool_results(messages: Sequence[Message], query: Query | None) -> Iterator[
 
 def _calls(message: Message) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]]]]:
     """Yield the tool calls of a message: their id, name and arguments."""
-    for call in message.get("tool_calls") or ():
-        function = call.get("function", {})
-        yield call.get("id", ""), (function.get("name", ""), _arguments(function.get("arguments")))
+    for call in _mappings(message.get("tool_calls")):
+        function = call.get("function")
+        if isinstance(function, Mapping):
+            yield _word(call, "id"), (_word(function, "name"), _arguments(function.get("arguments")))
     if message.get("type") == "function_call":
-        yield message.get("call_id", ""), (message.get("name", ""), _arguments(message.get("arguments")))
+        yield _word(message, "call_id"), (_word(message, "name"), _arguments(message.get("arguments")))
     for block in _blocks(message):
         if block.get("type") == "tool_use":
-            yield block.get("id", ""), (block.get("name", ""), _arguments(block.get("input")))
+            yield _word(block, "id"), (_word(block, "name"), _arguments(block.get("input")))
 
 
 def _contents(message: Message) -> Iterator[tuple[tuple[int | str, ...], str, Any]]:
     """Yield the results of tools in a message: where they are, the id of their call, and their content."""
     if message.get("role") == "tool":
-        yield ("content",), message.get("tool_call_id", ""), message.get("content")
+        yield ("content",), _word(message, "tool_call_id"), message.get("content")
     if message.get("type") == "function_call_output":
-        yield ("output",), message.get("call_id", ""), message.get("output")
+        yield ("output",), _word(message, "call_id"), message.get("output")
     for number, block in enumerate(_blocks(message)):
         is_result = block.get("type") == "tool_result" and not block.get("is_error")
         if is_result and "content" in block:
-            yield ("content", number, "content"), block.get("tool_use_id", ""), block["content"]
+            yield ("content", number, "content"), _word(block, "tool_use_id"), block["content"]
 
 
 def _user_text(message: Message) -> str:
@@ -152,10 +197,20 @@ def _user_text(message: Message) -> str:
 
 def _blocks(message: Message) -> list[Mapping[str, Any]]:
     """Return the blocks of a message by their place; an empty place means a plain text."""
-    content = message.get("content")
-    if not isinstance(content, list):
+    return _mappings(message.get("content"))
+
+
+def _mappings(value: object) -> list[Mapping[str, Any]]:
+    """Return the items of a list by their place; what is not a dictionary counts as an empty one."""
+    if not isinstance(value, list):
         return []
-    return [block if isinstance(block, Mapping) else {} for block in content]
+    return [item if isinstance(item, Mapping) else {} for item in value]
+
+
+def _word(message: Mapping[str, Any], key: str) -> str:
+    """Return an id or a name; "" if there is none, or something that is not text."""
+    value = message.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def _arguments(given: Any) -> Mapping[str, Any]:

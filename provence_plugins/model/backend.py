@@ -87,6 +87,11 @@ class BackendOptions:
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
             raise InvalidInputError(f"threads must be at least 1; got {self.threads}.")
+        if self.device is not None and not all(name.strip() for name in self.device.split(",")):
+            raise InvalidInputError(
+                f"device must be the name of a device or several separated by commas, or None for "
+                f"the best one; got {self.device!r}."
+            )
 
 
 class Backend(Protocol):

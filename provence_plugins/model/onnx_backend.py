@@ -196,9 +196,13 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> OnnxBackend:
 
     Raises:
         CheckpointError: The file is missing, damaged or unsafe.
-        InvalidInputError: There is no such precision.
+        InvalidInputError: There is no such precision, or an option is given that only torch has.
         BackendError: The options name another device than the CPU.
     """
+    if options.attention is not None or options.compiled:
+        raise InvalidInputError(
+            "`attention` and `compiled` have no effect on the onnx backend. Leave them out, or use backend='torch'."
+        )
     if not BACKENDS["onnx"].runs_on(options.device):
         raise BackendError(
             f"device={options.device!r} is not possible with the onnx backend, which runs on the "

@@ -7,6 +7,7 @@ skipped.
 """
 
 from collections.abc import Iterator
+from itertools import count
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -38,6 +39,9 @@ _DOMAINS = ("", "ai.onnx")
 _OPERATOR_WITH_GRAPHS = "If"
 _MAX_DEPTH = 4
 
+# Reading so many fields takes seconds. The largest encoder in use has about a tenth of them.
+_MAX_FIELDS = 1_000_000
+
 # Numbers of the fields that are read, from onnx.proto.
 _MODEL_GRAPH, _MODEL_TRAINING, _MODEL_FUNCTIONS = 7, 20, 25
 _GRAPH_NODE, _GRAPH_TENSOR, _GRAPH_SPARSE_TENSOR = 1, 5, 15
@@ -57,11 +61,12 @@ _CONTINUES = 0x80
 # A tuple, because a graph has thousands of messages, and a frozen dataclass takes three times as
 # long to make.
 class _Message(NamedTuple):
-    """A range of bytes of the file that holds fields."""
+    """A range of bytes of the file that holds fields, and a counter of all fields that are read."""
 
     content: mmap
     start: int
     stop: int
+    counter: Iterator[int]
 
     def messages(self, *numbers: int) -> "Iterator[tuple[int, Self]]":
         """Yield the messages of some fields, each with its number.
@@ -73,14 +78,18 @@ class _Message(NamedTuple):
             if number in numbers:
                 if kind == _VARINT:
                     raise ValueError(f"the field {number} is a number")
-                yield number, type(self)(self.content, start, stop)
+                yield number, type(self)(self.content, start, stop, self.counter)
 
     def places(self) -> Iterator[tuple[int, int, int, int]]:
         """Yield the number of each field, how it is stored, and where it starts and stops."""
         place = self.start
         while place < self.stop:
             tag, place = self._varint(place)
-            kind = tag & 7
+            number, kind = tag >> 3, tag & 7
+            if number == 0:  # what a file that is filled up with zeros looks like
+                raise ValueError("a field has the number 0")
+            if next(self.counter) >= _MAX_FIELDS:
+                raise ValueError(f"it has more than {_MAX_FIELDS:,} fields")
             if kind == _LENGTH:
                 size, start = self._varint(place)
             elif kind == _VARINT:
@@ -92,7 +101,7 @@ class _Message(NamedTuple):
             place = start + size
             if place > self.stop:
                 raise ValueError("it is cut off")
-            yield tag >> 3, kind, start, place
+            yield number, kind, start, place
 
     def text(self) -> str:
         """Return the bytes as text."""
@@ -124,7 +133,7 @@ def require_plain_graph(path: Path) -> None:
     """
     try:
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            _check_model(_Message(content, 0, len(content)), path)
+            _check_model(_Message(content, 0, len(content), count()), path)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             f"{path} is not a readable ONNX file ({show_error(error)}). Export the model again."

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from provence_plugins import __version__
 from provence_plugins.errors import needs_extra
+from provence_plugins.keywords import check_instance, check_keywords
 from provence_plugins.serving.settings import ServeSettings
 
 with needs_extra("serve"):
@@ -24,6 +25,7 @@ OPEN_PATHS = PAGE_PATHS | {"/health", "/ready"}
 ROUTERS = (prune_route.router, page_routes.router, rerank_routes.router, status_routes.router)
 
 
+@check_keywords
 def create_app(settings: ServeSettings | None = None, service: Service | None = None) -> FastAPI:
     """Return the application, for any ASGI server.
 
@@ -31,7 +33,14 @@ def create_app(settings: ServeSettings | None = None, service: Service | None = 
         settings: Model and limits; None for the shipped model and the defaults.
         service: A service that is open already; the application closes it. None opens one when the
             server starts.
+
+    Raises:
+        InvalidInputError: An argument has another type.
     """
+    if settings is not None:
+        check_instance("settings", settings, ServeSettings)
+    if service is not None:
+        check_instance("service", service, Service)
     chosen = service.settings if service else settings or ServeSettings()
     metrics = service.metrics if service else Metrics()
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from provence_plugins import __version__
-from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError, ProvenceError, needs_extra
+from provence_plugins.keywords import check_count, check_instance, check_keywords
 from provence_plugins.serving.allowed_files import MAX_TOTAL_BYTES, AllowedFiles
 from provence_plugins.serving.mcp_replies import (
     OMISSION_MARK,
@@ -86,6 +87,7 @@ Paths = Annotated[
 ]
 
 
+@check_keywords
 def create_mcp_server(
     pruner: Pruner,
     policy: PruningPolicy | None = None,
@@ -103,10 +105,14 @@ def create_mcp_server(
 
     Raises:
         MissingExtraError: mcp is not installed.
-        InvalidInputError: `recall_characters` is negative.
+        InvalidInputError: An argument has another type, or `recall_characters` is negative.
     """
-    if recall_characters < 0:
-        raise InvalidInputError(f"recall_characters must be at least 0; got {recall_characters}.")
+    check_instance("pruner", pruner, Pruner)
+    if policy is not None:
+        check_policy(policy)
+    if files is not None:
+        check_instance("files", files, AllowedFiles)
+    check_count("recall_characters", recall_characters, least=0)
     tools = _Tools(pruner, policy or pruner.policy, files, Originals(recall_characters))
     server: MCPServer[Any] = MCPServer(
         "provence", title="Provence", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"

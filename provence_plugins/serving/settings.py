@@ -1,12 +1,13 @@
 """What a server serves, what it decides by default, and what it accepts."""
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.keywords import check_class_keywords, check_count, check_number, show_value
 
 if TYPE_CHECKING:
     from provence_plugins.engine.options import PrunerOptions
@@ -15,8 +16,10 @@ _MEBIBYTE = 1024 * 1024
 
 _LEAST_COUNTS = ("max_requests", "max_pending_tokens", "max_body_bytes", "max_passages")
 _DURATIONS = ("timeout_seconds", "body_seconds")
+_SET_BY_THE_SERVER = ("policy", "scorer")
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
     """Settings of the HTTP application; they can be pickled, so that every worker process gets them.
@@ -52,13 +55,31 @@ class ServeSettings:
 
     def __post_init__(self) -> None:
         check_policy(self.policy)
+        _check_options(self.options)
         for name in _LEAST_COUNTS:
-            value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise InvalidInputError(f"{name} must be an integer of at least 1; got {value!r}.")
+            check_count(name, getattr(self, name), least=1)
         for name in _DURATIONS:
-            value = getattr(self, name)
-            if not 0 < value < math.inf:
-                raise InvalidInputError(f"{name} must be a finite number of seconds above 0; got {value!r}.")
-        if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable() and self.api_key):
-            raise InvalidInputError("api_key must consist of printable ASCII characters, and have at least one.")
+            check_number(name, getattr(self, name), least=0, above=True)
+        check_number("gather_seconds", self.gather_seconds, least=0)
+        if self.api_key is not None:
+            _check_key(self.api_key)
+
+
+def _check_options(value: object) -> None:
+    # Their names and values are checked by the pruner.
+    if not isinstance(value, Mapping):
+        raise InvalidInputError(f"options must be a dictionary of keywords of Pruner; got {show_value(value)}.")
+    for name in _SET_BY_THE_SERVER:
+        if name in value:
+            raise InvalidInputError(
+                f"options must not contain {name!r}, which the server sets itself. Give a policy as `policy`."
+            )
+
+
+def _check_key(value: object) -> None:
+    # The value is not shown, because it may be most of a real key.
+    if not isinstance(value, str) or not (value.isascii() and value.isprintable() and value.split() == [value]):
+        raise InvalidInputError(
+            f"api_key must be a text of printable ASCII characters without spaces, or None for no key; got another "
+            f"{type(value).__name__}."
+        )

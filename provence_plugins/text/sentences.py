@@ -12,6 +12,7 @@ from provence_plugins.errors import InvalidInputError, SplitterError, translate_
 from provence_plugins.text.blocks import Block, split_blocks
 from provence_plugins.text.columns import Sentences
 from provence_plugins.text.json_text import FindStarts, split_json
+from provence_plugins.text.languages import ISO_639_1
 from provence_plugins.text.open_provence import open_provence_spans
 from provence_plugins.text.outline import outline
 from provence_plugins.text.prose import read_language_of, sentencex_spans
@@ -137,7 +138,9 @@ def choose_splitter(splitter: object, language: str = "auto") -> Splitter:
     chosen = _find_splitter(splitter)
     if language == "auto":
         return chosen
-    if not isinstance(language, str) or not _LANGUAGE.fullmatch(language):
+    is_code = isinstance(language, str) and _LANGUAGE.fullmatch(language)
+    # The library would take a code that it does not know for English, without a word.
+    if not is_code or (len(language) == 2 and language not in ISO_639_1):
         raise InvalidInputError(f'language must be "auto" or an ISO 639 code such as "de"; got {language!r}.')
     if chosen.prepare is None:
         raise InvalidInputError(

@@ -1,12 +1,13 @@
 """What a pruner can be told, and what it refuses."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rows import row
 
-from provence_plugins import Pruner, PruningPolicy
+from provence_plugins import Pruner, PruningPolicy, SharedScorer
 from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.model.backend import load_backend
@@ -105,3 +106,50 @@ def test_a_model_that_is_not_a_path_is_refused(model: Any) -> None:
 def test_an_object_that_is_not_a_backend_is_refused(tiny_folder: Path, backend: Any) -> None:
     with pytest.raises(InvalidInputError, match="backend must be one of 'onnx', 'torch', or an object with"):
         Pruner(tiny_folder, backend=backend)
+
+
+@pytest.mark.parametrize("value", ["yes", 1, 0, "", []], ids=repr)
+def test_a_switch_of_another_type_is_refused(tiny_folder: Path, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="compiled must be True or False; got"):
+        Pruner(tiny_folder, compiled=value)
+
+
+@pytest.mark.parametrize("code", ["xx", "EN", "de-DE", "", "auto "])
+def test_a_language_that_does_not_exist_is_refused(tiny_folder: Path, code: str) -> None:
+    with pytest.raises(InvalidInputError, match=f'language must be "auto" or an ISO 639 code.*got {code!r}'):
+        Pruner(tiny_folder, language=code)
+
+
+@pytest.mark.parametrize("splitter", ["", 0, [], False], ids=repr)
+def test_a_splitter_that_is_empty_is_not_the_default(tiny_folder: Path, splitter: Any) -> None:
+    with pytest.raises(InvalidInputError, match="splitter must be one of"):
+        Pruner(tiny_folder, splitter=splitter)
+
+
+@pytest.mark.parametrize("device", ["", ",", "cpu,"])
+def test_a_device_without_a_name_is_refused(tiny_folder: Path, device: str) -> None:
+    with pytest.raises(InvalidInputError, match="device must be the name of a device"):
+        Pruner(tiny_folder, device=device)
+
+
+@pytest.mark.parametrize("option", [{"attention": "eager"}, {"compiled": True}], ids=str)
+def test_options_of_torch_are_refused_by_onnx(tiny_folder: Path, option: Any) -> None:
+    with pytest.raises(InvalidInputError, match="have no effect on the onnx backend"):
+        Pruner(tiny_folder, backend="onnx", **option)
+
+
+@pytest.mark.parametrize("scorer", [str, lambda model: None], ids=["str", "nothing"])
+def test_a_scorer_that_scores_nothing_is_refused(tiny_folder: Path, scorer: Any) -> None:
+    with pytest.raises(InvalidInputError, match="scorer must be a class or function that returns an object with sc"):
+        Pruner(tiny_folder, scorer=scorer)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"gather_seconds": "x"}, {"gather_seconds": float("nan")}, {"max_pending_tokens": 1.5}, {"max_pending_tokens": 0}],
+    ids=str,
+)
+def test_a_shared_scorer_refuses_an_invalid_limit_by_name(tiny_folder: Path, options: Any) -> None:
+    [name] = options
+    with pytest.raises(InvalidInputError, match=f"{name} must be "):
+        Pruner(tiny_folder, scorer=partial(SharedScorer, **options))

@@ -206,6 +206,10 @@ def test_it_says_how_long_texts_and_windows_are() -> None:
     with Pruner(backend=WordBackend()) as pruner:
         assert pruner.count_tokens(["", "castle", "castle castle"]) == [0, 1, 2]
         assert pruner.window_tokens == open_checkpoint(None).max_tokens
+        wrong: Any
+        for wrong in ("castle", 3, [3], None):
+            with pytest.raises(InvalidInputError, match=r"must be a (list of strings|string); got"):
+                pruner.count_tokens(wrong)
 
 
 @pytest.fixture(scope="module")

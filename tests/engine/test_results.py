@@ -231,6 +231,7 @@ def test_the_same_policy_again_changes_nothing(passages: list[ScoredPassage], po
     assert result.with_policy(result.policy) == result
 
 
+EMPTY = PruneResult("q", (), (), PruningPolicy(), Thresholds(0.1))
 STATS = PruneStats(tokens_before=4000, tokens_after=1000, passages_kept=3, passages_dropped=1)
 
 
@@ -252,13 +253,27 @@ def test_many_results_are_added_up() -> None:
     assert sum([STATS, STATS, PruneStats(10, 10, 1, 0)], PruneStats()) == PruneStats(8010, 2010, 7, 2)
 
 
-@pytest.mark.parametrize("price", [-1.0, math.inf, math.nan])
-def test_an_invalid_price_is_refused(price: float) -> None:
+@pytest.mark.parametrize("price", [-1.0, math.inf, math.nan, "2", None, True])
+def test_an_invalid_price_is_refused(price: Any) -> None:
     with pytest.raises(InvalidInputError, match="price_per_million must"):
         STATS.money_saved(price)
 
 
-@pytest.mark.parametrize("speed", [0.0, -1.0, math.inf, math.nan])
-def test_an_invalid_speed_is_refused(speed: float) -> None:
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.inf, math.nan, "2", None])
+def test_an_invalid_speed_is_refused(speed: Any) -> None:
     with pytest.raises(InvalidInputError, match="tokens_per_second must"):
         STATS.prefill_seconds_saved(speed)
+
+
+@pytest.mark.parametrize("names", ["ab", 3, [3], ["one", "two", "three", "four", "five"]], ids=str)
+def test_names_of_another_number_or_type_are_refused(names: Any) -> None:
+    with pytest.raises(InvalidInputError, match="names must be a list of 0 strings"):
+        EMPTY.to_html(names=names)
+    with pytest.raises(InvalidInputError, match="names must be a list of 0 strings"):
+        EMPTY.to_terminal(names=names)
+
+
+@pytest.mark.parametrize("policy", [None, 0.5, "careful", {"threshold": 1}], ids=str)
+def test_another_policy_must_be_one(policy: Any) -> None:
+    with pytest.raises(InvalidInputError, match="policy must be a PruningPolicy"):
+        EMPTY.with_policy(policy)

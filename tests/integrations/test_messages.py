@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from provence_plugins import Pruner, PruningPolicy
+from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.messages import prune_messages
 from provence_plugins.testing import FailingBackend
 
@@ -143,3 +144,65 @@ def test_the_bundled_model_is_used_by_default() -> None:
     [message] = prune_messages([{"role": "tool", "content": text}], "How long is a year on Mercury?")
     assert "88 Earth days" in message["content"]
     assert len(message["content"]) < len(text) / 2
+
+
+@pytest.mark.parametrize(
+    "messages", [None, 3, "text", {"role": "user"}, iter([])], ids=lambda value: type(value).__name__
+)
+def test_what_is_not_a_list_of_messages_is_refused(words: Pruner, messages: Any) -> None:
+    with pytest.raises(InvalidInputError, match="messages must be a list of dictionaries; got"):
+        prune_messages(messages, pruner=words)
+
+
+@pytest.mark.parametrize("message", [None, "text", ["role"], object()], ids=lambda value: type(value).__name__)
+def test_a_message_that_is_not_a_dictionary_is_refused_by_its_number(words: Pruner, message: Any) -> None:
+    with pytest.raises(InvalidInputError, match="Message 1 must be a dictionary"):
+        prune_messages([{"role": "user", "content": ""}, message], pruner=words)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"query": 3},
+        {"query": [3]},
+        {"policy": {}},
+        {"tools": "search"},
+        {"tools": 3},
+        {"exclude_tools": [None]},
+        {"min_tokens": "5"},
+        {"min_tokens": -1},
+        {"pruner": object()},
+    ],
+    ids=str,
+)
+def test_an_option_of_another_type_is_refused_by_name(words: Pruner, options: dict[str, Any]) -> None:
+    [name] = options
+    with pytest.raises(InvalidInputError, match=f"{name}.* must be "):
+        prune_messages([], **{"pruner": words, **options})
+
+
+def test_an_unknown_option_is_refused(words: Pruner) -> None:
+    with pytest.raises(InvalidInputError, match="Did you mean 'tools'"):
+        prune_messages([], pruner=words, tool=["search"])  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"role": "assistant", "tool_calls": 3},
+        {"role": "assistant", "tool_calls": [None, {"id": ["1"], "function": {}}, {"id": "1", "function": 3}]},
+        {"type": "function_call", "call_id": {}, "name": [], "arguments": 3},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": [], "name": {}, "input": []}]},
+        {"role": "tool", "tool_call_id": [], "content": {}},
+        {"type": "function_call_output", "call_id": {}, "output": 3},
+        {"role": "user", "content": [3, {"type": "tool_result", "tool_use_id": {}, "content": None}]},
+    ],
+    ids=str,
+)
+def test_a_message_with_values_of_other_types_is_kept_and_the_others_are_pruned(
+    words: Pruner, shape: Any, broken: dict[str, Any]
+) -> None:
+    messages = [broken, *shape(TEXT, {"query": QUERY}, "search")]
+    pruned = prune(words, messages)
+    assert pruned[0] == broken
+    assert result_of(pruned) == PRUNED

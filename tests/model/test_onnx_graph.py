@@ -136,6 +136,8 @@ DAMAGED = {
     "number in place of a graph": b"\x38\x01",
     "other format": b"ORTM" * 100,
     "long number": b"\x08" + b"\xff" * 99,
+    "filled up with zeros": b"\x08\x01" + b"\0" * 20_000_000,
+    "fields without end": b"\x08\x01" * 10_000_000,
 }
 
 

@@ -1,11 +1,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from provence_plugins.errors import CheckpointNotFoundError
+from provence_plugins.errors import CheckpointNotFoundError, InvalidInputError
 from provence_plugins.serving.app import create_app
 from provence_plugins.serving.settings import ServeSettings
 
@@ -23,6 +24,13 @@ def test_no_page_loads_scripts_from_elsewhere(path: str, client: TestClient) -> 
 def test_an_unknown_model_stops_the_start() -> None:
     with pytest.raises(CheckpointNotFoundError), TestClient(create_app(ServeSettings(model="no/such/folder"))):
         pass
+
+
+@pytest.mark.parametrize("options", [{"settings": {}}, {"service": 3}, {"setting": None}], ids=str)
+def test_an_argument_of_another_type_is_refused_by_name(options: dict[str, Any]) -> None:
+    [name] = options
+    with pytest.raises(InvalidInputError, match=name):
+        create_app(**options)
 
 
 def test_a_missing_extra_is_named() -> None:

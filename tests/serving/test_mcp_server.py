@@ -210,3 +210,12 @@ async def test_calls_run_side_by_side() -> None:
 def test_the_memory_of_recall_must_not_be_negative(words: Pruner) -> None:
     with pytest.raises(InvalidInputError, match="recall_characters"):
         create_mcp_server(words, recall_characters=-1)
+
+
+@pytest.mark.parametrize(
+    "options", [{"pruner": 3}, {"policy": 3}, {"files": 3}, {"recall_characters": 1.5}, {"recall": 3}], ids=str
+)
+def test_an_argument_of_another_type_is_refused_by_name(words: Pruner, options: dict[str, Any]) -> None:
+    [name] = options
+    with pytest.raises(InvalidInputError, match=name):
+        create_mcp_server(**{"pruner": words, **options})

@@ -3,6 +3,7 @@ import pickle
 import pytest
 from rows import row
 
+from provence_plugins import SharedScorer
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.serving.settings import ServeSettings
 
@@ -18,10 +19,16 @@ def test_an_invalid_value_is_refused_by_name() -> None:
         ("api_key", ""),
         ("api_key", "two\nlines"),
         ("api_key", "schlüssel"),
+        ("api_key", b"secret"),
+        ("api_key", " "),
         ("policy", {"threshold": 1}),
+        ("options", None),
+        ("options", {"scorer": SharedScorer}),
+        ("gather_seconds", -1),
+        ("timeout_seconds", "x"),
     ]:
         with row(name, value), pytest.raises(InvalidInputError, match=name):
-            ServeSettings(**{name: value})
+            ServeSettings(**{name: value})  # type: ignore[arg-type]
 
 
 def test_every_worker_gets_the_settings() -> None:
