@@ -128,7 +128,8 @@ def check_count(name: str, value: object, *, least: int, otherwise: str = "") ->
         raise InvalidInputError(f"{name} must be an integer of at least {least}{otherwise}; got {show_value(value)}.")
 
 
-def check_number(name: str, value: object, *, least: float, above: bool = False, otherwise: str = "") -> None:
+# Any: whatever a caller gave.
+def check_number(name: str, value: Any, *, least: float, above: bool = False, otherwise: str = "") -> None:
     """Check a finite number that has a minimum.
 
     Args:

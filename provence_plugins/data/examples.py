@@ -156,7 +156,7 @@ def _read_evidence(record: dict[str, Any], text: str) -> tuple[Span, ...]:
 
 # Any: whatever JSON holds.
 def _read_answers(answers: Any) -> tuple[str, ...]:
-    if isinstance(answers, str) or not all(isinstance(answer, str) for answer in answers):
+    if not isinstance(answers, list | tuple) or not all(isinstance(answer, str) for answer in answers):
         raise ValueError(f"answers must be a list of strings; got {answers!r}")
     return tuple(answer.strip() for answer in answers if answer.strip())
 

@@ -34,7 +34,8 @@ def find_folder(name: str) -> Path:
     if not name.startswith(_PACKAGE_PREFIX):
         return Path(name)
     package, _, inner = name.removeprefix(_PACKAGE_PREFIX).partition("/")
-    spec = find_spec(package)
+    # A name with a dot would make Python import what is in front of it.
+    spec = find_spec(package) if package.isidentifier() else None
     if spec is None or spec.origin is None:
         raise InvalidInputError(f"{name!r} names the package {package!r}, which is not installed. Install it first.")
     return Path(spec.origin).parent / inner

@@ -19,7 +19,7 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, ex
     Args:
         path: The file.
         parse: Makes a value from an object and the number of its line. It may raise ValueError,
-            KeyError, TypeError and AttributeError.
+            KeyError, TypeError, AttributeError and OverflowError.
         expected: What a line must be, for the error of one that `parse` refuses.
 
     Raises:
@@ -27,7 +27,7 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, ex
     """
     opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8") as lines:
+        with opened(path, "rt", encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield _parse_line(line, path, number, parse, expected)
@@ -41,5 +41,6 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, ex
 def _parse_line(line: str, path: Path, number: int, parse: Callable[[dict[str, Any], int], T], expected: str) -> T:
     try:
         return parse(json.loads(line), number)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    # The last two are what JSON nested too deep and whole numbers of hundreds of digits lead to.
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DataError(f"{path}, line {number}: {type(error).__name__}: {error}. Expected {expected}.") from error

@@ -1,5 +1,6 @@
 """Graded judgements of passages in the forms of TREC and BEIR, and their candidates."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ def read_qrels(path: Path) -> Qrels:
     """
     grades: dict[str, dict[str, float]] = defaultdict(dict)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"Cannot read {path} as judgements: {error}. Name a file of UTF-8 text.") from error
     for number, line in enumerate(lines, start=1):
@@ -57,11 +58,13 @@ def read_candidates(path: Path, qrels: Qrels) -> Iterator[Example]:
         judged = qrels.get(str(record["query_id"]))
         if judged is None:
             return None
+        if not isinstance(record["question"], str) or not record["question"].strip():
+            raise ValueError("question must be a string that is not blank")
         grade = judged.get(str(record["passage_id"]), 0.0)
         return Example(
             id=str(record["passage_id"]),
             source=str(record.get("source", default_source)),
-            question=str(record["question"]),
+            question=record["question"],
             passage=Passage(record["passage"], record.get("title")),
             evidence=(),
             positive=False,
@@ -80,7 +83,10 @@ def _parse(columns: list[str], path: Path, number: int) -> tuple[str, str, float
     try:
         if len(columns) not in (_TREC_COLUMNS, _BEIR_COLUMNS):
             raise ValueError(f"it has {len(columns)} columns")
-        return columns[0], columns[-2], float(columns[-1])
+        grade = float(columns[-1])
+        if not math.isfinite(grade):
+            raise ValueError(f"the grade {columns[-1]} is not a finite number")
+        return columns[0], columns[-2], grade
     except ValueError as error:
         raise DataError(
             f"{path}, line {number}: {error}. Expected a query, 0, a passage and a grade, or these without the 0."

@@ -143,8 +143,8 @@ def _check_options(
 
 
 def _check_names(name: str, value: object, *, otherwise: str) -> None:
-    is_list = isinstance(value, Collection) and not isinstance(value, str | bytes)
-    if not is_list or not all(isinstance(item, str) for item in value):
+    items = value if isinstance(value, Collection) and not isinstance(value, str | bytes) else [None]
+    if not all(isinstance(item, str) for item in items):
         raise InvalidInputError(f"{name} must be a list of texts or {otherwise}; got {show_value(value)}.")
 
 

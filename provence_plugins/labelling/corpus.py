@@ -77,7 +77,10 @@ def read_corpus(path: Path) -> Iterator[Document]:
         identity = record.get("id", record.get("_id", number))
         if not isinstance(record["text"], str):
             raise ValueError(f"text must be a string; got {type(record['text']).__name__}")
-        return Document(str(identity), record["text"], record.get("title") or None)
+        title = record.get("title") or None
+        if not isinstance(title, str | None):
+            raise ValueError(f"title must be a string; got {type(title).__name__}")
+        return Document(str(identity), record["text"], title)
 
     return read_json_lines(path, parse, expected="an object with text, and optionally id and title")
 

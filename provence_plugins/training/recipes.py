@@ -46,7 +46,7 @@ def _read_values(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} cannot be read: {error}. Check the path.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidInputError(f"{path} is not valid TOML: {error}. Correct the line that it names.") from error
     if EXTENDS not in values:
         return values
@@ -55,7 +55,11 @@ def _read_values(path: Path, readers: tuple[Path, ...]) -> dict[str, Any]:
         raise InvalidInputError(f"{path}: {EXTENDS} must be the path of another recipe; got {other!r}.")
     base = path.parent / other
     readers = (*readers, path.resolve())
-    if base.resolve() in readers:
+    try:
+        is_reader = base.resolve() in readers
+    except (OSError, ValueError, RuntimeError) as error:  # a name that no file can have, or links in a circle
+        raise InvalidInputError(f"{path}: {EXTENDS} must be the path of another recipe; got {other!r}.") from error
+    if is_reader:
         raise InvalidInputError(f"{path} extends {other}, which extends it in turn. Remove {EXTENDS} from one of them.")
     return _merge(_read_values(base, readers), values)
 

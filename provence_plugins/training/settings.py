@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.keywords import check_class_keywords
 from provence_plugins.text.sentences import SplitterName
+from provence_plugins.training.setting_types import check_field_types
 
 Autocast = Literal["auto", "bfloat16", "float32"]
 Precision = Literal["int8", "float32"]
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSettings:
     """Which examples a run reads, and how it cuts their passages.
@@ -50,17 +53,15 @@ class DataSettings:
     final_dev_limit: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("train", "dev"):
-            patterns = getattr(self, name)
-            _require(isinstance(patterns, list | tuple), f"{name} must be a list of files", patterns)
+        check_field_types(self)
         low, high = self.crop_sentences if len(self.crop_sentences) == 2 else (0, 0)
         _require(1 <= low <= high, "crop_sentences must be two numbers, 1 <= minimum <= maximum", self.crop_sentences)
-        for name in ("negatives", "random_negatives"):
-            _require(getattr(self, name) >= 0, f"{name} must be at least 0", getattr(self, name))
-        _require(0 <= self.structured_share <= 1, "structured_share must be between 0 and 1", self.structured_share)
-        _require(0 <= self.source_exponent <= 1, "source_exponent must be between 0 and 1", self.source_exponent)
+        _require_least(self, 0, "negatives", "random_negatives")
+        _require_least(self, 1, "dev_limit", "final_dev_limit")
+        _require_shares(self, "whole_share", "title_share", "structured_share", "source_exponent")
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerSettings:
     """Length of the run, learning rates and loss weights.
@@ -122,19 +123,22 @@ class OptimizerSettings:
     compile: bool = False
 
     def __post_init__(self) -> None:
+        check_field_types(self)
         lengths = {"tokens": self.tokens, "epochs": self.epochs}
         given = {name: value for name, value in lengths.items() if value is not None}
         _require(len(given) == 1, "give the length of the run as either tokens or epochs", given or "neither")
         for name, value in given.items():
             _require(value > 0, f"{name} must be above 0", value)
         _require(0 < self.layer_decay <= 1, "layer_decay must be above 0 and at most 1", self.layer_decay)
-        for name in ("ranking_weight", "token_weight", "sentence_weight", "contrast_weight", "mark_weight"):
-            _require(getattr(self, name) >= 0, f"{name} must be at least 0", getattr(self, name))
-        _require(0 <= self.silver_weight <= 1, "silver_weight must be between 0 and 1", self.silver_weight)
-        _require(0 <= self.warmup < 1, "warmup must be at least 0 and below 1", self.warmup)
-        _require(self.autocast in get_args(Autocast), f"autocast must be one of {get_args(Autocast)}", self.autocast)
+        _require_least(self, 0, "ranking_weight", "token_weight", "sentence_weight", "contrast_weight", "mark_weight")
+        _require_least(self, 0, "learning_rate", "head_learning_rate", "weight_decay", "max_gradient_norm")
+        _require_least(self, 1, "batch_tokens")
+        _require_shares(self, "silver_weight", "final_rate")
+        for name in ("warmup", "dropout"):
+            _require(0 <= getattr(self, name) < 1, f"{name} must be at least 0 and below 1", getattr(self, name))
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoftLabelSettings:
     """How a sentence encoder softens the labels; see `training.soft_labels`.
@@ -159,9 +163,11 @@ class SoftLabelSettings:
     similarity_share: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(0 <= self.similarity_share <= 1, "similarity_share must be between 0 and 1", self.similarity_share)
+        check_field_types(self)
+        _require_shares(self, "similarity_share")
 
 
+@check_class_keywords
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
     """One training run.
@@ -212,18 +218,27 @@ class TrainSettings:
     card: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_field_types(self)
         _require(0 <= self.base_share < 1, "base_share must be at least 0 and below 1", self.base_share)
         _require(0 < self.target_recall <= 1, "target_recall must be above 0 and at most 1", self.target_recall)
-        _require(
-            self.precision in get_args(Precision), f"precision must be one of {get_args(Precision)}", self.precision
-        )
-        _require(self.evaluate_every > 0, "evaluate_every must be at least 1", self.evaluate_every)
-        _require(self.log_every > 0, "log_every must be at least 1", self.log_every)
+        _require_least(self, 1, "window_tokens", "evaluate_every", "log_every", "threads")
         _require(
             self.window_tokens <= self.optimizer.batch_tokens,
             f"batch_tokens must be at least window_tokens={self.window_tokens}",
             self.optimizer.batch_tokens,
         )
+
+
+def _require_least(settings: object, least: int, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        _require(value is None or value >= least, f"{name} must be at least {least}", value)
+
+
+def _require_shares(settings: object, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        _require(0 <= value <= 1, f"{name} must be between 0 and 1", value)
 
 
 def _require(holds: bool, rule: str, given: object) -> None:

@@ -30,7 +30,16 @@ def test_a_model_folder_is_a_path_or_lies_in_a_package(tmp_path: Path, monkeypat
     assert find_model_folder("package:encoders/model") == inner
 
 
-@pytest.mark.parametrize("name", ["no/such/folder", "package:no_such_package/model", "package:json/model"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "no/such/folder",
+        "package:no_such_package/model",
+        "package:json/model",
+        "package:/model",
+        "package:os.path/model",
+    ],
+)
 def test_a_model_folder_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(InvalidInputError, match=name):
         find_model_folder(name)

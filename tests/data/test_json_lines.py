@@ -10,7 +10,7 @@ from provence_plugins.errors import DataError
 
 def read(path: Path) -> list[tuple[int, int]]:
     def parse(record: dict[str, Any], number: int) -> tuple[int, int]:
-        return number, record["x"] + 0
+        return number, int(record["x"] + 0)
 
     return list(read_json_lines(path, parse, expected="an object with x"))
 
@@ -22,7 +22,11 @@ def test_lines_are_parsed_with_their_numbers_and_blank_ones_skipped(tmp_path: Pa
     assert read(plain) == read(packed) == [(1, 1), (3, 2)]
 
 
-@pytest.mark.parametrize("line", ["{}", "[]", '{"x": "one"}', "3", "{half"])
+@pytest.mark.parametrize(
+    "line",
+    ["{}", "[]", '{"x": "one"}', "3", "{half", "[" * 100_000, '{"x": 1' + "0" * 5000 + "}", '{"x": 1e400}'],
+    ids=lambda line: line[:10],
+)
 def test_a_line_that_cannot_be_parsed_is_named_with_what_is_expected(tmp_path: Path, line: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"x": 1}\n' + line)
@@ -33,3 +37,9 @@ def test_a_line_that_cannot_be_parsed_is_named_with_what_is_expected(tmp_path: P
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Cannot read .*missing\.jsonl"):
         read(tmp_path / "missing.jsonl")
+
+
+def test_a_mark_of_the_byte_order_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"x": 1}\r\n')
+    assert read(path) == [(1, 1)]

@@ -22,7 +22,18 @@ def test_lines_of_beir_are_read_with_their_heading(tmp_path: Path) -> None:
     assert read_qrels(path) == {"q1": {"d1": 2.0}}
 
 
-@pytest.mark.parametrize("text", ["q1 d1\n", "q1 0 d1 high\n", "q1 0 d1 1 more\n", "", "query-id corpus-id score\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "q1 d1\n",
+        "q1 0 d1 high\n",
+        "q1 0 d1 nan\n",
+        "q1 0 d1 1e400\n",
+        "q1 0 d1 1 more\n",
+        "",
+        "query-id corpus-id score\n",
+    ],
+)
 def test_an_invalid_judgement_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Expected"):
         read_qrels(write(tmp_path / "qrels", text))
@@ -51,3 +62,10 @@ def test_a_candidate_without_a_query_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "cast.jsonl", json.dumps({"question": "Who?", "passage_id": "d", "passage": "Ada."}))
     with pytest.raises(DataError, match="query_id"):
         list(read_candidates(path, {}))
+
+
+@pytest.mark.parametrize("question", [None, 3, " ", ["Who?"]], ids=str)
+def test_a_candidate_whose_question_is_not_text_is_refused(question: object, tmp_path: Path) -> None:
+    row = {"query_id": "q1", "question": question, "passage_id": "d1", "passage": "Ada."}
+    with pytest.raises(DataError, match=r"line 1: .*question must be a string that is not blank"):
+        list(read_candidates(write(tmp_path / "c.jsonl", json.dumps(row)), {"q1": {"d1": 1.0}}))

@@ -58,6 +58,7 @@ def test_a_corpus_is_read_with_ids_of_either_spelling(tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, records)))
     expected = [Document("7", "One."), Document("a", "Two.", "T"), Document("3", "Three.")]
     assert list(read_corpus(path)) == expected
-    path.write_text(json.dumps({"text": None}))
-    with pytest.raises(DataError, match=r"line 1: .*text must be a string"):
-        list(read_corpus(path))
+    for wrong, name in (({"text": None}, "text"), ({"text": "One.", "title": 3}, "title")):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(DataError, match=rf"line 1: .*{name} must be a string"):
+            list(read_corpus(path))

@@ -51,6 +51,7 @@ def test_a_configuration_is_read_and_the_rest_has_defaults(tmp_path: Path) -> No
         ('dev = ["dev.jsonl"]', "", "dev"),
         ("window_tokens = 256", "target_recall = 97", "target_recall"),
         ("window_tokens = 256", "window_tokens = ", "not valid TOML"),
+        ("window_tokens = 256", f"window_tokens = {'[' * 5000}{']' * 5000}", "not valid TOML"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, given: str, changed: str, message: str) -> None:
@@ -93,6 +94,8 @@ def test_a_recipe_takes_from_another_what_it_does_not_say(tmp_path: Path) -> Non
     ("text", "message"),
     [
         ('extends = "nowhere.toml"', r"nowhere\.toml cannot be read"),
+        (r'extends = "\u0000"', "recipe.toml: extends must be the path of another recipe"),
+        ('extends = "circle.toml"', "circle.toml"),
         ("extends = 3", "recipe.toml: extends must be the path of another recipe; got 3"),
         ('extends = "recipe.toml"', "which extends it in turn"),
         ('extends = "other.toml"', "which extends it in turn"),
@@ -102,6 +105,7 @@ def test_a_recipe_takes_from_another_what_it_does_not_say(tmp_path: Path) -> Non
 )
 def test_a_recipe_that_cannot_extend_another_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "whole.toml").write_text(CONFIG)
+    (tmp_path / "circle.toml").symlink_to(tmp_path / "circle.toml")
     (tmp_path / "other.toml").write_text('extends = "recipe.toml"')
     with pytest.raises(InvalidInputError, match=message):
         read_settings(write(tmp_path, text))
