@@ -58,7 +58,7 @@ def read_retrieved(question: dict[str, Any], settings: RetrievalSettings) -> Ret
         )
     try:
         rows = [{"text": passage} if isinstance(passage, str) else passage for passage in given]
-        passages = [CorpusPassage(str(number), row["text"], row.get("title")) for number, row in enumerate(rows)]
+        passages = [_read_passage(row, number) for number, row in enumerate(rows)]
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"A passage of the question {question['id']!r} is neither a text nor an object with a text."
@@ -86,6 +86,13 @@ def build_lines(
     for number, passage in enumerate(free[: settings.negatives]):
         # Training finds the negatives of a question by this form of their ids.
         yield _line(question, f"{question['id']}-0#n{number}", passage, answers)
+
+
+def _read_passage(row: dict[str, Any], number: int) -> CorpusPassage:
+    text, title = row["text"], row.get("title")
+    if not isinstance(text, str) or not isinstance(title, str | None):
+        raise TypeError(f"passage {number} has a text or a title that is not a string")
+    return CorpusPassage(str(number), text, title)
 
 
 def _line(question: dict[str, Any], identity: str, passage: CorpusPassage, answers: Sequence[str]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def read_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             if scores:
                 line[TEACHER_KEY] = sum(_raw(values, number) for values in scores) / len(scores)
             yield line
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
             f"The row {row.get('id')!r} is not in the layout of OpenProvence "
             f"({type(error).__name__}: {error}). Expected query, texts, and lists of the same "

@@ -201,7 +201,7 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> OnnxBackend:
     """
     if options.attention is not None or options.compiled:
         raise InvalidInputError(
-            "`attention` and `compiled` have no effect on the onnx backend. Leave them out, or use backend='torch'."
+            "attention and compiled have no effect on the onnx backend. Leave them out, or use backend='torch'."
         )
     if not BACKENDS["onnx"].runs_on(options.device):
         raise BackendError(

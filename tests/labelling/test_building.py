@@ -59,7 +59,9 @@ def test_passages_of_another_retriever_keep_their_order() -> None:
     assert [passage.text for passage in found.rest] == ["Three."]
 
 
-@pytest.mark.parametrize("passages", [None, [], [3], [{"title": "T"}]], ids=str)
+@pytest.mark.parametrize(
+    "passages", [None, [], [3], [{"title": "T"}], [{"text": ["One."]}], [{"text": "One.", "title": 3}]], ids=str
+)
 def test_questions_without_usable_passages_are_refused(passages: object) -> None:
     with pytest.raises(DataError, match="question 'q1'"):
         read_retrieved({**QUESTION, "passages": passages}, RetrievalSettings())
