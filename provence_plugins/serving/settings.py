@@ -72,7 +72,8 @@ def _check_options(value: object) -> None:
     for name in _SET_BY_THE_SERVER:
         if name in value:
             raise InvalidInputError(
-                f"options must not contain {name!r}, which the server sets itself. Give a policy as policy=PruningPolicy(...)."
+                f"options must not contain {name!r}, which the server sets itself. Give a policy as "
+                f"policy=PruningPolicy(...)."
             )
 
 
