@@ -25,12 +25,12 @@ def calibrate(
     They keep 99, 97 and 93 of 100 answers of DATA; balanced becomes the default. The backend is the
     one that the model runs on later, so write its ONNX files first.
     """
-    from provence_plugins.data.examples import first_questions, read_examples
+    from provence_plugins.data.examples import first_questions, read_all_examples
     from provence_plugins.data.files import find_files
     from provence_plugins.evaluation.thresholds import write_thresholds
     from provence_plugins.model.checkpoint import open_checkpoint
 
-    examples = [example for path in find_files(data) for example in read_examples(path)]
+    examples = read_all_examples(find_files(data))
     chosen = examples if limit is None else first_questions(examples, limit)
     checkpoint = open_checkpoint(folder)
     require_own_folder(checkpoint, folder, f"Copy it first: provence export {folder} --output COPY.")

@@ -76,9 +76,9 @@ class DataOptions:
             InvalidInputError: No file is left.
             DataError: A line is malformed.
         """
-        from provence_plugins.data.examples import read_examples
+        from provence_plugins.data.examples import read_all_examples
 
-        return [example for path in self.find(patterns) for example in read_examples(path)]
+        return read_all_examples(self.find(patterns))
 
     def find(self, patterns: Sequence[str]) -> list[Path]:
         """Return all files that are not excluded.
@@ -89,7 +89,7 @@ class DataOptions:
         from provence_plugins.data.files import find_files
 
         files = find_files(patterns)
-        left = [path for path in files if not any(fnmatch(path.name, pattern) for pattern in self.exclude or ())]
+        left = [path for path in files if not self._excludes(path)]
         if not left:
             raise InvalidInputError(f"--exclude skips all {len(files)} files. Remove this option, or name other files.")
         return left
@@ -109,6 +109,9 @@ class DataOptions:
                 raise InvalidInputError(f"--by must be one of {', '.join(named)}; got {given!r}.")
             breakdowns.append(named[given])
         return breakdowns
+
+    def _excludes(self, path: Path) -> bool:
+        return any(fnmatch(path.name, pattern) for pattern in self.exclude or ())
 
     def read_groups(self) -> dict[str, list[str]]:
         """Return the patterns of each group by its name.

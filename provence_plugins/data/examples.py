@@ -3,7 +3,7 @@
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,18 @@ def read_examples(path: Path) -> Iterator[Example]:
 
     expected = "an object with question, passage and is_positive or silver"
     return (example for example in read_json_lines(path, parse, expected=expected) if example is not None)
+
+
+def read_all_examples(paths: Iterable[Path]) -> list[Example]:
+    """Return the examples of several files.
+
+    Raises:
+        DataError: A file cannot be read, or a line is malformed; the message names the line.
+    """
+    examples: list[Example] = []
+    for path in paths:
+        examples += read_examples(path)
+    return examples
 
 
 def first_questions(examples: Sequence[Example], most: int | None) -> list[Example]:

@@ -35,10 +35,11 @@ def spread_silver(silver: Sequence[SilverSpan], sentences: Sequence[Span]) -> li
 
     The teacher may have cut the passage into other sentences.
     """
-    return [
-        max((given.probability for given in silver if given.span.overlaps(sentence)), default=0.0)
-        for sentence in sentences
-    ]
+    probabilities = []
+    for sentence in sentences:
+        overlapping = [given.probability for given in silver if given.span.overlaps(sentence)]
+        probabilities.append(max(overlapping, default=0.0))
+    return probabilities
 
 
 # Any: whatever JSON holds, in both functions.

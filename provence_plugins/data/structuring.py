@@ -134,15 +134,18 @@ def _plain_lines(text: str, sentences: Sequence[Span], random: Random) -> list[L
 
 def _speech(text: str, sentences: Sequence[Span], random: Random) -> list[Line]:
     """Break the words of all sentences into short lines, as subtitles and transcripts do."""
-    words = [
-        Span(span.start + word.start(), span.start + word.end())
-        for span in (_without_stop(text, sentence) for sentence in sentences)
-        for word in re.finditer(r"\S+", span.of(text))
-    ]
+    words: list[Span] = []
+    for sentence in sentences:
+        span = _without_stop(text, sentence)
+        for word in re.finditer(r"\S+", span.of(text)):
+            words.append(Span(span.start + word.start(), span.start + word.end()))
     lines: list[Line] = []
     while words:
         size = random.randint(*_CUE_WORDS)
-        lines.append([part for word in words[:size] for part in (" ", word)][1:])
+        line: Line = []
+        for chosen in words[:size]:
+            line += [" ", chosen]
+        lines.append(line[1:])
         words = words[size:]
     return lines
 

@@ -186,8 +186,13 @@ def _texts_read(text: str, sentences: Sentences, inputs: InputConventions, *, fo
     if not inputs.spaced:
         return texts
     # White space in front of the very first sentence is kept, as Punkt keeps it.
-    first = [] if follows else [part.rstrip() for part in texts[:1]]
-    return [*first, *(f" {part.strip()}" if part.strip() else "" for part in texts[len(first) :])]
+    read = []
+    for number, part in enumerate(texts):
+        if number == 0 and not follows:
+            read.append(part.rstrip())
+        else:
+            read.append(f" {part.strip()}" if part.strip() else "")
+    return read
 
 
 def _with_full_stops(texts: Sequence[str], tokens: Sequence[TokenIds], full_stop: TokenIds) -> Sequence[TokenIds]:

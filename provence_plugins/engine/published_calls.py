@@ -87,8 +87,10 @@ def plan_as_published(
         longest: Maximum number of tokens that the encoder can read.
     """
     fitted = _fit_query(_as_published(planner, scoring), request.query, longest)
-    plans = fitted.plan(request.query, request.passages)
-    return [_shift_title(plan) if is_shifted else plan for plan, is_shifted in zip(plans, request.shifted, strict=True)]
+    plans = []
+    for plan, is_shifted in zip(fitted.plan(request.query, request.passages), request.shifted, strict=True):
+        plans.append(_shift_title(plan) if is_shifted else plan)
+    return plans
 
 
 def _as_published(planner: Planner, scoring: PublishedScoring) -> Planner:

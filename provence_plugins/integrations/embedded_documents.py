@@ -66,12 +66,12 @@ def _read_joined(content: str, documents: Sequence[Passage]) -> ResultText | Non
     separator = _separator_between(content, texts)
     if separator is None or content != separator.join(texts):
         return None
-    blocks = tuple(
-        Block((Part(document.text, document),), separator if number else "", stays=not document.text.strip())
-        for number, document in enumerate(documents)
-    )
+    blocks = []
+    for number, document in enumerate(documents):
+        before = separator if number else ""
+        blocks.append(Block((Part(document.text, document),), before, stays=not document.text.strip()))
     origins = tuple(Origin(number, 0) for number in range(len(documents)))
-    return ResultText("documents", blocks, can_reorder=True, origins=origins)
+    return ResultText("documents", tuple(blocks), can_reorder=True, origins=origins)
 
 
 def _separator_between(content: str, texts: Sequence[str]) -> str | None:

@@ -172,11 +172,10 @@ def _in_halves(score: Callable[..., tuple[Tensor, Tensor]], inputs: list[Tensor]
     # Outside the handler, because the error's traceback keeps the memory of the failed pass.
     if inputs[0].is_cuda:
         torch.cuda.empty_cache()
-    halves = [
-        _in_halves(score, [array[part] for array in inputs]) for part in (slice(rows // 2), slice(rows // 2, rows))
-    ]
-    relevance, keep = zip(*halves, strict=True)
-    return torch.cat(relevance), torch.cat(keep)
+    middle = rows // 2
+    first = _in_halves(score, [array[:middle] for array in inputs])
+    second = _in_halves(score, [array[middle:] for array in inputs])
+    return torch.cat([first[0], second[0]]), torch.cat([first[1], second[1]])
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

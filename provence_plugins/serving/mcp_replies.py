@@ -116,11 +116,11 @@ def _kept_block(passage: PrunedPassage, name: str, call: str) -> str:
 
 
 def _facts(result: PruneResult, names: Sequence[str], call: str) -> dict[str, Any]:
-    passages = [
-        _passage_facts(passage, names, call)
-        | {"kept_spans": [[span.start, span.end] for span in passage.kept_spans], "tokens_after": passage.tokens_after}
-        for passage in result.passages
-    ]
+    passages = []
+    for passage in result.passages:
+        spans = [[span.start, span.end] for span in passage.kept_spans]
+        facts = _passage_facts(passage, names, call)
+        passages.append({**facts, "kept_spans": spans, "tokens_after": passage.tokens_after})
     return {
         "threshold": result.threshold,
         "tokens_before": result.tokens_before,

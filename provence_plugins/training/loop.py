@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from provence_plugins.data.examples import Example, first_questions, read_examples
+from provence_plugins.data.examples import Example, first_questions, read_all_examples
 from provence_plugins.data.files import find_files
 from provence_plugins.errors import CheckpointError, DataError, InvalidInputError, needs_extra
 from provence_plugins.evaluation.judging import judge_examples
@@ -229,7 +229,7 @@ class TrainingRun:
 
 
 def _read(patterns: Sequence[str]) -> list[Example]:
-    examples = [example for path in find_files(patterns) for example in read_examples(path)]
+    examples = read_all_examples(find_files(patterns))
     if not examples:
         raise DataError(f"There are no examples in {', '.join(patterns)}. Name files of labelled JSON lines.")
     return examples

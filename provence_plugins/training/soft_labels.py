@@ -67,11 +67,13 @@ class SoftLabels:
         mixed = targets.from_teacher & (settings.similarity_share > 0)
         is_read = (soft | mixed).tolist()
         chosen = [item for item, read in zip(items, is_read, strict=True) if read]
-        self._remember(text for item in chosen for text in (item.question, *item.sentences))
-        cosines = [
-            self._cosines(item) if read else torch.zeros(len(item.sentences))
-            for item, read in zip(items, is_read, strict=True)
-        ]
+        texts: list[str] = []
+        for item in chosen:
+            texts += [item.question, *item.sentences]
+        self._remember(texts)
+        cosines = []
+        for item, read in zip(items, is_read, strict=True):
+            cosines.append(self._cosines(item) if read else torch.zeros(len(item.sentences)))
         labelled = [row for row, item in zip(cosines, items, strict=True) if item.has_labels]
         of_sentences = self._mix(targets.keep, torch.cat([torch.empty(0), *labelled]).to(targets.keep))
         nearest = torch.stack([row.max() for row in cosines]).to(targets.relevance)

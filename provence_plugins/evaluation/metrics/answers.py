@@ -92,9 +92,12 @@ def threshold_at_recall(examples: Sequence[ScoredExample], recall: float) -> flo
         InvalidInputError: There are no examples.
     """
     groups = group_by_source(examples)
-    best = np.array([example.best_relevant for group in groups for example in group])
-    weights = np.array([[1.0 / (len(group) * len(groups)) for group in groups for _ in group]])
-    return float(_bars_at_recall(best, weights, recall)[0])
+    best: list[float] = []
+    weights: list[float] = []
+    for group in groups:
+        best += [example.best_relevant for example in group]
+        weights += [1.0 / (len(group) * len(groups))] * len(group)
+    return float(_bars_at_recall(np.array(best), np.array([weights]), recall)[0])
 
 
 def kept_at_removal(removed: float) -> Statistic[ScoredExample]:

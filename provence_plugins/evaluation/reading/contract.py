@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from provence_plugins.data.examples import label_sentences
 from provence_plugins.engine.policy import PruningPolicy
@@ -85,15 +86,15 @@ def find_kept_answers(questions: Sequence[ReadingQuestion], pruner: Pruner, poli
     for question in questions:
         passages = [each.example.passage for each in question.passages]
         kept = {each.index: each.kept_spans for each in pruner.prune(question.question, passages, policy).passages}
-        of_answer = [
-            (place, sentence)
-            for place, each in enumerate(question.passages)
-            if each.example.question_id == question.id
-            for sentence, label in zip(each.sentences, label_sentences(each.example, each.sentences), strict=True)
-            if label
-        ]
-        if of_answer:
-            yield any(span.overlaps(sentence) for place, sentence in of_answer for span in kept.get(place, ()))
+        answers: list[bool] = []  # for each sentence of the answer, whether a part of it is kept
+        for place, each in enumerate(question.passages):
+            if each.example.question_id != question.id:
+                continue
+            labels = label_sentences(each.example, each.sentences)
+            for sentence in compress(each.sentences, labels):
+                answers.append(any(span.overlaps(sentence) for span in kept.get(place, ())))
+        if answers:
+            yield any(answers)
 
 
 def _enough_questions(outcome: ReadingOutcome) -> Clause:

@@ -114,13 +114,11 @@ def arrange(
         by_question[answer.identity][answer.arm] = answer
         if answer.answer.failure:
             failures[answer.arm][answer.answer.failure] += 1
-    complete = [
-        row
-        for row in by_question.values()
-        if len(row) == len(arms) and not any(each.answer.failure for each in row.values())
-    ]
     kept: dict[bool, dict[str, list[ArmAnswer]]] = {flag: {arm: [] for arm in arms} for flag in (True, False)}
-    for row in complete:
+    for row in by_question.values():
+        has_failed = any(each.answer.failure for each in row.values())
+        if has_failed or len(row) < len(arms):
+            continue
         for arm, each in row.items():
             kept[each.question.is_answerable][arm].append(each)
     if not kept[True][arms[0]]:
