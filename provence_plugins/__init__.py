@@ -1,4 +1,4 @@
-"""Query-aware context pruning for RAG: one forward pass reranks a passage and keeps the sentences that help.
+"""Query-aware context pruning for RAG: one pass reranks a passage and keeps what helps.
 
 ```python
 from provence_plugins import Pruner

@@ -1,4 +1,4 @@
-"""Objects that a forked child makes again, because threads, locks and sessions stay behind in its parent."""
+"""Objects that a forked child makes again, because threads and locks stay in its parent."""
 
 import os
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Check the keywords of public functions: refuse unknown names and invalid values, and show all to `inspect`."""
+"""Check keywords of public functions: refuse unknown names and invalid values."""
 
 import inspect
 import math
@@ -69,7 +69,7 @@ def check_class_keywords(kind: type[T]) -> type[T]:
 
 
 def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Make a function that passes `**options` on to `target` show and check the keywords of `target`.
+    """Make a function that passes `**options` to `target` show and check its keywords.
 
     Args:
         target: The function that gets the options; keywords that the function has itself are its

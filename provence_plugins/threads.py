@@ -36,7 +36,7 @@ class Backlog(Protocol):
     """Work that waits. `Workers` let only one thread at a time call it."""
 
     def seconds_until_ready(self) -> float | None:
-        """Return how long to wait before the next job is taken, 0 for not at all; None if nothing waits."""
+        """Return how long to wait before taking the next job, 0 for not at all; None if none waits."""
         ...
 
     def take(self) -> Job | None:

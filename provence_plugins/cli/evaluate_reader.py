@@ -1,4 +1,4 @@
-"""`provence evaluate --reader`: whether a language model still answers when its context is pruned."""
+"""`provence evaluate --reader`: whether a language model still answers from pruned contexts."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing

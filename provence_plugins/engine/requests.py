@@ -137,7 +137,7 @@ def decode_json(data: bytes) -> object:
 
 # Any: a value that JSON can hold.
 def is_deeper_than(value: Any, levels: int) -> bool:
-    """Return whether objects and arrays are nested deeper than this; JSON that is read can be too deep to write."""
+    """Return whether a value is nested deeper than this; JSON can be too deep to write."""
     level = [value]
     for _ in range(levels):
         below: list[Any] = []

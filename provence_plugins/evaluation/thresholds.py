@@ -1,4 +1,4 @@
-"""Measure the thresholds that a model stores: its default, those with a name, and a table that helps to choose."""
+"""Measure the thresholds that a model stores: its default, named ones, and a table."""
 
 import logging
 import math
@@ -74,7 +74,7 @@ def measure_thresholds(
 
 
 def choose_threshold(judged: JudgedExamples, recall: float) -> float:
-    """Return the highest threshold that keeps this share of the answers, but never one that is too high to use."""
+    """Return the highest usable threshold that keeps this share of the answers."""
     threshold = _highest_at(judged, recall)
     if threshold > _HIGHEST:
         logger.warning(
@@ -88,7 +88,7 @@ def choose_threshold(judged: JudgedExamples, recall: float) -> float:
 
 
 def write_thresholds(checkpoint: Checkpoint, examples: Sequence[Example]) -> MeasuredThresholds:
-    """Measure the thresholds of a model with the backend that it runs on by default, and write them into its folder.
+    """Measure the thresholds of a model with its default backend, and write them into its folder.
 
     Args:
         checkpoint: A model of this package's own format.

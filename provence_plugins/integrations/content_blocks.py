@@ -65,7 +65,7 @@ def _leaves(content: Any, path: tuple[str | int, ...], title: str | None) -> Ite
 
 
 def _text_key(block: Mapping[str, Any]) -> str | None:
-    """Return the key of a block that holds its text or a content of its own; None for other blocks."""
+    """Return the key of a block's text or inner content; None for other blocks."""
     kind = block.get("type")
     if kind in _TEXT_TYPES and isinstance(block.get("text"), str):
         # A text source of a document block holds its text under "data".

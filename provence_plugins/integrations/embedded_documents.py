@@ -133,7 +133,7 @@ def _with_headers(before: str, gaps: Sequence[str], footer: str, tail: str) -> _
 
 
 def _split_head(before: str, later: Sequence[str]) -> tuple[str, str]:
-    """Cut the introduction of a content from the header of its first document: as many lines as the second one has."""
+    """Cut an introduction from the first document's header, which has the second one's length."""
     if not later:
         return "", before
     lines = before.splitlines(keepends=True)
@@ -153,7 +153,7 @@ def _with_footers(head: str, gaps: Sequence[str], after: str) -> _Frame | None:
 
 
 def _label(frame: str) -> str:
-    """Return what a header or footer begins with, apart from its number: "Source", "[0]", "<doc"."""
+    """Return what a header or footer begins with, without its number: "Source", "[0]", "<doc"."""
     word = _FIRST_WORD.match(frame)
     return _NUMBER.sub("0", word[1]) if word else ""
 

@@ -1,4 +1,4 @@
-"""JSON, JSON lines and printed Python values: their long strings are texts, and everything else stays unchanged."""
+"""JSON, JSON lines and printed Python values, whose long strings are texts."""
 
 import ast
 import json
@@ -26,7 +26,7 @@ _SPACE = re.compile(r"\s*+")
 
 
 class _String(NamedTuple):
-    """A string in a content: its place, its value, the key in front of it and the title of the object around it."""
+    """A string in a content, with its place, its key and the title of its object."""
 
     start: int
     end: int
@@ -120,7 +120,7 @@ def _embedded(inner: ResultText, quote: str, escape: Callable[[str], str], first
 
 
 def _strings(content: str, notation: _Notation) -> Iterator[_String]:
-    """Yield the strings that are values and not keys, each with the title of the object that holds it."""
+    """Yield the strings that are values and not keys, each with the title of its object."""
     tokens = list(notation.tokens.finditer(content))
     titles = _titles(content, tokens, notation)
     stack = [0]

@@ -115,7 +115,7 @@ class EngineFields(BaseModel):
         return "bundled" if self.model is None else str(self.model)
 
     def release(self) -> None:
-        """Close the pruner that this adapter shares with others, and free its memory; the next call loads it again.
+        """Close this adapter's shared pruner and free its memory; the next call loads it again.
 
         A `Pruner` of your own stays open: close it yourself.
         """
@@ -200,7 +200,7 @@ class PruningFields(EngineFields):
         return replace(self.policy, **changes)
 
     def title_of(self, metadata: Mapping[str, object]) -> str | None:
-        """Return the title that the metadata of a text hold; None if they hold none, or something that is not text."""
+        """Return the title in the metadata of a text; None without one that is a text."""
         title = None if self.title_key is None else metadata.get(self.title_key)
         return title if isinstance(title, str) else None
 
@@ -231,7 +231,7 @@ class PruningFields(EngineFields):
     async def aprune_passages(
         self, query: Query, passages: Sequence[Passage], policy: PruningPolicy | None = None
     ) -> PruneResult | None:
-        """Do the same as `prune_passages` on the engine's own threads, without blocking the event loop."""
+        """Do the same as `prune_passages` without blocking the event loop."""
         if not passages or is_blank(query):
             return None
         try:
@@ -253,7 +253,7 @@ class PruningFields(EngineFields):
 
 
 class DocumentFields(PruningFields):
-    """What can be set in adapters that write into the metadata of documents, beside `PruningFields`.
+    """What can be set in adapters that write metadata of documents, beside `PruningFields`.
 
     Attributes:
         flat_metadata: Write single values `provence_relevance`, `provence_kept` (JSON text), …
@@ -264,7 +264,7 @@ class DocumentFields(PruningFields):
 
     # Any: metadata hold values of many types.
     def entries_of(self, passage: PrunedPassage) -> dict[str, Any]:
-        """Return what is written into the metadata about one passage, the relevance under its own key aside."""
+        """Return what is written into the metadata about one passage, except its relevance."""
         if self.metadata_key is None:
             return {}
         if self.flat_metadata:

@@ -1,4 +1,4 @@
-"""Pruning for Haystack's agents: a compactor that shortens the results of tools once a conversation is long.
+"""Pruning for Haystack's agents: a compactor of tool results in long conversations.
 
 Haystack has compactors since 3.2; its `CompactionHook` decides when one is asked.
 """
@@ -86,7 +86,7 @@ class ProvenceCompactor(StoredFields, Compactor):  # type: ignore[misc]
     def compact(
         self, messages: list[ChatMessage], target_tokens: int, token_counter: TokenCounter
     ) -> list[ChatMessage] | None:
-        """Return the conversation with shorter results of tools; None if none of them became shorter.
+        """Return the conversation with shorter tool results; None if none became shorter.
 
         Args:
             messages: The conversation; it is not changed.
@@ -150,7 +150,7 @@ def _texts(result: ToolCallResult) -> str | list[dict[str, Any]]:
 
 
 def _rewritten(message: ChatMessage, plain: Mapping[str, Any], token_counter: TokenCounter) -> ChatMessage:
-    """Return a message with what is kept of its result; the message itself if that is not shorter."""
+    """Return a message with the kept part of its result, or the message if that is not shorter."""
     result = message.tool_call_result
     if result is None or _is_left_alone(message, result) or plain["content"] == _texts(result):
         return message

@@ -1,4 +1,4 @@
-"""Pruning and reranking for LangChain: a document compressor, a retriever around it, and a cross-encoder."""
+"""Pruning and reranking for LangChain: a compressor, a retriever and a cross-encoder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -169,7 +169,7 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
 
 
 class ProvenceRetriever(BaseRetriever):
-    """A retriever whose documents are pruned; it does what `ContextualCompressionRetriever` does without that package.
+    """A retriever of pruned documents, as `ContextualCompressionRetriever` without its package.
 
     Attributes:
         retriever: The retriever that finds the documents.

@@ -1,4 +1,4 @@
-"""Pruning for LangChain agents: a middleware that shortens the results of tools before the agent reads them.
+"""Pruning for LangChain agents: a middleware that shortens tool results.
 
 A result is pruned once, when the tool returns it, and never again: what was sent to a provider
 stays the same, and so does the provider's cache of it.
@@ -70,7 +70,7 @@ class ContextPruningMiddleware(AgentMiddleware):
 
     # Any: the pickle module's own form, a function and its arguments.
     def __reduce__(self) -> tuple[Any, ...]:
-        """Return how to make the middleware again; the tool that it may own cannot be pickled itself."""
+        """Return how to make the middleware again; its own tool cannot be pickled."""
         return _with_fields, (type(self), self.fields)
 
     def __repr__(self) -> str:
@@ -211,7 +211,7 @@ def _with_fields(kind: type[ContextPruningMiddleware], fields: ToolPruningFields
 
 # Any: values of fields.
 def _renamed(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields with current names for deprecated ones; unknown ones stay, and the fields refuse them."""
+    """Return fields under their current names; unknown ones stay and are refused later."""
     for name in given:
         if name in _DEPRECATED:
             warnings.warn(_DEPRECATED[name], DeprecationWarning, stacklevel=3)

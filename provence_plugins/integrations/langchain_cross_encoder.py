@@ -15,13 +15,13 @@ _KEEP_EVERYTHING = PruningPolicy(threshold=0.0)
 
 
 class ProvenceCrossEncoder(EngineFields, BaseCrossEncoder):
-    """Scores pairs of a question and a text with the model that prunes; for LangChain's `CrossEncoderReranker`.
+    """Scores pairs of a question and a text, for LangChain's `CrossEncoderReranker`.
 
     Adapters with equal fields, among them `ProvenceCompressor`, share one loaded model.
     """
 
     def score(self, text_pairs: list[tuple[str, str]]) -> list[float]:
-        """Return how well each text answers its question, from 0 to 1; 0 if either of them is blank.
+        """Return how well each text answers its question, from 0 to 1; 0 if one is blank.
 
         All pairs share batches of the model.
         """

@@ -23,7 +23,7 @@ _DESCRIPTION = (
 
 
 def result_id(tool_call_id: str) -> str:
-    """Return the short id by which a result is recalled; models copy it more safely than a provider's own id."""
+    """Return a short id of a result, which models copy more safely than a provider's own."""
     return sha256(tool_call_id.encode()).hexdigest()[:_ID_CHARACTERS]
 
 

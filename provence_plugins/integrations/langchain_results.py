@@ -1,4 +1,4 @@
-"""The results of LangChain's tools: the messages inside them, and the documents that come with a message."""
+"""The results of LangChain's tools: their messages, and the documents of a message."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -36,7 +36,7 @@ _PLAIN_UPDATES = (str, int, float, bool, type(None), Mapping, Document)
 
 
 def replace_messages(result: Any, messages: Mapping[int, ToolMessage]) -> Any:
-    """Return a tool's result with other messages, given by the `id()` of those that they replace."""
+    """Return a tool's result with other messages, by the `id()` of those that they replace."""
     if id(result) in messages:
         return messages[id(result)]
     if isinstance(result, list | tuple):
@@ -65,7 +65,7 @@ def document_passages(artifact: Any, title_of: Callable[[Mapping[str, object]], 
 
 
 def original_texts(message: ToolMessage) -> list[str]:
-    """Return the texts of a pruned message as they were, in the order that `index` of the entries counts.
+    """Return the original texts of a pruned message, in the order of `index` of its entries.
 
     They are the documents of the artifact or, where the tool left none, the texts of the content as
     it was. After a checkpointer they are found as well.
@@ -93,7 +93,7 @@ def _updates(command: Command[Any]) -> list[Any]:
 
 
 def messages_of(state: Any) -> Sequence[Any]:
-    """Return the messages in an agent's state, whatever its type and whatever the name they have in it."""
+    """Return the messages in an agent's state, whatever its type and their name in it."""
     if isinstance(state, list):
         return state
     values = state if isinstance(state, Mapping) else getattr(state, "__dict__", {})

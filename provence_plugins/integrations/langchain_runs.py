@@ -41,7 +41,7 @@ class Run(NamedTuple):
     reason: str = "pruning failed, as the log says, or there was nothing to prune"
 
     def event(self, result: PruneResult | None) -> tuple[str, dict[str, Any]]:
-        """Return the name and the content of the event about a result; None means that all texts are kept."""
+        """Return the name and the content of the event about a result; None keeps all texts."""
         if result is None:
             return KEPT_EVENT, {**self.facts, "reason": self.reason}
         return PRUNED_EVENT, {
@@ -56,7 +56,7 @@ class Run(NamedTuple):
 
 
 def is_traced(callbacks: Callbacks | None = None) -> bool:
-    """Return whether there is a listener: a given handler, one of the run around this call, or a tracer.
+    """Return whether there is a listener: a handler, one of the run around, or a tracer.
 
     A run costs more than deciding what is kept does, so it is made only then.
     """
@@ -81,7 +81,7 @@ def changes_of_call(config: RunnableConfig | None = None) -> Mapping[str, Any]:
 
 
 def prune_in_run(run: Run, prune: Callable[[], PruneResult | None], write: Callable[[PruneResult | None], T]) -> T:
-    """Prune and write the result, in a traced run if there is a listener; the run's output is the event's content."""
+    """Prune and write the result, in a traced run if there is a listener."""
     if not is_traced():
         return write(prune())
     written: list[T] = []

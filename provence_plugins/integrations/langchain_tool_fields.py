@@ -69,14 +69,14 @@ class ToolPruningFields(PruningFields):
 
     # Any: values of fields of the policy.
     def policy_of(self, tool: str, changes: Mapping[str, Any] | None = None) -> PruningPolicy:
-        """Return the policy for a tool's result, with the changes that the call was configured with."""
+        """Return the policy for a tool's result, with the changes of the call's configuration."""
         given = (self.policies or {}).get(tool, {})
         if not isinstance(given, PruningPolicy):
             return self.policy_with({**given, **(changes or {})})
         return replace(given, **(changes or {}))
 
     def policy_of_call(self, request: ToolCallRequest, changes: Mapping[str, Any]) -> PruningPolicy:
-        """Return the policy for the result of one tool call; its marks name the id by which the result is recalled."""
+        """Return the policy for the result of a tool call; its marks name the result's id."""
         policy = self.policy_of(request.tool_call["name"], changes)
         if not self.recall or policy.omission is not None:
             return policy
@@ -91,7 +91,7 @@ class ToolPruningFields(PruningFields):
 
 # Any: an agent's state is whatever its author made it.
 def human_text(state: Any, history: int = 0) -> str:
-    """Return the last message of a person in an agent's state, after `history` earlier ones; empty if there is none.
+    """Return a person's last message in an agent's state, after `history` earlier ones.
 
     Messages that the framework wrote in a person's name, such as the summary of a conversation, are
     left out.

@@ -1,4 +1,4 @@
-"""Pruning for LlamaIndex: a node postprocessor that reranks nodes and keeps the sentences that help."""
+"""Pruning for LlamaIndex: a postprocessor that reranks nodes and keeps what helps."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PruningQuery(QueryBundle):
 
 
 class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
-    """A node postprocessor that keeps the sentences that help to answer the query, and reranks nodes.
+    """A node postprocessor that keeps sentences that help to answer the query, and reranks.
 
     The nodes that come out are copies in which everything but the text is kept: ids, relationships,
     metadata, character positions. Their score is the relevance; the retriever's score moves to the
@@ -107,7 +107,7 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
 
     @contextmanager
     def _reported(self, nodes: list[NodeWithScore], query: str) -> Iterator[list[NodeWithScore]]:
-        """Report the given nodes, and those put into the yielded list, to both of LlamaIndex's event systems.
+        """Report given nodes, and those put into the yielded list, to both event systems.
 
         The end is reported on every way out. After an error it holds no nodes.
         """
@@ -145,7 +145,7 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
     def _merge(
         self, nodes: Sequence[NodeWithScore], passages: dict[int, Passage], result: PruneResult | None
     ) -> list[NodeWithScore]:
-        """Return copies of the nodes that are kept: pruned ones in the policy's order, others in their place."""
+        """Return copies of the kept nodes: pruned ones in the policy's order, others in place."""
         if result is None:
             return [_copied(node) for node in nodes]
         numbers = list(passages)
@@ -161,7 +161,7 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
         return merged
 
     def _pruned(self, scored: NodeWithScore, passage: PrunedPassage) -> NodeWithScore:
-        """Return a copy with the kept text, the relevance as its score, and our entries in the metadata."""
+        """Return a copy with the kept text, the relevance as score, and our metadata."""
         node = scored.node
         entries = self.entries_of(passage)
         key = _score_key(node)
@@ -200,7 +200,7 @@ def _text_update(node: BaseNode, text: str) -> dict[str, str | MediaResource]:
 
 
 def _score_key(node: BaseNode) -> str | None:
-    """Return where the score that a node comes with is kept; None if it is our own of an earlier pass."""
+    """Return the key for the score that a node brings; None if it is ours of an earlier pass."""
     if RETRIEVAL_KEY not in node.metadata:
         return RETRIEVAL_KEY
     return None if METADATA_KEY in node.metadata else RERANK_KEY
@@ -221,7 +221,7 @@ def _will_be_replaced(node: BaseNode, text: str) -> bool:
 
 # Any: fields of nodes are of many types.
 def _copied(scored: NodeWithScore, *, score: float | None = None, **fields: Any) -> NodeWithScore:
-    """Return a copy with another score, if one is given, and with other values of some fields of the node."""
+    """Return a copy with another score, if one is given, and other values of some fields."""
     node = scored.node
     # Not a deep copy: an IndexNode may hold a whole index.
     fields = {"metadata": copy_metadata(node.metadata), "relationships": dict(node.relationships), **fields}

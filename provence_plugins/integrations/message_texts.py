@@ -72,7 +72,7 @@ class MessageTexts:
         return cls(content, leaves, tuple(read_result(leaf.text, documents, leaf.title) for leaf in leaves))
 
     def prunable(self) -> MessageTexts:
-        """Return the same content, of which texts that are neither documents nor values, records or prose are kept."""
+        """Return the content with texts kept that are not documents, values, records or prose."""
         return replace(self, keeps_other=True)
 
     @property

@@ -1,4 +1,4 @@
-"""Pruning the tool results in a list of plain messages, for every framework that has no adapter of its own.
+"""Pruning the tool results in a list of plain messages, for every other framework.
 
 Messages are dictionaries in the shapes of OpenAI (chat completions and responses) and Anthropic. A
 result is asked with the query of its own tool call, so that pruning a conversation again, a few
@@ -174,7 +174,7 @@ def _calls(message: Message) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]
 
 
 def _contents(message: Message) -> Iterator[tuple[tuple[int | str, ...], str, Any]]:
-    """Yield the results of tools in a message: where they are, the id of their call, and their content."""
+    """Yield the tool results in a message: their places, the ids of their calls, their contents."""
     if message.get("role") == "tool":
         yield ("content",), _word(message, "tool_call_id"), message.get("content")
     if message.get("type") == "function_call_output":

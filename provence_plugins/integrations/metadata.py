@@ -54,7 +54,7 @@ def describe_flat(passage: PrunedPassage, prefix: str) -> dict[str, Any]:
 
 
 def copy_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy that shares no dictionary and no list with the original; other objects are the same."""
+    """Return a copy that shares no dictionary and no list with the original."""
     return {key: _copied(value) for key, value in metadata.items()}
 
 

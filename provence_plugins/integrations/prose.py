@@ -20,7 +20,7 @@ _NUMBERED_LINE = re.compile(r"\s*\d+(?:\t|[:|→]\s?)")
 
 
 def is_prose(text: str) -> bool:
-    """Return whether most of a text consists of sentences, and not of a listing, code, a log or a table."""
+    """Return whether most of a text is sentences, not a listing, code, a log or a table."""
     lines = [line for line in text.splitlines() if line.strip()]
     total = sum(map(len, lines))
     in_prose = sum(len(line) for line in lines if _is_prose_line(line))
@@ -28,7 +28,7 @@ def is_prose(text: str) -> bool:
 
 
 def count_words(text: str) -> int:
-    """Return the number of words; each character counts in scripts that are written without spaces."""
+    """Return the number of words; in scripts without spaces each character counts."""
     return len(_WORD.findall(text))
 
 

@@ -50,7 +50,7 @@ _WORD = re.compile(r"\w{3,}")
 
 
 def is_blank(query: Query) -> bool:
-    """Return whether there is nothing to ask; the engine refuses what is neither text nor a list of texts."""
+    """Return whether there is nothing to ask; the engine refuses other types."""
     if isinstance(query, str):
         return not query.strip()
     return isinstance(query, Sequence) and all(isinstance(each, str) and not each.strip() for each in query)
@@ -58,7 +58,7 @@ def is_blank(query: Query) -> bool:
 
 # Any: a model wrote the arguments.
 def query_in(arguments: Mapping[str, Any], names: Sequence[str] = QUERY_ARGS) -> Query | None:
-    """Return the first of some arguments of a tool that holds text or a list of texts; None if there is none."""
+    """Return a tool's first argument that holds text or a list of texts; None without one."""
     for name in names:
         value = arguments.get(name)
         if isinstance(value, str | list) and not _is_empty(value):
@@ -103,7 +103,7 @@ def read_questions(query: Query, passages: Sequence[Passage], pruner: Pruner, *,
 
 
 def unite(results: Sequence[PruneResult]) -> PruneResult:
-    """Return one result in which every sentence and passage has the best score that any of the questions gave it.
+    """Return one result in which every sentence and passage has the best of its scores.
 
     Args:
         results: Results of different questions for the same passages under one policy; at least
@@ -145,7 +145,7 @@ def _parts(query: str) -> list[str]:
 
 
 def _shortened(query: str, passages: Sequence[Passage], pruner: Pruner, limit: int) -> list[str]:
-    """Return the last questions of a long query or, where it has none, its sentences that are most like the texts."""
+    """Return the last questions of a long query, or its sentences that are most like the texts."""
     warn_once(
         f"A query is longer than a third of the model's window ({limit} tokens). Adapters ask only "
         f"its sentences that end in a question mark or, where there are none, those that share "
@@ -161,7 +161,7 @@ def _shortened(query: str, passages: Sequence[Passage], pruner: Pruner, limit: i
 
 
 def _most_similar(sentences: Sequence[str], lengths: Sequence[int], passages: Sequence[Passage], limit: int) -> str:
-    """Return the sentences that share most words with the texts and fit together, in their order."""
+    """Return the sentences that share most words with the texts and fit, in their order."""
     words: set[str] = set()
     for passage in passages:
         words |= _words(passage.text)

@@ -64,7 +64,7 @@ class SharedPruners:
             return MappingProxyType(dict(self._pruners))
 
     def release(self, key: PrunerKey | None = None) -> None:
-        """Close one pruner, or all of them, and free their memory. The next call of an adapter loads it again."""
+        """Close one pruner or all, and free their memory. The next call of an adapter loads it."""
         with self._lock:
             keys = list(self._pruners) if key is None else [key]
             released = [self._pruners.pop(each) for each in keys if each in self._pruners]
@@ -72,7 +72,7 @@ class SharedPruners:
             pruner.close()
 
     def forget(self) -> None:
-        """Drop all pruners without closing them; for a forked process, in which their threads do not exist."""
+        """Drop all pruners without closing them, in a forked process without their threads."""
         self._lock = Lock()
         self._pruners = {}
 
@@ -90,7 +90,7 @@ def loaded_pruners() -> Mapping[PrunerKey, Pruner]:
 
 
 def release_pruners() -> None:
-    """Close all pruners that adapters of this process have loaded, for instance to free the memory of a GPU.
+    """Close all pruners that adapters have loaded, for instance to free the memory of a GPU.
 
     Adapters stay usable: the next call loads the model again. A `Pruner` of your own that was
     passed to an adapter is not touched.

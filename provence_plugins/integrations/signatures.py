@@ -1,4 +1,4 @@
-"""Constructors that take the fields of a pydantic model as keywords and show them in their signature."""
+"""Constructors that take and show the fields of a pydantic model as keywords."""
 
 import inspect
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Constructor = Callable[..., None]
 
 
 def takes_fields_of(fields: Callable[P, object]) -> Callable[[Constructor], Callable[Concatenate[Any, P], None]]:
-    """Let `__init__(self, **given)` show the fields of a model, to type checkers, to `inspect` and in notebooks.
+    """Let `__init__(self, **given)` show the fields of a model to type checkers and `inspect`.
 
     Args:
         fields: The model; it checks what is given.

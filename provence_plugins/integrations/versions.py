@@ -1,4 +1,4 @@
-"""The releases of the frameworks that the adapters work with, and the check that one of them is installed."""
+"""The releases of frameworks that the adapters work with, and the check for one."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Framework(NamedTuple):
         return f"{self.distribution}>={self.oldest},<{self.too_new}"
 
     def admits(self, version: str) -> bool:
-        """Return whether a release is in the range; a pre-release counts as the release that it leads to."""
+        """Return whether a release is in the range; a pre-release counts as its release."""
         return _numbers(self.oldest) <= _numbers(version) < _numbers(self.too_new)
 
 

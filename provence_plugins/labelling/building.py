@@ -13,7 +13,7 @@ from provence_plugins.types import Span
 
 
 def find_answers(text: str, answers: Iterable[str]) -> list[Span]:
-    """Return where answer strings occur in a text, as whole words, without regard to case and white space."""
+    """Return where answers occur in a text, as whole words, ignoring case and white space."""
     spans: set[tuple[int, int]] = set()
     for answer in answers:
         words = answer.split()
@@ -27,7 +27,7 @@ def find_answers(text: str, answers: Iterable[str]) -> list[Span]:
 
 # Any: plain values of JSON, in the rest of this file.
 def read_questions(path: Path) -> Iterator[dict[str, Any]]:
-    """Read questions from JSON lines with `question`, and optionally `id`, `answers` and `passages`.
+    """Read questions from JSON lines; `id`, `answers` and `passages` are optional.
 
     Raises:
         DataError: The file cannot be read, or a line is malformed.
@@ -45,7 +45,7 @@ def read_questions(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def read_retrieved(question: dict[str, Any], settings: RetrievalSettings) -> Retrieved:
-    """Return the passages that another retriever found for a question, which its line holds in their order.
+    """Return the passages that another retriever found for a question, from its line.
 
     Raises:
         DataError: The line holds no passages, or one is neither a text nor an object with a text.

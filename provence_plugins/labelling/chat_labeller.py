@@ -1,4 +1,4 @@
-"""Silver labels from any chat model: it answers with numbered sentences, and what it cites is relevant."""
+"""Silver labels from any chat model: the numbered sentences that it cites are relevant."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

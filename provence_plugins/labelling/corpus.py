@@ -1,4 +1,4 @@
-"""Cut the documents of a corpus into passages: overlapping runs of sentences under the title of their document."""
+"""Cut the documents of a corpus into passages: overlapping runs of sentences with a title."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Read data in the layout of OpenProvence: a query with several texts, the spans of their sentences, and labels."""
+"""Read data in the layout of OpenProvence: a query with texts, spans of sentences, labels."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

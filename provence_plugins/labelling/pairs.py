@@ -47,6 +47,6 @@ def read_pair(value: Any) -> Pair:
 def labelled_line(
     number: int, line: dict[str, Any], silver: list[list[Any]], teacher_score: float | None = None
 ) -> dict[str, Any]:
-    """Return a line of data with its silver labels; a relevance of the teacher replaces an earlier one."""
+    """Return a line of data with its silver labels and the teacher's relevance."""
     score = {} if teacher_score is None else {TEACHER_KEY: teacher_score}
     return {"line": number, **line, **score, SILVER_KEY: silver}

@@ -1,4 +1,4 @@
-"""The three ways in which a chat model is asked for the relevant sentences of a passage, after Provence."""
+"""Three ways to ask a chat model for the relevant sentences of a passage, after Provence."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args

@@ -1,4 +1,4 @@
-"""Find the passages of a corpus for a question: those at the top, and negatives among those further down."""
+"""Find the passages of a corpus for a question, and negatives further down."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +65,7 @@ class Retriever:
         self._index: Any = BM25Okapi([content_words(f"{passage.title or ''} {passage.text}") for passage in passages])
 
     def find(self, question: str) -> Retrieved:
-        """Return the passages for a question. Passages without a word in common with it are never found."""
+        """Return the passages for a question; those without a common word are never found."""
         scores = np.asarray(self._index.get_scores(content_words(question)))
         order = np.argsort(-scores, kind="stable")[: self._settings.candidates]
         found = [self._passages[row] for row in order.tolist() if scores[row] > 0]

@@ -31,7 +31,7 @@ class BatchScores:
 
 
 def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
-    """Return the scores if they have the shapes of the batch and are finite wherever the batch has a token.
+    """Return the scores if they have the batch's shapes and are finite at all tokens.
 
     Raises:
         BackendError: The backend returned something else than scores, or other shapes.
@@ -58,7 +58,7 @@ def check_scores(scores: BatchScores, batch: TokenBatch) -> BatchScores:
 
 
 def _holds_numbers(scores: object, name: str) -> bool:
-    """Return whether an attribute is an array of real numbers; a backend of the caller may return anything."""
+    """Return whether an attribute is an array of real numbers."""
     array = getattr(scores, name, None)
     return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
 

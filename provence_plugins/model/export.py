@@ -68,7 +68,7 @@ def export_onnx(
     precisions: Sequence[str] = ("float32", "int8"),
     probes: Sequence[TokenBatch] | None = None,
 ) -> list[ExportedFile]:
-    """Write `model.onnx` and `model_int8.onnx`, graphs that end in probabilities, into a model folder.
+    """Write `model.onnx` and `model_int8.onnx`, which return probabilities, into a folder.
 
     All of them are compared with torch first, and either all are written or none.
 

@@ -14,7 +14,7 @@ from provence_plugins.model.folder import show_value
 
 @dataclass(frozen=True, slots=True)
 class RankingHead:
-    """Names of the stored tensors of a head on the whole text: dense layer, activation, output layer.
+    """Names of the tensors of a head on the whole text: dense layer, output layer.
 
     Attributes:
         dense: Name of the dense layer.

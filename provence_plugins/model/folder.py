@@ -1,4 +1,4 @@
-"""The files of a model folder: their names, how much of each is read, and the check that none is outside."""
+"""The files of a model folder: their names, limits of their sizes, and checks."""
 
 import json
 import tempfile
@@ -33,7 +33,7 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
 
 
 def show_value(value: object) -> str:
-    """Return a short `repr` of a value from a file, fit for a message: without control characters."""
+    """Return a short `repr` of a value from a file, without control characters."""
     return _SHORT.repr(value)
 
 
@@ -131,7 +131,7 @@ def update_config(folder: Path, values: Mapping[str, Any]) -> None:
 
 # Any: values of a configuration.
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a JSON object with sorted keys, so that two configurations can be compared line by line."""
+    """Write a JSON object with sorted keys, so that files can be compared line by line."""
     path.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

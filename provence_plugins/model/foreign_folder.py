@@ -25,7 +25,7 @@ _MODULE_PACKAGE = "sentence_transformers."
 
 
 def require_no_code(folder: Path) -> None:
-    """Check that no file of a folder makes Transformers or sentence-transformers download or run code.
+    """Check that no file of a folder makes stock libraries download or run code.
 
     Args:
         folder: The folder; nothing is checked if there is none, because the library has a message

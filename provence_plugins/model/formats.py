@@ -1,4 +1,4 @@
-"""Conventions of each checkpoint format: what its models expect to read, and what their numbers mean.
+"""Conventions of each checkpoint format: what its models read, and what their numbers mean.
 
 Rows follow published source code and model cards; `docs/published-models.md` says which of them are
 certain.
@@ -207,7 +207,7 @@ FORMATS = (NATIVE, PROVENCE, XPROVENCE, OPEN_PROVENCE)
 
 
 def format_by_config(config: Mapping[str, Any]) -> Format | None:
-    """Return the format that a configuration names; a hint only, for folders without safetensors."""
+    """Return the format that a configuration names, for folders without safetensors."""
     names = config.get("architectures")
     architecture = str(names[0]) if isinstance(names, list) and names else ""
     by_type = [row for row in FORMATS if config.get("model_type") in row.model_types]

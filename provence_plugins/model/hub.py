@@ -1,4 +1,4 @@
-"""Download and upload model folders from and to the Hugging Face Hub, only the files that a pruner reads.
+"""Download and upload model folders (Hugging Face Hub), only the files that a pruner reads.
 
 The hub's client is imported where it is used: it takes half of the time that importing the pruner
 takes, and loads an HTTP client that a local model has no use for.
@@ -11,7 +11,7 @@ from provence_plugins.model.folder import CARD, FILES_READ, locate, show_error
 
 
 def download(repository: str, *, revision: str | None = None) -> Path:
-    """Download what a pruner reads of a repository, unless it is in the cache, and return its folder.
+    """Download what a pruner reads of a repository, unless it is cached; return the folder.
 
     Args:
         repository: Repo id, "owner/name".

@@ -1,4 +1,4 @@
-"""Load the weights of a checkpoint of any format into a torch network, and those of an encoder for training."""
+"""Load weights of any checkpoint format, or of an encoder, into a torch network."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _OLD_NORM_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "Lay
 
 
 class Network(Protocol):
-    """What backends and export need of a network, this package's own or a published one; both are torch modules."""
+    """What backends and export need of a network, this package's own or a published one."""
 
     # Any: a configuration and an encoder of Transformers, whose classes differ by family.
     config: Any
@@ -84,7 +84,7 @@ class Network(Protocol):
 
 
 def load_network(checkpoint: Checkpoint, attention: str | None = None) -> Network:
-    """Load the network of a checkpoint with its weights, on the CPU, in float32 and in evaluation mode.
+    """Load the network of a checkpoint, on the CPU, in float32 and in evaluation mode.
 
     Args:
         checkpoint: The checkpoint.
@@ -121,7 +121,7 @@ def load_native(folder: Path) -> ProvenceModel:
 
 
 def load_encoder(folder: Path) -> PreTrainedModel:
-    """Load a pretrained encoder without heads and pooler, on the CPU, in float32 and in evaluation mode.
+    """Load a pretrained encoder without heads, on the CPU, in float32, for evaluation.
 
     Args:
         folder: A folder as Transformers saves it, with safetensors. Tensors of heads in it are
@@ -177,7 +177,7 @@ def _require_sizes(checkpoint: Checkpoint, stored: Mapping[str, StoredTensor]) -
 def _build(
     checkpoint: Checkpoint, stored: Mapping[str, StoredTensor], attention: str | None
 ) -> tuple[Network, dict[str, str]]:
-    """Return the network, and for each of its tensors the name under which the checkpoint stores it."""
+    """Return the network, and for each of its tensors the checkpoint's name of it."""
     try:
         # First weights are drawn and immediately overwritten; the caller's random numbers must not
         # change.

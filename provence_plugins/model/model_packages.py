@@ -85,7 +85,7 @@ def find_installed_model(name: str) -> Path | None:
 
 
 def describe_installed_models(wanted: str) -> str:
-    """Return a sentence that names the installed models, the one first whose name is nearest to what was wanted."""
+    """Return a sentence that names the installed models, the nearest name first."""
     names = [package.model for package in model_packages()]
     if not names:
         return "No model packages are installed."

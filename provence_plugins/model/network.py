@@ -1,4 +1,4 @@
-"""The network with two heads: one encoder pass gives a passage's relevance and each token's keep probability.
+"""The network with two heads: relevance of a passage, and keep probability of each token.
 
 After Provence (arXiv 2501.16214). Importing this module registers the network with the Auto classes
 of Transformers, so that `sentence_transformers.CrossEncoder(folder)` can rerank with it.
@@ -96,7 +96,7 @@ class ProvenceConfig(PretrainedConfig):
 
 
 def _is_harmless(name: str, value: Any) -> bool:
-    """Return whether Transformers may see a value of `config.json`, where it could look for code or a kernel."""
+    """Return whether Transformers may see a value of `config.json`, which could name code."""
     if name.endswith("attn_implementation"):
         return value in _PLAIN_ATTENTION
     if name.endswith("dtype"):
@@ -157,13 +157,13 @@ class SimilarityHead(nn.Module):
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of states (rows, length, hidden) under a mask (rows, length), of shape (rows, 1, hidden)."""
+    """Return the mean over the length of states (rows, length, hidden) under a mask."""
     weights = mask.to(states.dtype).unsqueeze(-1)
     return (states * weights).sum(1, keepdim=True) / weights.sum(1, keepdim=True).clamp(min=1.0)
 
 
 class ProvenceModel(PreTrainedModel):
-    """An encoder with two heads: relevance from the first token and the text's mean, keep from each token."""
+    """An encoder with two heads: relevance from first token and mean, keep from each token."""
 
     config_class = ProvenceConfig
     base_model_prefix = "backbone"
@@ -205,7 +205,7 @@ class ProvenceModel(PreTrainedModel):
     def probabilities(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return relevance of shape (rows,) and keep of shape (rows, length) for a padded batch, float32 in [0, 1]."""
+        """Return relevance (rows,) and keep (rows, length) of a padded batch, float32 in [0, 1]."""
         logits, keep_logits = self(input_ids, attention_mask, token_type_ids, return_dict=False)
         return logits[:, 0].float().sigmoid(), keep_logits.float().sigmoid()
 

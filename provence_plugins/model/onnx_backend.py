@@ -156,7 +156,7 @@ class _Session:
 
     @property
     def can_open(self) -> bool:
-        """Whether the session is open, or the file is still the one that the model was loaded from."""
+        """Whether the session is open, or the file is the one that the model was loaded from."""
         return self._session is not None or _identity(self._path) == self._file
 
     def open(self) -> ort.InferenceSession:

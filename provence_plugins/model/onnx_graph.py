@@ -1,4 +1,4 @@
-"""The inputs and outputs of an ONNX file of this package, and the check of such a file before it is run.
+"""The inputs and outputs of an ONNX file, and its check before it is run.
 
 A graph can hold loops without an end, operators of other libraries and weights in any file of the
 disk. The check reads the file's fields in one pass, without the package onnx: a message of protobuf

@@ -1,4 +1,4 @@
-"""Write a model as a package of its own, which pip installs and which brings the model under its name."""
+"""Write a model as a package, which pip installs and which brings the model by name."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Published checkpoints of other projects as one network: an encoder, a head on the whole text, a head on each token.
+"""Published checkpoints of other projects as one network: an encoder with two heads.
 
 Classes of this package read their safetensors; none of their code is run. The names of the tensors
 are rows in `formats.py` and `families.py`.
@@ -42,7 +42,7 @@ class PublishedConfig:
 
 
 class DenseHead(nn.Module):
-    """Score of a text: its first token or its mean, then dense layer, activation and output layer."""
+    """Score of a text: its first token or mean, then dense layer and output layer."""
 
     def __init__(self, names: RankingHead, config: Any, shapes: Shapes) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class DenseHead(nn.Module):
         self.takes_mean = getattr(config, names.pooling_key or "", "cls") == "mean"
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Return scores of shape (rows,) for states (rows, length, hidden) under a mask (rows, length)."""
+        """Return scores (rows,) of states (rows, length, hidden) under a mask (rows, length)."""
         pooled = states[:, 0]
         if self.takes_mean:
             weights = mask.to(states.dtype).unsqueeze(-1)
@@ -112,7 +112,7 @@ class PublishedModel(nn.Module):
     def probabilities(
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return relevance of shape (rows,), as the format defines it, and keep in [0, 1] of shape (rows, length)."""
+        """Return relevance (rows,) as the format defines it, and keep (rows, length) in [0, 1]."""
         inputs = {"input_ids": input_ids, "attention_mask": attention_mask}
         if self.family.takes_type_ids and token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
@@ -170,7 +170,7 @@ def build_published(format_: Format, config: PublishedConfig, shapes: Shapes) ->
 
 
 def stored_prefix(names: TensorNames, stored: Iterable[str]) -> str:
-    """Return the prefix of encoder and ranking head in a checkpoint; early OpenProvence checkpoints have none."""
+    """Return the prefix of encoder and ranking head in a checkpoint; some have none."""
     return names.prefix if any(name.startswith(names.prefix) for name in stored) else ""
 
 

@@ -58,7 +58,7 @@ def quantize_graph(source: Path, target: Path) -> None:
 
 
 def _scale_tokens(graph: "GraphProto") -> None:
-    """Divide each token by its largest value before every product with weights, and multiply it back afterwards."""
+    """Divide each token by its largest value before products with weights, and undo it after."""
     from onnx import numpy_helper
 
     weights = {tensor.name for tensor in graph.initializer}

@@ -69,7 +69,7 @@ def save_folder(
 
 
 def save_half_precision(network: Network, source: Path, folder: Path) -> None:
-    """Write a copy of a model folder, its card included, with the weights of this package's own format halved.
+    """Write a copy of a model folder with its card, own weights in half precision.
 
     Args:
         network: The network of `source`, in float32. In this package's own format it is written in
@@ -89,7 +89,7 @@ def save_half_precision(network: Network, source: Path, folder: Path) -> None:
 
 
 def move_files(names: Iterable[str], source: Path, target: Path) -> None:
-    """Move the named files that exist from one folder to another, and replace those of the same name."""
+    """Move the named files that exist to another folder, and replace those of the same name."""
     for name in names:
         if (source / name).is_file():
             (source / name).replace(target / name)

@@ -1,4 +1,4 @@
-"""Published pruners as stock models of Transformers, for servers and libraries that know no other classes.
+"""Published pruners as stock models of Transformers, for servers and libraries.
 
 Each head becomes a model of its own: a sequence classification model reranks
 (sentence-transformers' CrossEncoder loads it), and a token classification model gives each token

@@ -133,7 +133,7 @@ def _growth(value: Any) -> int:
 
 
 def _longest_replacement(table: str) -> int:
-    """Return the length of the longest text in SentencePiece's table of replacements: a trie, then texts ended by 0."""
+    """Return the longest text in SentencePiece's table of replacements."""
     try:
         content = b64decode(table)
     except ValueError:  # the library refuses it with a message of its own

@@ -1,4 +1,4 @@
-"""The tensors of a model folder: files and shapes, read from the headers of safetensors without the data."""
+"""The tensors of a model folder: files and shapes, from the headers of safetensors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ def read_headers(folder: Path) -> dict[str, StoredTensor]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Return the safetensors files of a folder; weights too large for one file come with an index."""
+    """Return the safetensors files of a folder; large weights come in several with an index."""
     if not locate(folder, WEIGHTS_INDEX):
         path = locate(folder, WEIGHTS)
         return [path] if path else []

@@ -56,7 +56,7 @@ def read_completion(body: Any, seconds: float) -> Answer:
 
 
 def mean_log_probability(body: Any, answer: str) -> float | None:
-    """Return the mean log-probability of the tokens of an answer that a grammar forced; None when they are missing.
+    """Return the mean log-probability of an answer that a grammar forced; None if missing.
 
     The token that ends the answer is left out: whether a model stops there says nothing about the
     answer.

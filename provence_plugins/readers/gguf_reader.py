@@ -54,7 +54,7 @@ class GgufReader:
             raise ReaderError(f"llama.cpp cannot load {path}: {error}. Try another file of the model.") from error
 
     def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Answer:
-        """Answer a conversation; see `Reader`. Nothing of an earlier prompt is reused, so that times are comparable."""
+        """Answer a conversation; see `Reader`. No prompt is reused: times are comparable."""
         begin = time.perf_counter()
         body = self._ask(messages, max_tokens=max_tokens, cache_prompt=False)
         return read_completion(body, time.perf_counter() - begin)
@@ -96,7 +96,7 @@ class GgufReader:
 
 
 def _check_file(path: Path) -> None:
-    """Make sure that a file begins as GGUF files do; llama.cpp would end the process on some others.
+    """Check that a file begins as GGUF files do; llama.cpp would end the process.
 
     Raises:
         InvalidInputError: It does not, or it cannot be read.

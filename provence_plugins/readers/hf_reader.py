@@ -31,7 +31,7 @@ class LanguageModel(NamedTuple):
 
 
 class _ReadPrompt(NamedTuple):
-    """A prompt that the network has read: its ids, the scores of the token after it, and what the network remembers."""
+    """A prompt that the network has read, with the next token's scores and the cache."""
 
     ids: list[int]
     last_logits: "Tensor"
@@ -91,7 +91,7 @@ class HfReader:
         self.name = Path(folder).resolve().name
 
     def answer(self, messages: Sequence[Message], *, max_tokens: int) -> Answer:
-        """Answer a conversation; see `Reader`. Nothing of an earlier prompt is reused, so that times are comparable."""
+        """Answer a conversation; see `Reader`. No prompt is reused: times are comparable."""
         import torch
 
         prompt = self._encode(messages, room=max_tokens)
@@ -116,7 +116,7 @@ class HfReader:
         return Answer(text.strip(), len(prompt), len(ids), prefill, seconds, is_complete=len(ids) < max_tokens)
 
     def score(self, messages: Sequence[Message], answer: str) -> float | None:
-        """Return the mean log-probability of a given answer; see `Reader`. An answered prompt is not read again."""
+        """Return the mean log-probability of an answer; see `Reader`. Its prompt is remembered."""
         import torch
 
         ids = self._model.tokenizer(answer.strip(), add_special_tokens=False)["input_ids"]
@@ -135,7 +135,7 @@ class HfReader:
         """Do nothing: the model is freed with the reader."""
 
     def _read(self, prompt: list[int]) -> _ReadPrompt:
-        """Read a prompt from its first token on, and remember it for the score that follows its answer."""
+        """Read a prompt from its first token on, and remember it for the score of its answer."""
         import torch
 
         only_last = {"logits_to_keep": 1} if self._reads_last_logits else {}
@@ -144,7 +144,7 @@ class HfReader:
         return self._last
 
     def _continue(self, ids: list[int], cache: "Cache") -> "Tensor":
-        """Read tokens that follow what a cache holds; return the scores after each, of shape (tokens, vocabulary)."""
+        """Read tokens that follow a cache; return the scores after each (tokens, vocabulary)."""
         import torch
 
         logits: Tensor = self._model.network(torch.tensor([ids]), past_key_values=cache, use_cache=True).logits[0]

@@ -1,4 +1,4 @@
-"""A language model on a server with OpenAI's chat API, such as llama.cpp, Ollama, vLLM and many services."""
+"""A language model on a server with OpenAI's chat API, such as llama.cpp or Ollama."""
 
 import os
 import time

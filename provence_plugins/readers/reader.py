@@ -1,4 +1,4 @@
-"""`Reader`, the interface of language models that answer prompts, on this machine or on a server."""
+"""`Reader`, the interface of language models that answer prompts, here or on a server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Reader(Protocol):
         ...
 
     def score(self, messages: Sequence[Message], answer: str) -> float | None:
-        """Return the mean log-probability, in nats per token, of a given answer; None when the reader cannot tell.
+        """Return the mean log-probability of a given answer, in nats per token; None if unknown.
 
         Raises:
             ReaderError: As for `answer`.

@@ -63,7 +63,7 @@ class Admission:
 
 
 async def run_while_wanted(request: Request, work: Callable[[], Awaitable[T]], *, seconds: float) -> T:
-    """Return the result of some work, unless it takes too long or the client leaves; then the work is cancelled.
+    """Return the result of some work; it is cancelled if it takes too long or the client leaves.
 
     Args:
         request: The request, whose body has been read.

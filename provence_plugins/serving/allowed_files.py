@@ -1,4 +1,4 @@
-"""Read text files for a client that may name any path: only below folders that the server's owner allows."""
+"""Read text files for a client, only below folders that the server's owner allows."""
 
 import errno
 import os
@@ -226,7 +226,7 @@ def _matches(root: Path, pattern: Sequence[str]) -> Iterator[PurePath]:
 
 
 def _step(pattern: Sequence[str], reached: set[int], name: str) -> set[int]:
-    """Return how far a pattern is matched after one more name, given how far it was matched before."""
+    """Return how far a pattern is matched after one more name, from how far it was before."""
     behind: set[int] = set()
     for at in reached:
         if at == len(pattern):

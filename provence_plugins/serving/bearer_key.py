@@ -1,4 +1,4 @@
-"""The key that clients must send, of both servers: the one over HTTP and the one of the Model Context Protocol."""
+"""The key that clients of both servers, HTTP and Model Context Protocol, must send."""
 
 import hmac
 from collections.abc import Collection

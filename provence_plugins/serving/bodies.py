@@ -71,7 +71,7 @@ else:
 
 
 class PolicyBody(_PolicyFields):
-    """What is kept, with the names of `PruningPolicy`; a field that is not sent has the server's own value.
+    """What is kept, as in `PruningPolicy`; a field that is not sent has the server's value.
 
     Some fields accept less than in Python, because a stranger's regular expression or format could
     block the server, and JSON has no functions: `pins` are texts that a sentence contains, the only

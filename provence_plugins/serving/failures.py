@@ -1,4 +1,4 @@
-"""What a client is told when its request fails: a status, and one line in the shape of text-embeddings-inference."""
+"""What a client is told when its request fails: a status and one line."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -76,7 +76,7 @@ def add_handlers(app: FastAPI) -> None:
 
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer that says what went wrong, as `error`, with a name for programs, as `error_type`."""
+    """Return an answer with what went wrong as `error` and its name as `error_type`."""
     content = encode_json({"error": message, "error_type": ERROR_TYPES.get(status, "error")})
     return Response(content, status, headers, media_type="application/json")
 
@@ -101,7 +101,7 @@ async def _answer_invalid_body(request: Request, error: Exception) -> Response:
 
 # Any: pydantic's own description of a fault.
 def describe_fault(fault: Mapping[str, Any]) -> str:
-    """Return one sentence about a fault that pydantic found; it names the place and quotes no value."""
+    """Return a sentence about a fault that pydantic found, with its place and without its value."""
     place = _show_place(fault["loc"])
     kind = fault["type"]
     if kind in _FAULTS:

@@ -1,4 +1,4 @@
-"""The address of a server: take it before the model is loaded, and drop clients that never finish a request."""
+"""The address of a server, taken before the model is loaded; clients that stall are dropped."""
 
 import asyncio
 import socket

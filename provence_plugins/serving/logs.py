@@ -15,7 +15,7 @@ LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats an event as a JSON object on one line: time, level, message, and the facts of the event."""
+    """Formats an event as JSON on one line: time, level, message and facts."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of an event."""

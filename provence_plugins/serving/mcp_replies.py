@@ -1,4 +1,4 @@
-"""What the tools of the MCP server answer: blocks of text for a language model, and facts for the program around it."""
+"""What the tools of the MCP server answer: text for a language model, facts for its program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def describe_result(result: PruneResult, names: Sequence[str], call: str, skippe
 
 
 def describe_ranking(ranking: Sequence[RankedPassage]) -> Reply:
-    """Return a line with relevance, number and beginning for each passage, the most relevant first."""
+    """Return a line with relevance, number and beginning of each passage, by relevance."""
     lines = []
     for passage in ranking:
         beginning = show_on_one_line(passage.passage.text[: _BEGINNING_CHARACTERS * 2])[:_BEGINNING_CHARACTERS]

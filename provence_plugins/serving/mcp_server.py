@@ -95,7 +95,7 @@ def create_mcp_server(
     files: AllowedFiles | None = None,
     recall_characters: int = RECALL_MEMORY,
 ) -> "MCPServer[Any]":
-    """Return a server with the tools `prune_text`, `rerank`, `recall` and, if files may be read, `prune_files`.
+    """Return a server with the tools `prune_text`, `rerank`, `recall` and, if asked, `prune_files`.
 
     Args:
         pruner: Prunes. With a `SharedScorer` it serves many calls in common batches.
@@ -230,7 +230,7 @@ def _check_size(texts: Sequence[str]) -> None:
 
 @contextmanager
 def _tell_errors() -> Iterator[None]:
-    """Turn errors of this package into messages for the model; it sees no other exception's message."""
+    """Turn errors of this package into messages for the model, and hide those of others."""
     try:
         yield
     except ProvenceError as error:

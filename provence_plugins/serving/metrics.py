@@ -67,7 +67,7 @@ class Metrics:
         self.passages_dropped.inc(stats.passages_dropped)
 
     def render(self) -> bytes:
-        """Return all figures in the text format of Prometheus: those of all processes, where several share a folder."""
+        """Return all figures in the text format of Prometheus, of all processes of a folder."""
         registry = self._registry
         if FOLDER_VARIABLE in os.environ:
             registry = CollectorRegistry()

@@ -34,7 +34,7 @@ def note(scope: Scope, **facts: Any) -> None:
 
 
 class RequestLog:
-    """Gives every request an id, answers failures that nothing else answers, writes one line and counts.
+    """Gives every request an id, answers remaining failures, writes one line and counts.
 
     Args:
         app: The application.
@@ -87,7 +87,7 @@ class RequestLog:
 
 @dataclass(slots=True)
 class _Answer:
-    """Sends an answer on, with the id of its request, and notes its status; 0 until it has begun."""
+    """Sends an answer on with the id of its request, and notes its status; 0 at first."""
 
     _send: Send
     # Any: what an application and its server tell each other of a request.

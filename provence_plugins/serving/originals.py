@@ -44,7 +44,7 @@ class Original:
 
 
 class Originals:
-    """The originals of the last calls, up to a number of characters; the oldest calls are forgotten first.
+    """The originals of the last calls, up to a number of characters.
 
     Args:
         max_characters: How many characters are remembered. The last call is remembered whatever its
@@ -71,7 +71,7 @@ class Originals:
         return call
 
     def find(self, name: str) -> Original | None:
-        """Return the original of the passage with this id; None if there is none, or not any more."""
+        """Return the original of the passage with this id; None if it is unknown by now."""
         call, _, index = name.strip().partition(".")
         originals = self._calls.get(call, ())
         by_index = {str(number): original for number, original in enumerate(originals)}

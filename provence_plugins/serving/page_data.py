@@ -16,7 +16,7 @@ _NOT_IN_BROWSERS = frozenset({"pins", "omission", "token_counter", "deduplicate"
 
 # Any, here and below: plain values, ready for JSON.
 def describe_scores(result: PruneResult) -> dict[str, Any]:
-    """Return the policy of a result, and the scores of its passages in input order, without their texts.
+    """Return the policy of a result and the scores of its passages in input order.
 
     Returns:
         `policy`: the fields of `PruningPolicy`, with the threshold that was used, except `pins`,

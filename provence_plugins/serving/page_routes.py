@@ -1,4 +1,4 @@
-"""Serve the page at /, its files and its requests; the browser itself decides what is kept when a setting changes."""
+"""Serve the page at /, its files and its requests; the browser itself decides what is kept."""
 
 import asyncio
 from dataclasses import replace

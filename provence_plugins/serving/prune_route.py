@@ -40,7 +40,7 @@ async def prune(body: PruneBody, request: Request) -> Response:
 
 # Any: plain values of every kind.
 def _describe(result: PruneResult, body: PruneBody) -> dict[str, Any]:
-    """Return `PruneResult.to_dict()` with ids, metadata and stats, and sentences only if they were asked for."""
+    """Return `PruneResult.to_dict()` with ids, metadata and stats, and sentences if asked for."""
     values = {"text": result.text, **result.to_dict()}
     stats = result.stats
     values["stats"] = {

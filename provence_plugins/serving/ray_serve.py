@@ -1,4 +1,4 @@
-"""The HTTP application as a deployment of Ray Serve, which adds and removes copies of it with the load.
+"""The HTTP application as a deployment of Ray Serve, which adds copies of it with the load.
 
 serve run provence_plugins.serving.ray_serve:build max_replicas=8
 """
@@ -25,7 +25,7 @@ _KEY = "PROVENCE_API_KEY"
 
 
 class DeploymentSettings(BaseModel):
-    """Settings of the deployment, each NAME=VALUE on the command line of `serve run` or a key of its configuration.
+    """Settings of the deployment: NAME=VALUE for `serve run`, or keys of its configuration.
 
     Attributes:
         model: None for the model that ships with the package, a folder on every machine, or a repo

@@ -30,7 +30,7 @@ class JsonRoute(APIRoute):
 
 
 class JsonRequest(Request):
-    """A request that refuses what is too large, too slow or not JSON, before any of it is looked at."""
+    """A request that refuses what is too large, too slow or not JSON before it is looked at."""
 
     async def body(self) -> bytes:
         """Return the body.

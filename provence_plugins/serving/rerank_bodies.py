@@ -10,7 +10,7 @@ from provence_plugins.types import Passage
 
 
 class DocumentBody(BaseModel):
-    """A document as an object. Fields besides text and title are allowed and not read, as Cohere does.
+    """A document as an object. Other fields than text and title are not read, as Cohere does.
 
     Attributes:
         text: The text.
@@ -27,7 +27,7 @@ Document = Annotated[DocumentBody, text_or_object(DocumentBody, "document")]
 
 
 class RelevantSpans(StrictBody):
-    """Asks for the sentences of each document that help to answer the query: context pruning in Cohere's shape.
+    """Asks for the sentences that help to answer the query: context pruning in Cohere's shape.
 
     Attributes:
         mode: "enabled" returns these sentences, "disabled" does not.

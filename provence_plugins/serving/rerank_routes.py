@@ -130,7 +130,7 @@ def _check_spans(wanted: RelevantSpans | None, thresholds: Thresholds) -> None:
 
 
 def _relevant_spans(passage: PrunedPassage, wanted: RelevantSpans, result: PruneResult) -> list[_Row]:
-    """Return the sentences of a passage that pass the threshold, the most probable first, without outer white space."""
+    """Return the stripped sentences that pass the threshold, the most probable first."""
     least = result.threshold if wanted.threshold is None else result.thresholds.resolve(wanted.threshold)
     text = passage.passage.text
     rows = []

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 def serve_here(
     settings: ServeSettings, listener: Listener, listening: socket.socket, *, when_ready: Callable[[], None]
 ) -> None:
-    """Load the model and answer requests until SIGTERM or SIGINT; requests that were taken are finished.
+    """Load the model and answer requests until SIGTERM or SIGINT, then finish those taken.
 
     Args:
         settings: Model and limits.

@@ -65,7 +65,7 @@ class Service:
 
     @property
     def model_name(self) -> str:
-        """The model as clients see it: a repo id, or the name of a folder without its place on this machine."""
+        """The model as clients see it: a repo id, or the name of a folder without its path."""
         model = self.settings.model
         if model is None:
             return "bundled"

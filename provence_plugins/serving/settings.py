@@ -22,7 +22,7 @@ _SET_BY_THE_SERVER = ("policy", "scorer")
 @check_class_keywords
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeSettings:
-    """Settings of the HTTP application; they can be pickled, so that every worker process gets them.
+    """Settings of the HTTP application, which every worker process gets pickled.
 
     Attributes:
         model: None for the model that ships with the package, a model folder, or a repo id.

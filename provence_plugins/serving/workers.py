@@ -1,4 +1,4 @@
-"""Several server processes behind one socket: start them, replace those that die, end them together."""
+"""Several server processes behind one socket: start, replace and end them."""
 
 import logging
 import multiprocessing
@@ -81,7 +81,7 @@ def serve_with_workers(job: Job, listening: socket.socket) -> int:
 
 
 def settings_of_worker(settings: ServeSettings, number: int, workers: int) -> ServeSettings:
-    """Return the settings of one of several workers: a device of its own, or a share of the processors.
+    """Return the settings of one of several workers: its device, or share of the processors.
 
     Args:
         settings: The settings of the server; `device` may name several, separated by commas.
@@ -140,7 +140,7 @@ class _Worker:
 
 
 def _watch(workers: list[_Worker], stop: _Stop) -> bool:
-    """Replace workers that die, until a signal comes. Return whether a worker could not even start."""
+    """Replace workers that die, until a signal comes. Return whether one could not start."""
     pause = threading.Event()
     while stop.signal is None:
         wait([worker.process.sentinel for worker in workers], timeout=_LOOK_SECONDS)

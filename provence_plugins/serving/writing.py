@@ -12,7 +12,7 @@ _LONG_TEXT = 50_000
 
 # Any: plain values of every kind.
 def encode_json(value: Any) -> bytes:
-    """Return a value as JSON in UTF-8; half a surrogate pair, which UTF-8 does not have, becomes an escape."""
+    """Return a value as JSON in UTF-8; half a surrogate pair becomes an escape."""
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What the tests of adapters work with: hooks for the framework, its texts, and a pruner without a model."""
+"""What tests of adapters work with: hooks, texts, and a pruner without a model."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -38,7 +38,7 @@ class Item(NamedTuple):
 
 
 class AdapterHooks(ABC, Generic[AdapterT, ThingT]):
-    """What the tests of an adapter must know of it: five hooks. "Things" are documents, nodes or the like."""
+    """What the tests of an adapter must know of it. "Things" are documents, nodes or the like."""
 
     # Any: an adapter's fields are of many types, and each test knows its own.
     @abstractmethod
@@ -83,7 +83,7 @@ class AdapterHooks(ABC, Generic[AdapterT, ThingT]):
 
 @cache
 def word_pruner() -> Pruner:
-    """Return one pruner for all tests, as a program would have; its threads end with the process."""
+    """Return one pruner for all tests; its threads end with the process."""
     return Pruner(backend=WordBackend(), scorer=SharedScorer)
 
 

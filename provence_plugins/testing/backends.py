@@ -88,7 +88,7 @@ class FailingBackend:
 
 
 class NumberBackend(Gated):
-    """Scores that follow from each token id alone, so that neither padding nor other windows can change them.
+    """Scores that follow from each token id alone, whatever the padding and other windows.
 
     Attributes:
         batches: The batches so far, in order.

@@ -28,7 +28,7 @@ from provence_plugins.testing.backends import FailingBackend, WordBackend
 
 
 class AdapterContract(AdapterHooks[AdapterT, ThingT]):
-    """Tests of an adapter: inherit, implement the five hooks, and give the subclass a name that begins with "Test".
+    """Tests of an adapter: inherit, implement the five hooks, and call the class "Test…".
 
     The hooks are those of `AdapterHooks`.
     """

@@ -31,7 +31,7 @@ class TokenBatch:
 
 
 def iter_batches(lengths: Sequence[int], *, max_batch_tokens: int) -> Iterator[list[int]]:
-    """Group row numbers, longest rows first, so that rows times the longest row stays within the budget.
+    """Group row numbers, longest rows first, so that padded batches stay within the budget.
 
     Raises:
         InvalidInputError: A single row is longer than the budget.

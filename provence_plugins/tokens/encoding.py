@@ -69,7 +69,7 @@ class EncoderOptions:
 
 
 class TextEncoder:
-    """A checkpoint's tokenizer: ids without special tokens, and the template that joins a pair of texts.
+    """A checkpoint's tokenizer: ids without special tokens, and the template of a pair.
 
     Safe to use from many threads: the tokenizer is set up once, here, and only read afterwards.
 
@@ -124,12 +124,12 @@ class TextEncoder:
 
     @translate_panics(BackendError, "decoding tokens")
     def spells(self, ids: TokenIds) -> bool:
-        """Return whether ids stand for any character; special and unknown tokens, or a mere start of a word, do not."""
+        """Return whether ids stand for any character, unlike special and unknown tokens."""
         return bool(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
 def is_failure_of_rust(error: BaseException) -> bool:
-    """Return whether an exception is one of the library tokenizers, whose panics are not of the class `Exception`."""
+    """Return whether an exception is one of the library tokenizers, panics included."""
     return is_panic(error) or (isinstance(error, Exception) and not isinstance(error, ProvenceError))
 
 
@@ -161,7 +161,7 @@ def _without_surrogates(text: str) -> str:
 
 
 def learn_template(tokenizer: Tokenizer) -> PairTemplate | None:
-    """Read the pair template off a tokenizer by encoding a pair and seeing what it puts around both sides.
+    """Read the pair template off a tokenizer by encoding a pair.
 
     Returns:
         None when it puts nothing in front of a pair or between its sides.
@@ -206,7 +206,7 @@ def _sides(probe: Encoding) -> list[int | None]:
 
 
 def _unknown_id(tokenizer: Tokenizer, names: Mapping[str, str]) -> int | None:
-    """Return the id of what is not in the vocabulary; None for a tokenizer that can spell everything."""
+    """Return the id of unknown tokens; None for a tokenizer that can spell everything."""
     ids = (tokenizer.token_to_id(token) for token in (names.get("unk_token", "[UNK]"), "[UNK]", "<unk>"))
     return next((number for number in ids if number is not None), None)
 

@@ -26,7 +26,7 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 
 def is_legible(text: str, sentences: Sequence[TokenIds], unknown_id: int | None) -> bool:
-    """Return whether a vocabulary can read a text; texts in Latin script are always taken to be legible.
+    """Return whether a vocabulary can read a text; Latin script always counts as legible.
 
     Args:
         text: The text.

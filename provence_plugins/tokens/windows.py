@@ -24,7 +24,7 @@ position of its last one. A plain tuple, because the garbage collector passes ov
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One model input: the query, the title if there is one, then a run of whole sentences from one passage.
+    """One model input: the query, the title if any, then whole sentences of one passage.
 
     Attributes:
         ids: Token ids, special tokens included.
@@ -127,7 +127,7 @@ Piece = tuple[int, int, int]  # number of the sentence, its first token, one pas
 
 
 def _pack(sentences: Sequence[TokenIds], room: int, packing: Packing) -> Iterator[list[Piece]]:
-    """Fill as few windows as can be, and those evenly: a short last one would lack the context of its neighbours."""
+    """Fill as few windows as possible, evenly: a short last one would lack context."""
     if room < 1:
         raise InvalidInputError(f"A window needs room for at least one token of text; got {room}.")
     longest = packing.piece_tokens or room
@@ -141,7 +141,7 @@ def _pack(sentences: Sequence[TokenIds], room: int, packing: Packing) -> Iterato
 
 
 def _lowest_height(pieces: Sequence[Piece], room: int) -> int:
-    """Return the lowest limit with which the pieces still fit into as few windows as with all the room."""
+    """Return the lowest limit with which the pieces fit into as few windows as possible."""
     fewest = _count(_fill(pieces, room))
     low, high = max((end - start for _, start, end in pieces), default=room), room
     while low < high:

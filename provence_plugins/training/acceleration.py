@@ -45,7 +45,7 @@ def compile_encoder(encoder: nn.Module, device: torch.device) -> None:
 
 
 def is_bfloat16_faster(device: torch.device) -> bool:
-    """Return whether bfloat16 multiplies faster than float32 here; a CPU without hardware for it is much slower."""
+    """Return whether bfloat16 multiplies faster than float32 here; most CPUs are slower."""
     if device.type != "cpu":
         return True
     left, right = torch.randn(512, 384), torch.randn(384, 1536)
@@ -63,7 +63,7 @@ def is_bfloat16_faster(device: torch.device) -> bool:
 
 
 def use_plain_attention(encoder: PreTrainedModel) -> None:
-    """Make an encoder compute attention as two products and a softmax, in the precision of its states.
+    """Make an encoder compute attention as two products and a softmax in its own precision.
 
     On a CPU this trains faster than torch's fused kernel. An encoder with an attention of its own
     keeps it.

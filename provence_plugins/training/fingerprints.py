@@ -36,7 +36,7 @@ def is_same_run(stored: str, settings: TrainSettings) -> bool:
 
 
 def digest_of(base: Path) -> str:
-    """Return a digest of a folder's weights; a base is read again at the end of a run, and must not have changed."""
+    """Return a digest of a folder's weights, to see whether a base has changed during a run."""
     digest = hashlib.sha256()
     for path in sorted(path for pattern in ("*.safetensors", "*.bin") for path in base.glob(pattern)):
         digest.update(path.read_bytes())

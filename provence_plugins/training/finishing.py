@@ -1,4 +1,4 @@
-"""Turn the end of a run into a model folder: average, scale, export, measure the thresholds, write the card."""
+"""Turn the end of a run into a model folder: average, scale, export, measure, describe."""
 
 import logging
 import shutil

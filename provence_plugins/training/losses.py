@@ -1,4 +1,4 @@
-"""Losses of the keep head and of the relevance head, and the targets that they are computed against."""
+"""Losses of the keep head and of the relevance head, and their targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -109,7 +109,7 @@ def keep_loss(
     sentence_weight: float,
     contrast_weight: float = 0.0,
 ) -> Tensor:
-    """Compute the cross-entropy of token probabilities, plus that of their means over sentences, which decide later.
+    """Compute the cross-entropy of token probabilities plus that of their sentence means.
 
     Args:
         keep_logits: Keep scores, of shape (rows, length).
@@ -134,7 +134,7 @@ def keep_loss(
 
 
 def _contrast(means: Tensor, targets: Targets) -> Tensor:
-    """Compute the cross-entropy of each sentence's share of its passage's probability with its share of the labels.
+    """Compute the cross-entropy of each sentence's share of probability and of labels.
 
     It compares the sentences of one passage only; cross-entropy sentence by sentence mostly learns
     to tell answers from negatives. Both have their minimum where probabilities equal the labels.
@@ -153,7 +153,7 @@ def _contrast(means: Tensor, targets: Targets) -> Tensor:
 
 
 def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
-    """Compute the cross-entropy of the tokens that people annotated, among those of labelled sentences.
+    """Compute the cross-entropy of the annotated tokens of labelled sentences.
 
     A sentence label is one bit; the annotated words tell why the sentence holds the answer. A head
     that predicts them from the encoder's states teaches the encoder to look for them, and is
@@ -173,7 +173,7 @@ def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
 
 
 def ranking_loss(logits: Tensor, targets: Targets) -> Tensor:
-    """Compute the squared distance to the teacher's raw score, or the cross-entropy with the label if there is none.
+    """Compute the squared distance to the teacher's score, else cross-entropy with the label.
 
     Args:
         logits: Raw relevance, of shape (rows,).

@@ -35,7 +35,7 @@ class Losses:
 
 
 class Objective(nn.Module):
-    """Computes the losses of a batch against its labels, which are softened where the settings ask for it.
+    """Computes the losses of a batch against its labels, softened where settings ask for it.
 
     Args:
         settings: The run.

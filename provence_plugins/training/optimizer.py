@@ -1,4 +1,4 @@
-"""The optimizer and its learning rates, which fall from layer to layer and rise and fall during a run."""
+"""The optimizer and its learning rates by layer and by progress of the run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ with needs_extra("train"):
 def make_optimizer(
     network: ProvenceModel, settings: OptimizerSettings, objective: torch.nn.Module
 ) -> torch.optim.Optimizer:
-    """Return AdamW with a group for the heads, including those of the objective, and a group for each layer.
+    """Return AdamW with a group for all heads and a group for each layer.
 
     The key `peak` of a group is its highest rate.
     """
@@ -32,13 +32,13 @@ def make_optimizer(
 
 
 def _layer_of(name: str) -> int:
-    """Return the number of the layer of a parameter, from 1 up; 0 for a parameter outside the layers."""
+    """Return the number of a parameter's layer, from 1 up; 0 outside the layers."""
     found = re.search(r"\blayers?\.(\d+)\.", name)
     return int(found[1]) + 1 if found else 0
 
 
 def rate_at(done: float, settings: OptimizerSettings) -> float:
-    """Return the share of the peak rate when this share of the run is done: a linear rise, then a linear fall."""
+    """Return the share of the peak rate at this share of the run: a linear rise, then a fall."""
     if done < settings.warmup:
         return max(done / settings.warmup, 1e-3)
     left = (1.0 - done) / (1.0 - settings.warmup)

@@ -1,4 +1,4 @@
-"""Record the progress of a run: lines for people, a log for programs, and a picture of the curves."""
+"""Record the progress of a run: lines for people, a log, and a picture of the curves."""
 
 import json
 import time
@@ -134,7 +134,7 @@ def draw_curves(notes: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def as_note(progress: Progress, losses: StepLosses, judged: JudgedExamples) -> dict[str, Any]:
-    """Return one line of the log: position, mean losses since the last evaluation, and the metrics on dev."""
+    """Return a line of the log: position, mean losses since the last one, metrics on dev."""
     trained = {**asdict(progress), "keep_loss": losses.keep, "ranking_loss": losses.ranking}
     return {**trained, "questions": len(judged.scored), **metric_values(judged)}
 

@@ -97,7 +97,7 @@ def iter_batches_forever(
 def _in_batches(
     gathered: Sequence[LabelledWindow], batch_tokens: int, random: Random, before: float, after: float
 ) -> Iterator[TrainingBatch]:
-    """Yield windows in batches of similar lengths, in random order, while the epoch goes from `before` to `after`."""
+    """Yield windows in random batches of similar lengths, from epoch `before` to `after`."""
     lengths = [padded_length(len(item.window.ids), multiple=LENGTH_STEP) for item in gathered]
     groups = list(iter_batches(lengths, max_batch_tokens=batch_tokens))
     random.shuffle(groups)
@@ -107,7 +107,7 @@ def _in_batches(
 
 
 def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) -> list[Example]:
-    """Return one epoch, shuffled: all positives and human-made negatives, those of small sources several times.
+    """Return one shuffled epoch: positives and human-made negatives, small sources repeated.
 
     Each question brings a fresh draw of its mined negatives as often as it comes.
     """
@@ -135,7 +135,7 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
 def _random_negatives(
     chosen: Sequence[Example], examples: Sequence[Example], count: int, random: Random
 ) -> list[Example]:
-    """Return for each positive some passages of other questions, which most likely have nothing to do with it.
+    """Return for each positive some passages of other questions, most likely unrelated.
 
     A passage under the title of the positive, or with its text, might answer the question and is
     not taken.
@@ -217,7 +217,7 @@ def _answers_of(
 def _marked_tokens(
     example: Example, sentences: Sequence[Sentence], labels: Sequence[bool], planner: Planner
 ) -> dict[int, Iterator[bool]]:
-    """Return, for each relevant sentence, whether people annotated some characters of each of its tokens."""
+    """Return for each relevant sentence whether each of its tokens is annotated."""
     relevant = [number for number, label in enumerate(labels) if label]
     spans = planner.encoder.token_spans([sentences[number].model_text(example.passage.text) for number in relevant])
     found: dict[int, Iterator[bool]] = {}
@@ -229,7 +229,7 @@ def _marked_tokens(
 
 
 def crop(labels: Sequence[bool], size: int, random: Random) -> Span:
-    """Return a run of sentences around a random relevant one, at any place in it; any run if none is relevant."""
+    """Return a run of sentences around a random relevant one; any run if none is relevant."""
     size = min(size, len(labels))
     anchors = [number for number, label in enumerate(labels) if label] or list(range(len(labels)))
     if not anchors:

@@ -34,7 +34,7 @@ class Scaling:
 
 
 def fit_scaling(network: ProvenceModel, items: Iterable[LabelledWindow], *, pad_id: int) -> Scaling:
-    """Fit the scaling under which sentence means are likeliest, given the labels of these windows."""
+    """Fit the scaling under which sentence means are likeliest, given their labels."""
     logits, numbers, keep = _keep_logits(network, [item for item in items if item.keep], pad_id)
     parameters = torch.tensor([0.0, 0.0], requires_grad=True)  # logarithm of the factor, shift
     counts = torch.zeros_like(keep).index_add(0, numbers, torch.ones_like(logits))
@@ -62,7 +62,7 @@ def rescale(head: SimilarityHead, scaling: Scaling) -> None:
 
 
 def _keep_logits(network: ProvenceModel, items: list[LabelledWindow], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return keep scores of all labelled tokens, the sentence of each token, and the labels of the sentences."""
+    """Return keep scores and sentences of all labelled tokens, and labels of the sentences."""
     logits, numbers, keep = [], [], []
     sentences = 0
     device = network.device

@@ -54,7 +54,7 @@ class SoftLabels:
         self._vectors: dict[str, Tensor] = {}
 
     def soften(self, items: Sequence[LabelledWindow], targets: Targets) -> Targets:
-        """Replace hard labels by soft ones; a window is as similar to its question as its most similar sentence.
+        """Replace hard labels by soft ones; a window takes the similarity of its best sentence.
 
         Args:
             items: The windows of a batch.
