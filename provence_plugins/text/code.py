@@ -26,7 +26,7 @@ _COMMANDS = (
 )
 _CODE_OPENING = re.compile(
     r"""\s*(?:return\b|import\ \w|from\ \S+\ import|def\ |class\ \w+[:(]|elif\ |else:|try:|pass$|break$
-        | (?:end|done|fi|esac)$ | echo\ ["$'\-\w] | (?:class|module)\ [A-Z]\w*$ | (?:CREATE|ALTER|DROP)\ [A-Z]
+        | (?:end|done|fi|esac)$ | echo\ ["$'\-\w] | (?:class|module)\ [A-Z]\w*$ | (?:CREATE|ALTER|DROP)\ .*[(;]\s*$
         | @\w|\$\ |//|\# | [\w.]+\[ | </?\w | \w+=\S
         | (?:SELECT|FROM|WHERE|INSERT\ INTO|UPDATE|DELETE\ FROM|JOIN|ORDER\ BY|GROUP\ BY|HAVING|VALUES)\s
         | """

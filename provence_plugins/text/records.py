@@ -180,7 +180,7 @@ def find_lone_record(lines: Lines, at: int, read_labels: Callable[[], Labels]) -
     if _EXAMINER.fullmatch(lines.bares[at]):
         return Found("heading", at + 1, level=8)
     head = read_head(lines.texts[at], lines.openings[at])
-    if head is None or head.name in ("option", "field", "keyword"):
+    if head is None or head.name in ("option", "field", "keyword", "event"):
         return None
     label = head.label
     is_labelled = is_question(label) or (is_answer(label) and read_labels().have_questions)

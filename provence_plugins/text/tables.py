@@ -297,5 +297,5 @@ def _rows(at: int, end: int, first: list[str]) -> Iterator[Found]:
     names = all(cell and len(cell) <= _LONGEST_NAME and not any(map(str.isdigit, cell)) for cell in first)
     # The second of two columns of words explains the first, in every row.
     explains = len(first) == 2 and len(first[1].split()) > _MOST_WORDS_OF_NAME
-    is_header = names and not explains and len(set(first)) == len(first) and end - at > 1
+    is_header = bool(first) and names and not explains and len(set(first)) == len(first) and end - at > 1
     return (Found("table_header" if is_header and row == at else "table_row", row + 1) for row in range(at, end))

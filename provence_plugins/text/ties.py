@@ -28,12 +28,12 @@ _WIDEST_INDENT = 80
 _LONGEST_TAIL = 20
 _SENDERS = frozenset({"from", "von", "de", "da"})
 _FIELDS_OF_MAIL = frozenset({
-    "to", "subject", "sent", "date", "an", "betreff", "gesendet", "datum", "à", "objet", "envoyé", "para", "asunto",
-    "enviado", "oggetto", "inviato",
+    "subject", "sent", "betreff", "gesendet", "objet", "envoyé", "asunto", "enviado", "oggetto", "inviato",
 })  # fmt: skip
 _MOST_FIELDS_OF_MAIL = 6
 _QUOTING: frozenset[Kind] = frozenset({"quote", "sentence", "list_item"})
 _OPENING_QUOTES = frozenset("\"“„«‘'")
+_CLOSING_QUOTES = frozenset("\"”“’»'")
 _DASHES = ("—", "–", "―", "--")
 # "— Ann Lee, miller"
 _ATTRIBUTION = re.compile(r"[>\s]*(?:[—–―]\s?|--\s)[A-ZÀ-Þ][^\n]{1,80}(?<![.?!…\s])[>\s]*")
@@ -110,10 +110,22 @@ def _tie_quoted(text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> Non
         first, last = parts.firsts[at], parts.firsts[at + 1] - 1
         if kind not in _QUOTING or not _ATTRIBUTION.fullmatch(text, ends[last - 1] if last else 0, ends[last]):
             continue
-        if last == first and at:
-            at -= 1
-        if parts.kinds[at] == "quote" or text[parts.starts[at]] in _OPENING_QUOTES:
-            ties.add(range(parts.firsts[at], last), "label", last)
+        if last > first:
+            is_said = kind == "quote" or text[parts.starts[at]] in _OPENING_QUOTES
+        else:
+            is_said = at > 0 and _follows_quotation(text, parts, at)
+            first = parts.firsts[max(at - 1, 0)]
+        if is_said:
+            ties.add(range(first, last), "label", last)
+
+
+def _follows_quotation(text: str, parts: Parts, at: int) -> bool:
+    """Return whether a line with a dash comes right after a quotation, and is not the first of several such lines."""
+    if parts.kinds[at + 1 : at + 2] == ["list_item"]:
+        return False
+    start, end = parts.starts[at - 1], parts.starts[at]
+    is_marked = text[start] in _OPENING_QUOTES and text[start:end].rstrip()[-1:] in _CLOSING_QUOTES
+    return parts.kinds[at - 1] == "quote" or is_marked
 
 
 def _tie_nested(text: str, parts: Parts, ties: Ties) -> None:

@@ -165,7 +165,10 @@ def test_what_is_quoted_keeps_the_name_of_whoever_said_it() -> None:
     assert tied(apart, "label") == {"“The mill is o": ["— Ann Lee"]}
 
 
-@pytest.mark.parametrize("text", ["“Come.”\n\n— Let us go, said Juan.\n", "> It is old.\n\n- Milk\n- Eggs\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["“Come.”\n\n— Let us go, said Juan.\n", "> It is old.\n\n- Milk\n- Eggs\n", '"Buy," he said.\n\n— Milk\n— Eggs\n'],
+)
 def test_a_dash_that_names_nobody_is_no_attribution(text: str) -> None:
     assert tied(text, "label") == {}
 
@@ -183,4 +186,4 @@ def test_the_paragraphs_of_a_mail_keep_its_sender_and_what_it_quotes_does_not() 
 
 
 def test_a_field_called_from_in_another_record_is_no_sender() -> None:
-    assert tied("From: Redford\nStop: Milltown\n\nThe bus leaves at nine.\n", "label") == {}
+    assert tied("From: Redford\nTo: Milltown\n\nThe bus leaves at nine.\n", "label") == {}

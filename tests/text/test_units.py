@@ -269,6 +269,7 @@ Name   Price
 <td>55</td></tr>
 </table>
 ¦""",
+    "Team A 3 1\n¦Team B 2 2\n¦Team C 1 3\n¦",
     "Item Price Stock\n¦Lamp 29.00 12\n¦Chair, oak 55.00 3\n¦Desk 140.00 1\n¦",
 ]
 
@@ -550,6 +551,11 @@ TITLES = [
 ¦""",
 ]
 
+SENTENCES_LIKE_CODE = [
+    "CREATE TABLE statements are slow.\n¦They lock the table.\n",
+    "*** Note that this is important ***\n¦The mill is closed.\n",
+]
+
 NAMES = [
     "Small files are sent by acme.sync.Client, which waits. ¦Others are sent by acme.queue.Uploader, "
     "which returns at once.",
@@ -653,7 +659,8 @@ KINDS = {
     "question": QUESTIONS, "code line": CODE_LINES, "wrapper": WRAPPERS, "short lines": SHORT_LINES,
     "log": LOGS, "chat": CHATS, "transcript": TRANSCRIPTS, "subtitles": SUBTITLES, "fields": FIELDS, "table": TABLES,
     "HTML": HTML, "list": LISTS, "clauses": CLAUSES, "steps": STEPS, "indented": INDENTED, "code": CODE, "diff": DIFFS,
-    "YAML": YAML, "false heading": FALSE_HEADINGS, "title": TITLES, "names": NAMES, "abbreviations": ABBREVIATIONS,
+    "YAML": YAML, "false heading": FALSE_HEADINGS, "title": TITLES, "names": NAMES,
+    "sentences like code": SENTENCES_LIKE_CODE, "abbreviations": ABBREVIATIONS,
     "emphasis": EMPHASIS, "glued": GLUED, "mail": MAILS,
 }  # fmt: skip
 # Longer texts of the kinds that retrievers bring, by their names.
