@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -13,6 +12,7 @@ from provence_plugins.cli.streams import report
 from provence_plugins.engine.policy import ALL_TIES, Deduplicate, Order, PruningPolicy, WhenEmpty
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.model.backends import BackendName
+from provence_plugins.model.folder import expand_home
 from provence_plugins.text.sentences import SplitterName
 from provence_plugins.thresholds import THRESHOLD_NAMES
 
@@ -190,7 +190,7 @@ def require_own_folder(checkpoint: "Checkpoint", given: str, advice: str) -> Non
     Raises:
         InvalidInputError: The model was not given as a folder.
     """
-    if checkpoint.folder != Path(given).expanduser():
+    if checkpoint.folder != expand_home(given):
         raise InvalidInputError(
             f"{given!r} is an installed, published or bundled model, whose files are not changed. {advice}"
         )

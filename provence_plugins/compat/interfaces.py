@@ -93,6 +93,6 @@ def choose_interface(name: InterfaceName | None, format_name: str) -> Interface:
     """
     if name is None:
         return next(interface for interface in INTERFACES.values() if format_name in interface.formats)
-    if name not in INTERFACES:
+    if not isinstance(name, str) or name not in INTERFACES:
         raise InvalidInputError(f"interface must be one of {', '.join(map(repr, INTERFACES))}; got {name!r}.")
     return INTERFACES[name]

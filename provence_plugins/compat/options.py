@@ -8,7 +8,7 @@ from typing import Any, Literal, SupportsIndex
 from provence_plugins.compat.interfaces import Interface, InterfaceName, choose_interface
 from provence_plugins.engine.published_calls import PublishedScoring
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.keywords import show_value
+from provence_plugins.keywords import check_switch, show_value
 from provence_plugins.text.open_provence import english_spans, japanese_spans
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold, Thresholds
@@ -17,6 +17,16 @@ TextSplitter = Callable[[str], list[str]]
 """A published splitter: from a text to the texts of its sentences."""
 
 _WINDOWS: dict[bool | None, Literal["best", "first"] | None] = {None: None, True: "best", False: "first"}
+_SWITCHES = (
+    "always_select_title",
+    "reorder",
+    "use_best_reranker_score",
+    "zero_score_when_empty",
+    "strip_sentences",
+    "respect_sentence_boundaries",
+    "return_sentence_metrics",
+    "return_sentence_texts",
+)
 _LANGUAGES: dict[str, SentenceSplitter] = {"en": english_spans, "ja": japanese_spans}
 
 
@@ -71,6 +81,12 @@ class ProcessOptions:
     preprocess_workers: int | None = None
     preprocess_batch_size: int | None = None
     torch_dataloader_kwargs: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name in _SWITCHES:
+            value = getattr(self, name)
+            if value is not None:
+                check_switch(name, value)
 
     @property
     def scoring(self) -> PublishedScoring:

@@ -128,11 +128,18 @@ def _with_unknown_tokens(plan: PassagePlan, unknown: int | None) -> set[int]:
     return found
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # too long, or in a folder that must not be read
+        return False
+
+
 @lru_cache(maxsize=8)
 def _named_counter(name: str) -> CountTokens:
     if name in _PLAIN_COUNTERS:
         return _PLAIN_COUNTERS[name]
-    if name.endswith(".json") and Path(name).is_file():
+    if name.endswith(".json") and _is_file(Path(name)):
         return _tokenizer_counter(Path(name))
     with needs_extra("tiktoken"):
         import tiktoken

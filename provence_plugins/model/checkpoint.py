@@ -9,7 +9,17 @@ from typing import Any, get_args
 from provence_plugins.errors import CheckpointError, CheckpointNotFoundError, InvalidInputError
 from provence_plugins.model.encoder_config import known_config
 from provence_plugins.model.families import longest_window
-from provence_plugins.model.folder import CONFIG, ONNX_FILES, locate, read_json, require_weights, show_error, show_value
+from provence_plugins.model.folder import (
+    CONFIG,
+    ONNX_FILES,
+    expand_home,
+    is_folder,
+    locate,
+    read_json,
+    require_weights,
+    show_error,
+    show_value,
+)
 from provence_plugins.model.formats import FORMATS, NATIVE, Format, format_by_config
 from provence_plugins.model.hub import download
 from provence_plugins.model.licence import warn_of_licence
@@ -155,18 +165,18 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
             f"model must be a folder, the name of an installed model, or a repo id; got {model!r}. "
             f"None means the bundled model."
         )
-    folder, name = Path(model).expanduser(), str(model)
+    folder, name = expand_home(model), str(model)
     if model == BUNDLED_NAME:
         return BUNDLED
     if locate(folder, CONFIG):
         return folder
     if (installed := find_installed_model(name)) is not None:
         return installed
-    if folder.is_dir():
+    if is_folder(folder):
         return folder
     if isinstance(model, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise CheckpointNotFoundError(
-            f"There is no model folder {name!r}, and no installed package brings a model of that "
+            f"There is no model folder {show_value(name)}, and no installed package brings a model of that "
             f"name. {describe_installed_models(name)} Give the path of a folder, the name of an "
             f"installed model, or a repo id such as owner/name."
         )

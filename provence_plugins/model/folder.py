@@ -42,6 +42,22 @@ def show_error(error: BaseException) -> str:
     return show_on_one_line(str(error) or type(error).__name__)[:300]
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether a path leads to a folder; one that is too long or must not be read leads nowhere."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def expand_home(path: str | Path) -> Path:
+    """Return a path with the home folder in place of "~"; of a user who does not exist, as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def locate(folder: Path, name: str) -> Path | None:
     """Return the path of a file in a folder, or None if there is no such file.
 

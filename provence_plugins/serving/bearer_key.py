@@ -25,7 +25,7 @@ class BearerKey:
 
     def __init__(self, app: ASGIApp, key: str, refusal: ASGIApp, open_paths: Collection[str] = ()) -> None:
         self._app = app
-        self._expected = f"Bearer {key}".encode()
+        self._expected = key.encode()
         self._refusal = refusal
         self._open_paths = open_paths
 
@@ -36,6 +36,10 @@ class BearerKey:
         await application(scope, receive, send)
 
     def _has_key(self, scope: Scope) -> bool:
-        given = Headers(scope=scope).get("authorization", "")
-        # Takes the same time wherever the two differ.
-        return hmac.compare_digest(given.encode("latin-1"), self._expected)
+        given = Headers(scope=scope).getlist("authorization")
+        # Of two headers a proxy in front may have checked the other one.
+        if len(given) != 1:
+            return False
+        scheme, _, key = given[0].partition(" ")
+        # Takes the same time wherever the two keys differ.
+        return hmac.compare_digest(key.encode("latin-1"), self._expected) and scheme.lower() == "bearer"

@@ -8,7 +8,7 @@ from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.model.checkpoint import find_model
 from provence_plugins.model.families import longest_window
-from provence_plugins.model.folder import CONFIG, read_json
+from provence_plugins.model.folder import CONFIG, is_folder, read_json
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
 from provence_plugins.model.tokenizer_file import read_tokenizer
 from provence_plugins.tokens.encoding import TextEncoder
@@ -33,7 +33,7 @@ def find_base(name: str) -> Path:
         CheckpointNotFoundError: There is no such folder, and the hub cannot be reached or has no
             such model.
     """
-    if find_folder(name).is_dir():
+    if is_folder(find_folder(name)):
         return find_model_folder(name)
     # Not opened: an encoder has no heads yet.
     return find_model_folder(str(find_model(name)))

@@ -1,9 +1,12 @@
 """The options of the published calls, each read by itself."""
 
+from typing import Any
+
 import pytest
 
 from provence_plugins.compat.interfaces import OPEN_PROVENCE, PROVENCE
 from provence_plugins.compat.options import ProcessOptions
+from provence_plugins.errors import InvalidInputError
 
 
 def test_an_option_takes_the_place_of_a_default_of_the_interface() -> None:
@@ -28,3 +31,16 @@ def test_a_splitter_of_texts_finds_where_each_lies() -> None:
     split = ProcessOptions(sentence_splitter=lambda text: ["a b", "missing", "", "c"]).choose_splitter("lines")
     assert callable(split)
     assert split("a b c") == [(0, 3), (4, 5)]
+
+
+@pytest.mark.parametrize("value", ["yes", 1, []], ids=repr)
+@pytest.mark.parametrize("name", ["reorder", "use_best_reranker_score", "zero_score_when_empty", "strip_sentences"])
+def test_a_switch_of_another_type_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(InvalidInputError, match=f"{name} must be True or False; got"):
+        ProcessOptions(**{name: value})
+
+
+@pytest.mark.parametrize("interface", ["naver", ["provence"], 3], ids=repr)
+def test_an_interface_that_does_not_exist_is_refused(interface: Any) -> None:
+    with pytest.raises(InvalidInputError, match="interface must be one of 'provence', 'open-provence'"):
+        ProcessOptions(interface=interface).choose_rules("provence")

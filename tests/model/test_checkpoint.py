@@ -58,6 +58,14 @@ def test_a_missing_folder_is_named(missing: str) -> None:
         open_checkpoint(missing)
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000, "~nosuchuser/model", "~nosuchuser"], ids=lambda it: it[:12])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_name_that_no_folder_can_have_is_a_missing_folder(kind: type[str | Path], name: str) -> None:
+    with pytest.raises(CheckpointNotFoundError, match="no model folder") as caught:
+        open_checkpoint(kind(name))
+    assert len(str(caught.value)) < 500
+
+
 def test_a_missing_path_is_never_taken_for_a_hub_id() -> None:
     with pytest.raises(CheckpointNotFoundError, match="no model folder"):
         open_checkpoint(Path("owner/name"))

@@ -29,6 +29,20 @@ _TASKS = {
         "nodes = [NodeWithScore(node=TextNode(text='In France. Cheese.'))]\n"
         "ProvencePostprocessor(model=model).postprocess_nodes(nodes, query_str='Where?')"
     ),
+    "messages": (
+        "from provence_plugins import Pruner\n"
+        "from provence_plugins.integrations.messages import prune_messages\n"
+        "result = {'role': 'tool', 'tool_call_id': '1', 'content': 'In France. Cheese.'}\n"
+        "prune_messages([result], 'Where?', pruner=Pruner(model), min_tokens=0)"
+    ),
+    "label": (
+        "import pathlib\n"
+        'pathlib.Path(work, \'in.jsonl\').write_text(\'{"question": "Where?", "passage": "In France."}\')\n'
+        "sys.argv = ['provence', 'label', model, f'{work}/in.jsonl', f'{work}/out.jsonl']\n"
+        "from provence_plugins.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code"
+    ),
     "bulk": (
         "import pathlib\n"
         'pathlib.Path(work, \'in.jsonl\').write_text(\'{"query": "Where?", "passages": ["In France."]}\')\n'

@@ -13,7 +13,7 @@ from provence_plugins.serving.bearer_key import BearerKey
 GUARDED = BearerKey(PlainTextResponse("in"), "opens", PlainTextResponse("out", 401), open_paths={"/health"})
 
 
-async def ask(kind: str, path: str, header: bytes | None = None) -> Any:
+async def ask(kind: str, path: str, *headers: bytes | None) -> Any:
     """Return the body that a request gets."""
     sent: list[Any] = []
 
@@ -23,8 +23,8 @@ async def ask(kind: str, path: str, header: bytes | None = None) -> Any:
     async def receive() -> Any:
         return {}
 
-    headers = [] if header is None else [(b"authorization", header)]
-    await GUARDED({"type": kind, "path": path, "headers": headers}, receive, send)
+    given = [(b"authorization", header) for header in headers if header is not None]
+    await GUARDED({"type": kind, "path": path, "headers": given}, receive, send)
     return sent[-1]["body"]
 
 
@@ -32,6 +32,9 @@ async def ask(kind: str, path: str, header: bytes | None = None) -> Any:
     ("kind", "path", "header", "body"),
     [
         ("http", "/prune", b"Bearer opens", b"in"),
+        ("http", "/prune", b"bearer opens", b"in"),
+        ("http", "/prune", b"Basic opens", b"out"),
+        ("http", "/prune", b"Bearer  opens", b"out"),
         ("http", "/prune", None, b"out"),
         ("http", "/prune", b"Bearer wrong", b"out"),
         ("http", "/prune", b"opens", b"out"),
@@ -55,3 +58,8 @@ async def test_the_start_of_a_server_needs_no_key() -> None:
     guarded: Any = BearerKey(application, "opens", PlainTextResponse("out", 401))
     await guarded({"type": "lifespan"}, None, None)
     assert reached == ["lifespan"]
+
+
+async def test_a_request_with_two_keys_is_refused_even_if_one_is_right() -> None:
+    assert await ask("http", "/prune", b"Bearer opens", b"Bearer wrong") == b"out"
+    assert await ask("http", "/prune", b"Bearer wrong", b"Bearer opens") == b"out"
