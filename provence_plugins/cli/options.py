@@ -146,7 +146,7 @@ class PolicyOptions:
     ] = None
     ties: Annotated[
         str,
-        typer.Option(help=f"What else is kept with a sentence: some of {','.join(ALL_TIES)}, or none."),
+        typer.Option(help=f"What else is kept with a sentence: some of {', '.join(ALL_TIES)}, or none."),
     ] = ",".join(ALL_TIES)
     token_counter: Annotated[
         str | None,

@@ -9,7 +9,6 @@ from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from rows import row
 
 import provence_plugins
 from provence_plugins.cli.app import COMMANDS
@@ -108,6 +107,8 @@ def test_every_command_has_a_table() -> None:
 
 
 def test_every_option_says_what_it_does_and_what_happens_without_it() -> None:
+    from rows import row  # only pytest finds it, and the page is renewed without pytest
+
     for source in [*SHARED, *BY_NAME]:
         with row(source):
             options = list(options_of(SHARED.get(source) or BY_NAME[source]))
