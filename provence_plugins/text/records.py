@@ -152,7 +152,7 @@ def _read_section(lines: Lines, at: int, end: int) -> Iterator[Found]:
 
 def _opens_entry(lines: Lines, at: int) -> bool:
     bare = lines.bares[at]
-    return read_head(lines.texts[at], lines.openings[at]) is not None or "  " in bare or bare[0] in "{-"
+    return read_head(lines.texts[at], lines.openings[at]) is not None or "  " in bare or bare.startswith(("{", "-"))
 
 
 def _before_records(lines: Lines, at: int, end: int) -> Found:

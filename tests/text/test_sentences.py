@@ -321,3 +321,11 @@ def test_a_missing_nltk_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None
 )  # fmt: skip
 def test_huge_odd_texts_take_linear_time(text: str, splitter: SplitterName) -> None:
     assert_tiles(text, split_sentences(text, splitter))
+
+
+@pytest.mark.parametrize(
+    "text", ["Args:\n    \ufeff\n", "Returns:\n    \ufeff\n\ufeff", "Args:\n    x: a\n    \ufeff\n"]
+)
+def test_a_line_with_nothing_but_a_mark_of_the_byte_order_is_no_entry(text: str) -> None:
+    sentences = split_sentences(text)
+    assert "".join(sentence.of(text) for sentence in sentences) == text
