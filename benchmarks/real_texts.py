@@ -6,7 +6,7 @@ Unlike `provence evaluate`, which compares the scores of single sentences with a
 import argparse
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from provence_plugins import PrunedPassage, Pruner, PruneResult, PruningPolicy, Span
@@ -76,16 +76,11 @@ def prune_all(path: Path, model: str | None, window_tokens: int | None) -> list[
         return [(example, pruner.prune(example.question, [example.passage])) for example in examples]
 
 
-def at(
-    results: Sequence[tuple[Example, PruneResult]], threshold: Threshold | None, adaptation: float | None = None
-) -> list[Outcome]:
-    """Decide all results again with another threshold, and if one is given another adaptation to the query."""
+def at(results: Sequence[tuple[Example, PruneResult]], threshold: Threshold | None) -> list[Outcome]:
+    """Decide all results again with another threshold."""
     outcomes = []
     for example, result in results:
-        thresholds = result.thresholds
-        if adaptation is not None:
-            thresholds = replace(thresholds, adaptation=adaptation)
-        decided = replace(result, thresholds=thresholds).with_policy(PruningPolicy(threshold=threshold))
+        decided = result.with_policy(PruningPolicy(threshold=threshold))
         [pruned] = (*decided.passages, *decided.dropped)
         outcomes.append(judge(example, pruned))
     return outcomes
@@ -107,9 +102,6 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, default=_DATA, help="labelled JSON lines")
     parser.add_argument("--model", help="a model folder or name [default: the shipped model]")
     parser.add_argument("--window-tokens", type=int, help="longest window [default: the model's]")
-    parser.add_argument(
-        "--adaptation", type=float, nargs="*", default=[0.5], help="how far the default follows the best sentence"
-    )
     parser.add_argument("--lost", action="store_true", help="list what is lost at the default threshold")
     given = parser.parse_args()
     results = prune_all(given.data, given.model, given.window_tokens)
@@ -121,8 +113,6 @@ def main() -> None:
         **{f'"{name}"': name for name in THRESHOLD_NAMES if name in thresholds.named},
     }
     rows: list[list[Cell]] = [[label, *summarise(at(results, value))] for label, value in tried.items()]
-    for adaptation in given.adaptation:
-        rows.append([f"the default with adaptation {adaptation:g}", *summarise(at(results, None, adaptation))])
     outcomes = at(results, None)
     tables = [
         Table("threshold", ["threshold", *_COLUMNS], rows),

@@ -4,6 +4,7 @@ python examples/onnx_decoder.py [FOLDER]
 """
 
 import json
+import math
 import os
 import re
 import sys
@@ -21,6 +22,7 @@ BUNDLED = Path(__file__).parent.parent / "provence_plugins" / "model" / "bundled
 
 SPECIAL_TOKENS = 3  # [CLS] query [SEP] text [SEP]
 LEAST_ROOM = 16
+SURE = 0.1
 ENDS_WITH_STOP = re.compile(r"""[.!?…。！？।؟][\s"'”’»」』)\]*_`]*\Z""")
 
 
@@ -44,6 +46,7 @@ class Decoder:
     def __init__(self, folder: Path) -> None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.threshold: float = config["default_threshold"]
+        self.comparison: float = config.get("comparison", 0.0)
         self.window_tokens: int = config["max_tokens"]
         names = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
         special = [names[f"{name}_token"] for name in ("cls", "sep", "pad", "unk", "mask")]
@@ -78,7 +81,7 @@ class Decoder:
                 counts[piece.unit] += len(piece.ids)
                 position = end
         means = [total / max(count, 1) for total, count in zip(totals, counts, strict=True)]
-        return Scores(max(relevances), means)
+        return Scores(max(relevances), compare(means, self.comparison))
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text by itself, without special tokens."""
@@ -105,6 +108,24 @@ class Decoder:
             ["relevance", "keep"], {name: array for name, array in feeds.items() if name in taken}
         )
         return float(relevance[0]), keep[0]
+
+
+def compare(probabilities: list[float], weight: float) -> list[float]:
+    """Lower the log-odds of each unit by `weight` times its distance from the best, where that lies above `SURE`."""
+    best = max(probabilities, default=0.0)
+    compared = []
+    for probability in probabilities:
+        distance = log_odds(max(best, SURE)) - log_odds(max(probability, SURE))
+        if probability == 0.0 or distance == 0.0:
+            compared.append(probability)
+        else:
+            compared.append(1 / (1 + math.exp(weight * distance - log_odds(probability))))
+    return compared
+
+
+def log_odds(probability: float) -> float:
+    limited = min(max(probability, 1e-7), 1 - 1e-7)
+    return math.log(limited / (1 - limited))
 
 
 def pack(tokens: Sequence[list[int]], room: int) -> list[list[Piece]]:
@@ -139,9 +160,9 @@ def main() -> None:
     decoder = Decoder(Path(sys.argv[1]) if len(sys.argv) > 1 else BUNDLED)
     units = ["Iceland lies in the North Atlantic. ", "Its capital is Reykjavik. ", "Sheep outnumber people."]
     scores = decoder.score("What is the capital of Iceland?", units)
-    print(f"relevance {scores.relevance:.2f}, threshold {decoder.threshold:.2f}")
+    print(f"relevance {scores.relevance:.2f}, threshold {decoder.threshold:.2g}")
     for unit, probability in zip(units, scores.probabilities, strict=True):
-        print("keep" if probability >= decoder.threshold else "    ", f"{probability:.2f}", unit)
+        print("keep" if probability >= decoder.threshold else "    ", f"{probability:.2g}", unit)
 
 
 if __name__ == "__main__":

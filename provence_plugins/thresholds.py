@@ -16,13 +16,6 @@ Threshold = float | ThresholdName
 NAMED_RECALLS: Mapping[ThresholdName, float] = MappingProxyType({"careful": 0.99, "balanced": 0.97, "short": 0.93})
 """The share of the answers that each named threshold keeps on the data that it was measured on."""
 
-# At this probability of the best sentence a stored threshold counts as it is.
-_USUAL_BEST = 0.5
-
-# A query that nothing answers must not keep all: its threshold falls to that of a best sentence of
-# this share of the usual one, and no lower.
-_LOWEST_SHARE = 1 / 16
-
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -33,17 +26,12 @@ class Thresholds:
         careful: Threshold that keeps 99 of 100 answers; None if the model does not store it.
         balanced: Threshold that keeps 97 of 100 answers; None if the model does not store it.
         short: Threshold that keeps 93 of 100 answers; None if the model does not store it.
-        adaptation: How far the stored thresholds follow the most probable sentence of a query: they
-            are multiplied by its probability over 0.5, raised to this power. 0 leaves them as they
-            are. A model gives lower probabilities to all sentences when a question is worded in
-            other terms than its answer, so one threshold for all queries loses those answers.
     """
 
     default: float
     careful: float | None = None
     balanced: float | None = None
     short: float | None = None
-    adaptation: float = 0.0
 
     @property
     def named(self) -> dict[ThresholdName, float]:
@@ -51,29 +39,16 @@ class Thresholds:
         values = {name: getattr(self, name) for name in THRESHOLD_NAMES}
         return {name: value for name, value in values.items() if value is not None}
 
-    def resolve(self, given: Threshold | None, best: float | None = None) -> float:
+    def resolve(self, given: Threshold | None) -> float:
         """Return the number that a threshold stands for; None stands for the model's own default.
-
-        Args:
-            given: The threshold; a number stands for itself, whatever the query.
-            best: The highest probability of a sentence of the query, which the stored thresholds
-                may follow; None for their stored values.
 
         Raises:
             InvalidInputError: The model does not store a threshold of this name.
         """
-        if given is not None and not isinstance(given, str):
-            return given
-        stored = self._stored(given)
-        if best is None or not self.adaptation:
-            return stored
-        share = max(best / _USUAL_BEST, _LOWEST_SHARE)
-        adapted: float = stored * share**self.adaptation
-        return min(1.0, adapted)
-
-    def _stored(self, given: ThresholdName | None) -> float:
         if given is None:
             return self.default
+        if not isinstance(given, str):
+            return given
         if given not in self.named:
             raise InvalidInputError(
                 f"threshold={given!r} needs a model that stores a threshold of this name; this one "

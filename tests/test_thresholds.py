@@ -1,7 +1,7 @@
 import pytest
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.thresholds import ThresholdName, Thresholds
+from provence_plugins.thresholds import Thresholds
 
 PUBLISHED = Thresholds(0.1, careful=0.1, short=0.5)
 
@@ -22,23 +22,3 @@ def test_a_name_that_the_model_does_not_store_is_refused_with_those_that_it_does
         PUBLISHED.resolve("balanced")
     with pytest.raises(InvalidInputError, match=r"stores none\. .* None for the model's own \(0\.2\)"):
         Thresholds(0.2).resolve("balanced")
-
-
-@pytest.mark.parametrize("given", [None, "short"])
-def test_a_stored_threshold_follows_the_best_sentence_as_far_as_the_model_says(given: ThresholdName | None) -> None:
-    thresholds = Thresholds(0.08, short=0.08, adaptation=0.5)
-    assert thresholds.resolve(given) == 0.08
-    assert thresholds.resolve(given, best=0.5) == 0.08
-    assert thresholds.resolve(given, best=0.125) == pytest.approx(0.04)
-    assert thresholds.resolve(given, best=0.98) == pytest.approx(0.112)
-    assert Thresholds(0.08, short=0.08).resolve(given, best=0.125) == 0.08
-
-
-def test_a_stored_threshold_falls_to_a_quarter_at_most_and_never_rises_above_one() -> None:
-    thresholds = Thresholds(0.8, adaptation=0.5)
-    assert thresholds.resolve(None, best=1e-9) == pytest.approx(0.2)
-    assert thresholds.resolve(None, best=1.0) == 1.0
-
-
-def test_a_number_stays_as_it_is_whatever_the_best_sentence() -> None:
-    assert Thresholds(0.08, adaptation=0.5).resolve(0.3, best=0.01) == 0.3

@@ -112,7 +112,8 @@ def _label_with_teacher(model: ModelOptions, files: _Files) -> int:
 
     options = {name: value for name, value in asdict(model).items() if name not in ("model", "revision")}
     fingerprint = fingerprint_model(open_checkpoint(model.model).folder)
-    with model.open() as pruner:
+    # A soft target is the model's own probability of each sentence, whatever stands beside it.
+    with model.open(comparison=0.0) as pruner:
         return _run(files, fingerprint, options, lambda done: label_with_pruner(pruner))
 
 

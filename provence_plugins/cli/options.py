@@ -82,15 +82,16 @@ class ModelOptions(RunOptions):
         str, typer.Option(help="Language of the sentence splitter: an ISO 639 code, or auto to detect it in each text.")
     ] = "auto"
 
-    def open(self, scorer: "ScorerFactory | None" = None) -> "Pruner":
+    def open(self, scorer: "ScorerFactory | None" = None, comparison: float | None = None) -> "Pruner":
         """Load the model.
 
         Args:
             scorer: See `Pruner`.
+            comparison: See `Pruner`.
         """
         from provence_plugins.engine.pruner import Pruner
 
-        return Pruner(**asdict(self), scorer=scorer)
+        return Pruner(**asdict(self), scorer=scorer, comparison=comparison)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from provence_plugins.engine.budgets import CountTokens
 from provence_plugins.engine.duplicates import Repeats
@@ -40,9 +40,7 @@ def decide(
     passages = sorted(passages, key=lambda passage: passage.index)
     kept: list[PrunedPassage] = []
     dropped: list[PrunedPassage] = []
-    best = best_probability(passages) if thresholds.adaptation else None
-    threshold = thresholds.resolve(policy.threshold, best)
-    budget = _spend_budget(passages, policy, threshold, count_tokens)
+    budget = _spend_budget(passages, policy, thresholds.resolve(policy.threshold), count_tokens)
     for account in budget.accounts:
         passage = account.passage
         if account.has_tokens or not passage.tokens:
@@ -53,12 +51,6 @@ def decide(
     if policy.order == "relevance":
         kept.sort(key=lambda passage: passage.relevance, reverse=True)
     return tuple(kept), tuple(dropped)
-
-
-def best_probability(passages: Iterable[ScoredPassage]) -> float | None:
-    """Return the highest probability of a sentence of the passages that the model can read; None if there is none."""
-    readable = (passage.probabilities for passage in passages if passage.is_legible and passage.tokens)
-    return max((probability for probabilities in readable for probability in probabilities), default=None)
 
 
 def _omission(passage: ScoredPassage, policy: PruningPolicy) -> str | None:

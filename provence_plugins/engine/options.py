@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import TypedDict
@@ -16,6 +16,7 @@ from provence_plugins.model.backend import Backend, BackendOptions, load_backend
 from provence_plugins.model.backends import BACKENDS, BackendName
 from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.families import longest_window
+from provence_plugins.model.formats import MOST_COMPARISON
 from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.thresholds import Threshold
 
@@ -40,6 +41,9 @@ class PrunerOptions(TypedDict, total=False):
         compiled: Let torch compile the network at its first pass. [default: False]
         window_tokens: Maximum number of tokens of a window, query and special tokens included.
             [default: set by the model]
+        comparison: How much a better sentence of the same passage counts against a sentence, 0 to 10;
+            0 leaves each sentence the probability that the model gives it. The thresholds of a model
+            were measured with its own value. [default: set by the model]
         revision: Branch, tag or commit of a repo id.
         splitter: Name of a sentence splitter, or a callable from a text to spans. [default: set by
             the model]
@@ -64,6 +68,7 @@ class PrunerOptions(TypedDict, total=False):
     attention: str | None
     compiled: bool | None
     window_tokens: int | None
+    comparison: float | None
     revision: str | None
     splitter: SplitterName | SentenceSplitter | None
     language: str | None
@@ -81,6 +86,7 @@ _TYPES: dict[str, tuple[type, str]] = {
     "revision": (str, "a string"),
     "threads": (Integral, "an integer"),
     "window_tokens": (Integral, "an integer"),
+    "comparison": (Real, "a number"),
     "max_batch_tokens": (Integral, "an integer"),
     "cache_tokens": (Integral, "an integer"),
     "language": (str, 'a code such as "de" or "auto"'),
@@ -122,14 +128,21 @@ def choose_policy(policy: PruningPolicy | None, threshold: Threshold | None) -> 
     return check_policy(policy)
 
 
-def open_model(model: str | Path | None, revision: str | None, window_tokens: int | None) -> Checkpoint:
-    """Open a model, with windows of another length if asked for.
+def open_model(
+    model: str | Path | None, revision: str | None, window_tokens: int | None, comparison: float | None
+) -> Checkpoint:
+    """Open a model, with windows of another length or another comparison of sentences if asked for.
 
     Raises:
         CheckpointError: The model cannot be found or used.
-        InvalidInputError: `window_tokens` is more than the encoder reads, or less than 1.
+        InvalidInputError: `window_tokens` is more than the encoder reads, or less than 1, or
+            `comparison` is out of its range.
     """
     checkpoint = open_checkpoint(model, revision=revision)
+    if comparison is not None:
+        if not 0 <= comparison <= MOST_COMPARISON:
+            raise InvalidInputError(f"comparison must be between 0 and {MOST_COMPARISON:g}; got {comparison!r}.")
+        checkpoint = checkpoint.with_comparison(float(comparison))
     if window_tokens is None:
         return checkpoint
     longest = longest_window(checkpoint.backbone_config)

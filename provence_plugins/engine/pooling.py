@@ -23,7 +23,8 @@ class PassageScores:
         relevance: The maximum over its windows, or the first window's for formats that are defined
             so; 0.0 for a passage without tokens.
         probabilities: Keep probability of each sentence, of shape (sentences,): the mean over its
-            tokens, unless the format pools in another way; 0.0 for a sentence without tokens.
+            tokens, unless the format pools in another way, compared with the best sentence of the
+            passage where the model asks for it; 0.0 for a sentence without tokens.
     """
 
     relevance: float
@@ -89,6 +90,43 @@ def votes(pieces: SentencePieces) -> FloatArray:
 POOLINGS: dict[str, Pooling] = {"tokens": mean_of_tokens, "pieces": mean_of_pieces, "votes": votes}
 
 
+# Keeps the log-odds of a float32 of 0 or 1 finite.
+_LEAST_PROBABILITY = 1e-7
+
+SURE = 0.1
+"""Probability from which on a sentence is sure enough to count against others of its passage."""
+
+
+def compare_with_best(probabilities: FloatArray, weight: float) -> FloatArray:
+    """Return the probabilities of a passage's sentences after a comparison with the best of them.
+
+    A model scores each sentence mostly for itself, but few passages answer at many places: a surer
+    sentence in the same passage is evidence that the answer is there and not here. So the log-odds
+    of a sentence fall by `weight` times their distance from those of the best sentence, as far as
+    the distance lies above the log-odds of `SURE`. A passage without a sentence that reaches `SURE`
+    is left alone. The best sentence keeps its probability, and the order of the sentences stays.
+
+    Args:
+        probabilities: Of shape (sentences,).
+        weight: 0 for no comparison.
+    """
+    if not weight or len(probabilities) < 2:
+        return probabilities
+    best = probabilities.max()
+    if best <= SURE:
+        return probabilities
+    odds = _log_odds(probabilities)
+    sureness = np.maximum(odds, _log_odds(np.array(SURE)))
+    compared = 1.0 / (1.0 + np.exp(weight * (sureness.max() - sureness) - odds))
+    return np.where((probabilities == best) | (probabilities == 0.0), probabilities, compared)
+
+
+def _log_odds(probabilities: FloatArray) -> FloatArray:
+    limited = np.clip(probabilities, _LEAST_PROBABILITY, 1.0 - _LEAST_PROBABILITY)
+    odds: FloatArray = np.log(limited) - np.log1p(-limited)
+    return odds
+
+
 def _means(values: FloatArray, owners: IntArray, count: int) -> FloatArray:
     totals = np.bincount(owners, weights=values, minlength=count)
     means: FloatArray = totals / np.maximum(np.bincount(owners, minlength=count), 1)
@@ -115,7 +153,7 @@ def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
         owners=np.array(owners, dtype=np.int64),
         sentences=len(plan.sentences),
     )
-    probabilities = POOLINGS[plan.scoring.pooling](pieces)
+    probabilities = compare_with_best(POOLINGS[plan.scoring.pooling](pieces), plan.scoring.comparison)
     relevances = [window_scores.relevance for window_scores in scores] or [0.0]
     relevance = relevances[0] if plan.scoring.window == "first" else max(relevances)
     return PassageScores(relevance, np.clip(probabilities, 0.0, 1.0).astype(np.float32))

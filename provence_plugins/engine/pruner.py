@@ -86,6 +86,7 @@ class Pruner(Handle):
         attention: str | None = None,
         compiled: bool | None = False,
         window_tokens: int | None = None,
+        comparison: float | None = None,
         revision: str | None = None,
         splitter: SplitterName | SentenceSplitter | None = None,
         language: str | None = "auto",
@@ -97,7 +98,7 @@ class Pruner(Handle):
         self._arguments = {name: value for name, value in given.items() if name != "self"}
         check_types(self._arguments)
         self.policy = choose_policy(policy, threshold)
-        checkpoint = open_model(model, revision, window_tokens)
+        checkpoint = open_model(model, revision, window_tokens, comparison)
         self.thresholds = checkpoint.thresholds
         self.thresholds.resolve(self.policy.threshold)
         self._longest_window = longest_window(checkpoint.backbone_config)

@@ -7,7 +7,7 @@ from typing import Any
 
 from provence_plugins.engine.budgets import CountTokens
 from provence_plugins.engine.dataframes import make_dataframe
-from provence_plugins.engine.decisions import best_probability, decide
+from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage
 from provence_plugins.engine.plain_values import SENTENCE_COLUMNS, dropped_dict, kept_dict, sentence_rows
 from provence_plugins.engine.policy import PruningPolicy, check_policy
@@ -118,11 +118,10 @@ class PruneResult:
         kept = [passage.text for passage in self.passages]
         return "\n\n".join(text.lstrip("\r\n").rstrip() for text in kept if text.strip())
 
-    @cached_property
+    @property
     def threshold(self) -> float:
-        """The threshold that was used: the policy's number, or one of the model's, adapted to the query."""
-        scored = (passage.scored for passage in (*self.passages, *self.dropped))
-        return self.thresholds.resolve(self.policy.threshold, best_probability(scored))
+        """The threshold that was used: the policy's, or the model's own if the policy has none."""
+        return self.thresholds.resolve(self.policy.threshold)
 
     @property
     def default_threshold(self) -> float:

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,11 @@ from provence_plugins.thresholds import NAMED_RECALLS, Thresholds
 logger = logging.getLogger(__name__)
 
 # Thresholds of the table that a model carries, beside those that were chosen.
-_TABLE = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+_TABLE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+
+# Significant digits of a threshold, and the most decimals that it is written with.
+_DIGITS = 3
+_MOST_DECIMALS = 12
 
 # On dev data that the model separates without a mistake the highest threshold that keeps the
 # answers is near 1, and would drop nearly every sentence of harder texts.
@@ -48,7 +52,10 @@ class MeasuredThresholds:
     # Any: values of a configuration.
     def to_config(self) -> dict[str, Any]:
         """Return the keys of `config.json` that hold the thresholds."""
-        table = [{name: round(value, 4) for name, value in asdict(row).items()} for row in self.rows]
+        table = [
+            {"threshold": row.threshold, "kept": round(row.kept, 4), "removed": round(row.removed, 4)}
+            for row in self.rows
+        ]
         return {
             "default_threshold": self.thresholds.default,
             THRESHOLDS_KEY: self.thresholds.named,
@@ -112,5 +119,9 @@ def write_thresholds(checkpoint: Checkpoint, examples: Sequence[Example]) -> Mea
 
 
 def _highest_at(judged: JudgedExamples, recall: float) -> float:
+    threshold = threshold_at_recall(judged.scored, recall)
+    if threshold <= 0:
+        return 0.0
     # Rounded down, because rounding up would lose the answer that lies at the threshold itself.
-    return math.floor(threshold_at_recall(judged.scored, recall) * 10_000) / 10_000
+    unit = 10.0 ** (math.floor(math.log10(threshold)) + 1 - _DIGITS)
+    return round(math.floor(threshold / unit) * unit, _MOST_DECIMALS)

@@ -20,7 +20,7 @@ from provence_plugins.model.folder import (
     show_error,
     show_value,
 )
-from provence_plugins.model.formats import FORMATS, NATIVE, Format, format_by_config
+from provence_plugins.model.formats import FORMATS, MOST_COMPARISON, NATIVE, Format, format_by_config
 from provence_plugins.model.hub import download
 from provence_plugins.model.licence import warn_of_licence
 from provence_plugins.model.model_packages import describe_installed_models, find_installed_model
@@ -36,9 +36,9 @@ BUNDLED_NAME = "bundled"
 # Published window lengths assume three special tokens per pair; RoBERTa's template has four.
 _COUNTED_SPECIAL_TOKENS = 3
 
-# Key of a native configuration with the named thresholds.
+# Keys of a native configuration: the named thresholds, and `Scoring.comparison`.
 THRESHOLDS_KEY = "thresholds"
-ADAPTATION_KEY = "threshold_adaptation"
+COMPARISON_KEY = "comparison"
 
 # A piece of a sentence is never shorter than this, however short the window.
 _LEAST_PIECE = 16
@@ -97,6 +97,10 @@ class Checkpoint:
         """
         return read_headers(self.folder)
 
+    def with_comparison(self, weight: float) -> "Checkpoint":
+        """Return the same checkpoint with another `Scoring.comparison`."""
+        return replace(self, format=self.format.with_comparison(weight))
+
     @property
     def onnx_files(self) -> dict[str, Path]:
         """The ONNX files in the folder, by precision."""
@@ -126,7 +130,7 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
     name = BUNDLED_NAME if model is None else str(model)
     config = read_json(folder, CONFIG)
     require_weights(folder)
-    format_ = _format_of(folder, config)
+    format_ = _with_comparison(folder, config, _format_of(folder, config))
     backbone = known_config(_described_encoder(folder, config, format_))
     longest = longest_window(backbone)
     checkpoint = Checkpoint(
@@ -205,6 +209,19 @@ def _format_of(folder: Path, config: dict[str, Any]) -> Format:
     return format_
 
 
+def _with_comparison(folder: Path, config: dict[str, Any], format_: Format) -> Format:
+    """Return the format with the comparison of sentences that a native configuration gives."""
+    given = config.get(COMPARISON_KEY)
+    if not format_.is_native or given is None:
+        return format_
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= MOST_COMPARISON:
+        raise CheckpointError(
+            f"config.json of {folder} gives {COMPARISON_KEY}={show_value(given)}; expected a number of 0 to "
+            f"{MOST_COMPARISON:g}. Correct it, or download the model again."
+        )
+    return format_.with_comparison(float(given))
+
+
 def _described_encoder(folder: Path, config: dict[str, Any], format_: Format) -> dict[str, Any]:
     if format_.tensors is None:
         backbone = config.get("backbone_config") or {}
@@ -262,8 +279,7 @@ def _thresholds(folder: Path, config: dict[str, Any], format_: Format) -> Thresh
             f"knows {', '.join(THRESHOLD_NAMES)}. Correct it, or update provence-plugins."
         )
     named = {name: _share(folder, name, value) for name, value in given.items()}
-    adaptation = _share(folder, ADAPTATION_KEY, config.get(ADAPTATION_KEY, 0.0))
-    return Thresholds(default, **named, adaptation=adaptation)
+    return Thresholds(default, **named)
 
 
 def _default_threshold(folder: Path, config: dict[str, Any], format_: Format) -> float:

@@ -5,7 +5,7 @@ certain.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from provence_plugins.model.families import RankingHead
@@ -59,11 +59,15 @@ class Scoring:
         window: Which relevance a passage of several windows has, that of the "best" or of the
             "first" window.
         relevance: Whether relevance is a "probability" or a raw "logit".
+        comparison: How much a better sentence of the same passage counts against a sentence, at
+            least 0; see `engine.pooling.compare_with_best`. A configuration of this package's own
+            format gives it; published models know of no comparison.
     """
 
     pooling: Literal["tokens", "pieces", "votes"] = "tokens"
     window: Literal["best", "first"] = "best"
     relevance: Literal["probability", "logit"] = "probability"
+    comparison: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +140,17 @@ class Format:
         """Whether this is the package's own format."""
         return self.tensors is None
 
+    def with_comparison(self, weight: float) -> "Format":
+        """Return the same conventions with another `Scoring.comparison`."""
+        return replace(self, scoring=replace(self.scoring, comparison=weight))
+
     def fits(self, names: Collection[str]) -> bool:
         """Return whether these are the tensor names of such a checkpoint."""
         return all(any(name.startswith(marker) for name in names) for marker in self.markers)
 
+
+MOST_COMPARISON = 10.0
+"""Largest `Scoring.comparison`; beyond it only the best sentence of a passage could be kept."""
 
 # `model_type` of this package's own folders.
 NATIVE_TYPE = "provence"

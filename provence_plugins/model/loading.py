@@ -40,7 +40,7 @@ _NATIVE_KEYS = (
     "splitter",
     "default_threshold",
     "thresholds",
-    "threshold_adaptation",
+    "comparison",
     "max_tokens",
     "calibration",
     "format_version",

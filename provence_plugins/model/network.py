@@ -54,8 +54,7 @@ class ProvenceConfig(PretrainedConfig):
         splitter: Name of the sentence splitter that the model was trained with.
         default_threshold: Keep threshold for a policy without one.
         thresholds: Keep thresholds by name.
-        threshold_adaptation: How far the thresholds follow the best sentence of a query; see
-            `provence_plugins.thresholds.Thresholds`.
+        comparison: How much a better sentence of the same passage counts against a sentence.
         max_tokens: Longest window, query and special tokens included.
         calibration: Metrics measured on held-out data, one row per threshold.
         format_version: Version of the folder format.
@@ -72,7 +71,7 @@ class ProvenceConfig(PretrainedConfig):
         splitter: str = "sentencex",
         default_threshold: float = 0.1,
         thresholds: dict[str, float] | None = None,
-        threshold_adaptation: float = 0.0,
+        comparison: float = 0.0,
         max_tokens: int = 512,
         calibration: list[dict[str, float]] | None = None,
         format_version: int | None = NATIVE.version,
@@ -87,7 +86,7 @@ class ProvenceConfig(PretrainedConfig):
         self.splitter = splitter
         self.default_threshold = default_threshold
         self.thresholds = thresholds or {}
-        self.threshold_adaptation = threshold_adaptation
+        self.comparison = comparison
         self.max_tokens = max_tokens
         self.calibration = calibration or []
         self.format_version = format_version

@@ -6,7 +6,7 @@ from typing import Any
 from provence_plugins.data.files import find_folder, find_model_folder
 from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import InvalidInputError, needs_extra
-from provence_plugins.model.checkpoint import find_model
+from provence_plugins.model.checkpoint import COMPARISON_KEY, find_model
 from provence_plugins.model.families import longest_window
 from provence_plugins.model.folder import CONFIG, is_folder, read_json
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
@@ -42,7 +42,7 @@ def find_base(name: str) -> Path:
 def plan_for(base: Path, settings: TrainSettings) -> Planner:
     """Return the planner that cuts training windows as the finished model's engine will."""
     encoder = TextEncoder(read_tokenizer(base))
-    return Planner(encoder, NATIVE, settings.splitter, settings.window_tokens)
+    return Planner(encoder, NATIVE.with_comparison(settings.comparison), settings.splitter, settings.window_tokens)
 
 
 def open_network(base: Path, planner: Planner, settings: TrainSettings) -> ProvenceModel:
@@ -56,6 +56,7 @@ def open_network(base: Path, planner: Planner, settings: TrainSettings) -> Prove
     facts: dict[str, Any] = {
         "separator_id": planner.encoder.template.between[0],
         "splitter": settings.splitter,
+        COMPARISON_KEY: settings.comparison,
         "max_tokens": settings.window_tokens,
     }
     is_native = read_json(base, CONFIG).get("model_type") == NATIVE_TYPE

@@ -10,7 +10,16 @@ from provence_plugins.training.settings import DataSettings, OptimizerSettings, 
 
 # Settings that may change before a run goes on: the next step does not depend on them, or only
 # through its place.
-_CHANGEABLE = ("output", "evaluate_every", "log_every", "base_share", "target_recall", "precision", "card")
+_CHANGEABLE = (
+    "output",
+    "evaluate_every",
+    "log_every",
+    "base_share",
+    "comparison",
+    "target_recall",
+    "precision",
+    "card",
+)
 
 _TABLES: dict[str, type] = {"data": DataSettings, "optimizer": OptimizerSettings, "soft_labels": SoftLabelSettings}
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.keywords import check_class_keywords
+from provence_plugins.model.formats import MOST_COMPARISON
 from provence_plugins.text.sentences import SplitterName
 from provence_plugins.training.setting_types import check_field_types
 
@@ -188,6 +189,9 @@ class TrainSettings:
         base_share: Share of the base's weights in the finished model. The model is then the
             weighted mean of the base and of the end of the run, which brings back what training
             forgot (arXiv 2109.01903). The base must be a model of this package.
+        comparison: How much a better sentence of the same passage counts against a sentence when the
+            finished model decides; see `engine.pooling.compare_with_best`. Training itself does not
+            depend on it.
         target_recall: The default threshold is the highest one that keeps this share of the dev
             answers. With 0.97 it is the one that is called "balanced".
         precision: Precision of the ONNX file that the run writes, "int8" or "float32". The
@@ -209,6 +213,7 @@ class TrainSettings:
     splitter: SplitterName = "sentencex"
     window_tokens: int = 384
     base_share: float = 0.0
+    comparison: float = 0.5
     target_recall: float = 0.97
     precision: Precision = "int8"
     evaluate_every: int = 250
@@ -220,6 +225,8 @@ class TrainSettings:
     def __post_init__(self) -> None:
         check_field_types(self)
         _require(0 <= self.base_share < 1, "base_share must be at least 0 and below 1", self.base_share)
+        most = MOST_COMPARISON
+        _require(0 <= self.comparison <= most, f"comparison must be between 0 and {most:g}", self.comparison)
         _require(0 < self.target_recall <= 1, "target_recall must be above 0 and at most 1", self.target_recall)
         _require_least(self, 1, "window_tokens", "evaluate_every", "log_every", "threads")
         _require(

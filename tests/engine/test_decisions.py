@@ -8,7 +8,6 @@ from scored_passages import THRESHOLDS, kept_numbers, remaining, scored
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Passage
 
 
@@ -27,29 +26,6 @@ class TestThreshold:
 
     def test_a_threshold_of_one_keeps_what_is_certain(self) -> None:
         assert remaining(scored(0.999, 1.0), threshold=1) == {0: [1]}
-
-
-class TestAdaptation:
-    ADAPTIVE = Thresholds(0.08, short=0.16, adaptation=0.5)
-
-    def kept(self, *passages: ScoredPassage, **policy: Any) -> dict[int, list[int]]:
-        kept, _ = decide(passages, PruningPolicy(**policy), self.ADAPTIVE)
-        return {passage.index: kept_numbers(passage) for passage in kept}
-
-    def test_a_query_whose_best_sentence_is_improbable_is_judged_by_a_lower_threshold(self) -> None:
-        assert self.kept(scored(0.125, 0.05, 0.03)) == {0: [0, 1]}
-
-    def test_the_best_sentence_of_all_passages_decides(self) -> None:
-        assert self.kept(scored(0.05, 0.03), scored(0.5, 0.09, index=1)) == {1: [0, 1]}
-
-    def test_a_name_adapts_and_a_number_does_not(self) -> None:
-        assert self.kept(scored(0.125, 0.085, 0.07), threshold="short") == {0: [0, 1]}
-        assert self.kept(scored(0.125, 0.085, 0.07), threshold=0.08) == {0: [0, 1]}
-        assert self.kept(scored(0.07, 0.05), threshold=0.08) == {}
-
-    def test_a_passage_that_the_model_cannot_read_does_not_count(self) -> None:
-        unreadable = replace(scored(1.0, index=1), is_legible=False)
-        assert self.kept(scored(0.125, 0.05), unreadable)[0] == [0, 1]
 
 
 class TestWhenNothingPasses:

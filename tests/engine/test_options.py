@@ -50,6 +50,27 @@ def test_the_bundled_model_stores_every_name() -> None:
         assert careful < pruner.default_threshold < short
 
 
+def test_a_comparison_lowers_all_sentences_but_the_best_and_zero_shows_what_the_model_gave(tiny_folder: Path) -> None:
+    def probabilities(**options: Any) -> list[float]:
+        with Pruner(tiny_folder, **options) as pruner:
+            result = pruner.prune(QUERY, [TEXT], PruningPolicy(threshold=0))
+        return [sentence.probability for sentence in result.passages[0].sentences]
+
+    plain, compared = probabilities(comparison=0), probabilities(comparison=2.0)
+    assert plain == probabilities()
+    best = plain.index(max(plain))
+    assert compared[best] == plain[best]
+    assert all(
+        after < before for place, (after, before) in enumerate(zip(compared, plain, strict=True)) if place != best
+    )
+
+
+@pytest.mark.parametrize("weight", [-0.1, 10.5, float("nan")])
+def test_a_comparison_out_of_range_is_refused(tiny_folder: Path, weight: float) -> None:
+    with pytest.raises(InvalidInputError, match=f"comparison must be between 0 and 10; got {weight}"):
+        Pruner(tiny_folder, comparison=weight)
+
+
 def test_a_threshold_beside_a_policy_is_refused(tiny_folder: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"policy=PruningPolicy\(threshold=0\.9"):
         Pruner(tiny_folder, threshold=0.9, policy=PruningPolicy(top_n=3))
@@ -84,7 +105,7 @@ def test_options_that_a_backend_object_would_ignore_are_refused(tiny_folder: Pat
 
 
 def test_an_option_of_another_type_is_refused_by_name(tiny_folder: Path) -> None:
-    for name in ["device", "dtype", "threads", "attention", "window_tokens", "revision", "scorer"]:
+    for name in ["device", "dtype", "threads", "attention", "window_tokens", "comparison", "revision", "scorer"]:
         for value in [b"x", [1], object(), True, 1j]:
             with row(name, value), pytest.raises(InvalidInputError, match=f"{name} must be "):
                 Pruner(tiny_folder, **{name: value})

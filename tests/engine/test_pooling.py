@@ -1,9 +1,19 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from provence_plugins.engine.pooling import POOLINGS, SentencePieces, mean_of_pieces, mean_of_tokens, votes
+from provence_plugins.engine.pooling import (
+    POOLINGS,
+    SURE,
+    SentencePieces,
+    compare_with_best,
+    mean_of_pieces,
+    mean_of_tokens,
+    votes,
+)
 
 PROBABILITIES = st.floats(0, 1, width=32)
 
@@ -59,3 +69,37 @@ def test_votes_that_equal_the_threshold_do_not_pass_it() -> None:
     [probability] = votes(pieces_of([[1.0] * 5 + [0.0] * 5])).tolist()
     assert probability < 0.5
     assert probability == pytest.approx(0.5)
+
+
+def odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def test_a_comparison_lowers_log_odds_by_a_share_of_the_distance_from_the_best_sentence() -> None:
+    compared = compare_with_best(np.array([0.2, 0.8, 0.5]), 0.5)
+    expected = [odds(0.2) - 0.5 * (odds(0.8) - odds(0.2)), odds(0.8), odds(0.5) - 0.5 * (odds(0.8) - odds(0.5))]
+    assert [odds(value) for value in compared.tolist()] == pytest.approx(expected)
+
+
+def test_only_the_distance_above_a_sure_sentence_counts() -> None:
+    compared = compare_with_best(np.array([0.02, 0.8]), 0.5)
+    assert odds(compared[0]) == pytest.approx(odds(0.02) - 0.5 * (odds(0.8) - odds(SURE)))
+    unsure = np.array([0.02, SURE, 0.05])
+    assert compare_with_best(unsure, 0.5).tolist() == unsure.tolist()
+
+
+def test_without_a_weight_and_for_one_sentence_nothing_changes() -> None:
+    given = np.array([0.3, 0.0, 1.0])
+    assert compare_with_best(given, 0.0) is given
+    assert compare_with_best(given[:1], 2.0).tolist() == [0.3]
+    assert compare_with_best(given[:0], 2.0).tolist() == []
+
+
+@given(st.lists(PROBABILITIES, min_size=1, max_size=12), st.floats(0, 10))
+def test_a_comparison_keeps_the_best_sentence_the_order_and_the_range(given_: list[float], weight: float) -> None:
+    before = np.array(given_)
+    after = compare_with_best(before, weight)
+    assert after.max() == before.max()
+    assert ((after >= 0) & (after <= before + 1e-12)).all()
+    assert (np.diff(after[np.argsort(before, kind="stable")]) >= 0).all()
+    assert (after[before == 0] == 0).all()

@@ -38,14 +38,6 @@ def test_the_threshold_is_the_one_that_was_used() -> None:
     assert prune([], threshold=0).threshold == 0
 
 
-def test_the_threshold_tells_how_far_it_was_adapted_to_the_query() -> None:
-    thresholds = Thresholds(0.08, adaptation=0.5)
-    for best, used in ((0.5, 0.08), (0.125, 0.04)):
-        passages = [scored(0, 0.01, best)]
-        kept, dropped = decide(passages, PruningPolicy(), thresholds)
-        assert PruneResult("Which?", kept, dropped, PruningPolicy(), thresholds).threshold == pytest.approx(used)
-
-
 def test_tokens_are_counted_over_everything_before_and_over_what_stays_after() -> None:
     result = prune([scored(0, 0.9, 0.6, 0.1), scored(1, 0.1, 0.1)])
     assert (result.tokens_before, result.tokens_after) == (6, 2)

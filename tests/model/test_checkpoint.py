@@ -13,6 +13,7 @@ from provence_plugins.errors import (
     UnsafeCheckpointError,
 )
 from provence_plugins.model.checkpoint import open_checkpoint
+from provence_plugins.model.formats import FORMATS
 
 
 @pytest.fixture
@@ -107,8 +108,12 @@ def test_a_configuration_must_be_an_object(folder: Path) -> None:
         ({"thresholds": {"careful": 2}}, r"careful=2; expected a number of 0 to 1"),
         ({"thresholds": {"bold": 0.5}}, r"thresholds=\{'bold': 0\.5\}; this version knows careful, balanced, short"),
         ({"thresholds": 0.5}, r"thresholds=0\.5; this version knows"),
-        ({"threshold_adaptation": 2}, r"threshold_adaptation=2; expected a number of 0 to 1"),
         ({"default_threshold": float("nan")}, r"default_threshold=nan"),
+        ({"comparison": -1}, r"comparison=-1; expected a number of 0 to 10"),
+        ({"comparison": 11}, r"comparison=11"),
+        ({"comparison": float("nan")}, r"comparison=nan"),
+        ({"comparison": "much"}, r"comparison='much'"),
+        ({"comparison": True}, r"comparison=True"),
         ({"max_tokens": 65}, r"max_tokens=65; expected a number of 1 to 64"),
         ({"max_tokens": 0}, r"max_tokens=0"),
         ({"max_tokens": "64"}, r"max_tokens='64'"),
@@ -122,6 +127,17 @@ def test_a_configuration_with_a_wrong_field_says_which(
     change_config(**fields)
     with pytest.raises(CheckpointError, match=message):
         open_checkpoint(folder)
+
+
+def test_a_comparison_of_sentences_is_read_and_published_models_have_none(
+    folder: Path, change_config: Callable[..., None]
+) -> None:
+    assert open_checkpoint(folder).format.scoring.comparison == 0.0
+    change_config(comparison=1)
+    checkpoint = open_checkpoint(folder)
+    assert checkpoint.format.scoring.comparison == 1.0
+    assert checkpoint.format.is_native
+    assert all(row.scoring.comparison == 0.0 for row in FORMATS)
 
 
 def test_a_folder_without_weights_says_what_is_expected(folder: Path) -> None:
