@@ -1,20 +1,23 @@
 """Every exception that this package raises on purpose.
 
-ProvenceError ├── InvalidInputError (ValueError)   an argument has the wrong type or an invalid
-value │   └── QueryTooLongError            the query leaves no room for text in a window ├──
-SplitterError                    a sentence splitter returned invalid spans, or its data is missing
-├── MissingExtraError (ImportError)  an optional package is not installed ├── CheckpointError
-a model folder is damaged, incomplete or of an unknown format │   ├── CheckpointNotFoundError
-the folder, the file or the hub repository does not exist │   └── UnsafeCheckpointError        the
-folder could run code or reach other files ├── BackendError                     the model failed, or
-its device is not available │   └── InvalidScoresError           the model returned NaN or infinite
-scores ├── ExportError                      an exported model disagrees with its source ├──
-OverloadedError                  the shared scorer's queue is full ├── ClosedError
-the pruner was closed ├── ReaderError                      a language model cannot be reached, or
-refuses to answer │   ├── PromptTooLongError           the prompt does not fit into the language
-model's context │   ├── ReaderTimeoutError           the language model took too long │   └──
-UnreadableAnswerError        what the language model sent is not an answer └── DataError
-labelled data cannot be read
+ProvenceError
+├── InvalidInputError (ValueError)   an argument has the wrong type or an invalid value
+│   └── QueryTooLongError            the query leaves no room for text in a window
+├── SplitterError                    a sentence splitter returned invalid spans, or its data is missing
+├── MissingExtraError (ImportError)  an optional package is not installed
+├── CheckpointError                  a model folder is damaged, incomplete or of an unknown format
+│   ├── CheckpointNotFoundError      the folder, the file or the hub repository does not exist
+│   └── UnsafeCheckpointError        the folder could run code or reach other files
+├── BackendError                     the model failed, or its device is not available
+│   └── InvalidScoresError           the model returned NaN or infinite scores
+├── ExportError                      an exported model disagrees with its source
+├── OverloadedError                  the shared scorer's queue is full
+├── ClosedError                      the pruner was closed
+├── ReaderError                      a language model cannot be reached, or refuses to answer
+│   ├── PromptTooLongError           the prompt does not fit into the language model's context
+│   ├── ReaderTimeoutError           the language model took too long
+│   └── UnreadableAnswerError        what the language model sent is not an answer
+└── DataError                        labelled data cannot be read
 """
 
 from collections.abc import Iterator
