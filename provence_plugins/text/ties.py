@@ -34,6 +34,7 @@ _MOST_FIELDS_OF_MAIL = 6
 _QUOTING: frozenset[Kind] = frozenset({"quote", "sentence", "list_item"})
 _OPENING_QUOTES = frozenset("\"“„«‘'")
 _CLOSING_QUOTES = frozenset("\"”“’»'")
+_ANNOUNCING = ":：\N{EM DASH}"
 _DASHES = ("—", "–", "―", "--")
 # "— Ann Lee, miller"
 _ATTRIBUTION = re.compile(r"[>\s]*(?:[—–―]\s?|--\s)[A-ZÀ-Þ][^\n]{1,80}(?<![.?!…\s])[>\s]*")
@@ -163,12 +164,12 @@ def _indent_of(text: str, start: int) -> int:
 
 
 def _tie_announced(text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:
-    """Tie what is listed to the sentence above that ends with a colon, and a paragraph to the command below it."""
+    """Tie what is listed to the sentence that announces it, and a paragraph to the command below it."""
     announcing: int | None = None
     for at, (before, kind) in enumerate(pairwise(parts.kinds), 1):
         first = parts.firsts[at]
         if before == "sentence":
-            announcing = first - 1 if _ends_with(text, ends[first - 1], ":：") else None
+            announcing = first - 1 if _ends_with(text, ends[first - 1], _ANNOUNCING) else None
         if kind not in _LISTED:
             announcing = None
         elif announcing is not None:

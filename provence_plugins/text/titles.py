@@ -34,14 +34,15 @@ _NUMBER_OF_PART = re.compile(
 
 # "3 Results", "2.1 Term and termination", "§ 5 Notice", "IV. Costs".
 _NUMBERED_TITLE = re.compile(
-    r"(?P<number>§{1,2} ?\d+\w?|(?:\d{1,2}(?:\.\d{1,2}){0,4}|[IVX]{1,5}(?=\.))(?P<dot>\.?))\s+[\"“*_]{0,3}[A-ZÄÖÜÀÉ]"
+    r"(?P<number>§{1,2} ?\d+\w?\.?|(?:\d{1,2}(?:\.\d{1,2}){0,4}|[IVX]{1,5}(?=\.))(?P<dot>\.?))\s+[\"“*_]{0,3}[A-ZÄÖÜÀÉ]"
 )
-_NUMBER = re.compile(r"§{1,2} ?\d+\w?\s|\d{1,2}(?:\.\d{1,2}){0,4}\.?\s|[IVX]{1,5}\.\s")
+_NUMBER = re.compile(r"§{1,2} ?\d+\w?\.?\s|\d{1,2}(?:\.\d{1,2}){0,4}\.?\s|[IVX]{1,5}\.\s")
 _FIGURES = re.compile(r"\d+|[IVX]+")
 _REFERENCE = re.compile(r"\[\d{1,3}\]\s")
 _OPENINGS_OF_NUMBERS = frozenset("0123456789§IVX")
 _LEVEL_ABOVE_NUMBERS = 3
 _DEEPEST = 6
+_OPENING_QUOTES = "\"“„«‘'"
 _LETTERED_TITLE = re.compile(r"[A-Z]\. +[A-Z][^.,;:!?]*")
 _CAPTION_OF_FIGURE = re.compile(r"(?:fig|figure|abb|abbildung|photo)\.? \d", re.IGNORECASE)
 
@@ -130,7 +131,7 @@ def numbered_level(lines: Lines, at: int) -> int:
         return 0
     if shape == "prose" and not _opens_section(lines, at, below):
         return 0
-    if lines.shapes[below] == "prose" and not lines.letter(below).isupper():
+    if lines.shapes[below] == "prose" and not lines.bares[below].lstrip(_OPENING_QUOTES)[:1].isupper():
         return 0
     # Items below it are nested in it as in another item.
     is_text = lines.shapes[below] in ("prose", "header", "grid", "columns")
@@ -189,7 +190,7 @@ def is_title(bare: str) -> bool:
         return False
     first = bare.lstrip("*_\"“'")[:1]
     return (
-        (first.isupper() or first.isdigit())
+        (first.isupper() or first.isdigit() or (first == "v" and bare[1:2].isdigit()))
         and not bare.rstrip('"”’»').endswith((".", ",", ";", "!", "…", "。"))
         and len(bare.split()) <= _MOST_WORDS_OF_TITLE
     )
@@ -211,4 +212,6 @@ def find_section(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     is_above = all(lines.indents[number] > lines.indents[at] for number in range(at + 1, end))
     below = lines.bares[at + 1]
     is_sentence = below.endswith((".", "!", "?")) and not below.isupper() and not title[0].isdigit()
+    # How somebody speaks, in a play.
+    is_sentence = is_sentence or (below[:1] == "(" and below[-1:] == ")")
     return iter([Found("heading", at + 1, level=_TITLE_LEVEL)]) if is_above or is_sentence else None

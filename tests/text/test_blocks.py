@@ -299,3 +299,20 @@ def test_a_chunk_that_is_cut_anywhere_has_no_inverted_unit() -> None:
             # The first line of a chunk may be the rest of one.
             has_code = any(line.startswith("value_") and line.endswith(")") for line in unit.splitlines()[1:])
             assert "prose" not in unit if block.kind == "code" else not has_code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v2.1.0 (2025-03-07)\n- No crash\n",
+        "BOB\n(laughing)\nIn the safe.\n",
+        "§ 107. Fair use\nIt is allowed to quote a work.\n",
+    ],
+)
+def test_the_first_line_names_what_is_below_it(text: str) -> None:
+    assert kinds(text)[0] == "heading"
+
+
+def test_lines_of_invisible_characters_alone_are_read_anywhere() -> None:
+    for text in ("Args:\n  \u200b\n", "ABC\n \u200b\n", "a\n \u200b\nb c\n", "a:\n\n \u200b\n"):
+        assert "".join(text[block.start : block.end] for block in split_blocks(text)) == text

@@ -187,3 +187,9 @@ def test_the_paragraphs_of_a_mail_keep_its_sender_and_what_it_quotes_does_not() 
 
 def test_a_field_called_from_in_another_record_is_no_sender() -> None:
     assert tied("From: Redford\nTo: Milltown\n\nThe bus leaves at nine.\n", "label") == {}
+
+
+def test_a_dash_announces_a_list_like_a_colon() -> None:
+    said = "The use may be fair. To determine whether it is fair in a given case, these factors count—"
+    text = f"{said}\n(1) the purpose;\n(2) the amount.\n"
+    assert tied(text, "announced") == {"(1) the purpos": ["To determine w"], "(2) the amount": ["To determine w"]}

@@ -346,6 +346,8 @@ CLAUSES = [
 ¦""",
     "ARTICLE IV\n¦A. Scope\n¦The rules apply to all members. ¦They apply to guests too.\n¦B. Fees\n¦"
     "Fees are due in January.\n",
+    '1. DEFINITIONS\n¦"Product" means the goods in Annex A.\n¦2. TERM\n¦This agreement runs for two years.\n',
+    "§ 107. Fair use of a work\n¦Notwithstanding section 106, fair use is not an infringement.\n",
 ]
 
 STEPS = [
