@@ -171,7 +171,7 @@ def test_a_message_that_is_not_a_dictionary_is_refused_by_its_number(words: Prun
         {"exclude_tools": [None]},
         {"min_tokens": "5"},
         {"min_tokens": -1},
-        {"pruner": object()},
+        {"pruner": 3},
     ],
     ids=str,
 )
