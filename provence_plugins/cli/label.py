@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,8 +112,10 @@ def _label_with_teacher(model: ModelOptions, files: _Files) -> int:
 
     options = {name: value for name, value in asdict(model).items() if name not in ("model", "revision")}
     fingerprint = fingerprint_model(open_checkpoint(model.model).folder)
-    # A soft target is the model's own probability of each sentence, whatever stands beside it.
-    with model.open(comparison=0.0) as pruner:
+    if model.comparison is None:
+        # A soft target is the model's own probability of each sentence, whatever stands beside it.
+        model = replace(model, comparison=0.0)
+    with model.open() as pruner:
         return _run(files, fingerprint, options, lambda done: label_with_pruner(pruner))
 
 

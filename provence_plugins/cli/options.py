@@ -61,6 +61,13 @@ class RunOptions:
         int | None,
         typer.Option(help="Maximum number of tokens of a window, the query included.", show_default="the model's own"),
     ] = None
+    comparison: Annotated[
+        float | None,
+        typer.Option(
+            help="How much a better sentence of the same passage counts against a sentence, 0 to 10.",
+            show_default="the model's own",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +89,15 @@ class ModelOptions(RunOptions):
         str, typer.Option(help="Language of the sentence splitter: an ISO 639 code, or auto to detect it in each text.")
     ] = "auto"
 
-    def open(self, scorer: "ScorerFactory | None" = None, comparison: float | None = None) -> "Pruner":
+    def open(self, scorer: "ScorerFactory | None" = None) -> "Pruner":
         """Load the model.
 
         Args:
             scorer: See `Pruner`.
-            comparison: See `Pruner`.
         """
         from provence_plugins.engine.pruner import Pruner
 
-        return Pruner(**asdict(self), scorer=scorer, comparison=comparison)
+        return Pruner(**asdict(self), scorer=scorer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,10 @@ def choose_policy(policy: PruningPolicy | None, threshold: Threshold | None) -> 
 
 
 def open_model(
-    model: str | Path | None, revision: str | None, window_tokens: int | None, comparison: float | None
+    model: str | Path | None,
+    revision: str | None,
+    window_tokens: int | None = None,
+    comparison: float | None = None,
 ) -> Checkpoint:
     """Open a model, with windows of another length or another comparison of sentences if asked for.
 

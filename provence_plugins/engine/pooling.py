@@ -118,7 +118,8 @@ def compare_with_best(probabilities: FloatArray, weight: float) -> FloatArray:
     odds = _log_odds(probabilities)
     sureness = np.maximum(odds, _log_odds(np.array(SURE)))
     compared = 1.0 / (1.0 + np.exp(weight * (sureness.max() - sureness) - odds))
-    return np.where((probabilities == best) | (probabilities == 0.0), probabilities, compared)
+    # The limits of log-odds must not raise what was nearer to 0.
+    return np.where(probabilities == best, probabilities, np.minimum(compared, probabilities))
 
 
 def _log_odds(probabilities: FloatArray) -> FloatArray:

@@ -126,7 +126,7 @@ def test_a_file_and_the_environment_configure_a_server(serve: Any, tiny_folder: 
         (["--host", "no such host"], "host must be an address"),
         (["--timeout-seconds", "0"], "timeout_seconds must be"),
         (["--threshold", "2"], "threshold must be a number"),
-        (["--api-key", "two\nlines"], "api_key must consist of printable ASCII"),
+        (["--api-key", "two\nlines"], "api_key must be a text of printable ASCII"),
     ],
     ids=" ".join,
 )

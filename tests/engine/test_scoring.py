@@ -192,9 +192,16 @@ def test_a_forgotten_shared_scorer_ends_its_thread(backend: NumberBackend) -> No
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("knobs", [{"gather_seconds": -1.0}, {"max_pending_tokens": 0}], ids=["wait", "queue"])
-def test_impossible_knobs_are_refused(backend: NumberBackend, knobs: dict[str, float]) -> None:
-    with pytest.raises(InvalidInputError, match="shared scorer"):
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"gather_seconds": -1.0}, r"gather_seconds must be a finite number of at least 0; got -1\.0"),
+        ({"max_pending_tokens": 0}, "max_pending_tokens must be an integer of at least 1; got 0"),
+    ],
+    ids=["wait", "queue"],
+)
+def test_impossible_knobs_are_refused(backend: NumberBackend, knobs: dict[str, float], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
         partial(SharedScorer, **knobs)(BatchedModel(backend, 0, BATCH_TOKENS))  # type: ignore[arg-type]
 
 

@@ -127,8 +127,8 @@ def test_the_summary_of_a_conversation_is_not_taken_for_a_question(words: Pruner
 def test_earlier_questions_are_read_too_on_request(words: Pruner) -> None:
     state = {"messages": [HumanMessage("castle"), AIMessage("Yes?"), HumanMessage("And where do sheep graze?")]}
     request = request_of({"page": 3}, state)
-    assert run(words, message(), request, threshold=0.15).content == SHEEP
-    assert run(words, message(), request, threshold=0.15, history=1).content == TEXT
+    assert run(words, message(), request, threshold=0.05).content == SHEEP
+    assert run(words, message(), request, threshold=0.05, history=1).content == TEXT
 
 
 def test_a_long_question_ends_no_agent(words: Pruner) -> None:
