@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -35,3 +36,9 @@ def test_files_of_the_repository_that_a_page_names_exist() -> None:
         named = re.findall(r"`((?:tests|benchmarks|examples|recipes|\.ci)/[\w/.-]+)`", page.read_text(encoding="utf-8"))
         missing += [f"{page.name}: {name}" for name in named if not (ROOT / name).exists()]
     assert missing == []
+
+
+def test_names_of_tests_are_the_same_in_every_process(request: pytest.FixtureRequest) -> None:
+    # Processes of `pytest -n` must collect the same names, so none may hold the address of an object.
+    names = [item.nodeid for item in request.session.items]
+    assert [name for name in names if re.search(r" at 0x[0-9a-f]{6}", name)] == []
