@@ -282,7 +282,6 @@ TESTED_ELSEWHERE = {
     "model/weights.py": "model/test_folder.py",
     "serving/page_files.py": "serving/test_page_routes.py",
     "serving/rerank_bodies.py": "serving/test_rerank_routes.py",
-    "serving/server.py": "cli/test_serve.py",
     "serving/service.py": "serving/test_prune_route.py",
     "serving/writing.py": "serving/test_prune_route.py",
     "testing/backends.py": "integrations/test_same_text.py",

@@ -5,6 +5,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 from provence_plugins.errors import needs_extra
 
@@ -46,13 +47,19 @@ def serve_here(
         limit_concurrency=listener.max_connections,
         timeout_graceful_shutdown=listener.shutdown_seconds,
     )
-    # uvicorn raises the signal that ended it again; an orderly end by SIGTERM is a success.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    server = uvicorn.Server(config)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # A signal may come before uvicorn handles it, and uvicorn raises the one that ended it again: an
+    # orderly end by SIGTERM is a success.
+    signal.signal(signal.SIGTERM, end)
     logger.info("serving %s on %s", service.model_name, shown_address(listening))
     # A full garbage collection stops all requests while it searches every object. What is loaded by
     # now stays for good.
     gc.collect()
     gc.freeze()
     when_ready()
-    uvicorn.Server(config).run(sockets=[listening])
+    server.run(sockets=[listening])
     logger.info("ended")

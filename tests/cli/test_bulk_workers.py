@@ -138,6 +138,8 @@ def test_an_interrupt_of_all_processes_at_any_time_is_one_line(
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it
         assert process.wait(timeout=60) == 130
         said = process.stderr.read().decode()
-        assert said.startswith("provence: Interrupted.")
-        assert said.count("\n") == 1
+        *complaints, end = said.splitlines()
+        assert end.startswith("provence: Interrupted.")
+        # The input has lines that are no requests; they may have been reached.
+        assert all(line.startswith("provence: line ") for line in complaints)
         wait_until(lambda own=own: not any(map(is_running, own)))
