@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import wraps
 from numbers import Real
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeGuard, TypeVar, cast
 
 from provence_plugins.errors import InvalidInputError
 
@@ -167,6 +167,11 @@ def check_switch(name: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise InvalidInputError(f"{name} must be True or False; got {show_value(value)}.")
+
+
+def are_texts(value: object) -> TypeGuard[list[str]]:
+    """Return whether a value is a list of strings; an empty one is."""
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def show_value(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.data.silver import LIKELY, TEACHER_KEY, SilverSpan, read_silver
-from provence_plugins.keywords import check_class_keywords
+from provence_plugins.keywords import are_texts, check_class_keywords
 from provence_plugins.types import Passage, Sentence, Span
 
 # The end of a mined negative's id, after the id of its question. Ids may hold any characters, also
@@ -67,7 +67,9 @@ class Example:
     @property
     def question_id(self) -> str:
         """The id that a positive and its mined negatives share."""
-        return self.id if self.positive else _MINED.sub("", self.id)
+        if self.positive:
+            return self.id
+        return _MINED.sub("", self.id)
 
     @property
     def is_mined(self) -> bool:
@@ -116,7 +118,7 @@ def read_all_examples(paths: Iterable[Path]) -> list[Example]:
 
 
 def first_questions(examples: Sequence[Example], most: int | None) -> list[Example]:
-    """Return the first `limit` questions of each source (None for all) with their negatives."""
+    """Return the first `most` questions of each source (None for all) with their negatives."""
     chosen: dict[str, set[str]] = defaultdict(set)
     for example in examples:
         questions = chosen[example.source]
@@ -147,7 +149,7 @@ def _to_example(record: dict[str, Any], *, default_id: str, default_source: str)
         positive=positive,
         teacher=_finite(record.get(TEACHER_KEY), TEACHER_KEY),
         grade=_finite(grade, "grade"),
-        answers=_read_answers(record.get("answers") or ()),
+        answers=_read_answers(record.get("answers") or []),
         silver=silver,
         is_annotated=is_annotated,
         kind=_read_name(record, "kind"),
@@ -168,7 +170,7 @@ def _read_evidence(record: dict[str, Any], text: str) -> tuple[Span, ...]:
 
 # Any: whatever JSON holds.
 def _read_answers(answers: Any) -> tuple[str, ...]:
-    if not isinstance(answers, list | tuple) or not all(isinstance(answer, str) for answer in answers):
+    if not are_texts(answers):
         raise ValueError(f"answers must be a list of strings; got {answers!r}")
     return tuple(answer.strip() for answer in answers if answer.strip())
 

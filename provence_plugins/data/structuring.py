@@ -43,7 +43,11 @@ def restructure(example: Example, sentences: Sequence[Span], random: Random) -> 
         forms leave out full stops, or put them in lower case.
     """
     text = example.passage.text
-    trimmed = [span for span in (_trim(text, sentence) for sentence in sentences) if span.start < span.end]
+    trimmed: list[Span] = []
+    for sentence in sentences:
+        span = _trim(text, sentence)
+        if span.start < span.end:
+            trimmed.append(span)
     if not trimmed:
         return example
     style = random.choice(STYLES)
@@ -59,7 +63,10 @@ def rewrite(example: Example, lines: Sequence[Line], *, lower: bool = False) -> 
         lower: Put the text in lower case.
     """
     new = _render(example.passage.text, lines, lower=lower)
-    silver = [SilverSpan(place, given.probability) for given in example.silver for place in new.moved([given.span])]
+    silver: list[SilverSpan] = []
+    for given in example.silver:
+        for place in new.moved([given.span]):
+            silver.append(SilverSpan(place, given.probability))
     passage = Passage(new.text, example.passage.title)
     return replace(example, passage=passage, evidence=tuple(new.moved(example.evidence)), silver=tuple(silver))
 

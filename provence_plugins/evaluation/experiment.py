@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.measure import Dataset, Progress, measure, show_nothing
-from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod, choose_reference
 from provence_plugins.evaluation.reporting.machine import describe_commit, describe_machine
 from provence_plugins.evaluation.reporting.plots import ImageFormat, draw_figures
 from provence_plugins.evaluation.reporting.result_files import Figure, ResultFile
@@ -55,19 +54,16 @@ def run_experiment(
     Raises:
         InvalidInputError: There is no method `against`, or nothing to measure.
     """
-    names = list(methods)
-    if against is None:
-        against = names[-1]
-    if against not in names:
-        raise InvalidInputError(f"against must be one of the methods {', '.join(names)}; got {against!r}.")
+    reference = choose_reference(list(methods), against)
     measurements = {name: measure(name, method, dataset, progress) for name, method in methods.items()}
+    others = [name for name in methods if name != reference]
     comparisons: list[NamedComparison] = []
-    for name in progress([name for name in names if name != against], "comparisons"):
-        comparisons += compare_methods(measurements[against], measurements[name])
-    shown = progress(list(measurements.values()), "intervals")
-    return Experiment(
-        [summarise(measurement, dataset.groups, dataset.breakdowns) for measurement in shown], comparisons
-    )
+    for name in progress(others, "comparisons"):
+        comparisons += compare_methods(measurements[reference], measurements[name])
+    summaries: list[Summary] = []
+    for measurement in progress(list(measurements.values()), "intervals"):
+        summaries.append(summarise(measurement, dataset.groups, dataset.breakdowns))
+    return Experiment(summaries, comparisons)
 
 
 def make_result(

@@ -69,7 +69,9 @@ def _scored_example(
 ) -> ScoredExample:
     """Concatenate the sentences of a question's passages; only the first passage has labels."""
     example = passages[0].example
-    lengths = [length for passage in passages for length in passage.lengths]
+    lengths: list[int] = []
+    for passage in passages:
+        lengths += passage.lengths
     relevant = np.zeros(len(lengths), dtype=bool)
     relevant[: len(labels)] = labels
     return ScoredExample(

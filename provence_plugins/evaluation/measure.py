@@ -4,9 +4,8 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import compress
 from typing import Protocol, TypeVar
-
-import numpy as np
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.pooling import PassageScores
@@ -149,18 +148,17 @@ def measure(name: str, method: LoadedMethod, dataset: Dataset, progress: Progres
         threshold = threshold_at_removal(judged.scored, COMPARED_AT)
     if is_fixed:
         dataset = Dataset(dataset.passages)
+    unrelated = score(dataset.unrelated, f"{name}, unrelated")
+    needles = score([needle.passage for needle in dataset.needles], f"{name}, needles")
+    resized = score([resized.passage for resized in dataset.resized], f"{name}, lengths")
     return Measurement(
         name=name,
         threshold=threshold,
         has_default=method.threshold is not None,
         judged=replace(judged, words=_words(method, dataset.passages, scores, threshold)),
-        unrelated=judge_unrelated(dataset.unrelated, score(dataset.unrelated, f"{name}, unrelated"), threshold),
-        needles=judge_needles(
-            dataset.needles, score([needle.passage for needle in dataset.needles], f"{name}, needles"), threshold
-        ),
-        lengths=judge_lengths(
-            dataset.resized, score([resized.passage for resized in dataset.resized], f"{name}, lengths"), threshold
-        ),
+        unrelated=judge_unrelated(dataset.unrelated, unrelated, threshold),
+        needles=judge_needles(dataset.needles, needles, threshold),
+        lengths=judge_lengths(dataset.resized, resized, threshold),
     )
 
 
@@ -176,11 +174,13 @@ def _words(
             output = method.output(passage)
         else:
             is_kept = passage_scores.probabilities >= threshold
-            output = FixedOutput([passage.sentences[place] for place in np.flatnonzero(is_kept).tolist()])
+            output = FixedOutput(list(compress(passage.sentences, is_kept)))
         overlap = count_words(passage.example, output.spans, foreign=output.foreign_words)
         # The bootstrap draws questions, so the passages of a question have to stay together.
         key = overlap.source, overlap.question
-        overlaps[key] = overlaps[key].plus(overlap) if key in overlaps else overlap
+        if key in overlaps:
+            overlap = overlaps[key].plus(overlap)
+        overlaps[key] = overlap
     return list(overlaps.values())
 
 

@@ -6,7 +6,7 @@ from provence_plugins.data.examples import Example
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.judging import judge
 from provence_plugins.evaluation.measure import Progress, show_nothing
-from provence_plugins.evaluation.methods.catalogue import LoadedMethod
+from provence_plugins.evaluation.methods.catalogue import LoadedMethod, choose_reference
 from provence_plugins.evaluation.methods.method import SplitPassage, score_all, split
 from provence_plugins.evaluation.metrics.bootstrap import ROUNDS, middle, resample
 from provence_plugins.evaluation.metrics.ranking import graded_ndcg_at
@@ -61,10 +61,7 @@ def make_ranking_tables(ranked: Mapping[str, Sequence[GradedQuestion]], against:
     Raises:
         InvalidInputError: There is no method `against`.
     """
-    names = list(ranked)
-    reference = names[-1] if against is None else against
-    if reference not in ranked:
-        raise InvalidInputError(f"against must be one of the methods {', '.join(names)}; got {against!r}.")
+    reference = choose_reference(list(ranked), against)
     tables = [_values(ranked), _differences(ranked, reference)]
     return [table for table in tables if table.rows]
 

@@ -128,6 +128,7 @@ def summarise(
     of_groups = {}
     for name, sources in (groups or {}).items():
         of_groups[name] = measure_metrics(judged.of_sources(sources), rounds=rounds)
+    at_threshold = partial(sentence_quality, threshold=measurement.threshold)
     summary = Summary(
         name=measurement.name,
         questions=len(judged.scored),
@@ -138,7 +139,7 @@ def summarise(
         has_default=measurement.has_default,
         fixed=judged.fixed,
         at_threshold=mean_at_threshold(judged.scored, measurement.threshold),
-        sentences_at_threshold=_mean_quality(judged.scored, partial(sentence_quality, threshold=measurement.threshold)),
+        sentences_at_threshold=_mean_quality(judged.scored, at_threshold),
         counts=_count_sentences(judged, measurement.unrelated, measurement.threshold),
         unrelated_removed=_share_removed(measurement.unrelated),
         needles=measurement.needles,
@@ -216,4 +217,6 @@ def _count_sentences(judged: JudgedExamples, unrelated: Sequence[UnrelatedRow], 
 
 def _share_removed(unrelated: Sequence[UnrelatedRow]) -> float | None:
     characters = sum(row.characters for row in unrelated)
-    return sum(row.removed for row in unrelated) / characters if characters else None
+    if not characters:
+        return None
+    return sum(row.removed for row in unrelated) / characters

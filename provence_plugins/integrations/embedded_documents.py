@@ -13,6 +13,13 @@ _FIRST_WORD = re.compile(r"\s*([^\s:=>]+)")
 _NUMBER = re.compile(r"\d+")
 
 
+class _Document(NamedTuple):
+    """A document, perhaps without the white space around it, and where that came from."""
+
+    passage: Passage
+    origin: Origin
+
+
 class _Frame(NamedTuple):
     """What a content writes around each of its documents."""
 
@@ -37,27 +44,28 @@ def read_documents(content: str, documents: Sequence[Passage]) -> ResultText | N
     joined = _read_joined(content, documents)
     if joined is not None:
         return joined
-    numbers = [number for number, document in enumerate(documents) if document.text.strip()]
-    whole = [documents[number] for number in numbers]
-    return _read_framed(content, whole, [Origin(number, 0) for number in numbers]) or _read_framed(
-        content,
-        [Passage(document.text.strip(), document.title) for document in whole],
-        [Origin(number, _indent(documents[number].text)) for number in numbers],
-    )
+    whole: list[_Document] = []
+    stripped: list[_Document] = []
+    for number, document in enumerate(documents):
+        text = document.text
+        if text.strip():
+            indent = len(text) - len(text.lstrip())
+            whole.append(_Document(document, Origin(number, 0)))
+            stripped.append(_Document(Passage(text.strip(), document.title), Origin(number, indent)))
+    return _read_framed(content, whole) or _read_framed(content, stripped)
 
 
-def _indent(text: str) -> int:
-    return len(text) - len(text.lstrip())
-
-
-def _read_framed(content: str, passages: Sequence[Passage], origins: Sequence[Origin]) -> ResultText | None:
+def _read_framed(content: str, documents: Sequence[_Document]) -> ResultText | None:
     """Read a content with a header or a footer around each of its documents."""
+    passages = [document.passage for document in documents]
     places = _places(content, [passage.text for passage in passages])
     if not places:
         return None
+    origins = tuple(document.origin for document in documents)
     frame = _frame(content, places)
-    read = _in_fixed_frame(content, passages, places) if frame is None else _in_blocks(passages, frame)
-    return replace(read, origins=tuple(origins))
+    if frame is None:
+        return replace(_in_fixed_frame(content, passages, places), origins=origins)
+    return replace(_in_blocks(passages, frame), origins=origins)
 
 
 def _read_joined(content: str, documents: Sequence[Passage]) -> ResultText | None:
@@ -155,16 +163,18 @@ def _with_footers(head: str, gaps: Sequence[str], after: str) -> _Frame | None:
 def _label(frame: str) -> str:
     """Return what a header or footer begins with, without its number: "Source", "[0]", "<doc"."""
     word = _FIRST_WORD.match(frame)
-    return _NUMBER.sub("0", word[1]) if word else ""
+    if word is None:
+        return ""
+    return _NUMBER.sub("0", word[1])
 
 
 def _in_blocks(passages: Sequence[Passage], frame: _Frame) -> ResultText:
     rows = zip(frame.headers, passages, frame.footers, frame.separators, strict=True)
-    blocks = tuple(
-        Block((Part(header), Part(passage.text, passage), Part(footer)), separator)
-        for header, passage, footer, separator in rows
-    )
-    return ResultText("documents", blocks, frame.head, frame.tail)
+    blocks: list[Block] = []
+    for header, passage, footer, separator in rows:
+        parts = (Part(header), Part(passage.text, passage), Part(footer))
+        blocks.append(Block(parts, separator))
+    return ResultText("documents", tuple(blocks), frame.head, frame.tail)
 
 
 def _in_fixed_frame(content: str, passages: Sequence[Passage], places: Sequence[Span]) -> ResultText:
@@ -174,11 +184,5 @@ def _in_fixed_frame(content: str, passages: Sequence[Passage], places: Sequence[
     for passage, place in zip(passages, places, strict=True):
         parts += [Part(content[position : place.start]), Part(passage.text, passage, if_dropped=OMITTED)]
         position = place.end
-    return ResultText(
-        "documents",
-        (
-            Block(
-                (*parts, Part(content[position:])),
-            ),
-        ),
-    )
+    parts.append(Part(content[position:]))
+    return ResultText("documents", (Block(tuple(parts)),))

@@ -114,7 +114,9 @@ def _embedded(inner: ResultText, quote: str, escape: Callable[[str], str], first
     blocks = []
     for block in inner.blocks:
         parts = (Part(escape(block.separator)), *map(escaped, block.parts))
-        under = None if block.under is None else block.under + first + 1
+        under = block.under
+        if under is not None:
+            under += first + 1
         blocks.append(replace(block, parts=parts, separator="", under=under))
     return [opening, *blocks, closing]
 

@@ -201,7 +201,9 @@ class PruningFields(EngineFields):
 
     def title_of(self, metadata: Mapping[str, object]) -> str | None:
         """Return the title in the metadata of a text; None without one that is a text."""
-        title = None if self.title_key is None else metadata.get(self.title_key)
+        if self.title_key is None:
+            return None
+        title = metadata.get(self.title_key)
         return title if isinstance(title, str) else None
 
     def prune_passages(
@@ -223,7 +225,8 @@ class PruningFields(EngineFields):
         try:
             pruner = self.pruner
             questions = self._questions(pruner, query, passages)
-            return unite(list(pruner.prune_many([(each, passages) for each in questions], policy or self.policy)))
+            requests = [(question, passages) for question in questions]
+            return unite(list(pruner.prune_many(requests, policy or self.policy)))
         except Exception as error:
             self._raise_or_log(error)
             return None

@@ -80,7 +80,9 @@ class ContextPruningMiddleware(AgentMiddleware):
     def name(self) -> str:
         """The name in traces; an agent takes no two middlewares of one name."""
         tools = self.fields.tools
-        return type(self).__name__ if tools is None else f"{type(self).__name__}[{', '.join(tools)}]"
+        if tools is None:
+            return type(self).__name__
+        return f"{type(self).__name__}[{', '.join(tools)}]"
 
     # Any: a command's target is the agent's business.
     def wrap_tool_call(
@@ -152,7 +154,9 @@ class _Plan:
         inputs = {"tool": self.tool, "query": self.query, "texts": len(self.passages)}
         left_alone = sum(len(content.results) - len(content.pruned_results) for content in self.contents)
         facts = {"tool": self.tool, "model": self.fields.model_name, "texts_left_alone": left_alone}
-        return Run(name, inputs, facts) if self.reason is None else Run(name, inputs, facts, self.reason)
+        if self.reason is None:
+            return Run(name, inputs, facts)
+        return Run(name, inputs, facts, self.reason)
 
     def pruned(self, policy: PruningPolicy) -> PruneResult | None:
         if self.reason is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from provence_plugins.integrations.message_texts import MessageTexts
 from provence_plugins.integrations.notices import warn_once
@@ -22,10 +22,13 @@ def tool_messages(result: Any) -> list[ToolMessage]:
     """Return the messages of a tool's result, those inside commands and lists included."""
     if isinstance(result, ToolMessage):
         return [result]
-    if isinstance(result, list | tuple):
-        return [message for each in result for message in tool_messages(each)]
     if isinstance(result, Command):
-        return [message for value in _updates(result) for message in tool_messages(value)]
+        result = _updates(result)
+    if isinstance(result, list | tuple):
+        messages: list[ToolMessage] = []
+        for each in result:
+            messages += tool_messages(each)
+        return messages
     if not isinstance(result, _PLAIN_UPDATES):
         warn_once(f"A tool returned {type(result).__name__}, which is not a message. It is kept unchanged.")
     return []
@@ -58,10 +61,13 @@ def document_passages(artifact: Any, title_of: Callable[[Mapping[str, object]], 
     """
     if not isinstance(artifact, list | tuple) or not artifact:
         return []
-    documents = [_as_document(each) for each in artifact]
-    if any(document is None for document in documents):
-        return []
-    return [Passage(each.page_content, title_of(each.metadata)) for each in documents if each is not None]
+    passages: list[Passage] = []
+    for each in artifact:
+        document = _as_document(each)
+        if document is None:
+            return []
+        passages.append(Passage(document.page_content, title_of(document.metadata)))
+    return passages
 
 
 def original_texts(message: ToolMessage) -> list[str]:
@@ -80,16 +86,22 @@ def original_texts(message: ToolMessage) -> list[str]:
 def _as_document(value: Any) -> Document | None:
     if isinstance(value, Document):
         return value
-    fields = value.get("kwargs", value) if isinstance(value, Mapping) else {}
+    if not isinstance(value, Mapping):
+        return None
+    fields = value.get("kwargs", value)
     text, metadata = fields.get("page_content"), fields.get("metadata") or {}
-    return Document(text, metadata=metadata) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    return Document(text, metadata=metadata)
 
 
 def _updates(command: Command[Any]) -> list[Any]:
     update = command.update
     if isinstance(update, Mapping):
         return list(update.values())
-    return list(update) if isinstance(update, list | tuple) else []
+    if isinstance(update, list | tuple):
+        return list(update)
+    return []
 
 
 def messages_of(state: Any) -> Sequence[Any]:
@@ -97,6 +109,9 @@ def messages_of(state: Any) -> Sequence[Any]:
     if isinstance(state, list):
         return state
     values = state if isinstance(state, Mapping) else getattr(state, "__dict__", {})
-    lists = [value for value in values.values() if isinstance(value, list)]
-    found = (value for value in lists if any(isinstance(each, BaseMessage) for each in value))
-    return values.get("messages") or next(found, ())
+    if values.get("messages"):
+        return cast(Sequence[Any], values["messages"])
+    for value in values.values():
+        if isinstance(value, list) and any(isinstance(each, BaseMessage) for each in value):
+            return value
+    return ()

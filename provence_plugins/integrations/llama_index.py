@@ -85,25 +85,27 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query = query_bundle.query_str if query_bundle else ""
-        with self._reported(nodes, query) as remaining:
+        with self._reported(nodes, _query_of(query_bundle)) as remaining:
             passages = self._passages(nodes)
-            result = self.prune_passages(query, list(passages.values()), self._policy_of(query_bundle))
+            policy = self._policy_of(query_bundle)
+            result = self.prune_passages(_query_of(query_bundle), list(passages.values()), policy)
             remaining += self._merge(nodes, passages, result)
         return remaining
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        query = query_bundle.query_str if query_bundle else ""
-        with self._reported(nodes, query) as remaining:
+        with self._reported(nodes, _query_of(query_bundle)) as remaining:
             passages = self._passages(nodes)
-            result = await self.aprune_passages(query, list(passages.values()), self._policy_of(query_bundle))
+            policy = self._policy_of(query_bundle)
+            result = await self.aprune_passages(_query_of(query_bundle), list(passages.values()), policy)
             remaining += self._merge(nodes, passages, result)
         return remaining
 
     def _policy_of(self, query_bundle: QueryBundle | None) -> PruningPolicy:
-        return self.policy_with(query_bundle.policy if isinstance(query_bundle, PruningQuery) else {})
+        if isinstance(query_bundle, PruningQuery):
+            return self.policy_with(query_bundle.policy)
+        return self.policy
 
     @contextmanager
     def _reported(self, nodes: list[NodeWithScore], query: str) -> Iterator[list[NodeWithScore]]:
@@ -173,10 +175,15 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
             metadata={**copy_metadata(node.metadata), **entries},
             excluded_llm_metadata_keys=_joined(node.excluded_llm_metadata_keys, entries),
             excluded_embed_metadata_keys=_joined(node.excluded_embed_metadata_keys, entries),
-            **_positions(node, passage.passage.text),
-            **({} if passage.text == passage.passage.text else {"embedding": None}),
+            **_outdated(node, passage),
             **_text_update(node, passage.text),
         )
+
+
+def _query_of(query_bundle: QueryBundle | None) -> str:
+    if query_bundle is None:
+        return ""
+    return query_bundle.query_str
 
 
 def _text_of(node: BaseNode) -> str:
@@ -206,12 +213,16 @@ def _score_key(node: BaseNode) -> str | None:
     return None if METADATA_KEY in node.metadata else RERANK_KEY
 
 
-def _positions(node: BaseNode, text: str) -> dict[str, None]:
-    """Return character positions as None if those of the node are not those of its text."""
+def _outdated(node: BaseNode, passage: PrunedPassage) -> dict[str, None]:
+    """Return the fields that do not fit the kept text as None, or not even the node's own."""
+    fields: dict[str, None] = {}
+    text = passage.passage.text
+    if passage.text != text:
+        fields["embedding"] = None
     start, end = getattr(node, "start_char_idx", None), getattr(node, "end_char_idx", None)
-    if start is None or end is None or end - start == len(text):
-        return {}
-    return {"start_char_idx": None, "end_char_idx": None}
+    if start is not None and end is not None and end - start != len(text):
+        fields |= {"start_char_idx": None, "end_char_idx": None}
+    return fields
 
 
 def _will_be_replaced(node: BaseNode, text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
 from typing import Any
 
 from provence_plugins.engine.passages import PrunedPassage
@@ -37,8 +36,12 @@ class PrunedTexts:
 
     def split(self, counts: Sequence[int]) -> list[PrunedTexts]:
         """Return the texts of several contents, given how many each has."""
-        bounds = pairwise(accumulate(counts, initial=0))
-        return [self.part(range(first, last)) for first, last in bounds]
+        parts: list[PrunedTexts] = []
+        first = 0
+        for count in counts:
+            parts.append(self.part(range(first, first + count)))
+            first += count
+        return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ class MessageTexts:
         leaves = tuple(find_texts(content))
         # Documents were written into one text. Where there are several, each is a document by
         # itself.
-        documents = documents if len(leaves) == 1 else ()
+        if len(leaves) != 1:
+            documents = ()
         return cls(content, leaves, tuple(read_result(leaf.text, documents, leaf.title) for leaf in leaves))
 
     def prunable(self) -> MessageTexts:

@@ -88,7 +88,8 @@ def prune_messages(
                 texts = texts.prunable()
             pruned = _prune(pruner, result.query, texts, policy or _DEFAULT_POLICY)
             if pruned is not None:
-                _write(copies, result.path, texts.written(PrunedTexts(pruned.passages, pruned.dropped), pruned.policy))
+                kept = PrunedTexts(pruned.passages, pruned.dropped)
+                _write(copies, result.path, texts.written(kept, pruned.policy))
     except Exception as error:
         logger.warning("Pruning failed, all messages are kept: %s", error, exc_info=error)
         return [dict(message) for message in messages]
@@ -142,9 +143,9 @@ def _check_options(
     check_count("min_tokens", min_tokens, least=0)
 
 
-def _check_names(name: str, value: object, *, otherwise: str) -> None:
-    items = value if isinstance(value, Collection) and not isinstance(value, str | bytes) else [None]
-    if not all(isinstance(item, str) for item in items):
+def _check_names(name: str, value: Any, *, otherwise: str) -> None:
+    is_collection = isinstance(value, Collection) and not isinstance(value, str | bytes)
+    if not is_collection or not all(isinstance(item, str) for item in value):
         raise InvalidInputError(f"{name} must be a list of texts or {otherwise}; got {show_value(value)}.")
 
 
@@ -155,7 +156,9 @@ def _tool_results(messages: Sequence[Message], query: Query | None) -> Iterator[
         calls.update(_calls(message))
         for path, call_id, content in _contents(message):
             tool, arguments = calls.get(call_id, ("", {}))
-            own = query if query is not None else query_in(arguments) or asked
+            own = query
+            if own is None:
+                own = query_in(arguments) or asked
             yield _ToolResult((number, *path), tool, own, MessageTexts.of(content))
         asked = _user_text(message) or asked
 
@@ -228,7 +231,8 @@ def _prune(pruner: Pruner, query: Query, texts: MessageTexts, policy: PruningPol
     if is_blank(query) or not texts.passages:
         return None
     questions = read_questions(query, texts.passages, pruner, split=True)
-    return unite(list(pruner.prune_many([(question, texts.passages) for question in questions], policy)))
+    requests = [(question, texts.passages) for question in questions]
+    return unite(list(pruner.prune_many(requests, policy)))
 
 
 def _write(messages: list[dict[str, Any]], path: Sequence[int | str], content: Any) -> None:

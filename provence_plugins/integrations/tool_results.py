@@ -15,9 +15,9 @@ sentence ends up under the title, source or address of another block.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import Literal, NamedTuple
 
+from provence_plugins.tokens.batches import regroup
 from provence_plugins.types import Passage
 
 Shape = Literal["documents", "values", "records", "prose", "other"]
@@ -110,20 +110,26 @@ class ResultText:
         Returns:
             The content, or None if nothing of it is kept.
         """
-        bounds = pairwise(accumulate((len(block.passages) for block in self.blocks), initial=0))
-        numbers = [range(first, last) for first, last in bounds]
-        texts = [[kept[number] for number in own] for own in numbers]
-        staying = {row for row, block in enumerate(self.blocks) if _stays(block, texts[row])}
-        staying |= {under for row in staying if (under := self.blocks[row].under) is not None}
+        sizes = [len(block.passages) for block in self.blocks]
+        texts = regroup(kept, sizes)
+        staying: set[int] = set()
+        for row, block in enumerate(self.blocks):
+            if _stays(block, texts[row]):
+                staying.add(row)
+                if block.under is not None:
+                    staying.add(block.under)
         if not staying:
             return None
         rows = sorted(staying)
         if order and self.can_reorder:
             rank = {number: position for position, number in enumerate(order)}
-            rows.sort(key=lambda row: min((rank.get(number, len(rank)) for number in numbers[row]), default=0))
+            ranks = [rank.get(number, len(rank)) for number in range(len(kept))]
+            best = [min(of_block, default=0) for of_block in regroup(ranks, sizes)]
+            rows.sort(key=best.__getitem__)
         written = self.head
         for place, row in enumerate(rows):
-            written += self._separator(row) if place else ""
+            if place:
+                written += self._separator(row)
             written += _written_block(self.blocks[row], texts[row])
         return written + self.tail
 
@@ -151,6 +157,8 @@ def _written_block(block: Block, kept: Sequence[str | None]) -> str:
         text = next(texts)
         if text is None:
             written.append(part.write(part.if_dropped))
+        elif text == part.passage.text:
+            written.append(part.text)
         else:
-            written.append(part.text if text == part.passage.text else part.write(text))
+            written.append(part.write(text))
     return "".join(written)

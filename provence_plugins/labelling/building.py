@@ -7,6 +7,7 @@ from typing import Any
 
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.errors import DataError
+from provence_plugins.keywords import are_texts
 from provence_plugins.labelling.corpus import CorpusPassage
 from provence_plugins.labelling.retrieval import RetrievalSettings, Retrieved
 from provence_plugins.types import Span
@@ -19,10 +20,14 @@ def find_answers(text: str, answers: Iterable[str]) -> list[Span]:
         words = answer.split()
         if words:
             pattern = r"(?<!\w)" + r"\s+".join(map(re.escape, words)) + r"(?!\w)"
-            spans.update(found.span() for found in re.finditer(pattern, text, re.IGNORECASE))
-    # An answer inside a longer one says nothing more.
-    outer = [one for one in spans if not any(_holds(other, one) for other in spans)]
-    return [Span(*bounds) for bounds in sorted(outer)]
+            for found in re.finditer(pattern, text, re.IGNORECASE):
+                spans.add(found.span())
+    outer: list[Span] = []
+    for one in sorted(spans):
+        # An answer inside a longer one says nothing more.
+        if not any(_holds(other, one) for other in spans):
+            outer.append(Span(*one))
+    return outer
 
 
 # Any: plain values of JSON, in the rest of this file.
@@ -37,7 +42,7 @@ def read_questions(path: Path) -> Iterator[dict[str, Any]]:
         question, answers = record["question"], record.get("answers") or []
         if not isinstance(question, str) or not question.strip():
             raise ValueError("question must be a string that is not blank")
-        if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
+        if not are_texts(answers):
             raise ValueError("answers must be a list of strings")
         return {"id": f"{path.name.split('.')[0]}:{number}", **record}
 
@@ -57,8 +62,7 @@ def read_retrieved(question: dict[str, Any], settings: RetrievalSettings) -> Ret
             f"found into its line, or name a corpus with --corpus."
         )
     try:
-        rows = [{"text": passage} if isinstance(passage, str) else passage for passage in given]
-        passages = [_read_passage(row, number) for number, row in enumerate(rows)]
+        passages = [_read_passage(passage, number) for number, passage in enumerate(given)]
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"A passage of the question {question['id']!r} is neither a text nor an object with a text."
@@ -88,8 +92,10 @@ def build_lines(
         yield _line(question, f"{question['id']}-0#n{number}", passage, answers)
 
 
-def _read_passage(row: dict[str, Any], number: int) -> CorpusPassage:
-    text, title = row["text"], row.get("title")
+def _read_passage(given: Any, number: int) -> CorpusPassage:
+    if isinstance(given, str):
+        return CorpusPassage(str(number), given, None)
+    text, title = given["text"], given.get("title")
     if not isinstance(text, str) or not isinstance(title, str | None):
         raise TypeError(f"passage {number} has a text or a title that is not a string")
     return CorpusPassage(str(number), text, title)

@@ -54,7 +54,9 @@ def read_citations(answer: str, sentences: int, prompt: PromptName, *, is_comple
         return Citations(unusable="cut off")
     cited = _cited(answer, prompt)
     if not cited:
-        return Citations() if _says_none(answer, prompt) else Citations(unusable="no citation")
+        if _says_none(answer, prompt):
+            return Citations()
+        return Citations(unusable="no citation")
     if _NONE.match(answer.strip(" \"'*")):
         return Citations(unusable="contradiction")
     if not all(1 <= number <= sentences for number in cited):
@@ -69,14 +71,17 @@ def _says_none(answer: str, prompt: PromptName) -> bool:
 
 
 def _cited(answer: str, prompt: PromptName) -> set[int]:
-    texts = [found[1] for found in _SQUARE.finditer(answer)]
+    texts = _SQUARE.findall(answer)
     if not texts and prompt == "straightforward":
         texts = [found[1] or found[2] for found in _ANY_FORM.finditer(answer)]
-    return {number for text in texts for number in _numbers(text)}
+    numbers: set[int] = set()
+    for text in texts:
+        numbers |= _numbers(text)
+    return numbers
 
 
 def _numbers(text: str) -> set[int]:
-    numbers = {int(found[0]) for found in _NUMBER.finditer(text)}
+    numbers = set(map(int, _NUMBER.findall(text)))
     for found in _RANGE.finditer(text):
         first, last = int(found[1]), int(found[2])
         if first < last <= first + _WIDEST_RANGE:

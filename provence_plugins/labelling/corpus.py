@@ -92,7 +92,8 @@ def cut_documents(
     random = Random(seed)
     lengths = range(sizes.least, sizes.most + 1)
     for document in documents:
-        spans = [span for span in split_sentences(document.text, splitter) if span.of(document.text).strip()]
+        sentences = split_sentences(document.text, splitter)
+        spans = [span for span in sentences if span.of(document.text).strip()]
         start = 0
         while start < len(spans):
             [length] = random.choices(lengths, weights=lengths)

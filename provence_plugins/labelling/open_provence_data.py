@@ -47,5 +47,6 @@ def read_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _raw(values: Any, number: int) -> float:
-    is_probability = all(0 <= value <= 1 for value in values)
-    return raw_score(values[number]) if is_probability else float(values[number])
+    if all(0 <= value <= 1 for value in values):
+        return raw_score(values[number])
+    return float(values[number])

@@ -48,5 +48,7 @@ def labelled_line(
     number: int, line: dict[str, Any], silver: list[list[Any]], teacher_score: float | None = None
 ) -> dict[str, Any]:
     """Return a line of data with its silver labels and the teacher's relevance."""
-    score = {} if teacher_score is None else {TEACHER_KEY: teacher_score}
-    return {"line": number, **line, **score, SILVER_KEY: silver}
+    labelled = {"line": number, **line}
+    if teacher_score is not None:
+        labelled[TEACHER_KEY] = teacher_score
+    return {**labelled, SILVER_KEY: silver}

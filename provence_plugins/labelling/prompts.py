@@ -43,7 +43,10 @@ def build_messages(prompt: PromptName, question: str, title: str | None, sentenc
         title: Title of the passage.
         sentences: Its sentences; they are numbered from 1.
     """
-    lines = [f"[{number}] {' '.join(text.split())}" for number, text in enumerate(sentences, start=1)]
-    head = [f"Title: {title}"] if title else []
-    text = "\n".join(head + lines)
-    return [Message("system", _TASKS[prompt]), Message("user", f"{text}\n\nQuestion: {question}")]
+    lines: list[str] = []
+    if title:
+        lines.append(f"Title: {title}")
+    for number, sentence in enumerate(sentences, start=1):
+        lines.append(f"[{number}] {' '.join(sentence.split())}")
+    passage = "\n".join(lines)
+    return [Message("system", _TASKS[prompt]), Message("user", f"{passage}\n\nQuestion: {question}")]

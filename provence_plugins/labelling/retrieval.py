@@ -61,8 +61,8 @@ class Retriever:
         self._passages = passages
         self._settings = settings
         self._reranker = reranker
-        # Any: the package has no types.
-        self._index: Any = BM25Okapi([content_words(f"{passage.title or ''} {passage.text}") for passage in passages])
+        words = [content_words(f"{passage.title or ''} {passage.text}") for passage in passages]
+        self._index: Any = BM25Okapi(words)  # the package has no types
 
     def find(self, question: str) -> Retrieved:
         """Return the passages for a question; those without a common word are never found."""

@@ -41,13 +41,14 @@ def is_same_run(stored: str, settings: TrainSettings) -> bool:
     Keys with their default do not count. A checkpoint from before a key existed goes on where the
     key has its default, and one from before a default changed does not.
     """
-    return _chosen(json.loads(stored), TrainSettings) == _chosen(json.loads(fingerprint(settings)), TrainSettings)
+    before, now = json.loads(stored), json.loads(fingerprint(settings))
+    return _chosen(before, TrainSettings) == _chosen(now, TrainSettings)
 
 
 def digest_of(base: Path) -> str:
     """Return a digest of a folder's weights, to see whether a base has changed during a run."""
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in ("*.safetensors", "*.bin") for path in base.glob(pattern)):
+    for path in sorted([*base.glob("*.safetensors"), *base.glob("*.bin")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -67,4 +68,6 @@ def _chosen(values: dict[str, Any], kind: Any) -> dict[str, Any]:
 
 def _default(entry: Field[Any]) -> Any:
     default = entry.default
-    return list(default) if isinstance(default, tuple) else default
+    if isinstance(default, tuple):
+        return list(default)
+    return default

@@ -21,7 +21,7 @@ from provence_plugins.model.folder import ONNX_FILES
 from provence_plugins.training.bases import find_base, open_network
 from provence_plugins.training.card import write_card
 from provence_plugins.training.progress import Progress
-from provence_plugins.training.sampling import labelled_windows
+from provence_plugins.training.sampling import LabelledWindow, labelled_windows
 from provence_plugins.training.scaling import fit_scaling, rescale
 from provence_plugins.training.settings import TrainSettings
 
@@ -84,7 +84,9 @@ def _average(network: ProvenceModel, base: ProvenceModel, share: float) -> None:
 
 def _scale(network: ProvenceModel, planner: Planner, settings: TrainSettings, examples: Sequence[Example]) -> None:
     whole, random = replace(settings.data, whole_share=1.0, title_share=1.0), Random(settings.seed)
-    items = [item for example in examples for item in labelled_windows(example, planner, whole, random)]
+    items: list[LabelledWindow] = []
+    for example in examples:
+        items += labelled_windows(example, planner, whole, random)
     network.train(False)
     scaling = fit_scaling(network, items, pad_id=planner.encoder.template.pad_id)
     logger.info("keep scores are scaled by %.3f and shifted by %.3f", scaling.factor, scaling.shift)

@@ -87,7 +87,7 @@ def make_targets(items: Sequence[LabelledWindow], length: int | None = None, *, 
         sentence=sentence,
         row=torch.tensor(rows, dtype=torch.long),
         keep=torch.tensor(keep),
-        relevance=torch.tensor([float(i.positive) if i.teacher is None else i.teacher for i in items]),
+        relevance=torch.tensor([item.relevance for item in items]),
         from_teacher=torch.tensor([item.teacher is not None for item in items]),
         marked=marked,
         silver=torch.tensor(silver),
@@ -98,7 +98,9 @@ def make_targets(items: Sequence[LabelledWindow], length: int | None = None, *, 
 def _silver_share(item: LabelledWindow, weight: float) -> float:
     if item.silver is None:
         return 0.0
-    return 1.0 if item.keep is None else weight
+    if item.keep is None:
+        return 1.0
+    return weight
 
 
 def keep_loss(
@@ -130,7 +132,9 @@ def keep_loss(
     counts = torch.zeros_like(targets.keep).index_add(0, numbers, torch.ones_like(logits))
     means = (sums / counts).clamp(1e-6, 1 - 1e-6)
     loss = token_weight * token_loss + sentence_weight * functional.binary_cross_entropy(means, targets.keep)
-    return loss + contrast_weight * _contrast(means, targets) if contrast_weight else loss
+    if contrast_weight:
+        loss = loss + contrast_weight * _contrast(means, targets)
+    return loss
 
 
 def _contrast(means: Tensor, targets: Targets) -> Tensor:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import compress, count
 from random import Random
 from typing import NamedTuple
 
@@ -53,6 +53,13 @@ class LabelledWindow:
     teacher: float | None
     marked: tuple[int, ...] = ()
     silver: tuple[float, ...] | None = None
+
+    @property
+    def relevance(self) -> float:
+        """The teacher's raw score; without one, 1 or 0 for whether the window answers."""
+        if self.teacher is None:
+            return float(self.positive)
+        return self.teacher
 
     @property
     def has_labels(self) -> bool:
@@ -114,8 +121,10 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
     mined: dict[tuple[str, str], list[Example]] = defaultdict(list)
     by_source: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        question = example.source, example.question_id
-        (mined[question] if example.is_mined else by_source[example.source]).append(example)
+        if example.is_mined:
+            mined[example.source, example.question_id].append(example)
+        else:
+            by_source[example.source].append(example)
     largest = max(map(len, by_source.values()), default=0)
     chosen = []
     for group in by_source.values():
@@ -170,22 +179,21 @@ def labelled_windows(example: Example, planner: Planner, data: DataSettings, ran
         silver = silver and silver[kept.start : kept.end]
     if not sentences:
         return []
-    title = example.passage.title if random.random() < data.title_share else None
+    title = None
+    if random.random() < data.title_share:
+        title = example.passage.title
     [plan] = planner.plan(example.question, [cut_passage(example.passage, sentences, title)])
     marked = _marked_tokens(example, sentences, labels, planner)
     items = []
     for window in plan.windows:
         numbers = [number for number, _, _ in window.sentences]
         texts = tuple(sentences[number].of(example.passage.text).strip() for number in numbers)
-        positions = tuple(
-            position
-            for number, start, end in window.sentences
+        positions: list[int] = []
+        for number, start, end in window.sentences:
             # A sentence that is cut goes on in the next window, and so does its iterator.
-            for position, is_marked in zip(range(start, end), marked.get(number, ()), strict=False)
-            if is_marked
-        )
+            positions += compress(range(start, end), marked.get(number, ()))
         answers = _answers_of(example, numbers, labels, silver)
-        items.append(LabelledWindow(window, example.question, texts, marked=positions, **answers._asdict()))
+        items.append(LabelledWindow(window, example.question, texts, marked=tuple(positions), **answers._asdict()))
     return items
 
 
@@ -201,42 +209,53 @@ class _Answers(NamedTuple):
 def _answers_of(
     example: Example, numbers: Sequence[int], labels: Sequence[bool], silver: Sequence[float] | None
 ) -> _Answers:
-    keep = tuple(labels[number] for number in numbers) if example.has_sentence_labels else None
-    own = None if silver is None else tuple(silver[number] for number in numbers)
+    keep, own_silver = None, None
     positive, teacher = example.positive, example.teacher
-    if keep is not None:
+    if silver is not None:
+        own_silver = tuple(silver[number] for number in numbers)
+        if not example.is_annotated:
+            positive = max(own_silver) >= LIKELY
+        if max(own_silver) < max(given.probability for given in example.silver):
+            # The teacher judged the whole passage, and its best sentence is not in this window.
+            teacher = None
+    if example.has_sentence_labels:
+        keep = tuple(labels[number] for number in numbers)
         positive = any(keep)
-    elif own is not None and not example.is_annotated:
-        positive = max(own) >= LIKELY
-    if own is not None and max(own) < max(given.probability for given in example.silver):
-        # The teacher judged the whole passage, and its best sentence is not in this window.
-        teacher = None
-    return _Answers(keep, positive, teacher, own)
+    return _Answers(keep, positive, teacher, own_silver)
 
 
 def _marked_tokens(
     example: Example, sentences: Sequence[Sentence], labels: Sequence[bool], planner: Planner
 ) -> dict[int, Iterator[bool]]:
     """Return for each relevant sentence whether each of its tokens is annotated."""
-    relevant = [number for number, label in enumerate(labels) if label]
-    spans = planner.encoder.token_spans([sentences[number].model_text(example.passage.text) for number in relevant])
+    relevant = _numbers_of(labels)
+    texts = [sentences[number].model_text(example.passage.text) for number in relevant]
+    spans = planner.encoder.token_spans(texts)
     found: dict[int, Iterator[bool]] = {}
     for number, tokens in zip(relevant, spans, strict=True):
         first = (sentences[number].model_span or sentences[number]).start
-        bounds = [Span(first + token.start, first + token.end) for token in tokens]
-        found[number] = iter([any(span.overlaps(bound) for span in example.evidence) for bound in bounds])
+        are_marked: list[bool] = []
+        for token in tokens:
+            place = Span(first + token.start, first + token.end)
+            are_marked.append(any(span.overlaps(place) for span in example.evidence))
+        found[number] = iter(are_marked)
     return found
 
 
 def crop(labels: Sequence[bool], size: int, random: Random) -> Span:
     """Return a run of sentences around a random relevant one; any run if none is relevant."""
     size = min(size, len(labels))
-    anchors = [number for number, label in enumerate(labels) if label] or list(range(len(labels)))
+    anchors = _numbers_of(labels) or range(len(labels))
     if not anchors:
         return Span(0, 0)
     start = random.choice(anchors) - random.randrange(size)
     start = max(0, min(start, len(labels) - size))
     return Span(start, start + size)
+
+
+def _numbers_of(labels: Sequence[bool]) -> Sequence[int]:
+    """Return the numbers of the relevant sentences."""
+    return list(compress(range(len(labels)), labels))
 
 
 def cut_passage(passage: Passage, sentences: Sequence[Sentence], title: str | None) -> Passage:

@@ -9,6 +9,7 @@ distillation (arXiv 1503.02531), with the labels inside the teacher.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 
 from provence_plugins.errors import needs_extra
@@ -66,9 +67,8 @@ class SoftLabels:
         soft = torch.tensor([item.positive or not settings.answers_only for item in items])
         mixed = targets.from_teacher & (settings.similarity_share > 0)
         is_read = (soft | mixed).tolist()
-        chosen = [item for item, read in zip(items, is_read, strict=True) if read]
         texts: list[str] = []
-        for item in chosen:
+        for item in compress(items, is_read):
             texts += [item.question, *item.sentences]
         self._remember(texts)
         cosines = []

@@ -91,7 +91,9 @@ def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
         raise InvalidInputError(f"The method {name} takes no folder; got {folder!r}. Write --method {name}.")
     if not folder and row.folder is not None and row.needs_folder:
         raise InvalidInputError(f"The method {name} needs {row.folder}. Write --method {name}:FOLDER.")
-    return row.make(str(find_folder(folder)) if folder else folder, options)
+    if folder:
+        folder = str(find_folder(folder))
+    return row.make(folder, options)
 
 
 def open_predictions(path: Path) -> LoadedMethod:
@@ -108,6 +110,19 @@ def short_names(specs: Sequence[str]) -> list[str]:
     """Return names for tables: a method's name where it is unique, else the specification."""
     names = [spec.partition(":")[0] for spec in specs]
     return [name if names.count(name) == 1 else spec for name, spec in zip(names, specs, strict=True)]
+
+
+def choose_reference(names: Sequence[str], against: str | None) -> str:
+    """Return the method that the others are compared with: the last one, if none is named.
+
+    Raises:
+        InvalidInputError: There is no method `against`.
+    """
+    if against is None:
+        return names[-1]
+    if against not in names:
+        raise InvalidInputError(f"against must be one of the methods {', '.join(names)}; got {against!r}.")
+    return against
 
 
 def _plain(method: Callable[[], Method]) -> Maker:

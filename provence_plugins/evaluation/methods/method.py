@@ -77,7 +77,13 @@ def from_sentence_scores(passages: Sequence[SplitPassage], flat: npt.ArrayLike) 
     """
     ends = np.cumsum([len(passage.sentences) for passage in passages])[:-1]
     rows = np.split(np.asarray(flat, dtype=np.float32), ends)
-    return [PassageScores(float(row.max(initial=-np.inf)) if len(row) else 0.0, row) for row in rows]
+    scores: list[PassageScores] = []
+    for row in rows:
+        relevance = 0.0
+        if len(row):
+            relevance = float(row.max())
+        scores.append(PassageScores(relevance, row))
+    return scores
 
 
 def pruner_method(pruner: Pruner) -> Method:

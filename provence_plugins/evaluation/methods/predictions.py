@@ -13,6 +13,7 @@ from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import DataError
 from provence_plugins.evaluation.methods.method import SplitPassage
 from provence_plugins.evaluation.metrics.words import find_words, words_touched
+from provence_plugins.keywords import are_texts
 from provence_plugins.types import Span
 
 ANY_WORD = 1e-6
@@ -141,11 +142,13 @@ def _to_prediction(record: dict[str, Any], number: int) -> Prediction:
         raise ValueError("a line needs either spans or texts")
     spans = tuple(Span(start, end) for start, end in record.get("spans", ()))
     texts = record.get("texts", [])
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+    if not are_texts(texts):
         raise ValueError("texts must be a list of strings")
     if "id" in record:
         source = record.get("source")
-        return Prediction((None if source is None else str(source), str(record["id"])), spans, tuple(texts))
+        if source is not None:
+            source = str(source)
+        return Prediction((source, str(record["id"])), spans, tuple(texts))
     return Prediction((None, str(record["question"]), str(record["passage"])), spans, tuple(texts))
 
 

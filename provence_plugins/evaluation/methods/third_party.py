@@ -64,8 +64,9 @@ def llmlingua2(folder: str | Path) -> Method:
     def score(passage: SplitPassage) -> PassageScores:
         text = passage.example.passage.text
         shares = np.zeros(len(passage.sentences))
-        for rate in _RATES if text.strip() else ():
-            shares += _share_of_words(passage, kept_words(text, rate)) / len(_RATES)
+        if text.strip():
+            for rate in _RATES:
+                shares += _share_of_words(passage, kept_words(text, rate)) / len(_RATES)
         return PassageScores(0.0, shares.astype(np.float32))
 
     return one_by_one(score)

@@ -17,6 +17,7 @@ from provence_plugins.evaluation.metrics.statistics import (
     Evaluator,
     Statistic,
     compute,
+    count_once,
     mean_over_sources,
     weighted_mean,
 )
@@ -72,13 +73,16 @@ def answers_kept_by_kind(
     groups: dict[str, list[ScoredExample]] = defaultdict(list)
     for example in examples:
         groups[kind(example)].append(example)
-    return {name: (len(group), _answers_kept(group, threshold)) for name, group in sorted(groups.items())}
+    kept: dict[str, tuple[int, float]] = {}
+    for name, group in sorted(groups.items()):
+        kept[name] = len(group), _answers_kept(group, threshold)
+    return kept
 
 
 def threshold_at_removal(examples: Sequence[ScoredExample], removed: float) -> float:
     """Return the lowest threshold that removes at least this share of all characters."""
     sentences = _sort_sentences(examples)
-    bar = float(sentences.bars_at_removal(_count_once(examples), removed)[0])
+    bar = float(sentences.bars_at_removal(count_once(examples), removed)[0])
     if bar == -np.inf:
         return float(sentences.scores[-1])
     # Just above the best sentence that is removed, and so above all that tie with it.
@@ -138,7 +142,11 @@ def pareto_curve(examples: Sequence[ScoredExample], removed: Iterable[float]) ->
     Raises:
         InvalidInputError: There are no examples.
     """
-    return [CurvePoint(share, compute(mean_over_sources(kept_at_removal(share)), examples)) for share in removed]
+    points: list[CurvePoint] = []
+    for share in removed:
+        kept = compute(mean_over_sources(kept_at_removal(share)), examples)
+        points.append(CurvePoint(share, kept))
+    return points
 
 
 def area_under_curve(examples: Sequence[ScoredExample]) -> Evaluator:
@@ -204,10 +212,6 @@ def _bars_at_recall(best: FloatArray, weights: FloatArray | IntArray, recall: fl
     kept = np.cumsum(weights[:, order], axis=1)
     enough = kept >= recall * kept[:, -1:] - _TOLERANCE
     return np.asarray(best[order][enough.argmax(axis=1)], dtype=np.float64)
-
-
-def _count_once(examples: Sequence[ScoredExample]) -> IntArray:
-    return np.ones((1, len(examples)), dtype=np.int64)
 
 
 def _answers_kept(examples: Sequence[ScoredExample], threshold: float) -> float:

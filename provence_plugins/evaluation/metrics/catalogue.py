@@ -69,7 +69,9 @@ class Metric(Generic[Q]):
     @property
     def heading(self) -> str:
         """The title, with the direction where lower is better."""
-        return self.title if self.higher_is_better else f"{self.title} (lower is better)"
+        if self.higher_is_better:
+            return self.title
+        return f"{self.title} (lower is better)"
 
     def value(self, judged: JudgedExamples) -> float | None:
         """Return the value; None when there are no questions for it."""
@@ -119,19 +121,28 @@ def measure_metrics(judged: JudgedExamples, *, rounds: int = ROUNDS) -> dict[str
 
 
 def _answers(judged: JudgedExamples) -> Sequence[ScoredExample]:
-    return () if judged.fixed else judged.scored
+    return _unless_fixed(judged, judged.scored)
 
 
 def _probabilities(judged: JudgedExamples) -> Sequence[ScoredExample]:
-    return judged.scored if judged.probabilities and are_probabilities(judged.scored) else ()
+    if judged.probabilities and are_probabilities(judged.scored):
+        return judged.scored
+    return ()
 
 
 def _ranked(judged: JudgedExamples) -> Sequence[RankedQuestion]:
-    return () if judged.fixed else judged.ranked
+    return _unless_fixed(judged, judged.ranked)
 
 
 def _graded(judged: JudgedExamples) -> Sequence[GradedQuestion]:
-    return () if judged.fixed else judged.graded
+    return _unless_fixed(judged, judged.graded)
+
+
+def _unless_fixed(judged: JudgedExamples, questions: Sequence[Q]) -> Sequence[Q]:
+    """Return the questions; none for a method with fixed outputs, which ranks nothing."""
+    if judged.fixed:
+        return ()
+    return questions
 
 
 def _words(judged: JudgedExamples) -> Sequence[WordOverlap]:

@@ -21,7 +21,9 @@ def evidence_place(example: ScoredExample) -> str:
     places = np.flatnonzero(example.without_negatives.relevant)
     if places[-1] == 0:
         return "first"
-    return "last" if places[0] == example.positive_size - 1 else "between"
+    if places[0] == example.positive_size - 1:
+        return "last"
+    return "between"
 
 
 def question_word(example: ScoredExample) -> str:

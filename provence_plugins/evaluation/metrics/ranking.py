@@ -38,7 +38,9 @@ def _reciprocal_rank(question: RankedQuestion) -> float:
 
 
 def _ndcg(question: RankedQuestion) -> float:
-    return 1.0 / math.log2(1 + question.rank) if question.rank <= _RANKS else 0.0
+    if question.rank > _RANKS:
+        return 0.0
+    return 1.0 / math.log2(1 + question.rank)
 
 
 def _graded_ndcg(question: GradedQuestion, ranks: int) -> float:

@@ -95,16 +95,19 @@ def reliability(examples: Sequence[ScoredExample], *, bins: int = 10) -> list[Re
     scores = np.concatenate([example.scores for example in examples])
     relevant = np.concatenate([example.relevant for example in examples])
     places = _bins_of(scores, bins)
-    return [
-        ReliabilityBin(
-            low=place / bins,
-            high=(place + 1) / bins,
-            sentences=int(np.count_nonzero(places == place)),
-            probability=float(scores[places == place].mean()),
-            relevant=float(relevant[places == place].mean()),
+    rows: list[ReliabilityBin] = []
+    for place in np.unique(places).tolist():
+        inside = places == place
+        rows.append(
+            ReliabilityBin(
+                low=place / bins,
+                high=(place + 1) / bins,
+                sentences=int(np.count_nonzero(inside)),
+                probability=float(scores[inside].mean()),
+                relevant=float(relevant[inside].mean()),
+            )
         )
-        for place in np.unique(places).tolist()
-    ]
+    return rows
 
 
 def count_map(pairs: Iterable[tuple[int, int]], *, highest: int) -> IntArray:
@@ -125,8 +128,12 @@ def count_map(pairs: Iterable[tuple[int, int]], *, highest: int) -> IntArray:
 
 def sentence_counts(examples: Iterable[ScoredExample], threshold: float) -> list[tuple[int, int]]:
     """Return the relevant and the kept sentences of each passage that holds an answer."""
-    passages = [example.without_negatives for example in examples]
-    return [(int(passage.relevant.sum()), int(np.count_nonzero(passage.scores >= threshold))) for passage in passages]
+    counts: list[tuple[int, int]] = []
+    for example in examples:
+        passage = example.without_negatives
+        kept = np.count_nonzero(passage.scores >= threshold)
+        counts.append((int(passage.relevant.sum()), int(kept)))
+    return counts
 
 
 def _average_precision(example: ScoredExample) -> float:

@@ -25,7 +25,12 @@ Item = TypeVar("Item")
 
 def compute(statistic: Callable[[Sequence[Item]], Evaluator], examples: Sequence[Item]) -> float:
     """Return the value of a metric when every question counts once."""
-    return float(statistic(examples)(np.ones((1, len(examples)), dtype=np.int64))[0])
+    return float(statistic(examples)(count_once(examples))[0])
+
+
+def count_once(examples: Sequence[object]) -> IntArray:
+    """Return the counts, of shape (1, questions), with which the metric is that of the data."""
+    return np.ones((1, len(examples)), dtype=np.int64)
 
 
 def mean_of(value: Callable[[Q], float]) -> Statistic[Q]:

@@ -1,7 +1,7 @@
 """Metrics of words: how well the kept words agree with the annotated ones."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from provence_plugins.types import Span
 
 # Chinese and Japanese characters, whose words have no spaces between them.
 _IDEOGRAPHS = "\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+
+_Count = Callable[[WordOverlap], int]
 
 _WORD = re.compile(rf"[{_IDEOGRAPHS}]|[^\s{_IDEOGRAPHS}]+")
 
@@ -58,30 +60,29 @@ def count_words(example: Example, kept: Iterable[Span], *, foreign: int = 0) -> 
 
 def word_precision(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the share of the kept words that are annotated; 0 when no word is kept."""
-    return _ratio([question.both for question in questions], [question.kept for question in questions])
+    return _ratio(questions, lambda overlap: overlap.both, lambda overlap: overlap.kept)
 
 
 def word_recall(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the share of the annotated words that are kept; 0 when no word is annotated."""
-    return _ratio([question.both for question in questions], [question.annotated for question in questions])
+    return _ratio(questions, lambda overlap: overlap.both, lambda overlap: overlap.annotated)
 
 
 def word_f1(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the harmonic mean of word precision and word recall."""
     # 2 hits / (kept + annotated) is the same, without a case for zero precision.
-    return _ratio(
-        [2 * question.both for question in questions], [question.kept + question.annotated for question in questions]
-    )
+    return _ratio(questions, lambda overlap: 2 * overlap.both, lambda overlap: overlap.kept + overlap.annotated)
 
 
 def words_kept(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the number of kept words as a share of all words."""
-    return _ratio([question.kept for question in questions], [question.words for question in questions])
+    return _ratio(questions, lambda overlap: overlap.kept, lambda overlap: overlap.words)
 
 
-def _ratio(above: Sequence[int], below: Sequence[int]) -> Evaluator:
+def _ratio(questions: Sequence[WordOverlap], above: _Count, below: _Count) -> Evaluator:
     """Return the ratio of two sums over questions; 0 where the lower one is 0."""
-    numerators, denominators = np.array(above), np.array(below)
+    numerators = np.array([above(question) for question in questions])
+    denominators = np.array([below(question) for question in questions])
 
     def evaluate(counts: IntArray) -> FloatArray:
         return np.asarray(counts @ numerators / np.maximum(counts @ denominators, 1), dtype=np.float64)

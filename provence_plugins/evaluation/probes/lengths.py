@@ -105,7 +105,8 @@ def _row(length: str, group: Sequence[tuple[SplitPassage, PassageScores]], thres
     characters_kept, characters = 0, 0
     for passage, scores in group:
         is_kept = scores.probabilities >= threshold
-        answers_kept.append(bool(np.any(is_kept & label_sentences(passage.example, passage.sentences))))
+        labels = label_sentences(passage.example, passage.sentences)
+        answers_kept.append(bool(np.any(is_kept & labels)))
         lengths = np.array(passage.lengths)
         characters_kept += int(lengths[is_kept].sum())
         characters += int(lengths.sum())
@@ -120,13 +121,18 @@ def _at_every_length(passage: SplitPassage, more: Iterator[LabelledSentence], ra
     if not places or places[-1] - places[0] + 1 > min(_SENTENCES):
         return []
     grown = list(islice(_grow(sentences, places, more, random), _LONGEST))
-    fitting = {f"{count} sentences": [cut for cut in grown if len(cut) == count] for count in _SENTENCES}
-    fitting[f"about {_WORDS} words"] = [cut for cut in grown if _count_words(cut) >= _WORDS]
-    if not all(fitting.values()):
-        return []
-    cuts = {length: cuts[0] for length, cuts in fitting.items()} | {AS_IT_IS: sentences}
-    title = passage.example.passage.title
-    return [ResizedPassage(put_together(passage.example, cut, title=title), length) for length, cut in cuts.items()]
+    cuts: dict[str, Sequence[LabelledSentence] | None] = {}
+    for count in _SENTENCES:
+        cuts[f"{count} sentences"] = next((cut for cut in grown if len(cut) == count), None)
+    cuts[f"about {_WORDS} words"] = next((cut for cut in grown if _count_words(cut) >= _WORDS), None)
+    cuts[AS_IT_IS] = sentences
+    resized: list[ResizedPassage] = []
+    for length, cut in cuts.items():
+        if cut is None:
+            return []
+        whole = put_together(passage.example, cut, title=passage.example.passage.title)
+        resized.append(ResizedPassage(whole, length))
+    return resized
 
 
 def _grow(

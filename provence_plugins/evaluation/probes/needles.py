@@ -79,7 +79,8 @@ def plant_needles(passages: Sequence[SplitPassage], count: int, *, seed: int = 0
     for size in _SIZES:
         fitting = (passage for passage in shuffled if len(_needle(passage)) == size)
         for passage in islice(fitting, count):
-            hay = list(islice(unrelated_prose(random.sample(passages, len(passages)), passage.example), _HAY))
+            others = unrelated_prose(random.sample(passages, len(passages)), passage.example)
+            hay = list(islice(others, _HAY))
             random.shuffle(hay)
             needles += _at_every_place(passage, _needle(passage), hay)
     return needles
@@ -92,17 +93,13 @@ def judge_needles(needles: Sequence[Needle], scores: Sequence[PassageScores], th
         is_kept = passage_scores.probabilities >= threshold
         of_needle = is_kept[needle.place : needle.place + needle.size]
         groups[needle.size, needle.place].append((int(of_needle.sum()), int(is_kept.sum())))
-    return [
-        NeedleRow(
-            size=size,
-            place=place,
-            needles=len(counts),
-            kept=fmean(of_needle > 0 for of_needle, _ in counts),
-            whole=fmean(of_needle == size for of_needle, _ in counts),
-            sentences=fmean(total for _, total in counts),
-        )
-        for (size, place), counts in sorted(groups.items())
-    ]
+    rows: list[NeedleRow] = []
+    for (size, place), counts in sorted(groups.items()):
+        kept = fmean(of_needle > 0 for of_needle, _ in counts)
+        whole = fmean(of_needle == size for of_needle, _ in counts)
+        sentences = fmean(total for _, total in counts)
+        rows.append(NeedleRow(size, place, len(counts), kept, whole, sentences))
+    return rows
 
 
 def _needle(passage: SplitPassage) -> list[LabelledSentence]:

@@ -19,25 +19,27 @@ class LabelledSentence:
 def take_apart(passage: SplitPassage) -> list[LabelledSentence]:
     """Return the sentences of a passage, without blank ones."""
     labels = label_sentences(passage.example, passage.sentences)
-    sentences = [LabelledSentence(text.strip(), label) for text, label in zip(passage.texts, labels, strict=True)]
-    return [sentence for sentence in sentences if sentence.text]
+    sentences: list[LabelledSentence] = []
+    for text, label in zip(passage.texts, labels, strict=True):
+        if text.strip():
+            sentences.append(LabelledSentence(text.strip(), label))
+    return sentences
 
 
 def put_together(example: Example, sentences: Sequence[LabelledSentence], *, title: str | None = None) -> SplitPassage:
     """Return a question with a passage made of these sentences, a space between two of them."""
     places: list[Sentence] = []
+    evidence: list[Span] = []
     start = 0
     for number, sentence in enumerate(sentences, start=1):
-        end = start + len(sentence.text) + (number < len(sentences))
-        places.append(Sentence(start, end))
-        start = end
-    evidence = tuple(
-        Span(place.start, place.start + len(sentence.text))
-        for place, sentence in zip(places, sentences, strict=True)
-        if sentence.relevant
-    )
+        end = start + len(sentence.text)
+        if sentence.relevant:
+            evidence.append(Span(start, end))
+        space = int(number < len(sentences))
+        places.append(Sentence(start, end + space))
+        start = end + space
     passage = Passage(" ".join(sentence.text for sentence in sentences), title)
-    return SplitPassage(replace(example, passage=passage, evidence=evidence), places)
+    return SplitPassage(replace(example, passage=passage, evidence=tuple(evidence)), places)
 
 
 def unrelated_prose(passages: Sequence[SplitPassage], question: Example) -> Iterator[LabelledSentence]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.pooling import PassageScores
@@ -41,6 +42,6 @@ def judge_unrelated(
     rows = []
     for passage, passage_scores in zip(passages, scores, strict=True):
         is_kept = passage_scores.probabilities >= threshold
-        removed = sum(length for length, kept in zip(passage.lengths, is_kept, strict=True) if not kept)
+        removed = sum(compress(passage.lengths, ~is_kept))
         rows.append(UnrelatedRow(int(is_kept.sum()), removed, sum(passage.lengths)))
     return rows

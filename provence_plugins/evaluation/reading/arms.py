@@ -49,20 +49,24 @@ def pruned_arms(pruner: Pruner, thresholds: Sequence[Threshold], budgets: Sequen
     """Return an arm for each threshold and budget; without both, one at the model's threshold."""
     if not thresholds and not budgets:
         thresholds = [pruner.default_threshold]
-    return [
-        *(PrunedArm(f"pruned at {_show(value)}", PruningPolicy(threshold=value)) for value in thresholds),
-        *(PrunedArm(f"pruned to {value} tokens", PruningPolicy(threshold=0.0, max_tokens=value)) for value in budgets),
-    ]
+    arms: list[PrunedArm] = []
+    for threshold in thresholds:
+        arms.append(PrunedArm(f"pruned at {_show(threshold)}", PruningPolicy(threshold=threshold)))
+    for budget in budgets:
+        policy = PruningPolicy(threshold=0.0, max_tokens=budget)
+        arms.append(PrunedArm(f"pruned to {budget} tokens", policy))
+    return arms
 
 
 def ordered_arms(pruned: Sequence[PrunedArm], orders: Iterable[PassageOrder]) -> list[PrunedArm]:
     """Return the full and the pruned contexts again in other orders of their passages."""
     arms = [PrunedArm(FULL, PruningPolicy(threshold=0.0)), *pruned]
-    return [
-        PrunedArm(f"{arm.name}, {_in_words(order)}", replace(arm.policy, order="relevance"), order == "best-last")
-        for order in orders
-        for arm in arms
-    ]
+    ordered: list[PrunedArm] = []
+    for order in orders:
+        for arm in arms:
+            policy = replace(arm.policy, order="relevance")
+            ordered.append(PrunedArm(f"{arm.name}, {_in_words(order)}", policy, order == "best-last"))
+    return ordered
 
 
 def method_arms(
@@ -75,9 +79,14 @@ def method_arms(
         pruned: The arms whose sizes they get: the first one, or every one.
         every_size: Whether each method has an arm for every pruned arm.
     """
-    arms = [MethodArm(name, method, None if method.output else pruned[0].name) for name, method in methods.items()]
-    others = pruned[1:] if every_size else ()
-    for arm in others:
+    arms: list[MethodArm] = []
+    for name, method in methods.items():
+        # A system with fixed outputs has a size of its own.
+        like = None if method.output else pruned[0].name
+        arms.append(MethodArm(name, method, like))
+    if not every_size:
+        return arms
+    for arm in pruned[1:]:
         for name, method in methods.items():
             if method.output is None:
                 arms.append(MethodArm(f"{name}, as long as {arm.name}", method, arm.name))
@@ -85,7 +94,9 @@ def method_arms(
 
 
 def _show(threshold: Threshold) -> str:
-    return threshold if isinstance(threshold, str) else f"{threshold:.3g}"
+    if isinstance(threshold, str):
+        return threshold
+    return f"{threshold:.3g}"
 
 
 def _in_words(order: PassageOrder) -> str:

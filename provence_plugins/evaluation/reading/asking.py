@@ -72,7 +72,7 @@ class Interviewer:
             ReaderError: The reader is down.
         """
         messages = make_prompt(question.question, context.texts)
-        right = question.answers[0] if question.answers else ""
+        right = next(iter(question.answers), "")
         key = fingerprint(messages, right, self._max_tokens)
         found = self._record.find(key)
         if found is None:
@@ -89,7 +89,7 @@ class Interviewer:
                     seconds=answer.seconds,
                 )
                 self._failures = count(1)
-            except (PromptTooLongError, ReaderTimeoutError, UnreadableAnswerError) as error:
+            except tuple(_COUNTED) as error:
                 found = replace(blank, failure=_COUNTED[type(error)])
                 if not isinstance(error, PromptTooLongError) and next(self._failures) >= _MOST_IN_A_ROW:
                     raise ReaderError(f"{_MOST_IN_A_ROW} requests in a row failed. The last one: {error}") from error

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 
 import numpy as np
 
@@ -104,8 +105,10 @@ class ContextMaker:
     def _prune(self, question: ReadingQuestion, arm: PrunedArm) -> tuple[str, ...]:
         passages = [passage.example.passage for passage in question.passages]
         result = self._pruner.prune(question.question, passages, arm.policy)
-        kept = reversed(result.passages) if arm.is_reversed else result.passages
-        return _without_empty(passage.text for passage in kept)
+        texts = [passage.text for passage in result.passages]
+        if arm.is_reversed:
+            texts.reverse()
+        return _without_empty(texts)
 
 
 def take_best(passages: Sequence[SplitPassage], scores: Sequence[PassageScores], size: int) -> tuple[str, ...]:
@@ -114,20 +117,25 @@ def take_best(passages: Sequence[SplitPassage], scores: Sequence[PassageScores],
     White space does not count. The last sentence is cut after a word, so what is missing is less
     than a word.
     """
-    sentences = [(place, span) for place, passage in enumerate(passages) for span in passage.sentences]
-    flat = np.concatenate([each.probabilities for each in scores]) if scores else np.zeros(0)
-    kept: dict[int, list[Span]] = {place: [] for place in range(len(passages))}
+    if not passages:
+        return ()
+    sentences: list[tuple[int, Span]] = []
+    for place, passage in enumerate(passages):
+        for sentence in passage.sentences:
+            sentences.append((place, sentence))
+    flat = np.concatenate([each.probabilities for each in scores])
+    kept: list[list[Span]] = [[] for _ in passages]
     left = size
     for number in np.argsort(-flat, kind="stable").tolist():
-        place, sentence = sentences[number]
-        text = sentence.of(passages[place].example.passage.text)
+        place, span = sentences[number]
+        text = span.of(passages[place].example.passage.text)
         end = _end_within(text, left)
         left -= count_characters(text[:end])
         if end:
-            kept[place].append(Span(sentence.start, sentence.start + end))
+            kept[place].append(Span(span.start, span.start + end))
         if end < len(text.rstrip()):
             break
-    return _join(passages, [kept[place] for place in range(len(passages))])
+    return _join(passages, kept)
 
 
 def count_characters(text: str) -> int:
@@ -153,10 +161,11 @@ def _gold(question: ReadingQuestion) -> tuple[str, ...]:
         return ()
     spans: list[list[Span]] = []
     for passage in question.passages:
+        relevant: list[Span] = []
         # Passages of other questions have evidence too, for those.
-        is_own = passage.example.question_id == question.id
-        labels = label_sentences(passage.example, passage.sentences)
-        spans.append([span for span, label in zip(passage.sentences, labels, strict=True) if label and is_own])
+        if passage.example.question_id == question.id:
+            relevant += compress(passage.sentences, label_sentences(passage.example, passage.sentences))
+        spans.append(relevant)
     return _join(question.passages, spans)
 
 
@@ -173,7 +182,7 @@ def _without_empty(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _end_within(text: str, size: int) -> int:
-    """Return where the last whole word within the first `limit` characters ends."""
+    """Return where the last whole word ends that the first `size` characters hold."""
     if count_characters(text) <= size:
         return len(text)
     words = find_words(text)

@@ -12,6 +12,7 @@ from provence_plugins.evaluation.reading.arms import FULL
 from provence_plugins.evaluation.reading.measures import (
     LOG_PROBABILITY,
     RIGHT_ANSWERS,
+    VERDICTS,
     ReadingMeasure,
     is_right,
 )
@@ -45,15 +46,15 @@ class Contract:
 
     def to_table(self) -> Table:
         """Return the clauses as a table, with the verdict as its note."""
-        rows: list[list[Cell]] = [
-            [clause.promise, clause.measured, "yes" if clause.is_kept else "not shown"] for clause in self.clauses
-        ]
-        verdict = (
-            "**The contract is kept.**"
-            if self.is_kept
-            else "**The contract is not shown to be kept.** More questions "
-            "make the intervals narrower; a lower threshold keeps more."
-        )
+        rows: list[list[Cell]] = []
+        for clause in self.clauses:
+            rows.append([clause.promise, clause.measured, VERDICTS[clause.is_kept]])
+        verdict = "**The contract is kept.**"
+        if not self.is_kept:
+            verdict = (
+                "**The contract is not shown to be kept.** More questions make the intervals "
+                "narrower; a lower threshold keeps more."
+            )
         note = (
             f"{verdict} A clause is kept when the whole 95 % interval is on the right side. The "
             f"interval of a share is Wilson's, that of a difference the paired bootstrap's, for "
@@ -85,7 +86,8 @@ def find_kept_answers(questions: Sequence[ReadingQuestion], pruner: Pruner, poli
     """Yield for each annotated question whether the pruner keeps a part of its answer."""
     for question in questions:
         passages = [each.example.passage for each in question.passages]
-        kept = {each.index: each.kept_spans for each in pruner.prune(question.question, passages, policy).passages}
+        result = pruner.prune(question.question, passages, policy)
+        kept = {each.index: each.kept_spans for each in result.passages}
         answers: list[bool] = []  # for each sentence of the answer, whether a part of it is kept
         for place, each in enumerate(question.passages):
             if each.example.question_id != question.id:
@@ -119,13 +121,12 @@ def _reader_has_answers(outcome: ReadingOutcome) -> Clause:
 
 
 def _not_inferior(measure: ReadingMeasure, outcome: ReadingOutcome) -> Clause:
-    answers = outcome.with_probability if measure is LOG_PROBABILITY else outcome.answerable
+    answers = outcome.answers_for(measure)
     found = measure.difference(answers[outcome.reference], answers[FULL])
     margin = outcome.margin_of(measure)
     unit = " points" if measure.is_share else ""
-    low, high = (measure.show(end, signed=True) for end in (found.interval.low, found.interval.high))
     return Clause(
         f"pruned less full context, {measure.heading}: not below -{measure.show(margin)}{unit}",
-        f"{measure.show(found.difference, signed=True)} [{low}, {high}]",
+        measure.show_difference(found),
         found.interval.low >= -margin,
     )

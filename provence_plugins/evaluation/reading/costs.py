@@ -6,7 +6,7 @@ from statistics import fmean
 
 from provence_plugins.evaluation.reading.arms import FULL
 from provence_plugins.evaluation.reading.asking import ArmAnswer
-from provence_plugins.evaluation.reading.measures import AnswerPair, Measured, Value, pair, ratio
+from provence_plugins.evaluation.reading.measures import AnswerPair, Measured, Value, number_or_nan, pair, ratio
 from provence_plugins.evaluation.reading.outcome import ReadingOutcome
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
 
@@ -24,12 +24,15 @@ def make_cost_tables(outcome: ReadingOutcome) -> list[Table]:
 
 def prompt_tokens(answer: ArmAnswer) -> float:
     """Return the tokens of a prompt; NaN where the reader does not tell."""
-    return _number(answer.answer.prompt_tokens)
+    return number_or_nan(answer.answer.prompt_tokens)
 
 
-def knows(cost: Value, pairs: Sequence[AnswerPair]) -> bool:
-    """Return whether a cost is known for all answers."""
-    return not any(math.isnan(cost(each)) for both in pairs for each in (both.full, both.other))
+def show_ratio(pairs: Sequence[AnswerPair], cost: Value) -> str:
+    """Return the cost of an arm in per cent of the full context's, if the reader tells it."""
+    for both in pairs:
+        if math.isnan(cost(both.full)) or math.isnan(cost(both.other)):
+            return NOTHING
+    return show_share(ratio(pairs, cost))
 
 
 def show_share(found: Measured | None) -> str:
@@ -41,7 +44,7 @@ def show_share(found: Measured | None) -> str:
 
 
 def _first_token(answer: ArmAnswer) -> float:
-    return _number(answer.answer.prefill_seconds)
+    return number_or_nan(answer.answer.prefill_seconds)
 
 
 def _first_token_with_choosing(answer: ArmAnswer) -> float:
@@ -57,11 +60,7 @@ def _total_with_choosing(answer: ArmAnswer) -> float:
 
 
 def _answer_tokens(answer: ArmAnswer) -> float:
-    return _number(answer.answer.answer_tokens)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+    return number_or_nan(answer.answer.answer_tokens)
 
 
 _TIMES: dict[str, Value] = {
@@ -80,8 +79,7 @@ def _shares(outcome: ReadingOutcome) -> Table:
         if arm == FULL or not answers:
             continue
         pairs = pair(timed[FULL], answers)
-        cells = [show_share(ratio(pairs, cost)) if knows(cost, pairs) else NOTHING for cost in costs.values()]
-        rows.append([arm, *cells])
+        rows.append([arm, *(show_ratio(pairs, cost) for cost in costs.values())])
     note = (
         "In per cent of the full context, with 95 % intervals; the contexts of a question were "
         "measured one after another in random order. In round brackets the number of questions "
@@ -121,9 +119,16 @@ def _money(outcome: ReadingOutcome) -> Table:
 def _cost(outcome: ReadingOutcome, arm: str) -> float:
     """Return what a thousand questions cost in an arm; NaN where a count is unknown."""
     answers, prices = outcome.answerable[arm], outcome.prices
-    prompts = fmean(map(prompt_tokens, answers)) if prices.prompts else 0.0
-    written = fmean(map(_answer_tokens, answers)) if prices.answers else 0.0
+    prompts = _mean_tokens(answers, prompt_tokens, prices.prompts)
+    written = _mean_tokens(answers, _answer_tokens, prices.answers)
     return _THOUSAND * prices.cost(prompts, written)
+
+
+def _mean_tokens(answers: Sequence[ArmAnswer], tokens: Value, price: float | None) -> float:
+    """Return the mean number of tokens; 0 without a price, because then the reader need not tell."""
+    if not price:
+        return 0.0
+    return fmean(map(tokens, answers))
 
 
 def _mean(answers: Sequence[ArmAnswer], time: Value) -> str:

@@ -1,5 +1,6 @@
 """The measures of the experiment, with intervals and tests."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,9 @@ from provence_plugins.evaluation.reading.answers import abstains, matches, token
 from provence_plugins.evaluation.reading.asking import ArmAnswer
 
 Value = Callable[[ArmAnswer], float]
+
+VERDICTS = {True: "yes", False: "not shown"}
+"""What tables say of a claim, by whether the answers show that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,17 @@ class ReadingMeasure:
         sign = "+" if signed else ""
         return f"{100 * value:{sign}.1f}" if self.is_share else f"{value:{sign}.2f}"
 
+    def show_measured(self, measured: Measured) -> str:
+        """Return a value and its interval for a table."""
+        low, high = self.show(measured.interval.low), self.show(measured.interval.high)
+        return f"{self.show(measured.value)} [{low}, {high}]"
+
+    def show_difference(self, found: Comparison) -> str:
+        """Return a difference and its interval, with their signs, for a table."""
+        low = self.show(found.interval.low, signed=True)
+        high = self.show(found.interval.high, signed=True)
+        return f"{self.show(found.difference, signed=True)} [{low}, {high}]"
+
     def measure(self, answers: Sequence[ArmAnswer], *, rounds: int = ROUNDS) -> Measured:
         """Return the mean over sources, with its interval.
 
@@ -73,9 +88,9 @@ class ReadingMeasure:
         found = compare(first, second, mean_over_sources(mean_of(self.value)), rounds=rounds)
         if not self.is_yes_or_no:
             return found
-        cells = Counter(
-            (bool(self.value(one)), bool(self.value(other))) for one, other in zip(first, second, strict=True)
-        )
+        cells: Counter[tuple[bool, bool]] = Counter()
+        for one, other in zip(first, second, strict=True):
+            cells[bool(self.value(one)), bool(self.value(other))] += 1
         counts = PairedCounts(cells[True, True], cells[True, False], cells[False, True], cells[False, False])
         return replace(found, interval=outer(found.interval, newcombe(counts)))
 
@@ -85,9 +100,13 @@ def is_right(answer: ArmAnswer) -> bool:
     return matches(answer.answer.text, answer.question.answers)
 
 
+def number_or_nan(value: float | None) -> float:
+    """Return a number; NaN where the reader does not tell it."""
+    return math.nan if value is None else float(value)
+
+
 def _log_probability(answer: ArmAnswer) -> float:
-    value = answer.answer.log_probability
-    return float("nan") if value is None else value
+    return number_or_nan(answer.answer.log_probability)
 
 
 LOG_PROBABILITY = ReadingMeasure(

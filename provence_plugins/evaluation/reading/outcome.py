@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.reading.asking import ArmAnswer
-from provence_plugins.evaluation.reading.measures import ReadingMeasure
+from provence_plugins.evaluation.reading.measures import LOG_PROBABILITY, ReadingMeasure
 
 FEWEST_QUESTIONS, FEWEST_OF_A_SOURCE = 30, 5
 """A bootstrap of fewer has intervals that are too narrow: a source with one question seems to have no spread at all."""
@@ -83,7 +83,15 @@ class ReadingOutcome:
 
     def margin_of(self, measure: ReadingMeasure) -> float:
         """Return how much worse than the full context a measure may be to be not inferior."""
-        return self.margin if measure.margin is None else measure.margin
+        if measure.margin is None:
+            return self.margin
+        return measure.margin
+
+    def answers_for(self, measure: ReadingMeasure) -> Mapping[str, Sequence[ArmAnswer]]:
+        """Return the answers that have a measure, to the same questions in every arm."""
+        if measure is LOG_PROBABILITY:
+            return self.with_probability
+        return self.answerable
 
     def _keep_rows(self, is_kept: Callable[[Sequence[ArmAnswer]], bool]) -> dict[str, list[ArmAnswer]]:
         rows = [row for row in zip(*self.answerable.values(), strict=True) if is_kept(row)]
@@ -114,15 +122,20 @@ def arrange(
         by_question[answer.identity][answer.arm] = answer
         if answer.answer.failure:
             failures[answer.arm][answer.answer.failure] += 1
-    kept: dict[bool, dict[str, list[ArmAnswer]]] = {flag: {arm: [] for arm in arms} for flag in (True, False)}
+    answerable: dict[str, list[ArmAnswer]] = {arm: [] for arm in arms}
+    unanswerable: dict[str, list[ArmAnswer]] = {arm: [] for arm in arms}
     for row in by_question.values():
         has_failed = any(each.answer.failure for each in row.values())
         if has_failed or len(row) < len(arms):
             continue
         for arm, each in row.items():
-            kept[each.question.is_answerable][arm].append(each)
-    if not kept[True][arms[0]]:
-        counts = ", ".join(f"{arm}: {dict(reasons)}" for arm, reasons in failures.items() if reasons) or "none"
+            if each.question.is_answerable:
+                answerable[arm].append(each)
+            else:
+                unanswerable[arm].append(each)
+    if not answerable[arms[0]]:
+        reasons = [f"{arm}: {dict(of_arm)}" for arm, of_arm in failures.items() if of_arm]
+        counts = ", ".join(reasons) or "none"
         raise InvalidInputError(
             f"The reader answered no answerable question in all arms, so that there is nothing to "
             f"compare. Failures: {counts}. Give the reader a longer context or more time, or show "
@@ -135,7 +148,7 @@ def arrange(
         margin=margin,
         prices=prices,
         equal_sizes=equal_sizes,
-        answerable=kept[True],
-        unanswerable=kept[False],
+        answerable=answerable,
+        unanswerable=unanswerable,
         failures=failures,
     )

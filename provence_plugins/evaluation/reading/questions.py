@@ -75,7 +75,9 @@ def make_questions(examples: Sequence[Example], options: QuestionOptions) -> lis
     for example in examples:
         by_source[example.source].append(example)
     rows = [list(_questions_of_source(group, options)) for group in by_source.values()]
-    questions = [question for turn in zip_longest(*rows) for question in turn if question is not None]
+    questions: list[ReadingQuestion] = []
+    for turn in zip_longest(*rows):
+        questions += filter(None, turn)
     if not any(question.is_answerable for question in questions):
         raise InvalidInputError(
             f"No example has an answer of at most {_LONGEST_ANSWER} words. Give answers (a list of "
@@ -114,8 +116,9 @@ def _short_answers(group: Iterable[Example]) -> tuple[str, ...]:
         if example.positive:
             texts = [span.of(example.passage.text).strip() for span in example.evidence]
             answers = tuple(dict.fromkeys(example.answers or texts))
-            is_short = bool(answers) and len(answers[0].split()) <= _LONGEST_ANSWER
-            return answers if is_short else ()
+            if answers and len(answers[0].split()) <= _LONGEST_ANSWER:
+                return answers
+            return ()
     return ()
 
 

@@ -140,7 +140,8 @@ def _read(path: Path, reader: str) -> dict[str, RecordedAnswer]:
 def _to_answer(row: dict[str, Any] | None) -> RecordedAnswer | None:
     if row is None or not {"prompt", "session"} <= row.keys():
         return None
-    return RecordedAnswer(**{name: row[name] for name in RecordedAnswer.__dataclass_fields__ if name in row})
+    known = row.keys() & RecordedAnswer.__dataclass_fields__.keys()
+    return RecordedAnswer(**{name: row[name] for name in known})
 
 
 def _parse(line: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """The tables and the plot of an experiment with a reader."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
 
@@ -8,15 +8,14 @@ from provence_plugins.evaluation.experiment import FigureOptions
 from provence_plugins.evaluation.metrics.scored_examples import group_by_source
 from provence_plugins.evaluation.reading.arms import FULL, NO_CONTEXT
 from provence_plugins.evaluation.reading.asking import ArmAnswer
-from provence_plugins.evaluation.reading.costs import NOTHING, knows, make_cost_tables, prompt_tokens, show_share
+from provence_plugins.evaluation.reading.costs import NOTHING, make_cost_tables, prompt_tokens, show_ratio, show_share
 from provence_plugins.evaluation.reading.measures import (
     ABSTENTION,
     LOG_PROBABILITY,
     MEASURES,
-    Measured,
+    VERDICTS,
     ReadingMeasure,
     pair,
-    ratio,
     share_that_turned,
 )
 from provence_plugins.evaluation.reading.outcome import FEWEST_OF_A_SOURCE, FEWEST_QUESTIONS, ReadingOutcome
@@ -49,7 +48,7 @@ def draw_pareto(outcome: ReadingOutcome, place: FigureOptions) -> list[Figure]:
     [shown, *_] = _measures(outcome)
     scale = 100.0 if shown.is_share else 1.0
     points: list[QualityPoint] = []
-    for arm, answers in _answers_for(shown, outcome).items():
+    for arm, answers in outcome.answers_for(shown).items():
         found = shown.measure(answers)
         points.append(
             QualityPoint(
@@ -74,8 +73,9 @@ def raw_data(outcome: ReadingOutcome) -> dict[str, object]:
         for arm, answers in arms.items():
             for each in answers:
                 recorded = asdict(each.answer)
-                about = {"source": each.question.source, "id": each.question.id, "arm": arm, "characters": each.size}
-                rows.append({**recorded, **about, "choosing_seconds": each.choosing_seconds})
+                about = {"source": each.question.source, "id": each.question.id, "arm": arm}
+                sizes = {"characters": each.size, "choosing_seconds": each.choosing_seconds}
+                rows.append({**recorded, **about, **sizes})
     return {"reader": outcome.reader, "reference": outcome.reference, "margin": outcome.margin, "answers": rows}
 
 
@@ -85,19 +85,14 @@ def _measures(outcome: ReadingOutcome) -> list[ReadingMeasure]:
     return [each for each in MEASURES if each is not LOG_PROBABILITY or knows_probability]
 
 
-def _answers_for(shown: ReadingMeasure, outcome: ReadingOutcome) -> Mapping[str, Sequence[ArmAnswer]]:
-    """Return the answers that have a measure, the same questions in every arm."""
-    return outcome.with_probability if shown is LOG_PROBABILITY else outcome.answerable
-
-
 def _answers(outcome: ReadingOutcome) -> Table:
     measures = _measures(outcome)
     rows: list[list[Cell]] = []
     for arm, answers in outcome.answerable.items():
-        cells = [_show_measured(each.measure(_answers_for(each, outcome)[arm]), each) for each in measures]
-        tokens = [each.answer.prompt_tokens for each in answers if each.answer.prompt_tokens is not None]
-        mean_tokens = f"{fmean(tokens):.0f}" if tokens else NOTHING
-        rows.append([arm, f"{100 * _removed(outcome, arm):.1f}", mean_tokens, *cells])
+        cells: list[Cell] = [arm, f"{100 * _removed(outcome, arm):.1f}", _mean_tokens(answers)]
+        for each in measures:
+            cells.append(each.show_measured(each.measure(outcome.answers_for(each)[arm])))
+        rows.append(cells)
     full = outcome.answerable[FULL]
     sources = len(group_by_source(full))
     note = (
@@ -107,6 +102,13 @@ def _answers(outcome: ReadingOutcome) -> Table:
     )
     headings = [each.heading for each in measures]
     return Table("Answers", ["context", "text removed", "tokens of the prompt", *headings], rows, note)
+
+
+def _mean_tokens(answers: Sequence[ArmAnswer]) -> str:
+    tokens = [each.answer.prompt_tokens for each in answers if each.answer.prompt_tokens is not None]
+    if not tokens:
+        return NOTHING
+    return f"{fmean(tokens):.0f}"
 
 
 def _missing_probabilities(outcome: ReadingOutcome) -> str:
@@ -122,7 +124,7 @@ def _sizes(outcome: ReadingOutcome) -> Table:
         pairs = pair(outcome.answerable[like], outcome.answerable[arm])
         missing = [both.full.size - both.other.size for both in pairs]
         size = fmean(both.other.size for both in pairs)
-        tokens = show_share(ratio(pairs, prompt_tokens)) if knows(prompt_tokens, pairs) else NOTHING
+        tokens = show_ratio(pairs, prompt_tokens)
         rows.append([arm, like, f"{size:.0f}", f"{fmean(missing):.1f}", max(missing), tokens])
     note = (
         "Characters without white space, question by question. A method gets as many as the pruned "
@@ -141,14 +143,13 @@ def _differences(outcome: ReadingOutcome, against: str) -> Table:
         if arm == against or (not with_verdict and arm == FULL):
             continue
         for each in _measures(outcome):
-            answers = _answers_for(each, outcome)
+            answers = outcome.answers_for(each)
             found = each.difference(answers[arm], answers[against])
-            low, high = (each.show(end, signed=True) for end in (found.interval.low, found.interval.high))
-            cells = [arm, each.heading, f"{each.show(found.difference, signed=True)} [{low}, {high}]"]
+            cells = [arm, each.heading, each.show_difference(found)]
             if with_verdict:
                 margin = outcome.margin_of(each)
                 is_shown = found.interval.low >= -margin and not outcome.is_too_small
-                cells.append(f"{'yes' if is_shown else 'not shown'} (margin {each.show(margin)})")
+                cells.append(f"{VERDICTS[is_shown]} (margin {each.show(margin)})")
             rows.append([*cells, NOTHING if outcome.is_too_small else f"{found.p_value:.3f}"])
     note = (
         f"Paired bootstrap over questions, stratified by source; 95 % intervals. Those of right "
@@ -161,9 +162,8 @@ def _differences(outcome: ReadingOutcome, against: str) -> Table:
         " *Not inferior*: the whole interval lies above minus the margin, which was fixed before "
         "the run. *Not shown* does not mean worse: with few questions the interval is wide."
     )
-    return Table(
-        "Differences from the full context", ["context", "measure", "difference", "not inferior", "p"], rows, note
-    )
+    columns = ["context", "measure", "difference", "not inferior", "p"]
+    return Table("Differences from the full context", columns, rows, note)
 
 
 def _turned(outcome: ReadingOutcome) -> Table:
@@ -171,8 +171,9 @@ def _turned(outcome: ReadingOutcome) -> Table:
     for arm, answers in outcome.answerable.items():
         if arm != FULL:
             pairs = pair(outcome.answerable[FULL], answers)
-            found = [share_that_turned(pairs, was_right=was_right) for was_right in (True, False)]
-            rows.append([arm, *(show_share(each) for each in found)])
+            lost = share_that_turned(pairs, was_right=True)
+            won = share_that_turned(pairs, was_right=False)
+            rows.append([arm, show_share(lost), show_share(won)])
     note = (
         "*Lost*: of the questions that the reader answers rightly with the full context, the share "
         "that it answers wrongly here (the regression rate). *Won*: the mirror. In per cent, all "
@@ -200,11 +201,12 @@ def _by_source(outcome: ReadingOutcome) -> Table:
     [shown, *_] = _measures(outcome)
     rows: list[list[Cell]] = []
     names = [NO_CONTEXT, FULL, outcome.reference]
+    answers = outcome.answers_for(shown)
     for group in group_by_source(outcome.answerable[FULL]):
         source = group[0].source
         cells = []
         for arm in names:
-            values = [shown.value(each) for each in _answers_for(shown, outcome)[arm] if each.source == source]
+            values = [shown.value(each) for each in answers[arm] if each.source == source]
             cells.append(shown.show(fmean(values)) if values else NOTHING)
         rows.append([f"{source} ({len(group)})", *cells])
     note = f"{shown.heading[0].upper()}{shown.heading[1:]}; in brackets the number of questions."
@@ -212,9 +214,10 @@ def _by_source(outcome: ReadingOutcome) -> Table:
 
 
 def _failures(outcome: ReadingOutcome) -> Table:
-    rows: list[list[Cell]] = [
-        [arm, reason, number] for arm, reasons in outcome.failures.items() for reason, number in reasons.items()
-    ]
+    rows: list[list[Cell]] = []
+    for arm, reasons in outcome.failures.items():
+        for reason, number in reasons.items():
+            rows.append([arm, reason, number])
     note = "Questions that failed in one arm are left out of all arms, in every table."
     return Table("Failures", ["context", "reason", "questions"], rows, note)
 
@@ -230,9 +233,8 @@ def _warning(outcome: ReadingOutcome) -> str:
 
 
 def _removed(outcome: ReadingOutcome, arm: str) -> float:
-    full = sum(each.size for each in outcome.answerable[FULL])
-    return 1.0 - sum(each.size for each in outcome.answerable[arm]) / full
+    return 1.0 - _characters(outcome.answerable[arm]) / _characters(outcome.answerable[FULL])
 
 
-def _show_measured(found: Measured, shown: ReadingMeasure) -> str:
-    return f"{shown.show(found.value)} [{shown.show(found.interval.low)}, {shown.show(found.interval.high)}]"
+def _characters(answers: Sequence[ArmAnswer]) -> int:
+    return sum(each.size for each in answers)

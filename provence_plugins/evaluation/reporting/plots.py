@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from provence_plugins.errors import needs_extra
-from provence_plugins.evaluation.metrics.answers import CurvePoint, ThresholdRow
 from provence_plugins.evaluation.reporting.result_files import Figure
 from provence_plugins.evaluation.summary import Summary
 
@@ -20,6 +19,20 @@ Draw = Callable[[Sequence["Axes"], Sequence[Summary]], None]
 # Text stays text, and the same numbers give the same file. Any: matplotlib types the keys one by
 # one.
 _STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "provence", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+
+
+# Sizes of the needles that are drawn, with what a legend calls them and the style of their line.
+_NEEDLES = ((1, "1 sentence", "-"), (2, "2 sentences", "--"))
+
+
+class _Shares(Protocol):
+    """Anything that says what share of the text is removed, and of the answers kept."""
+
+    @property
+    def removed(self) -> float: ...
+
+    @property
+    def kept(self) -> float: ...
 
 
 class _Plot(NamedTuple):
@@ -112,34 +125,38 @@ def _save(path: Path, plot: _Plot) -> None:
     from matplotlib.figure import Figure as Canvas
 
     with rc_context(_STYLE):
-        width = 4.6 * plot.panels + (1.4 if plot.panels == 1 else 0)
+        # A single panel is wider than one of several.
+        width = 6.0 if plot.panels == 1 else 4.6 * plot.panels
         canvas = Canvas(figsize=(width, 3.6), layout="constrained")
         plot.draw(list(canvas.subplots(1, plot.panels, squeeze=False)[0]), plot.summaries)
         # Without a date the same numbers give the same file.
-        canvas.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+        metadata = {".svg": {"Date": None}}.get(path.suffix)
+        canvas.savefig(path, dpi=150, metadata=metadata)
 
 
 def _pareto(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
     [plot] = axes
     for summary in summaries:
         # A method with fixed outputs has one point.
-        points: Sequence[CurvePoint | ThresholdRow] = summary.curve or [summary.at_threshold]
-        plot.plot(
-            [100 * point.removed for point in points],
-            [100 * point.kept for point in points],
-            marker="." if summary.curve else "x",
-            label=summary.name,
-        )
+        points: Sequence[_Shares] = summary.curve or [summary.at_threshold]
+        removed, kept = _in_percent(points)
+        plot.plot(removed, kept, marker="." if summary.curve else "x", label=summary.name)
     plot.set(xlabel="text removed, %", ylabel="answers kept, %", ylim=(0, 102))
     plot.legend()
+
+
+def _in_percent(rows: Sequence[_Shares]) -> tuple[list[float], list[float]]:
+    """Return text removed and answers kept, both in per cent."""
+    return [100 * row.removed for row in rows], [100 * row.kept for row in rows]
 
 
 def _reliability(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
     [plot] = axes
     plot.plot([0, 1], [0, 1], color="grey", linestyle=":", label="calibrated")
     for summary in summaries:
-        bins = summary.reliability
-        plot.plot([each.probability for each in bins], [each.relevant for each in bins], marker="o", label=summary.name)
+        probabilities = [each.probability for each in summary.reliability]
+        relevant = [each.relevant for each in summary.reliability]
+        plot.plot(probabilities, relevant, marker="o", label=summary.name)
     plot.set(xlabel="mean probability of sentences", ylabel="share that is relevant", xlim=(0, 1), ylim=(0, 1))
     plot.legend()
 
@@ -156,9 +173,8 @@ def _counts(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
             for kept, share in enumerate(row):
                 if share >= 0.005:
                     color = "white" if share > 0.5 else "black"
-                    plot.text(
-                        relevant + 0.5, kept + 0.5, f"{share:.0%}", ha="center", va="center", fontsize=6, color=color
-                    )
+                    middle = relevant + 0.5, kept + 0.5
+                    plot.text(*middle, f"{share:.0%}", ha="center", va="center", fontsize=6, color=color)
         plot.set(
             title=summary.name,
             xlabel="relevant sentences (0: unrelated passages)",
@@ -174,15 +190,16 @@ def _counts(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
 def _needles(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
     left, right = axes
     for number, summary in enumerate(summaries):
-        for size, line in ((1, "-"), (2, "--")):
+        for size, length, line in _NEEDLES:
             rows = [row for row in summary.needles if row.size == size]
             if not rows:
                 continue
             places = [row.place for row in rows]
-            label = f"{summary.name}, {size} sentence{'s' if size > 1 else ''}"
+            kept = [100 * row.kept for row in rows]
+            sentences = [row.sentences for row in rows]
             color = f"C{number}"
-            left.plot(places, [100 * row.kept for row in rows], line, color=color, marker=".", label=label)
-            right.plot(places, [row.sentences for row in rows], line, color=color, marker=".")
+            left.plot(places, kept, line, color=color, marker=".", label=f"{summary.name}, {length}")
+            right.plot(places, sentences, line, color=color, marker=".")
     left.set(xlabel="sentences before the needle", ylabel="needles kept, %", ylim=(0, 102))
     right.set(xlabel="sentences before the needle", ylabel="sentences kept", ylim=(0, None))
     left.legend(fontsize=7)
@@ -192,8 +209,9 @@ def _lengths(axes: Sequence["Axes"], summaries: Sequence[Summary]) -> None:
     left, right = axes
     for summary in summaries:
         lengths = [row.length for row in summary.lengths]
-        left.plot(lengths, [100 * row.kept for row in summary.lengths], marker=".", label=summary.name)
-        right.plot(lengths, [100 * row.removed for row in summary.lengths], marker=".")
+        removed, kept = _in_percent(summary.lengths)
+        left.plot(lengths, kept, marker=".", label=summary.name)
+        right.plot(lengths, removed, marker=".")
     left.set(ylabel="answers kept, %", ylim=(0, 102))
     right.set(ylabel="text removed, %", ylim=(0, 102))
     for plot in axes:

@@ -22,9 +22,12 @@ class Table:
 
     def to_markdown(self) -> str:
         """Return the table in Markdown, with its note but without its title."""
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        table = "\n".join("| " + " | ".join(_show(cell) for cell in line) + " |" for line in lines)
-        return f"{table}\n\n{self.note}" if self.note else table
+        lines: list[str] = []
+        for row in (self.columns, ["---"] * len(self.columns), *self.rows):
+            lines.append(f"| {' | '.join(map(_show, row))} |")
+        if self.note:
+            lines += ["", self.note]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +75,9 @@ class ResultFile:
             figures: Folder of the plots, seen from the page, with a slash at its end; "" for the
                 page's own folder.
         """
-        parts = [
-            f"{'#' * level} {self.title}",
-            f"```bash\n{self.command}\n```",
-            *([text.strip()] if text.strip() else []),
-        ]
+        parts = [f"{'#' * level} {self.title}", f"```bash\n{self.command}\n```"]
+        if text.strip():
+            parts.append(text.strip())
         for table in self.tables:
             parts += [f"{'#' * (level + 1)} {table.title}", table.to_markdown()]
         parts += [f"![{figure.alt}]({figures}{figure.file})" for figure in self.figures]

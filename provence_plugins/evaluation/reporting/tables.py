@@ -1,8 +1,9 @@
 """The tables of an evaluation, made from the summaries of its methods."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from provence_plugins.evaluation.metrics.breakdown import Breakdown
 from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT, METRICS, Metric, MetricValue
@@ -11,6 +12,8 @@ from provence_plugins.evaluation.metrics.sentences import SentenceQuality
 from provence_plugins.evaluation.probes.needles import NeedleRow
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
 from provence_plugins.evaluation.summary import NamedComparison, Summary
+
+T = TypeVar("T")
 
 _AT = f"{100 * COMPARED_AT:.0f} %"
 
@@ -59,16 +62,19 @@ def make_tables(summaries: Sequence[Summary], comparisons: Sequence[NamedCompari
 
 def _metrics(summaries: Sequence[Summary]) -> list[Table]:
     """Return the tables of metrics, one row for each metric and one column for each method."""
+    # Said once, above the first table.
     data = (
         f"{summaries[0].questions:,} questions with annotated sentences from "
         f"{_plural(summaries[0].sources, 'source')}, each with its passage and its negatives. "
-        "A metric is a mean over sources, with its 95 % interval."
+        "A metric is a mean over sources, with its 95 % interval. "
     )
+    columns = _columns("metric", summaries)
     tables: list[Table] = []
     for title, note in _METRIC_NOTES.items():
         rows = _metric_rows([summary.metrics for summary in summaries], title)
         if rows:
-            tables.append(Table(title, _columns("metric", summaries), rows, note if tables else f"{data} {note}"))
+            tables.append(Table(title, columns, rows, data + note))
+            data = ""
     return tables
 
 
@@ -87,25 +93,27 @@ def _metric_rows(measured: Sequence[Mapping[str, MetricValue]], table: str | Non
     for metric in METRICS:
         values = [metrics.get(metric.name) for metrics in measured]
         if any(values) and table in (None, metric.table):
-            rows.append([metric.heading, *(_measured(metric, value) for value in values)])
+            rows.append(_row(metric.heading, values, partial(_measured, metric)))
     return rows
 
 
 # Any: metrics are computed from different kinds of questions.
 def _measured(metric: Metric[Any], value: MetricValue | None) -> str:
-    return _NOTHING if value is None else metric.show_measured(value)
+    if value is None:
+        return _NOTHING
+    return metric.show_measured(value)
 
 
 def _thresholds(summaries: Sequence[Summary]) -> Table:
     qualities = [_quality(summary.sentences_at_threshold) for summary in summaries]
     rows: list[list[Cell]] = [
-        ["threshold", *map(_threshold, summaries)],
-        ["answers kept", *(_percent(summary.at_threshold.kept) for summary in summaries)],
-        ["text removed", *(_percent(summary.at_threshold.removed) for summary in summaries)],
-        ["unrelated text removed", *(_share(summary.unrelated_removed) for summary in summaries)],
+        _row("threshold", summaries, _threshold),
+        _row("answers kept", summaries, lambda summary: _percent(summary.at_threshold.kept)),
+        _row("text removed", summaries, lambda summary: _percent(summary.at_threshold.removed)),
+        _row("unrelated text removed", summaries, lambda summary: _share(summary.unrelated_removed)),
     ]
-    for place, name in enumerate(("precision", "recall", "F2")):
-        rows.append([f"sentence {name}", *(quality[place] for quality in qualities)])
+    for name, cells in zip(("precision", "recall", "F2"), zip(*qualities, strict=True), strict=True):
+        rows.append([f"sentence {name}", *cells])
     note = (
         f"\\* The method has no threshold of its own; this one removes {_AT} of all text together. "
         f"Kept and removed in per cent. *Unrelated* passages answer a question of another source."
@@ -251,6 +259,11 @@ def _lengths(summaries: Sequence[Summary]) -> Table:
     return Table("Passage length", ["method", "length", "sentences", "answers kept", "text removed"], rows, note)
 
 
+def _row(heading: str, items: Iterable[T], show: Callable[[T], str]) -> list[Cell]:
+    """Return a row of a table: its heading, then a cell for each method."""
+    return [heading, *map(show, items)]
+
+
 def _columns(first: str, summaries: Sequence[Summary]) -> list[str]:
     return [first, *(summary.name for summary in summaries)]
 
@@ -275,7 +288,9 @@ def _quality(quality: SentenceQuality) -> list[str]:
 
 
 def _share(share: float | None) -> str:
-    return _NOTHING if share is None else _percent(share)
+    if share is None:
+        return _NOTHING
+    return _percent(share)
 
 
 def _percent(share: float) -> str:
