@@ -76,7 +76,8 @@ class ClosedError(ProvenceError):
     """The pruner or scorer was used after it was closed."""
 
     def __init__(
-        self, message: str = "This pruner was closed. Make a new one, or close it after its last use."
+        self,
+        message: str = "This pruner was closed. Make a new one, or close it after its last use.",
     ) -> None:
         super().__init__(message)
 

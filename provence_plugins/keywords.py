@@ -93,7 +93,11 @@ def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]
 
 
 def refuse_unknown(
-    given: Iterable[str], known: Collection[str], *, noun: str = "keyword", advice: Mapping[str, str] = _NO_ADVICE
+    given: Iterable[str],
+    known: Collection[str],
+    *,
+    noun: str = "keyword",
+    advice: Mapping[str, str] = _NO_ADVICE,
 ) -> None:
     """Check that all names are known.
 
@@ -129,7 +133,14 @@ def check_count(name: str, value: object, *, least: int, otherwise: str = "") ->
 
 
 # Any: whatever a caller gave.
-def check_number(name: str, value: Any, *, least: float, above: bool = False, otherwise: str = "") -> None:
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    least: float,
+    above: bool = False,
+    otherwise: str = "",
+) -> None:
     """Check a finite number that has a minimum.
 
     Args:

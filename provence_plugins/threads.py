@@ -220,7 +220,12 @@ class _Task:
         settle(self._future, error=error)
 
 
-def settle(future: "Future[ResultT]", result: ResultT | None = None, *, error: BaseException | None = None) -> None:
+def settle(
+    future: "Future[ResultT]",
+    result: ResultT | None = None,
+    *,
+    error: BaseException | None = None,
+) -> None:
     """Give a future its result or its error, unless it was cancelled or has one already."""
     with suppress(InvalidStateError):
         if error is None:
@@ -242,7 +247,13 @@ def _for_a_future(error: BaseException) -> BaseException:
     return stand_in
 
 
-def map_in_threads(function: Callable[[T], ResultT], items: Sequence[T], *, threads: int, name: str) -> list[ResultT]:
+def map_in_threads(
+    function: Callable[[T], ResultT],
+    items: Sequence[T],
+    *,
+    threads: int,
+    name: str,
+) -> list[ResultT]:
     """Apply a function to every item, several at a time, and return the results in order.
 
     The caller's thread works too; the others end with the call.

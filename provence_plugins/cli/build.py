@@ -108,7 +108,11 @@ def _from_questions(data: Path, options: CorpusOptions) -> Iterator[dict[str, An
         yield from build_lines(question, found, settings)
 
 
-def _open_retriever(corpus: Path, options: CorpusOptions, settings: "RetrievalSettings") -> "Retriever":
+def _open_retriever(
+    corpus: Path,
+    options: CorpusOptions,
+    settings: "RetrievalSettings",
+) -> "Retriever":
     from provence_plugins.labelling.corpus import PassageSizes, cut_documents, read_corpus
     from provence_plugins.labelling.retrieval import Retriever
 

@@ -62,7 +62,13 @@ class PlaceOptions:
     ] = None
 
     @contextmanager
-    def open(self, settings: "EngineSettings", source: str, *, only_requests: bool) -> Iterator["GroupPruner"]:
+    def open(
+        self,
+        settings: "EngineSettings",
+        source: str,
+        *,
+        only_requests: bool,
+    ) -> Iterator["GroupPruner"]:
         """Load the model wherever lines are pruned.
 
         Raises:

@@ -34,7 +34,12 @@ _NOT_OURS = "was not written by a run that can be resumed. Name another output, 
 
 @contextmanager
 def open_output(
-    path: str, source: HasFileNumber, settings: RunSettings, *, resume: bool = False, overwrite: bool = False
+    path: str,
+    source: HasFileNumber,
+    settings: RunSettings,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
 ) -> Iterator[BulkOutput]:
     """Open the output; "-" is standard output.
 

@@ -179,7 +179,11 @@ class _Line:
     other: dict[str, Any]
 
 
-def prune_group(group: LineGroup, pruner: Pruner, policy: PruningPolicy | None = None) -> Iterator[BulkLine]:
+def prune_group(
+    group: LineGroup,
+    pruner: Pruner,
+    policy: PruningPolicy | None = None,
+) -> Iterator[BulkLine]:
     """Prune the lines of a group, in order.
 
     Args:

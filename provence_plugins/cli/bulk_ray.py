@@ -16,7 +16,13 @@ from typing import Any
 
 from provence_plugins import __version__
 from provence_plugins.cli.bulk_input import open_input
-from provence_plugins.cli.bulk_lines import BulkLine, GroupPruner, LineGroup, group_lines, prune_group
+from provence_plugins.cli.bulk_lines import (
+    BulkLine,
+    GroupPruner,
+    LineGroup,
+    group_lines,
+    prune_group,
+)
 from provence_plugins.cli.bulk_record import digest_lines
 from provence_plugins.cli.bulk_workers import EngineSettings
 from provence_plugins.errors import BackendError, InvalidInputError, ProvenceError, needs_extra
@@ -52,7 +58,11 @@ def require_file(path: str) -> None:
 
 
 @contextmanager
-def open_cluster(address: str, settings: EngineSettings, workers: int | None) -> Iterator["RayCluster"]:
+def open_cluster(
+    address: str,
+    settings: EngineSettings,
+    workers: int | None,
+) -> Iterator["RayCluster"]:
     """Connect to a Ray cluster, and leave it afterwards.
 
     Args:

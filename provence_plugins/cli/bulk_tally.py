@@ -116,7 +116,13 @@ class LabelTally(Tally):
         return [f"{self._discarded.total():,} answers discarded ({reasons})"]
 
 
-def write_lines(results: "Iterator[BulkLine]", output: "BulkOutput", tally: Tally, *, total: int | None) -> None:
+def write_lines(
+    results: "Iterator[BulkLine]",
+    output: "BulkOutput",
+    tally: Tally,
+    *,
+    total: int | None,
+) -> None:
     """Write the results of a run, show the progress on a terminal, and report each error.
 
     Args:

@@ -91,7 +91,12 @@ def _judge(
     return judge_contract(outcome, kept, least_kept=least_kept), fingerprint
 
 
-def _conditions(data: Sequence[str], outcome: "ReadingOutcome", reading: ReaderChoices, fingerprint: str) -> "Table":
+def _conditions(
+    data: Sequence[str],
+    outcome: "ReadingOutcome",
+    reading: ReaderChoices,
+    fingerprint: str,
+) -> "Table":
     from provence_plugins.data.files import find_files
     from provence_plugins.evaluation.reporting.result_files import Table
 

@@ -118,7 +118,10 @@ def show_command() -> str:
 
 
 def _measure(
-    data: Sequence[str], examples: DataOptions, methods: "dict[str, LoadedMethod]", against: str | None
+    data: Sequence[str],
+    examples: DataOptions,
+    methods: "dict[str, LoadedMethod]",
+    against: str | None,
 ) -> "Experiment":
     from provence_plugins.evaluation.experiment import run_experiment
     from provence_plugins.evaluation.measure import prepare

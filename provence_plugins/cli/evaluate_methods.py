@@ -61,7 +61,12 @@ class ComparisonOptions:
         bool, typer.Option("--methods", callback=_list_methods, is_eager=True, help="List the methods and exit.")
     ] = False
 
-    def open(self, run: RunOptions, seed: int, default: Sequence[str]) -> "tuple[dict[str, LoadedMethod], str | None]":
+    def open(
+        self,
+        run: RunOptions,
+        seed: int,
+        default: Sequence[str],
+    ) -> "tuple[dict[str, LoadedMethod], str | None]":
         """Return the methods by their names in tables, and the name of the reference.
 
         Args:

@@ -34,7 +34,10 @@ def read_graded(files: Sequence[Path], qrels: Path, limit: int | None) -> "list[
 
 
 def rank(
-    examples: "Sequence[Example]", methods: "dict[str, LoadedMethod]", against: str | None, splitter: "SplitterName"
+    examples: "Sequence[Example]",
+    methods: "dict[str, LoadedMethod]",
+    against: str | None,
+    splitter: "SplitterName",
 ) -> "list[Table]":
     """Return the tables of the ranking.
 

@@ -131,7 +131,11 @@ class ReadingRun:
     model: "RunOptions"
     record: Path
 
-    def ask(self, examples: "Sequence[Example]", methods: "dict[str, LoadedMethod]") -> "ReadingOutcome":
+    def ask(
+        self,
+        examples: "Sequence[Example]",
+        methods: "dict[str, LoadedMethod]",
+    ) -> "ReadingOutcome":
         """Ask all questions in all arms.
 
         Raises:
@@ -153,7 +157,10 @@ class ReadingRun:
                 raise ReaderError(f"{error} {self._how_to_continue(len(record))}") from error
 
     def _ask(
-        self, questions: "Sequence[ReadingQuestion]", methods: "Mapping[str, LoadedMethod]", record: "ReadingRecord"
+        self,
+        questions: "Sequence[ReadingQuestion]",
+        methods: "Mapping[str, LoadedMethod]",
+        record: "ReadingRecord",
     ) -> "ReadingOutcome":
         from provence_plugins.engine.pruner import Pruner
         from provence_plugins.evaluation.reading.arms import method_arms, ordered_arms, pruned_arms
@@ -198,7 +205,11 @@ def make_reading_result(
     outcome: "ReadingOutcome", *, title: str, command: str, figures: "FigureOptions | None"
 ) -> "ResultFile":
     """Return the result of a run with its tables, and draw a plot when there is a folder for it."""
-    from provence_plugins.evaluation.reading.report import draw_pareto, make_reading_tables, raw_data
+    from provence_plugins.evaluation.reading.report import (
+        draw_pareto,
+        make_reading_tables,
+        raw_data,
+    )
     from provence_plugins.evaluation.reporting.machine import describe_commit, describe_machine
     from provence_plugins.evaluation.reporting.result_files import ResultFile
 

@@ -95,7 +95,13 @@ class _Files:
     overwrite: bool
 
 
-def _read_places(places: list[str], chat: ChatOptions, *, resume: bool, overwrite: bool) -> tuple[str | None, _Files]:
+def _read_places(
+    places: list[str],
+    chat: ChatOptions,
+    *,
+    resume: bool,
+    overwrite: bool,
+) -> tuple[str | None, _Files]:
     expected = ["IN", "OUT"] if chat.llm is not None else ["TEACHER", "IN", "OUT"]
     if len(places) != len(expected):
         how = "with" if chat.llm is not None else "without"
@@ -119,7 +125,12 @@ def _label_with_teacher(model: ModelOptions, files: _Files) -> int:
         return _run(files, fingerprint, options, lambda done: label_with_pruner(pruner))
 
 
-def _label_with_chat(chat: ChatOptions, files: _Files, run: RunOptions, splitter: SplitterName) -> int:
+def _label_with_chat(
+    chat: ChatOptions,
+    files: _Files,
+    run: RunOptions,
+    splitter: SplitterName,
+) -> int:
     """Label with a chat model, and return the number of lines that are errors."""
     from provence_plugins.cli.label_lines import label_with_chat
     from provence_plugins.labelling.chat_labeller import ChatLabeller
@@ -142,7 +153,12 @@ def _label_with_chat(chat: ChatOptions, files: _Files, run: RunOptions, splitter
 
 
 # Any: options of several types.
-def _run(files: _Files, model: str, options: dict[str, Any], labeller_after: "Callable[[int], GroupPruner]") -> int:
+def _run(
+    files: _Files,
+    model: str,
+    options: dict[str, Any],
+    labeller_after: "Callable[[int], GroupPruner]",
+) -> int:
     """Label all lines that no earlier run has labelled, and return the number of errors.
 
     Args:

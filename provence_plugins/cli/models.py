@@ -143,7 +143,12 @@ def push(
     streams.print_text(upload(checkpoint.folder, repository, revision=revision, private=private) + "\n")
 
 
-def _export_onnx(network: "Network", folder: Path, output: Path | None, precisions: Sequence[str]) -> None:
+def _export_onnx(
+    network: "Network",
+    folder: Path,
+    output: Path | None,
+    precisions: Sequence[str],
+) -> None:
     from provence_plugins.model.export import export_onnx
     from provence_plugins.model.saving import save_half_precision
 
@@ -154,7 +159,12 @@ def _export_onnx(network: "Network", folder: Path, output: Path | None, precisio
         streams.print_text(f"{file.path}\t{difference}\n")
 
 
-def _export_stock(network: "Network", checkpoint: "Checkpoint", output: Path | None, stock: _Stock) -> None:
+def _export_stock(
+    network: "Network",
+    checkpoint: "Checkpoint",
+    output: Path | None,
+    stock: _Stock,
+) -> None:
     from provence_plugins.model.stock import export_stock
 
     if output is None:

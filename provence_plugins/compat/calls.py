@@ -140,7 +140,9 @@ def open_provence_titles(title: object, call: Call) -> Titles:
 
 
 def _pair(
-    questions: Sequence[object], contexts: Sequence[Sequence[object]], read: Callable[[object], Context]
+    questions: Sequence[object],
+    contexts: Sequence[Sequence[object]],
+    read: Callable[[object], Context],
 ) -> list[Request]:
     """Return each question with its contexts, each of which `read` checks."""
     if len(questions) != len(contexts):

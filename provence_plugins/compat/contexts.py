@@ -9,7 +9,12 @@ from provence_plugins.compat.calls import Call, Context, Titles
 from provence_plugins.compat.interfaces import Interface
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.text.open_provence import loose_lines
-from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
+from provence_plugins.text.sentences import (
+    SentenceSplitter,
+    SplitterName,
+    choose_splitter,
+    split_sentences,
+)
 from provence_plugins.types import Passage, Sentence, Span
 
 Range = tuple[int, int]
@@ -120,7 +125,12 @@ class ContextReader:
 
 
 def decide(
-    context: TitledContext, scores: PassageScores, interface: Interface, *, threshold: float, first_is_title: bool
+    context: TitledContext,
+    scores: PassageScores,
+    interface: Interface,
+    *,
+    threshold: float,
+    first_is_title: bool,
 ) -> ContextDecision:
     """Decide which sentences of a context are kept, by the published rules.
 

@@ -137,7 +137,10 @@ class ProcessOptions:
                 f"own; got {show_value(given)}."
             ) from error
 
-    def choose_splitter(self, otherwise: SplitterName | SentenceSplitter) -> SplitterName | SentenceSplitter:
+    def choose_splitter(
+        self,
+        otherwise: SplitterName | SentenceSplitter,
+    ) -> SplitterName | SentenceSplitter:
         """Return what finds the sentences of a text.
 
         Args:

@@ -81,7 +81,11 @@ def _read_titles(rules: Interface, call: Call, title: object, first_line_as_titl
     return rules.read_titles(title, call)
 
 
-def _requests(call: Call, contexts: Sequence[Sequence[TitledContext]], rules: Interface) -> list[PublishedRequest]:
+def _requests(
+    call: Call,
+    contexts: Sequence[Sequence[TitledContext]],
+    rules: Interface,
+) -> list[PublishedRequest]:
     requests = []
     for request, row in zip(call.requests, contexts, strict=True):
         passages = [context.passage for context in row]

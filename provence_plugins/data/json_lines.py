@@ -13,7 +13,12 @@ T = TypeVar("T")
 
 
 # Any: whatever JSON holds; `parse` checks it.
-def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, expected: str) -> Iterator[T]:
+def read_json_lines(
+    path: Path,
+    parse: Callable[[dict[str, Any], int], T],
+    *,
+    expected: str,
+) -> Iterator[T]:
     """Read a `.jsonl` or `.jsonl.gz` file and skip blank lines.
 
     Args:
@@ -38,7 +43,13 @@ def read_json_lines(path: Path, parse: Callable[[dict[str, Any], int], T], *, ex
         ) from error
 
 
-def _parse_line(line: str, path: Path, number: int, parse: Callable[[dict[str, Any], int], T], expected: str) -> T:
+def _parse_line(
+    line: str,
+    path: Path,
+    number: int,
+    parse: Callable[[dict[str, Any], int], T],
+    expected: str,
+) -> T:
     try:
         return parse(json.loads(line), number)
     # The last two are what JSON nested too deep and whole numbers of hundreds of digits lead to.

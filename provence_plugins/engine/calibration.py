@@ -92,7 +92,10 @@ def check_examples(examples: Iterable[Example]) -> list[Example]:
     return given
 
 
-def annotate(results: Iterable[PruneResult], examples: Sequence[Example]) -> list[AnnotatedSentences]:
+def annotate(
+    results: Iterable[PruneResult],
+    examples: Sequence[Example],
+) -> list[AnnotatedSentences]:
     """Return the scored sentences of each example.
 
     Args:

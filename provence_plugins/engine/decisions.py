@@ -91,7 +91,11 @@ def _spend_budget(
     return budget
 
 
-def _choose_sentences(passage: ScoredPassage, threshold: float, policy: PruningPolicy) -> Collection[int]:
+def _choose_sentences(
+    passage: ScoredPassage,
+    threshold: float,
+    policy: PruningPolicy,
+) -> Collection[int]:
     """Return the numbers of the sentences worth keeping, whether they fit or not."""
     if not passage.tokens:
         return range(len(passage.sentences))

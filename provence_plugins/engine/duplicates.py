@@ -110,7 +110,10 @@ class Repeats:
     """
 
     def __init__(
-        self, passages: Sequence[ScoredPassage], kind: Deduplicate | None, exempt: Sequence[Collection[int]]
+        self,
+        passages: Sequence[ScoredPassage],
+        kind: Deduplicate | None,
+        exempt: Sequence[Collection[int]],
     ) -> None:
         self._units: dict[Place, _Unit] = {}
         self._known = _Index()

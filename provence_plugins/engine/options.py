@@ -156,7 +156,11 @@ def open_model(
     return replace(checkpoint, declared_tokens=window_tokens)
 
 
-def open_backend(checkpoint: Checkpoint, backend: BackendName | Backend | None, options: BackendOptions) -> Backend:
+def open_backend(
+    checkpoint: Checkpoint,
+    backend: BackendName | Backend | None,
+    options: BackendOptions,
+) -> Backend:
     """Load a checkpoint into a backend; a backend object is returned as it is.
 
     Raises:

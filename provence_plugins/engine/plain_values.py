@@ -51,7 +51,10 @@ def dropped_dict(passage: PrunedPassage) -> dict[str, Any]:
     }
 
 
-def sentence_rows(passages: Sequence[PrunedPassage], dropped: Sequence[PrunedPassage]) -> list[dict[str, Any]]:
+def sentence_rows(
+    passages: Sequence[PrunedPassage],
+    dropped: Sequence[PrunedPassage],
+) -> list[dict[str, Any]]:
     """Return a row for each sentence of all passages in input order; see `SENTENCE_COLUMNS`."""
     indices = {passage.index for passage in dropped}
     rows = []

@@ -10,11 +10,23 @@ from typing import Self
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.formats import Format, InputConventions, Scoring
 from provence_plugins.text.columns import Sentences
-from provence_plugins.text.sentences import SentenceSplitter, SplitterName, choose_splitter, split_sentences
+from provence_plugins.text.sentences import (
+    SentenceSplitter,
+    SplitterName,
+    choose_splitter,
+    split_sentences,
+)
 from provence_plugins.tokens.batches import regroup
 from provence_plugins.tokens.encoding import TextEncoder, TokenIds
 from provence_plugins.tokens.legibility import is_legible
-from provence_plugins.tokens.windows import MIN_TEXT_TOKENS, Packing, Window, WindowHead, plan_head, plan_windows
+from provence_plugins.tokens.windows import (
+    MIN_TEXT_TOKENS,
+    Packing,
+    Window,
+    WindowHead,
+    plan_head,
+    plan_windows,
+)
 from provence_plugins.types import Passage, Sentence
 
 logger = logging.getLogger(__name__)
@@ -180,7 +192,13 @@ def _title_text(passage: Passage, inputs: InputConventions) -> str:
     return title + inputs.title_suffix if title else ""
 
 
-def _texts_read(text: str, sentences: Sentences, inputs: InputConventions, *, follows: bool) -> list[str]:
+def _texts_read(
+    text: str,
+    sentences: Sentences,
+    inputs: InputConventions,
+    *,
+    follows: bool,
+) -> list[str]:
     """Return what the model reads of each sentence; `follows` tells whether a title precedes."""
     texts = sentences.model_texts(text)
     if not inputs.spaced:
@@ -195,7 +213,11 @@ def _texts_read(text: str, sentences: Sentences, inputs: InputConventions, *, fo
     return read
 
 
-def _with_full_stops(texts: Sequence[str], tokens: Sequence[TokenIds], full_stop: TokenIds) -> Sequence[TokenIds]:
+def _with_full_stops(
+    texts: Sequence[str],
+    tokens: Sequence[TokenIds],
+    full_stop: TokenIds,
+) -> Sequence[TokenIds]:
     """Return the tokens of each sentence, with a full stop where one is missing."""
     if not full_stop:
         return tokens

@@ -6,7 +6,13 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.keywords import advise_on_keywords, check_class_keywords, check_count, check_switch, show_value
+from provence_plugins.keywords import (
+    advise_on_keywords,
+    check_class_keywords,
+    check_count,
+    check_switch,
+    show_value,
+)
 from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold
 from provence_plugins.types import MeaningTie
 

@@ -165,7 +165,10 @@ def distinct_windows(plans: Iterable[PassagePlan]) -> list[Window]:
     return [window for windows in _shared_windows(plans).values() for window in windows]
 
 
-def combine_all(plans: Sequence[PassagePlan], scores: Sequence[WindowScores]) -> list[PassageScores]:
+def combine_all(
+    plans: Sequence[PassagePlan],
+    scores: Sequence[WindowScores],
+) -> list[PassageScores]:
     """Combine the scores of `distinct_windows` into those of every passage."""
     windows = _shared_windows(plans)
     groups = dict(zip(windows, regroup(scores, map(len, windows.values())), strict=True))

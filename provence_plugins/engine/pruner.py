@@ -33,7 +33,11 @@ from provence_plugins.engine.planned_calls import CallPlanner, PlannedCall
 from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.policy import PruningPolicy, check_top_n, takes_policy
 from provence_plugins.engine.pooling import PassageScores
-from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring, score_as_published
+from provence_plugins.engine.published_calls import (
+    PublishedRequest,
+    PublishedScoring,
+    score_as_published,
+)
 from provence_plugins.engine.requests import (
     PruneRequest,
     check_passages,
@@ -157,7 +161,12 @@ class Pruner(Handle):
         return [len(ids) for ids in self._planner.encoder.encode(texts)]
 
     @takes_policy
-    def prune(self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None) -> PruneResult:
+    def prune(
+        self,
+        query: str,
+        passages: Iterable[str | Passage],
+        policy: PruningPolicy | None = None,
+    ) -> PruneResult:
         """Prune the passages of one query.
 
         Args:
@@ -219,7 +228,12 @@ class Pruner(Handle):
         )
 
     @takes_policy
-    def rerank(self, query: str, passages: Iterable[str | Passage], top_n: int | None = None) -> list[RankedPassage]:
+    def rerank(
+        self,
+        query: str,
+        passages: Iterable[str | Passage],
+        top_n: int | None = None,
+    ) -> list[RankedPassage]:
         """Order passages by relevance, the most relevant first; equal ones stay in the order given.
 
         Args:
@@ -311,7 +325,12 @@ class Pruner(Handle):
         threshold = self.thresholds.resolve(self.policy.threshold)
         return f"Pruner({self.backend_description}, threshold={threshold:g})"
 
-    def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> PlannedCall:
+    def _plan(
+        self,
+        query: str,
+        passages: Sequence[Passage],
+        policy: PruningPolicy | None,
+    ) -> PlannedCall:
         if self._closed:
             raise ClosedError
         return self._calls.plan(query, passages, self.policy if policy is None else policy)

@@ -9,7 +9,12 @@ from provence_plugins.engine.budgets import CountTokens
 from provence_plugins.engine.dataframes import make_dataframe
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage
-from provence_plugins.engine.plain_values import SENTENCE_COLUMNS, dropped_dict, kept_dict, sentence_rows
+from provence_plugins.engine.plain_values import (
+    SENTENCE_COLUMNS,
+    dropped_dict,
+    kept_dict,
+    sentence_rows,
+)
 from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.rendering import View, render_html, render_terminal
 from provence_plugins.errors import InvalidInputError

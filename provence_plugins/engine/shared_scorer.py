@@ -32,7 +32,11 @@ class SharedScorer:
 
     @check_keywords
     def __init__(
-        self, model: BatchedModel, *, gather_seconds: float = 0.002, max_pending_tokens: int = 4_000_000
+        self,
+        model: BatchedModel,
+        *,
+        gather_seconds: float = 0.002,
+        max_pending_tokens: int = 4_000_000,
     ) -> None:
         check_number("gather_seconds", gather_seconds, least=0)
         check_count("max_pending_tokens", max_pending_tokens, least=1)

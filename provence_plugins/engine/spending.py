@@ -4,7 +4,12 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from provence_plugins.engine.accounts import PassageAccount, choose_counter, is_content, open_accounts
+from provence_plugins.engine.accounts import (
+    PassageAccount,
+    choose_counter,
+    is_content,
+    open_accounts,
+)
 from provence_plugins.engine.budgets import CountTokens, cut_to_fit
 from provence_plugins.engine.duplicates import Repeats
 from provence_plugins.engine.passages import ScoredPassage, SentencePart
@@ -194,7 +199,10 @@ def _is_title(passage: ScoredPassage, number: int) -> bool:
     return passage.token_counts[number] > 0 and passage.columns.kinds[number] in ("heading", "table_header")
 
 
-def _most_probable_first(passages: Sequence[ScoredPassage], wanted: Sequence[Collection[int]]) -> list[Place]:
+def _most_probable_first(
+    passages: Sequence[ScoredPassage],
+    wanted: Sequence[Collection[int]],
+) -> list[Place]:
     """Return the row of the passage and the number of the sentence for all choices.
 
     Ties stay in reading order. Passages that the model cannot read come last: nothing tells how

@@ -9,7 +9,13 @@ from provence_plugins.text.columns import Sentences
 _ALWAYS = frozenset({"inside", "closing", "separator"})
 
 
-def brought_by(sentences: Sentences, number: int, policy: PruningPolicy, *, whole_answer: bool) -> Iterator[int]:
+def brought_by(
+    sentences: Sentences,
+    number: int,
+    policy: PruningPolicy,
+    *,
+    whole_answer: bool,
+) -> Iterator[int]:
     """Yield the numbers of the sentences that a kept one brings along under a policy.
 
     Args:

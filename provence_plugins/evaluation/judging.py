@@ -57,7 +57,11 @@ def judge(
 
 
 def judge_examples(
-    examples: Iterable[Example], method: Method, splitter: SplitterName, *, probabilities: bool = False
+    examples: Iterable[Example],
+    method: Method,
+    splitter: SplitterName,
+    *,
+    probabilities: bool = False,
 ) -> JudgedExamples:
     """Split labelled examples, score them with a method and judge the scores; see `judge`."""
     passages = list(split(examples, splitter))
@@ -86,7 +90,10 @@ def _scored_example(
     )
 
 
-def _graded_questions(passages: Sequence[SplitPassage], scores: Sequence[PassageScores]) -> Iterator[GradedQuestion]:
+def _graded_questions(
+    passages: Sequence[SplitPassage],
+    scores: Sequence[PassageScores],
+) -> Iterator[GradedQuestion]:
     """Collect the graded passages of each question, unless all its grades are equal."""
     groups: dict[tuple[str, str], list[tuple[Example, float]]] = defaultdict(list)
     for passage, score in zip(passages, scores, strict=True):

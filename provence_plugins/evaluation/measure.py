@@ -17,11 +17,29 @@ from provence_plugins.evaluation.methods.predictions import FixedOutput
 from provence_plugins.evaluation.metrics.answers import threshold_at_removal
 from provence_plugins.evaluation.metrics.breakdown import Breakdown
 from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT
-from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples, WordOverlap, require_examples
+from provence_plugins.evaluation.metrics.scored_examples import (
+    JudgedExamples,
+    WordOverlap,
+    require_examples,
+)
 from provence_plugins.evaluation.metrics.words import count_words
-from provence_plugins.evaluation.probes.lengths import LengthRow, ResizedPassage, judge_lengths, resize_passages
-from provence_plugins.evaluation.probes.needles import Needle, NeedleRow, judge_needles, plant_needles
-from provence_plugins.evaluation.probes.unrelated import UnrelatedRow, judge_unrelated, pair_unrelated
+from provence_plugins.evaluation.probes.lengths import (
+    LengthRow,
+    ResizedPassage,
+    judge_lengths,
+    resize_passages,
+)
+from provence_plugins.evaluation.probes.needles import (
+    Needle,
+    NeedleRow,
+    judge_needles,
+    plant_needles,
+)
+from provence_plugins.evaluation.probes.unrelated import (
+    UnrelatedRow,
+    judge_unrelated,
+    pair_unrelated,
+)
 from provence_plugins.text.sentences import SplitterName
 
 T = TypeVar("T")
@@ -121,13 +139,24 @@ def prepare(
     )
 
 
-def gather(examples: Sequence[Example], splitter: SplitterName, *, most: int, seed: int = 0) -> Dataset:
+def gather(
+    examples: Sequence[Example],
+    splitter: SplitterName,
+    *,
+    most: int,
+    seed: int = 0,
+) -> Dataset:
     """Call `prepare` by its former name."""
     warnings.warn("gather is deprecated. Use prepare, and needles instead of most.", DeprecationWarning, stacklevel=2)
     return prepare(examples, splitter, needles=most, seed=seed)
 
 
-def measure(name: str, method: LoadedMethod, dataset: Dataset, progress: Progress = show_nothing) -> Measurement:
+def measure(
+    name: str,
+    method: LoadedMethod,
+    dataset: Dataset,
+    progress: Progress = show_nothing,
+) -> Measurement:
     """Score one method on the whole data set.
 
     The probes are skipped for a method with fixed outputs, which has no output for them.
@@ -163,7 +192,10 @@ def measure(name: str, method: LoadedMethod, dataset: Dataset, progress: Progres
 
 
 def _words(
-    method: LoadedMethod, passages: Sequence[SplitPassage], scores: Sequence[PassageScores], threshold: float
+    method: LoadedMethod,
+    passages: Sequence[SplitPassage],
+    scores: Sequence[PassageScores],
+    threshold: float,
 ) -> list[WordOverlap]:
     """Compare the kept words of each question with the annotated ones, where these are known."""
     overlaps: dict[tuple[str, str], WordOverlap] = {}

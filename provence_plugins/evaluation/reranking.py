@@ -51,7 +51,10 @@ def rank_graded(
     return ranked
 
 
-def make_ranking_tables(ranked: Mapping[str, Sequence[GradedQuestion]], against: str | None = None) -> list[Table]:
+def make_ranking_tables(
+    ranked: Mapping[str, Sequence[GradedQuestion]],
+    against: str | None = None,
+) -> list[Table]:
     """Return the table of nDCG and, with several methods, that of the differences from one of them.
 
     Args:

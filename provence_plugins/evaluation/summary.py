@@ -17,9 +17,18 @@ from provence_plugins.evaluation.metrics.answers import (
 )
 from provence_plugins.evaluation.metrics.bootstrap import ROUNDS
 from provence_plugins.evaluation.metrics.breakdown import Breakdown, BreakdownRow, break_down
-from provence_plugins.evaluation.metrics.catalogue import COMPARED_AT, METRICS, MetricValue, measure_metrics
+from provence_plugins.evaluation.metrics.catalogue import (
+    COMPARED_AT,
+    METRICS,
+    MetricValue,
+    measure_metrics,
+)
 from provence_plugins.evaluation.metrics.question_kinds import QUESTION_KINDS
-from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples, ScoredExample, group_by_source
+from provence_plugins.evaluation.metrics.scored_examples import (
+    JudgedExamples,
+    ScoredExample,
+    group_by_source,
+)
 from provence_plugins.evaluation.metrics.sentences import (
     ReliabilityBin,
     SentenceQuality,
@@ -208,7 +217,11 @@ def _mean_quality(
     )
 
 
-def _count_sentences(judged: JudgedExamples, unrelated: Sequence[UnrelatedRow], threshold: float) -> list[list[int]]:
+def _count_sentences(
+    judged: JudgedExamples,
+    unrelated: Sequence[UnrelatedRow],
+    threshold: float,
+) -> list[list[int]]:
     pairs = sentence_counts(judged.scored, threshold)
     pairs += [(0, row.kept) for row in unrelated]
     counts: list[list[int]] = count_map(pairs, highest=_MOST_SENTENCES).tolist()

@@ -12,7 +12,11 @@ from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import CheckpointError
 from provence_plugins.evaluation.judging import judge_examples
 from provence_plugins.evaluation.methods.method import pruner_method
-from provence_plugins.evaluation.metrics.answers import ThresholdRow, mean_at_threshold, threshold_at_recall
+from provence_plugins.evaluation.metrics.answers import (
+    ThresholdRow,
+    mean_at_threshold,
+    threshold_at_recall,
+)
 from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples
 from provence_plugins.model.checkpoint import THRESHOLDS_KEY, Checkpoint
 from provence_plugins.model.folder import update_config

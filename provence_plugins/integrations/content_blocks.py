@@ -77,7 +77,11 @@ def _text_key(block: Mapping[str, Any]) -> str | None:
     return _NESTED[kind]
 
 
-def _replaced(content: Any, path: tuple[str | int, ...], texts: Mapping[tuple[str | int, ...], str | None]) -> Any:
+def _replaced(
+    content: Any,
+    path: tuple[str | int, ...],
+    texts: Mapping[tuple[str | int, ...], str | None],
+) -> Any:
     if path in texts:
         return texts[path]
     if isinstance(content, list | tuple):

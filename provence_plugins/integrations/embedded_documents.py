@@ -177,7 +177,11 @@ def _in_blocks(passages: Sequence[Passage], frame: _Frame) -> ResultText:
     return ResultText("documents", tuple(blocks), frame.head, frame.tail)
 
 
-def _in_fixed_frame(content: str, passages: Sequence[Passage], places: Sequence[Span]) -> ResultText:
+def _in_fixed_frame(
+    content: str,
+    passages: Sequence[Passage],
+    places: Sequence[Span],
+) -> ResultText:
     """Keep everything around the documents, and mark each document that is dropped."""
     parts: list[Part] = []
     position = 0

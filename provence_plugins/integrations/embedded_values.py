@@ -103,7 +103,12 @@ def _read_inside(text: str) -> ResultText | None:
     return inner
 
 
-def _embedded(inner: ResultText, quote: str, escape: Callable[[str], str], first: int) -> list[Block]:
+def _embedded(
+    inner: ResultText,
+    quote: str,
+    escape: Callable[[str], str],
+    first: int,
+) -> list[Block]:
     """Return the blocks of a content that is inside a string of another one."""
 
     def escaped(part: Part) -> Part:

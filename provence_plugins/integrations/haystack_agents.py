@@ -149,7 +149,11 @@ def _texts(result: ToolCallResult) -> str | list[dict[str, Any]]:
     return [{"type": "text", "text": part.text} if isinstance(part, TextContent) else {} for part in result.result]
 
 
-def _rewritten(message: ChatMessage, plain: Mapping[str, Any], token_counter: TokenCounter) -> ChatMessage:
+def _rewritten(
+    message: ChatMessage,
+    plain: Mapping[str, Any],
+    token_counter: TokenCounter,
+) -> ChatMessage:
     """Return a message with the kept part of its result, or the message if that is not shorter."""
     result = message.tool_call_result
     if result is None or _is_left_alone(message, result) or plain["content"] == _texts(result):

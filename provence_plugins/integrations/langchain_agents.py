@@ -27,8 +27,17 @@ with needs_framework("agents"):
     from langgraph.types import Command
 
 from provence_plugins.integrations.langchain_recall import recall_tool
-from provence_plugins.integrations.langchain_results import document_passages, replace_messages, tool_messages
-from provence_plugins.integrations.langchain_runs import Run, aprune_in_run, changes_of_call, prune_in_run
+from provence_plugins.integrations.langchain_results import (
+    document_passages,
+    replace_messages,
+    tool_messages,
+)
+from provence_plugins.integrations.langchain_runs import (
+    Run,
+    aprune_in_run,
+    changes_of_call,
+    prune_in_run,
+)
 from provence_plugins.integrations.langchain_tool_fields import ToolPruningFields
 from provence_plugins.integrations.signatures import takes_fields_of
 
@@ -86,7 +95,9 @@ class ContextPruningMiddleware(AgentMiddleware):
 
     # Any: a command's target is the agent's business.
     def wrap_tool_call(
-        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]],
     ) -> ToolMessage | Command[Any]:
         """Run the tool and prune its result."""
         policy = self.fields.policy_of_call(request, changes_of_call())
@@ -96,7 +107,9 @@ class ContextPruningMiddleware(AgentMiddleware):
         return pruned
 
     async def awrap_tool_call(
-        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
     ) -> ToolMessage | Command[Any]:
         """Run the tool and prune its result without blocking the event loop."""
         policy = self.fields.policy_of_call(request, changes_of_call())
@@ -209,7 +222,10 @@ def _reason_of(tool: str, query: Query) -> str | None:
     return "there is no query"
 
 
-def _with_fields(kind: type[ContextPruningMiddleware], fields: ToolPruningFields) -> ContextPruningMiddleware:
+def _with_fields(
+    kind: type[ContextPruningMiddleware],
+    fields: ToolPruningFields,
+) -> ContextPruningMiddleware:
     return kind(**{name: getattr(fields, name) for name in fields.model_fields_set})
 
 

@@ -54,7 +54,10 @@ def replace_messages(result: Any, messages: Mapping[int, ToolMessage]) -> Any:
     return replace(result, update=update)
 
 
-def document_passages(artifact: Any, title_of: Callable[[Mapping[str, object]], str | None]) -> list[Passage]:
+def document_passages(
+    artifact: Any,
+    title_of: Callable[[Mapping[str, object]], str | None],
+) -> list[Passage]:
     """Return the documents in an artifact as passages; none if it holds anything else.
 
     After a checkpointer, documents may be dictionaries.

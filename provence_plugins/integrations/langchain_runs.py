@@ -80,7 +80,11 @@ def changes_of_call(config: RunnableConfig | None = None) -> Mapping[str, Any]:
     return changes
 
 
-def prune_in_run(run: Run, prune: Callable[[], PruneResult | None], write: Callable[[PruneResult | None], T]) -> T:
+def prune_in_run(
+    run: Run,
+    prune: Callable[[], PruneResult | None],
+    write: Callable[[PruneResult | None], T],
+) -> T:
     """Prune and write the result, in a traced run if there is a listener."""
     if not is_traced():
         return write(prune())
@@ -98,7 +102,9 @@ def prune_in_run(run: Run, prune: Callable[[], PruneResult | None], write: Calla
 
 
 async def aprune_in_run(
-    run: Run, prune: Callable[[], Awaitable[PruneResult | None]], write: Callable[[PruneResult | None], T]
+    run: Run,
+    prune: Callable[[], Awaitable[PruneResult | None]],
+    write: Callable[[PruneResult | None], T],
 ) -> T:
     """Do the same as `prune_in_run` in asyncio."""
     if not is_traced():

@@ -11,7 +11,12 @@ from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
-from provence_plugins.integrations.metadata import METADATA_KEY, RERANK_KEY, RETRIEVAL_KEY, copy_metadata
+from provence_plugins.integrations.metadata import (
+    METADATA_KEY,
+    RERANK_KEY,
+    RETRIEVAL_KEY,
+    copy_metadata,
+)
 from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.types import Passage
@@ -145,7 +150,10 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
         }
 
     def _merge(
-        self, nodes: Sequence[NodeWithScore], passages: dict[int, Passage], result: PruneResult | None
+        self,
+        nodes: Sequence[NodeWithScore],
+        passages: dict[int, Passage],
+        result: PruneResult | None,
     ) -> list[NodeWithScore]:
         """Return copies of the kept nodes: pruned ones in the policy's order, others in place."""
         if result is None:

@@ -151,7 +151,12 @@ def _numbered(passages: Sequence[PrunedPassage], numbers: range) -> list[PrunedP
     return chosen
 
 
-def _written(result: ResultText, pruned: PrunedTexts, order: Sequence[int], policy: PruningPolicy) -> str | None:
+def _written(
+    result: ResultText,
+    pruned: PrunedTexts,
+    order: Sequence[int],
+    policy: PruningPolicy,
+) -> str | None:
     kept: list[str | None] = [None] * len(result.passages)
     for passage in pruned.kept:
         kept[passage.index] = passage.text

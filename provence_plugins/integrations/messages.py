@@ -227,7 +227,12 @@ def _arguments(given: Any) -> Mapping[str, Any]:
     return given
 
 
-def _prune(pruner: Pruner, query: Query, texts: MessageTexts, policy: PruningPolicy) -> PruneResult | None:
+def _prune(
+    pruner: Pruner,
+    query: Query,
+    texts: MessageTexts,
+    policy: PruningPolicy,
+) -> PruneResult | None:
     if is_blank(query) or not texts.passages:
         return None
     questions = read_questions(query, texts.passages, pruner, split=True)

@@ -72,7 +72,13 @@ def _is_empty(value: str | list[Any]) -> bool:
     return not value or not all(isinstance(each, str) and each.strip() for each in value)
 
 
-def read_questions(query: Query, passages: Sequence[Passage], pruner: Pruner, *, split: bool) -> list[str]:
+def read_questions(
+    query: Query,
+    passages: Sequence[Passage],
+    pruner: Pruner,
+    *,
+    split: bool,
+) -> list[str]:
     """Return the questions to ask, each of which leaves most of a window to the text.
 
     Args:
@@ -160,7 +166,12 @@ def _shortened(query: str, passages: Sequence[Passage], pruner: Pruner, limit: i
     return questions[-_MAX_QUESTIONS:] or [_most_similar(sentences, lengths, passages, limit)]
 
 
-def _most_similar(sentences: Sequence[str], lengths: Sequence[int], passages: Sequence[Passage], limit: int) -> str:
+def _most_similar(
+    sentences: Sequence[str],
+    lengths: Sequence[int],
+    passages: Sequence[Passage],
+    limit: int,
+) -> str:
     """Return the sentences that share most words with the texts and fit, in their order."""
     words: set[str] = set()
     for passage in passages:

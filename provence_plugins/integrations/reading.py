@@ -10,7 +10,11 @@ from provence_plugins.integrations.tool_results import ResultText, one_text
 from provence_plugins.types import Passage
 
 
-def read_result(content: str, documents: Sequence[Passage] = (), title: str | None = None) -> ResultText:
+def read_result(
+    content: str,
+    documents: Sequence[Passage] = (),
+    title: str | None = None,
+) -> ResultText:
     """Take a content apart into the texts that it holds.
 
     Args:

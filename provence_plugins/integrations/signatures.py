@@ -10,7 +10,9 @@ P = ParamSpec("P")
 Constructor = Callable[..., None]
 
 
-def takes_fields_of(fields: Callable[P, object]) -> Callable[[Constructor], Callable[Concatenate[Any, P], None]]:
+def takes_fields_of(
+    fields: Callable[P, object],
+) -> Callable[[Constructor], Callable[Concatenate[Any, P], None]]:
     """Let `__init__(self, **given)` show the fields of a model to type checkers and `inspect`.
 
     Args:

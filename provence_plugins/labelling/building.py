@@ -101,7 +101,12 @@ def _read_passage(given: Any, number: int) -> CorpusPassage:
     return CorpusPassage(str(number), text, title)
 
 
-def _line(question: dict[str, Any], identity: str, passage: CorpusPassage, answers: Sequence[str]) -> dict[str, Any]:
+def _line(
+    question: dict[str, Any],
+    identity: str,
+    passage: CorpusPassage,
+    answers: Sequence[str],
+) -> dict[str, Any]:
     line: dict[str, Any] = {"id": identity, "question": question["question"], "passage": passage.text}
     if passage.title:
         line["title"] = passage.title

@@ -37,7 +37,13 @@ class Citations:
     unusable: Reason | None = None
 
 
-def read_citations(answer: str, sentences: int, prompt: PromptName, *, is_complete: bool = True) -> Citations:
+def read_citations(
+    answer: str,
+    sentences: int,
+    prompt: PromptName,
+    *,
+    is_complete: bool = True,
+) -> Citations:
     """Return the sentences that an answer cites.
 
     An answer that neither cites a sentence nor says that there is no answer cannot be used; nor can

@@ -31,7 +31,12 @@ _TASKS: dict[PromptName, str] = {
 }
 
 
-def build_messages(prompt: PromptName, question: str, title: str | None, sentences: Sequence[str]) -> list[Message]:
+def build_messages(
+    prompt: PromptName,
+    question: str,
+    title: str | None,
+    sentences: Sequence[str],
+) -> list[Message]:
     """Return the conversation that asks for the relevant sentences of a passage.
 
     The title comes before the numbered sentences and has no number, so that no answer cites the

@@ -54,7 +54,10 @@ class Retriever:
     """
 
     def __init__(
-        self, passages: Sequence[CorpusPassage], settings: RetrievalSettings, reranker: Pruner | None = None
+        self,
+        passages: Sequence[CorpusPassage],
+        settings: RetrievalSettings,
+        reranker: Pruner | None = None,
     ) -> None:
         with needs_extra("eval"):
             from rank_bm25 import BM25Okapi

@@ -20,7 +20,13 @@ from provence_plugins.model.folder import (
     show_error,
     show_value,
 )
-from provence_plugins.model.formats import FORMATS, MOST_COMPARISON, NATIVE, Format, format_by_config
+from provence_plugins.model.formats import (
+    FORMATS,
+    MOST_COMPARISON,
+    NATIVE,
+    Format,
+    format_by_config,
+)
 from provence_plugins.model.hub import download
 from provence_plugins.model.licence import warn_of_licence
 from provence_plugins.model.model_packages import describe_installed_models, find_installed_model

@@ -54,7 +54,11 @@ def known_config(values: Mapping[str, Any]) -> dict[str, Any]:
     return known
 
 
-def require_sizes(config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], prefix: str) -> None:
+def require_sizes(
+    config: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    prefix: str,
+) -> None:
     """Check the sizes that cost most against stored tensors, before anything is built.
 
     Args:

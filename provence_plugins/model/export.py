@@ -153,7 +153,12 @@ def _random_probes(network: Network) -> list[TokenBatch]:
     return batches
 
 
-def _compare(network: Network, staged: Path, precision: str, probes: Sequence[TokenBatch]) -> tuple[float, float]:
+def _compare(
+    network: Network,
+    staged: Path,
+    precision: str,
+    probes: Sequence[TokenBatch],
+) -> tuple[float, float]:
     exported = OnnxBackend(staged / ONNX_FILES[precision], max_tokens=network.config.max_tokens)
     relevance, keep = _differences(TorchBackend(network), exported, probes)
     mean, largest = float(keep.mean()), float(max(keep.max(), relevance.max()))
@@ -167,7 +172,11 @@ def _compare(network: Network, staged: Path, precision: str, probes: Sequence[To
     return mean, largest
 
 
-def _differences(one: Backend, other: Backend, probes: Sequence[TokenBatch]) -> tuple[np.ndarray, np.ndarray]:
+def _differences(
+    one: Backend,
+    other: Backend,
+    probes: Sequence[TokenBatch],
+) -> tuple[np.ndarray, np.ndarray]:
     pairs = [(one.forward(probe), other.forward(probe), probe.mask == 1) for probe in probes]
     relevance = np.concatenate([np.abs(left.relevance - right.relevance) for left, right, _ in pairs])
     keep = np.concatenate([np.abs(left.keep - right.keep)[real] for left, right, real in pairs])

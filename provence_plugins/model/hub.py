@@ -35,7 +35,12 @@ def download(repository: str, *, revision: str | None = None) -> Path:
 
 
 def upload(
-    folder: Path, repository: str, *, revision: str | None = None, private: bool = False, token: str | None = None
+    folder: Path,
+    repository: str,
+    *,
+    revision: str | None = None,
+    private: bool = False,
+    token: str | None = None,
 ) -> str:
     """Upload a model folder, and create the repository if it does not exist.
 

@@ -12,7 +12,14 @@ from provence_plugins.model.checkpoint import Checkpoint, open_checkpoint
 from provence_plugins.model.encoder_config import known_config, require_sizes
 from provence_plugins.model.encoders import build_encoder, encoder_config
 from provence_plugins.model.families import Family, family_of
-from provence_plugins.model.folder import CONFIG, WEIGHTS, read_json, require_weights, show_error, show_value
+from provence_plugins.model.folder import (
+    CONFIG,
+    WEIGHTS,
+    read_json,
+    require_weights,
+    show_error,
+    show_value,
+)
 from provence_plugins.model.network import ProvenceConfig, ProvenceModel
 from provence_plugins.model.published import (
     PublishedConfig,
@@ -220,7 +227,10 @@ def _no_network(folder: Path, error: Exception) -> CheckpointError:
 
 
 def _require_fit(
-    network: Network, names: Mapping[str, str], stored: Mapping[str, StoredTensor], checkpoint: Checkpoint
+    network: Network,
+    names: Mapping[str, str],
+    stored: Mapping[str, StoredTensor],
+    checkpoint: Checkpoint,
 ) -> None:
     known = set(names.values())
     unknown = [name for name in stored if name not in known]
@@ -256,7 +266,11 @@ def _raise_faults(faults: Mapping[str, list[str]], folder: Path) -> None:
         )
 
 
-def _fill(targets: Mapping[str, Tensor], names: Mapping[str, str], stored: Mapping[str, StoredTensor]) -> None:
+def _fill(
+    targets: Mapping[str, Tensor],
+    names: Mapping[str, str],
+    stored: Mapping[str, StoredTensor],
+) -> None:
     for path in sorted({tensor.path for tensor in stored.values()}):
         try:
             with safe_open(path, framework="pt") as file:

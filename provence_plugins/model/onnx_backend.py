@@ -14,7 +14,12 @@ from threading import Lock, Semaphore
 
 import numpy as np
 
-from provence_plugins.errors import BackendError, CheckpointError, CheckpointNotFoundError, InvalidInputError
+from provence_plugins.errors import (
+    BackendError,
+    CheckpointError,
+    CheckpointNotFoundError,
+    InvalidInputError,
+)
 from provence_plugins.forks import renew_in_child
 from provence_plugins.installation import count_processors
 from provence_plugins.model.backend import BackendOptions, BatchScores, FloatArray

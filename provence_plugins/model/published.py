@@ -78,7 +78,13 @@ class PublishedModel(nn.Module):
         CheckpointError: A head is missing or has another form.
     """
 
-    def __init__(self, names: TensorNames, scoring: Scoring, config: PublishedConfig, shapes: Shapes) -> None:
+    def __init__(
+        self,
+        names: TensorNames,
+        scoring: Scoring,
+        config: PublishedConfig,
+        shapes: Shapes,
+    ) -> None:
         super().__init__()
         self.config = config
         self.family = family_of(config.backbone_config.to_dict())
@@ -148,7 +154,11 @@ class PublishedModel(nn.Module):
         return stored
 
 
-def build_published(format_: Format, config: PublishedConfig, shapes: Shapes) -> tuple[PublishedModel, dict[str, str]]:
+def build_published(
+    format_: Format,
+    config: PublishedConfig,
+    shapes: Shapes,
+) -> tuple[PublishedModel, dict[str, str]]:
     """Build the network of a published checkpoint, without its weights.
 
     Args:

@@ -30,7 +30,11 @@ with needs_extra("torch"):
 
 
 def save_folder(
-    network: ProvenceModel, folder: Path, *, tokenizer_from: Path, dtype: torch.dtype = torch.float32
+    network: ProvenceModel,
+    folder: Path,
+    *,
+    tokenizer_from: Path,
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Write a native model folder: configuration, safetensors and tokenizer.
 

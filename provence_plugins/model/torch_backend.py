@@ -162,7 +162,10 @@ def _evaluating(network: Network) -> Iterator[None]:
             module.training = True
 
 
-def _in_halves(score: Callable[..., tuple[Tensor, Tensor]], inputs: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _in_halves(
+    score: Callable[..., tuple[Tensor, Tensor]],
+    inputs: list[Tensor],
+) -> tuple[Tensor, Tensor]:
     rows = len(inputs[0])
     try:
         return score(*inputs)

@@ -9,7 +9,12 @@ from typing import Any
 
 from provence_plugins.errors import InvalidInputError, ReaderError, needs_extra
 from provence_plugins.installation import count_processors
-from provence_plugins.readers.completions import error_message, mean_log_probability, read_completion, refusal
+from provence_plugins.readers.completions import (
+    error_message,
+    mean_log_probability,
+    read_completion,
+    refusal,
+)
 from provence_plugins.readers.reader import Answer, Message, ReaderOptions
 
 _MAGIC = b"GGUF"

@@ -62,7 +62,12 @@ class Admission:
         return max(1, min(math.ceil(self.requests * seconds_per_answer), _LONGEST_ADVICE_SECONDS))
 
 
-async def run_while_wanted(request: Request, work: Callable[[], Awaitable[T]], *, seconds: float) -> T:
+async def run_while_wanted(
+    request: Request,
+    work: Callable[[], Awaitable[T]],
+    *,
+    seconds: float,
+) -> T:
     """Return the result of some work; it is cancelled if it takes too long or the client leaves.
 
     Args:

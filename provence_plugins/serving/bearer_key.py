@@ -23,7 +23,13 @@ class BearerKey:
         open_paths: Paths that need no key.
     """
 
-    def __init__(self, app: ASGIApp, key: str, refusal: ASGIApp, open_paths: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        key: str,
+        refusal: ASGIApp,
+        open_paths: Collection[str] = (),
+    ) -> None:
         self._app = app
         self._expected = key.encode()
         self._refusal = refusal

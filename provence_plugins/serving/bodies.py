@@ -3,7 +3,15 @@
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.requests import is_deeper_than

@@ -35,7 +35,12 @@ class Reply:
     facts: dict[str, Any]
 
 
-def describe_result(result: PruneResult, names: Sequence[str], call: str, skipped: Sequence[str] = ()) -> Reply:
+def describe_result(
+    result: PruneResult,
+    names: Sequence[str],
+    call: str,
+    skipped: Sequence[str] = (),
+) -> Reply:
     """Return a summary and a block for each kept passage.
 
     Args:

@@ -137,7 +137,13 @@ def create_mcp_server(
 class _Tools:
     """The tools; each argument is described where its type is declared."""
 
-    def __init__(self, pruner: Pruner, policy: PruningPolicy, files: AllowedFiles | None, originals: Originals) -> None:
+    def __init__(
+        self,
+        pruner: Pruner,
+        policy: PruningPolicy,
+        files: AllowedFiles | None,
+        originals: Originals,
+    ) -> None:
         self._pruner = pruner
         self._policy = policy if policy.omission is not None else replace(policy, omission=OMISSION_MARK)
         self._files = files
@@ -175,7 +181,13 @@ class _Tools:
             passages = [Passage(file.text) for file in read.files]
             return await self._prune(query, passages, policy, [file.name for file in read.files], read.skipped)
 
-    async def rerank(self, query: Query, texts: Texts, title: Title = None, top_n: TopN = None) -> CallToolResult:
+    async def rerank(
+        self,
+        query: Query,
+        texts: Texts,
+        title: Title = None,
+        top_n: TopN = None,
+    ) -> CallToolResult:
         with _tell_errors():
             _check_size(texts)
             passages = [Passage(text, title) for text in texts]
@@ -213,7 +225,12 @@ class _Tools:
         call = self._originals.add(in_input_order)
         return _answer(describe_result(result, names, call, skipped))
 
-    def _choose(self, threshold: Threshold | None, max_tokens: int | None, top_n: int | None) -> PruningPolicy:
+    def _choose(
+        self,
+        threshold: Threshold | None,
+        max_tokens: int | None,
+        top_n: int | None,
+    ) -> PruningPolicy:
         """Return the server's policy with what a call asks for."""
         # Any: values of several types.
         asked: dict[str, Any] = {"threshold": threshold, "max_tokens": max_tokens, "top_n": top_n}

@@ -13,7 +13,13 @@ from provence_plugins.errors import InvalidInputError
 from provence_plugins.serving.failures import refuse_too_many
 from provence_plugins.serving.middleware import note
 from provence_plugins.serving.reading import JsonRoute
-from provence_plugins.serving.rerank_bodies import CohereBody, EitherBody, JinaBody, RelevantSpans, TeiBody
+from provence_plugins.serving.rerank_bodies import (
+    CohereBody,
+    EitherBody,
+    JinaBody,
+    RelevantSpans,
+    TeiBody,
+)
 from provence_plugins.serving.service import Service, service_of
 from provence_plugins.serving.writing import write_aside
 from provence_plugins.thresholds import Thresholds
@@ -129,7 +135,11 @@ def _check_spans(wanted: RelevantSpans | None, thresholds: Thresholds) -> None:
             raise InvalidInputError(f"relevant_spans.max_spans must be at least 1; got {wanted.max_spans}.")
 
 
-def _relevant_spans(passage: PrunedPassage, wanted: RelevantSpans, result: PruneResult) -> list[_Row]:
+def _relevant_spans(
+    passage: PrunedPassage,
+    wanted: RelevantSpans,
+    result: PruneResult,
+) -> list[_Row]:
     """Return the stripped sentences that pass the threshold, the most probable first."""
     least = result.threshold if wanted.threshold is None else result.thresholds.resolve(wanted.threshold)
     text = passage.passage.text

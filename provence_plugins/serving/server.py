@@ -21,7 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 def serve_here(
-    settings: ServeSettings, listener: Listener, listening: socket.socket, *, when_ready: Callable[[], None]
+    settings: ServeSettings,
+    listener: Listener,
+    listening: socket.socket,
+    *,
+    when_ready: Callable[[], None],
 ) -> None:
     """Load the model and answer requests until SIGTERM or SIGINT, then finish those taken.
 

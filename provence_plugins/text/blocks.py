@@ -7,12 +7,30 @@ except where plain text that was never meant as markdown would suffer.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from provence_plugins.text.code import inside_fence, is_indented_code, read_fence, read_hunk, read_indented_code
+from provence_plugins.text.code import (
+    inside_fence,
+    is_indented_code,
+    read_fence,
+    read_hunk,
+    read_indented_code,
+)
 from provence_plugins.text.items import read_item
 from provence_plugins.text.lines import BLANK, ITEMS, TAILS, Found, Lines, Range, skip
-from provence_plugins.text.markup import mark_dialects, read_directive, read_listing, read_markup_table, read_org_code
+from provence_plugins.text.markup import (
+    mark_dialects,
+    read_directive,
+    read_listing,
+    read_markup_table,
+    read_org_code,
+)
 from provence_plugins.text.paragraphs import Paragraphs
-from provence_plugins.text.tables import mark_table, read_grid, read_header, read_row, read_ruled_columns
+from provence_plugins.text.tables import (
+    mark_table,
+    read_grid,
+    read_header,
+    read_row,
+    read_ruled_columns,
+)
 from provence_plugins.text.titles import numbered_level
 from provence_plugins.types import Kind
 

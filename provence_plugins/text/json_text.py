@@ -105,7 +105,13 @@ class _Units:
         while at < len(tokens):
             at = self._add_token(tokens, at, closings, openers)
 
-    def _add_token(self, tokens: Sequence[re.Match[str]], at: int, closings: dict[int, int], openers: list[int]) -> int:
+    def _add_token(
+        self,
+        tokens: Sequence[re.Match[str]],
+        at: int,
+        closings: dict[int, int],
+        openers: list[int],
+    ) -> int:
         """Add what begins at a token; returns the number of the first token after it."""
         token = tokens[at]
         if token[0] in "]}":
@@ -128,7 +134,12 @@ class _Units:
             self._members[openers[-1]] = []
         return value + 1
 
-    def _add_scalar(self, first: re.Match[str], value: re.Match[str], openers: Sequence[int]) -> int:
+    def _add_scalar(
+        self,
+        first: re.Match[str],
+        value: re.Match[str],
+        openers: Sequence[int],
+    ) -> int:
         """Add a value with its key, a long string as its quotes and the sentences between them."""
         starts = self._sentences_of(value[0][1:-1]) if len(value[0]) > LONGEST_WHOLE_ITEM else ()
         if len(starts) < 2:
@@ -145,7 +156,13 @@ class _Units:
         read = _ESCAPE.sub(lambda escape: _read_escape(escape[0]), string)
         return [start for start in self._find_starts(read) if start not in inside]
 
-    def _add_comma(self, tokens: Sequence[re.Match[str]], at: int, owner: int, openers: Sequence[int]) -> int:
+    def _add_comma(
+        self,
+        tokens: Sequence[re.Match[str]],
+        at: int,
+        owner: int,
+        openers: Sequence[int],
+    ) -> int:
         if at < len(tokens) and tokens[at][0] == ",":
             self._tie(owner, "separator", self._add_inside(tokens[at].start(), "structure", openers))
             return at + 1

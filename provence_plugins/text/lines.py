@@ -91,7 +91,13 @@ class Lines:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def mark(self, number: int, shape: str, content: int | None = None, indent: int | None = None) -> None:
+    def mark(
+        self,
+        number: int,
+        shape: str,
+        content: int | None = None,
+        indent: int | None = None,
+    ) -> None:
         """Give a line another shape, and where they follow from it another content and indent."""
         self.shapes[number] = shape
         if content is not None:

@@ -7,7 +7,16 @@ import re
 from collections.abc import Iterator
 
 from provence_plugins.text.code import cut_code, looks_like_code
-from provence_plugins.text.lines import BLANK, ITEMS, LONGEST_TITLE, TAILS, Found, Lines, depth_of, skip
+from provence_plugins.text.lines import (
+    BLANK,
+    ITEMS,
+    LONGEST_TITLE,
+    TAILS,
+    Found,
+    Lines,
+    depth_of,
+    skip,
+)
 
 # A line begins with one of these in every text that has such marks, and in few others.
 _SIGNS = frozenset({"**", "#+", "= ", "==", "--", "..", ". ", "|=", "{|", "\\s", "\\i", "\\c", "\\p", "\\b"})

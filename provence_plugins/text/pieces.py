@@ -14,7 +14,11 @@ PIECE_CHARACTERS = 2_000
 _LONGEST_WORD = 200
 
 
-def ends_by_pieces(text: str, find: Callable[[str], Iterable[str]], longest: int = PIECE_CHARACTERS) -> Iterator[int]:
+def ends_by_pieces(
+    text: str,
+    find: Callable[[str], Iterable[str]],
+    longest: int = PIECE_CHARACTERS,
+) -> Iterator[int]:
     """Find the ends of all sentences of a text with calls that see at most `longest` characters each.
 
     A piece ends where its text was cut, not where a sentence does. So its last sentence is looked at again, as the
@@ -31,7 +35,11 @@ def ends_by_pieces(text: str, find: Callable[[str], Iterable[str]], longest: int
     return _ends_of_long_text(text, find, longest)
 
 
-def _ends_of_long_text(text: str, find: Callable[[str], Iterable[str]], longest: int) -> Iterator[int]:
+def _ends_of_long_text(
+    text: str,
+    find: Callable[[str], Iterable[str]],
+    longest: int,
+) -> Iterator[int]:
     start = 0
     while start < len(text):
         end = _piece_end(text, start, longest)

@@ -69,7 +69,14 @@ def _keep_records_of_log(lines: Lines, heads: Heads, at: int, end: int) -> None:
         heads.keep(name != "label" for name in heads.names)
 
 
-def _read_records(lines: Lines, at: int, end: int, heads: Heads, *, is_talk: bool) -> Iterator[Found]:
+def _read_records(
+    lines: Lines,
+    at: int,
+    end: int,
+    heads: Heads,
+    *,
+    is_talk: bool,
+) -> Iterator[Found]:
     if heads.numbers[0] > at:
         yield _before_records(lines, at, heads.numbers[0])
     ends = [*heads.numbers[1:], end]

@@ -60,7 +60,10 @@ class Splitter:
         return self.find(text)
 
 
-def split_sentences(text: str, splitter: SplitterName | SentenceSplitter | Sequence[Span] = "sentencex") -> Sentences:
+def split_sentences(
+    text: str,
+    splitter: SplitterName | SentenceSplitter | Sequence[Span] = "sentencex",
+) -> Sentences:
     """Split a text into sentences that cover it without gaps, white space after a sentence included.
 
     Args:

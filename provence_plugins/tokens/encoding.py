@@ -6,7 +6,13 @@ from dataclasses import dataclass, field, replace
 
 from tokenizers import AddedToken, Encoding, Tokenizer
 
-from provence_plugins.errors import BackendError, CheckpointError, ProvenceError, is_panic, translate_panics
+from provence_plugins.errors import (
+    BackendError,
+    CheckpointError,
+    ProvenceError,
+    is_panic,
+    translate_panics,
+)
 from provence_plugins.types import Span
 
 # Tuples and not lists, because the garbage collector does not look into a tuple of numbers again: a

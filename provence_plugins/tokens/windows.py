@@ -73,7 +73,12 @@ class WindowHead:
 
 
 def plan_head(
-    query: TokenIds, title: TokenIds, template: PairTemplate, *, max_tokens: int, least: int = MIN_TEXT_TOKENS
+    query: TokenIds,
+    title: TokenIds,
+    template: PairTemplate,
+    *,
+    max_tokens: int,
+    least: int = MIN_TEXT_TOKENS,
 ) -> WindowHead:
     """Share a window out among query, title and text.
 
@@ -95,7 +100,10 @@ def plan_head(
 
 
 def plan_windows(
-    head: WindowHead, sentences: Sequence[TokenIds], template: PairTemplate, packing: Packing | None = None
+    head: WindowHead,
+    sentences: Sequence[TokenIds],
+    template: PairTemplate,
+    packing: Packing | None = None,
 ) -> list[Window]:
     """Pack whole sentences into windows, in reading order.
 

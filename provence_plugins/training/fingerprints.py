@@ -6,7 +6,12 @@ from dataclasses import MISSING, Field, asdict, fields
 from pathlib import Path
 from typing import Any
 
-from provence_plugins.training.settings import DataSettings, OptimizerSettings, SoftLabelSettings, TrainSettings
+from provence_plugins.training.settings import (
+    DataSettings,
+    OptimizerSettings,
+    SoftLabelSettings,
+    TrainSettings,
+)
 
 # Settings that may change before a run goes on: the next step does not depend on them, or only
 # through its place.

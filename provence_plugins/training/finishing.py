@@ -82,7 +82,12 @@ def _average(network: ProvenceModel, base: ProvenceModel, share: float) -> None:
             weight.lerp_(stored[name].to(weight), share)
 
 
-def _scale(network: ProvenceModel, planner: Planner, settings: TrainSettings, examples: Sequence[Example]) -> None:
+def _scale(
+    network: ProvenceModel,
+    planner: Planner,
+    settings: TrainSettings,
+    examples: Sequence[Example],
+) -> None:
     whole, random = replace(settings.data, whole_share=1.0, title_share=1.0), Random(settings.seed)
     items: list[LabelledWindow] = []
     for example in examples:

@@ -28,7 +28,12 @@ from provence_plugins.training.finishing import finish_model
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizer import make_optimizer, rate_at
 from provence_plugins.training.progress import Progress, RunLog, StepLosses, as_note, describe
-from provence_plugins.training.sampling import LENGTH_STEP, LabelledWindow, TrainingBatch, iter_batches_forever
+from provence_plugins.training.sampling import (
+    LENGTH_STEP,
+    LabelledWindow,
+    TrainingBatch,
+    iter_batches_forever,
+)
 from provence_plugins.training.settings import TrainSettings
 
 with needs_extra("train"):

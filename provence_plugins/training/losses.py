@@ -55,7 +55,12 @@ class Targets:
         return Targets(*(getattr(self, entry.name).to(device) for entry in fields(self)))
 
 
-def make_targets(items: Sequence[LabelledWindow], length: int | None = None, *, silver_weight: float = 0.0) -> Targets:
+def make_targets(
+    items: Sequence[LabelledWindow],
+    length: int | None = None,
+    *,
+    silver_weight: float = 0.0,
+) -> Targets:
     """Lay the labels of windows out as the batch lays out their tokens.
 
     Args:

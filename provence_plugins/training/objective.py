@@ -44,7 +44,13 @@ class Objective(nn.Module):
         autocast: Whether encoders run in bfloat16.
     """
 
-    def __init__(self, settings: TrainSettings, hidden_size: int, device: torch.device, autocast: bool) -> None:
+    def __init__(
+        self,
+        settings: TrainSettings,
+        hidden_size: int,
+        device: torch.device,
+        autocast: bool,
+    ) -> None:
         super().__init__()
         self._weights = settings.optimizer
         soft = settings.soft_labels

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.training.settings import DataSettings, OptimizerSettings, SoftLabelSettings, TrainSettings
+from provence_plugins.training.settings import (
+    DataSettings,
+    OptimizerSettings,
+    SoftLabelSettings,
+    TrainSettings,
+)
 
 # Former names of keys, read for one version with a warning.
 _FORMER_NAMES = {"max_tokens": "window_tokens", "target_kept": "target_recall"}

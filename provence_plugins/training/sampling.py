@@ -81,7 +81,12 @@ class TrainingBatch:
 
 
 def iter_batches_forever(
-    examples: Sequence[Example], planner: Planner, data: DataSettings, *, batch_tokens: int, seed: int
+    examples: Sequence[Example],
+    planner: Planner,
+    data: DataSettings,
+    *,
+    batch_tokens: int,
+    seed: int,
 ) -> Iterator[TrainingBatch]:
     """Yield the batches of one epoch after another.
 
@@ -102,7 +107,11 @@ def iter_batches_forever(
 
 
 def _in_batches(
-    gathered: Sequence[LabelledWindow], batch_tokens: int, random: Random, before: float, after: float
+    gathered: Sequence[LabelledWindow],
+    batch_tokens: int,
+    random: Random,
+    before: float,
+    after: float,
 ) -> Iterator[TrainingBatch]:
     """Yield windows in random batches of similar lengths, from epoch `before` to `after`."""
     lengths = [padded_length(len(item.window.ids), multiple=LENGTH_STEP) for item in gathered]
@@ -161,7 +170,12 @@ def _random_negatives(
     return found
 
 
-def labelled_windows(example: Example, planner: Planner, data: DataSettings, random: Random) -> list[LabelledWindow]:
+def labelled_windows(
+    example: Example,
+    planner: Planner,
+    data: DataSettings,
+    random: Random,
+) -> list[LabelledWindow]:
     """Cut one example into windows as the engine would, with the labels of their sentences."""
     sentences: Sequence[Sentence] = split_sentences(example.passage.text, planner.splitter)
     has_labels = example.has_sentence_labels or example.silver

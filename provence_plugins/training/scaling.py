@@ -61,7 +61,11 @@ def rescale(head: SimilarityHead, scaling: Scaling) -> None:
         head.out.bias.add_(scaling.shift)
 
 
-def _keep_logits(network: ProvenceModel, items: list[LabelledWindow], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
+def _keep_logits(
+    network: ProvenceModel,
+    items: list[LabelledWindow],
+    pad_id: int,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return keep scores and sentences of all labelled tokens, and labels of the sentences."""
     logits, numbers, keep = [], [], []
     sentences = 0

@@ -41,7 +41,13 @@ class SoftLabels:
         autocast: Whether it runs in bfloat16.
     """
 
-    def __init__(self, folder: Path, settings: SoftLabelSettings, device: torch.device, autocast: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: SoftLabelSettings,
+        device: torch.device,
+        autocast: bool,
+    ) -> None:
         self._settings = settings
         self._autocast = autocast
         self._tokenizer = read_tokenizer(folder)

@@ -10,7 +10,12 @@ from provence_plugins.engine.options import PrunerOptions
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.methods.baselines import bm25, chance, lead
-from provence_plugins.evaluation.methods.method import Method, SplitPassage, pruner_method, sentence_by_sentence
+from provence_plugins.evaluation.methods.method import (
+    Method,
+    SplitPassage,
+    pruner_method,
+    sentence_by_sentence,
+)
 from provence_plugins.evaluation.methods.predictions import ANY_WORD, FixedOutput, read_predictions
 
 
@@ -143,7 +148,10 @@ def _sentence_model(folder: str, options: MethodOptions) -> LoadedMethod:
 
 
 def _open_provence(folder: str, options: MethodOptions) -> LoadedMethod:
-    from provence_plugins.evaluation.methods.third_party import OPEN_PROVENCE_THRESHOLD, open_provence
+    from provence_plugins.evaluation.methods.third_party import (
+        OPEN_PROVENCE_THRESHOLD,
+        open_provence,
+    )
 
     method = open_provence(folder, trust_remote_code=options.trust_remote_code)
     return LoadedMethod(method, OPEN_PROVENCE_THRESHOLD, probabilities=True)

@@ -9,7 +9,12 @@ import numpy.typing as npt
 
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError, needs_extra
-from provence_plugins.evaluation.methods.method import Method, SplitPassage, from_sentence_scores, one_by_one
+from provence_plugins.evaluation.methods.method import (
+    Method,
+    SplitPassage,
+    from_sentence_scores,
+    one_by_one,
+)
 from provence_plugins.model.foreign_folder import require_no_code
 
 if TYPE_CHECKING:
@@ -122,7 +127,12 @@ def encode(encoder: "SentenceTransformer", texts: Sequence[str]) -> FloatArray:
     return np.asarray(encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False), dtype=np.float32)
 
 
-def _vectors_in_context(encoder: "SentenceTransformer", passage: SplitPassage, *, width: int) -> FloatArray:
+def _vectors_in_context(
+    encoder: "SentenceTransformer",
+    passage: SplitPassage,
+    *,
+    width: int,
+) -> FloatArray:
     """Return a vector of length 1 for each sentence; zeros for one without tokens."""
     ends = np.array([sentence.end for sentence in passage.sentences])
     sums = np.zeros((len(ends), width), dtype=np.float32)

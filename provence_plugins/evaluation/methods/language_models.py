@@ -66,7 +66,10 @@ def _self_information(model: LanguageModel, text: str) -> Iterator[tuple[int, fl
             yield offsets[place][1] - 1, value
 
 
-def _cross_entropy(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+def _cross_entropy(
+    logits: npt.NDArray[np.float32],
+    targets: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float32]:
     highest = logits.max(axis=1)
     normal = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
     return np.asarray(normal - logits[np.arange(len(targets)), targets], dtype=np.float32)

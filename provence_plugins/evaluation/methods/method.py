@@ -70,7 +70,10 @@ def score_all(method: Method, passages: Iterable[SplitPassage]) -> list[PassageS
     return scores
 
 
-def from_sentence_scores(passages: Sequence[SplitPassage], flat: npt.ArrayLike) -> list[PassageScores]:
+def from_sentence_scores(
+    passages: Sequence[SplitPassage],
+    flat: npt.ArrayLike,
+) -> list[PassageScores]:
     """Split scores that were computed for the sentences of all passages together by passage.
 
     The best sentence gives the relevance, which is 0 for a passage without sentences.

@@ -6,7 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from provence_plugins.evaluation.metrics.scored_examples import FloatArray, IntArray, Q, places_by_source
+from provence_plugins.evaluation.metrics.scored_examples import (
+    FloatArray,
+    IntArray,
+    Q,
+    places_by_source,
+)
 from provence_plugins.evaluation.metrics.statistics import Statistic
 
 ROUNDS = 2000
@@ -27,7 +32,13 @@ class Interval:
     high: float
 
 
-def resample(examples: Sequence[Q], statistic: Statistic[Q], *, rounds: int = 500, seed: int = 0) -> FloatArray:
+def resample(
+    examples: Sequence[Q],
+    statistic: Statistic[Q],
+    *,
+    rounds: int = 500,
+    seed: int = 0,
+) -> FloatArray:
     """Return a metric for each draw of the bootstrap, of shape (rounds,).
 
     The bootstrap is stratified: a draw has as many questions of each source as there are. The draws

@@ -44,7 +44,11 @@ class BreakdownRow:
     removed: float
 
 
-def break_down(examples: Sequence[ScoredExample], by: Breakdown, threshold: float) -> list[BreakdownRow]:
+def break_down(
+    examples: Sequence[ScoredExample],
+    by: Breakdown,
+    threshold: float,
+) -> list[BreakdownRow]:
     """Return a row for each group of questions, the largest group first."""
     groups: dict[str, list[ScoredExample]] = defaultdict(list)
     for example in examples:

@@ -8,7 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from provence_plugins.evaluation.metrics.answers import area_under_curve, kept_at_removal, removed_at_recall
+from provence_plugins.evaluation.metrics.answers import (
+    area_under_curve,
+    kept_at_removal,
+    removed_at_recall,
+)
 from provence_plugins.evaluation.metrics.bootstrap import ROUNDS, Interval, middle, resample
 from provence_plugins.evaluation.metrics.ranking import graded_ndcg, ndcg, reciprocal_rank
 from provence_plugins.evaluation.metrics.scored_examples import (
@@ -19,10 +23,24 @@ from provence_plugins.evaluation.metrics.scored_examples import (
     ScoredExample,
     WordOverlap,
 )
-from provence_plugins.evaluation.metrics.sentences import are_probabilities, average_precision, calibration_error
+from provence_plugins.evaluation.metrics.sentences import (
+    are_probabilities,
+    average_precision,
+    calibration_error,
+)
 from provence_plugins.evaluation.metrics.significance import Comparison, compare
-from provence_plugins.evaluation.metrics.statistics import Statistic, compute, inside_passages, mean_over_sources
-from provence_plugins.evaluation.metrics.words import word_f1, word_precision, word_recall, words_kept
+from provence_plugins.evaluation.metrics.statistics import (
+    Statistic,
+    compute,
+    inside_passages,
+    mean_over_sources,
+)
+from provence_plugins.evaluation.metrics.words import (
+    word_f1,
+    word_precision,
+    word_recall,
+    words_kept,
+)
 
 REMOVED_SHARES = (0.6, 0.7, 0.8)
 """Shares of removed characters at which the answers that are kept are counted."""
@@ -156,7 +174,12 @@ _WORDS = "Words at one threshold"
 
 
 def _answer_metric(
-    name: str, title: str, table: str, statistic: Statistic[ScoredExample], *, compared: bool = False
+    name: str,
+    title: str,
+    table: str,
+    statistic: Statistic[ScoredExample],
+    *,
+    compared: bool = False,
 ) -> Metric[ScoredExample]:
     return Metric(name, title, table, _answers, statistic, percent=True, compared=compared)
 
@@ -191,7 +214,13 @@ def _removed_inside(recall: float) -> list[Metric[ScoredExample]]:
     ]
 
 
-def _word_metric(name: str, title: str, statistic: Statistic[WordOverlap], *, compared: bool = False) -> Metric[Any]:
+def _word_metric(
+    name: str,
+    title: str,
+    statistic: Statistic[WordOverlap],
+    *,
+    compared: bool = False,
+) -> Metric[Any]:
     return Metric(name, title, _WORDS, _words, mean_over_sources(statistic), percent=True, compared=compared)
 
 

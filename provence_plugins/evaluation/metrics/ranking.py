@@ -6,7 +6,11 @@ from functools import partial
 
 import numpy as np
 
-from provence_plugins.evaluation.metrics.scored_examples import FloatArray, GradedQuestion, RankedQuestion
+from provence_plugins.evaluation.metrics.scored_examples import (
+    FloatArray,
+    GradedQuestion,
+    RankedQuestion,
+)
 from provence_plugins.evaluation.metrics.statistics import Evaluator, Statistic, mean_of
 
 # Number of ranks that nDCG looks at.

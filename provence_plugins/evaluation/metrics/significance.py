@@ -28,7 +28,12 @@ class Comparison:
 
 
 def compare(
-    first: Sequence[Q], second: Sequence[Q], statistic: Statistic[Q], *, rounds: int = ROUNDS, seed: int = 0
+    first: Sequence[Q],
+    second: Sequence[Q],
+    statistic: Statistic[Q],
+    *,
+    rounds: int = ROUNDS,
+    seed: int = 0,
 ) -> Comparison:
     """Compare two methods by a paired bootstrap over questions, stratified by source.
 

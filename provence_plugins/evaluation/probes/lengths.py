@@ -60,7 +60,12 @@ class LengthRow:
     removed: float
 
 
-def resize_passages(passages: Sequence[SplitPassage], count: int, *, seed: int = 0) -> list[ResizedPassage]:
+def resize_passages(
+    passages: Sequence[SplitPassage],
+    count: int,
+    *,
+    seed: int = 0,
+) -> list[ResizedPassage]:
     """Bring passages to several lengths: cut them around the answer, or add other text.
 
     A shorter one is always part of a longer one. Added text comes first from the negatives of the
@@ -100,7 +105,11 @@ def judge_lengths(
     return [_row(length, group, threshold) for length, group in groups.items()]
 
 
-def _row(length: str, group: Sequence[tuple[SplitPassage, PassageScores]], threshold: float) -> LengthRow:
+def _row(
+    length: str,
+    group: Sequence[tuple[SplitPassage, PassageScores]],
+    threshold: float,
+) -> LengthRow:
     answers_kept: list[bool] = []
     characters_kept, characters = 0, 0
     for passage, scores in group:
@@ -114,7 +123,11 @@ def _row(length: str, group: Sequence[tuple[SplitPassage, PassageScores]], thres
     return LengthRow(length, len(group), sentences, fmean(answers_kept), 1.0 - characters_kept / characters)
 
 
-def _at_every_length(passage: SplitPassage, more: Iterator[LabelledSentence], random: Random) -> list[ResizedPassage]:
+def _at_every_length(
+    passage: SplitPassage,
+    more: Iterator[LabelledSentence],
+    random: Random,
+) -> list[ResizedPassage]:
     """Return the passage at all lengths, or nothing when it cannot be brought to one of them."""
     sentences = take_apart(passage)
     places = [place for place, sentence in enumerate(sentences) if sentence.relevant]
@@ -136,7 +149,10 @@ def _at_every_length(passage: SplitPassage, more: Iterator[LabelledSentence], ra
 
 
 def _grow(
-    sentences: Sequence[LabelledSentence], evidence: Sequence[int], more: Iterator[LabelledSentence], random: Random
+    sentences: Sequence[LabelledSentence],
+    evidence: Sequence[int],
+    more: Iterator[LabelledSentence],
+    random: Random,
 ) -> Iterator[list[LabelledSentence]]:
     """Yield the evidence, then a sentence more each time: of the passage, then of `more`."""
     before, behind = list(sentences[: evidence[0]]), list(sentences[evidence[-1] + 1 :])

@@ -86,7 +86,11 @@ def plant_needles(passages: Sequence[SplitPassage], count: int, *, seed: int = 0
     return needles
 
 
-def judge_needles(needles: Sequence[Needle], scores: Sequence[PassageScores], threshold: float) -> list[NeedleRow]:
+def judge_needles(
+    needles: Sequence[Needle],
+    scores: Sequence[PassageScores],
+    threshold: float,
+) -> list[NeedleRow]:
     """Return what is kept of the needles, for each size and place, by a threshold."""
     groups: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for needle, passage_scores in zip(needles, scores, strict=True):

@@ -26,7 +26,12 @@ def take_apart(passage: SplitPassage) -> list[LabelledSentence]:
     return sentences
 
 
-def put_together(example: Example, sentences: Sequence[LabelledSentence], *, title: str | None = None) -> SplitPassage:
+def put_together(
+    example: Example,
+    sentences: Sequence[LabelledSentence],
+    *,
+    title: str | None = None,
+) -> SplitPassage:
     """Return a question with a passage made of these sentences, a space between two of them."""
     places: list[Sentence] = []
     evidence: list[Span] = []
@@ -42,7 +47,10 @@ def put_together(example: Example, sentences: Sequence[LabelledSentence], *, tit
     return SplitPassage(replace(example, passage=passage, evidence=tuple(evidence)), places)
 
 
-def unrelated_prose(passages: Sequence[SplitPassage], question: Example) -> Iterator[LabelledSentence]:
+def unrelated_prose(
+    passages: Sequence[SplitPassage],
+    question: Example,
+) -> Iterator[LabelledSentence]:
     """Yield sentences of running text that are unrelated to a question, in order.
 
     They come from other sources, where a question of this one cannot be answered; in data of one

@@ -45,7 +45,11 @@ class MethodArm:
     like: str | None
 
 
-def pruned_arms(pruner: Pruner, thresholds: Sequence[Threshold], budgets: Sequence[int]) -> list[PrunedArm]:
+def pruned_arms(
+    pruner: Pruner,
+    thresholds: Sequence[Threshold],
+    budgets: Sequence[int],
+) -> list[PrunedArm]:
     """Return an arm for each threshold and budget; without both, one at the model's threshold."""
     if not thresholds and not budgets:
         thresholds = [pruner.default_threshold]

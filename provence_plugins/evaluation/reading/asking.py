@@ -7,7 +7,12 @@ from itertools import count
 
 import numpy as np
 
-from provence_plugins.errors import PromptTooLongError, ReaderError, ReaderTimeoutError, UnreadableAnswerError
+from provence_plugins.errors import (
+    PromptTooLongError,
+    ReaderError,
+    ReaderTimeoutError,
+    UnreadableAnswerError,
+)
 from provence_plugins.evaluation.measure import Progress, show_nothing
 from provence_plugins.evaluation.reading.contexts import Context, ContextMaker
 from provence_plugins.evaluation.reading.prompts import make_prompt

@@ -111,7 +111,11 @@ class ContextMaker:
         return _without_empty(texts)
 
 
-def take_best(passages: Sequence[SplitPassage], scores: Sequence[PassageScores], size: int) -> tuple[str, ...]:
+def take_best(
+    passages: Sequence[SplitPassage],
+    scores: Sequence[PassageScores],
+    size: int,
+) -> tuple[str, ...]:
     """Return the best sentences of some passages, in reading order, up to a number of characters.
 
     White space does not count. The last sentence is cut after a word, so what is missing is less

@@ -16,7 +16,11 @@ from provence_plugins.evaluation.reading.measures import (
     ReadingMeasure,
     is_right,
 )
-from provence_plugins.evaluation.reading.outcome import FEWEST_OF_A_SOURCE, FEWEST_QUESTIONS, ReadingOutcome
+from provence_plugins.evaluation.reading.outcome import (
+    FEWEST_OF_A_SOURCE,
+    FEWEST_QUESTIONS,
+    ReadingOutcome,
+)
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
 
@@ -82,7 +86,11 @@ def judge_contract(outcome: ReadingOutcome, kept: Sequence[bool], *, least_kept:
     return Contract(clauses)
 
 
-def find_kept_answers(questions: Sequence[ReadingQuestion], pruner: Pruner, policy: PruningPolicy) -> Iterator[bool]:
+def find_kept_answers(
+    questions: Sequence[ReadingQuestion],
+    pruner: Pruner,
+    policy: PruningPolicy,
+) -> Iterator[bool]:
     """Yield for each annotated question whether the pruner keeps a part of its answer."""
     for question in questions:
         passages = [each.example.passage for each in question.passages]

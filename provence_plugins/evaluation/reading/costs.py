@@ -6,7 +6,14 @@ from statistics import fmean
 
 from provence_plugins.evaluation.reading.arms import FULL
 from provence_plugins.evaluation.reading.asking import ArmAnswer
-from provence_plugins.evaluation.reading.measures import AnswerPair, Measured, Value, number_or_nan, pair, ratio
+from provence_plugins.evaluation.reading.measures import (
+    AnswerPair,
+    Measured,
+    Value,
+    number_or_nan,
+    pair,
+    ratio,
+)
 from provence_plugins.evaluation.reading.outcome import ReadingOutcome
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
 

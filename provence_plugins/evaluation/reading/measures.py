@@ -12,7 +12,12 @@ from provence_plugins.evaluation.metrics.bootstrap import ROUNDS, Interval, midd
 from provence_plugins.evaluation.metrics.proportions import PairedCounts, newcombe, outer, wilson
 from provence_plugins.evaluation.metrics.scored_examples import FloatArray, IntArray
 from provence_plugins.evaluation.metrics.significance import Comparison, compare
-from provence_plugins.evaluation.metrics.statistics import Evaluator, compute, mean_of, mean_over_sources
+from provence_plugins.evaluation.metrics.statistics import (
+    Evaluator,
+    compute,
+    mean_of,
+    mean_over_sources,
+)
 from provence_plugins.evaluation.reading.answers import abstains, matches, token_f1
 from provence_plugins.evaluation.reading.asking import ArmAnswer
 

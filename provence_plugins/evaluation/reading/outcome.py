@@ -93,7 +93,10 @@ class ReadingOutcome:
             return self.with_probability
         return self.answerable
 
-    def _keep_rows(self, is_kept: Callable[[Sequence[ArmAnswer]], bool]) -> dict[str, list[ArmAnswer]]:
+    def _keep_rows(
+        self,
+        is_kept: Callable[[Sequence[ArmAnswer]], bool],
+    ) -> dict[str, list[ArmAnswer]]:
         rows = [row for row in zip(*self.answerable.values(), strict=True) if is_kept(row)]
         return {arm: [row[place] for row in rows] for place, arm in enumerate(self.answerable)}
 

@@ -86,7 +86,10 @@ def make_questions(examples: Sequence[Example], options: QuestionOptions) -> lis
     return questions
 
 
-def _questions_of_source(examples: Sequence[Example], options: QuestionOptions) -> Iterator[ReadingQuestion]:
+def _questions_of_source(
+    examples: Sequence[Example],
+    options: QuestionOptions,
+) -> Iterator[ReadingQuestion]:
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         groups[example.question_id].append(example)

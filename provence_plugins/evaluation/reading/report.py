@@ -8,7 +8,13 @@ from provence_plugins.evaluation.experiment import FigureOptions
 from provence_plugins.evaluation.metrics.scored_examples import group_by_source
 from provence_plugins.evaluation.reading.arms import FULL, NO_CONTEXT
 from provence_plugins.evaluation.reading.asking import ArmAnswer
-from provence_plugins.evaluation.reading.costs import NOTHING, make_cost_tables, prompt_tokens, show_ratio, show_share
+from provence_plugins.evaluation.reading.costs import (
+    NOTHING,
+    make_cost_tables,
+    prompt_tokens,
+    show_ratio,
+    show_share,
+)
 from provence_plugins.evaluation.reading.measures import (
     ABSTENTION,
     LOG_PROBABILITY,
@@ -18,7 +24,11 @@ from provence_plugins.evaluation.reading.measures import (
     pair,
     share_that_turned,
 )
-from provence_plugins.evaluation.reading.outcome import FEWEST_OF_A_SOURCE, FEWEST_QUESTIONS, ReadingOutcome
+from provence_plugins.evaluation.reading.outcome import (
+    FEWEST_OF_A_SOURCE,
+    FEWEST_QUESTIONS,
+    ReadingOutcome,
+)
 from provence_plugins.evaluation.reporting.plots import QualityPoint, draw_quality_against_removal
 from provence_plugins.evaluation.reporting.result_files import Cell, Figure, Table
 

@@ -53,7 +53,12 @@ def require_matplotlib() -> None:
         import matplotlib  # noqa: F401
 
 
-def draw_figures(summaries: Sequence[Summary], folder: Path, stem: str, image: ImageFormat = "svg") -> list[Figure]:
+def draw_figures(
+    summaries: Sequence[Summary],
+    folder: Path,
+    stem: str,
+    image: ImageFormat = "svg",
+) -> list[Figure]:
     """Draw every plot for which there are numbers.
 
     Args:

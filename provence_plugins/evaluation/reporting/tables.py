@@ -41,7 +41,10 @@ _METRIC_NOTES = {
 }
 
 
-def make_tables(summaries: Sequence[Summary], comparisons: Sequence[NamedComparison]) -> list[Table]:
+def make_tables(
+    summaries: Sequence[Summary],
+    comparisons: Sequence[NamedComparison],
+) -> list[Table]:
     """Return all tables that have rows, the most important first."""
     tables = [
         *_metrics(summaries),
@@ -87,7 +90,10 @@ def _groups(summaries: Sequence[Summary]) -> list[Table]:
     return tables
 
 
-def _metric_rows(measured: Sequence[Mapping[str, MetricValue]], table: str | None) -> list[list[Cell]]:
+def _metric_rows(
+    measured: Sequence[Mapping[str, MetricValue]],
+    table: str | None,
+) -> list[list[Cell]]:
     """Return a row for each metric of a table, or of all, that some method has."""
     rows: list[list[Cell]] = []
     for metric in METRICS:
