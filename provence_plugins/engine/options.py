@@ -41,9 +41,9 @@ class PrunerOptions(TypedDict, total=False):
         compiled: Let torch compile the network at its first pass. [default: False]
         window_tokens: Maximum number of tokens of a window, query and special tokens included.
             [default: set by the model]
-        comparison: How much a better sentence of the same passage counts against a sentence, 0 to 10;
-            0 leaves each sentence the probability that the model gives it. The thresholds of a model
-            were measured with its own value. [default: set by the model]
+        comparison: How much a better sentence of the same passage counts against a sentence, 0 to
+            10; 0 leaves each sentence the probability that the model gives it. The thresholds of a
+            model were measured with its own value. [default: set by the model]
         revision: Branch, tag or commit of a repo id.
         splitter: Name of a sentence splitter, or a callable from a text to spans. [default: set by
             the model]

@@ -156,8 +156,8 @@ class PruneResult:
         """Return the result of another policy for the same scores, without running the model.
 
         Raises:
-            InvalidInputError: `policy` is not a `PruningPolicy`, or names a threshold that the model
-                does not store.
+            InvalidInputError: `policy` is not a `PruningPolicy`, or names a threshold that the
+                model does not store.
         """
         check_policy(policy)
         scored = [passage.scored for passage in (*self.passages, *self.dropped)]

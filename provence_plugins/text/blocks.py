@@ -1,7 +1,7 @@
 """Text to blocks: headings, code, tables, lists, records, quotes and paragraphs, by one look at each line.
 
-A line's shape is what it could be on its own; its neighbours decide what it is. Markdown is read as CommonMark does,
-except where plain text that was never meant as markdown would suffer.
+A line's shape is what it could be on its own; its neighbours decide what it is. Markdown is read as
+CommonMark does, except where plain text that was never meant as markdown would suffer.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,9 +42,10 @@ class Block(NamedTuple):
         start: First character.
         end: One past the last character, blank lines and thematic breaks after the block included.
         kind: Its role; a paragraph is "sentence".
-        level: 1 to 6 for a heading in Markdown, 7 for a title in plain text, 8 for a label above a list or records;
-            otherwise 0.
-        prose: From where to where it may be split into sentences; None for a block that stays whole.
+        level: 1 to 6 for a heading in Markdown, 7 for a title in plain text, 8 for a label above a
+            list or records; otherwise 0.
+        prose: From where to where it may be split into sentences; None for a block that stays
+            whole.
         depth: How far in a list item or record is nested; None for blocks that cannot be nested.
         label: The name that opens a record, in lower case; None where there is none.
     """

@@ -16,7 +16,8 @@ from provence_plugins.text.lines import (
 
 # A block of this many characters fits on a screen and is read as a whole.
 _LONGEST_WHOLE_CODE = 1_000
-# Parts of a longer one are at least this long, so that single lines are not torn from their context.
+# Parts of a longer one are at least this long, so that single lines are not torn from their
+# context.
 _SHORTEST_PART = 300
 
 # Programs whose names begin no sentence.
@@ -35,7 +36,8 @@ _CODE_OPENING = re.compile(
     | (?:RUN|COPY|CMD|ENTRYPOINT|WORKDIR|EXPOSE|ENV)\ \S""",
     re.VERBOSE,
 )
-# Anywhere in a line. The set in front lets the search pass over letters, many times faster than the alternatives alone.
+# Anywhere in a line. The set in front lets the search pass over letters, many times faster than the
+# alternatives alone.
 _CODE_SIGN = re.compile(
     r"""[{}\\;=()&|:>](?:
       (?<=[{}(\\])\s*$ | (?<=[)\]}"'];)\s*$ | (?<=;)\ (?:do|then)\s*$ | (?<=[=!<>+-]=) | (?<=\w\() | (?<=\s=)\s\S
@@ -66,7 +68,8 @@ _OPTION = re.compile(r"-{1,2}\w[\w-]*(?:[ ,=]|$)")
 # A comment in front of a function is read with it.
 _LONGEST_COMMENT = 40
 _WORD = re.compile(r"""["'(\[“‘*_`]{0,3}[^\W\d_][^\W\d_]*(?:['’-][^\W\d_]+)*[)\]"'”’*_`]{0,3}[.,;:!?]?[)"'”’]?""")
-# Marks of Markdown, which stand for something else in code; only what is known to be code is searched for code there.
+# Marks of Markdown, which stand for something else in code; only what is known to be code is
+# searched for code there.
 _MARKUP = frozenset({"heading", "quote", "row", "item", "numbered"})
 _FEWEST_WORDS = 4
 _HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
@@ -118,8 +121,8 @@ def read_fence(lines: Lines, at: int) -> Iterator[Found]:
 def inside_fence(lines: Lines) -> int:
     """Return how many lines at the beginning belong to a code block whose opening fence was cut off.
 
-    A fence that names a language opens. If the first one does not, but the next one does, the first one closes; if
-    none names any, the text in front of the first decides.
+    A fence that names a language opens. If the first one does not, but the next one does, the first
+    one closes; if none names any, the text in front of the first decides.
     """
     fences = [number for number, shape in enumerate(lines.shapes) if shape == "fence"]
     if not fences or _names_language(lines.bares[fences[0]]):

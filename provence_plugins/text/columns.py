@@ -1,7 +1,8 @@
 """The sentences of a text and their ties as columns of numbers and words; the objects are made when they are asked for.
 
-A long text has tens of thousands of sentences. Python's garbage collector looks at every object again and again, and
-the event loop stands still meanwhile, but it passes over numbers, words and plain tuples of them.
+A long text has tens of thousands of sentences. Python's garbage collector looks at every object
+again and again, and the event loop stands still meanwhile, but it passes over numbers, words and
+plain tuples of them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,7 +47,8 @@ class Sentences(Sequence[Sentence]):
         kinds: The role of each sentence.
         headings: Number of the sentence that each one stands under; None where there is none.
         links: The ties of each sentence that has some.
-        reads: What the model reads of each sentence, as start and end; None where it reads all of it.
+        reads: What the model reads of each sentence, as start and end; None where it reads all of
+            it.
 
     Args:
         bounds: See above.

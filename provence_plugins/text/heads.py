@@ -27,7 +27,8 @@ _TIME = rf"""(?:
     | \d{{1,2}}:\d\d(?::\d\d(?:[.,]\d{{1,6}})?)?(?:\ ?[AaPp]\.?[Mm]\.?)?(?=\s|$)
 )"""
 _LEVEL = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL|SEVERE|FAIL(?:ED|URE)?|PASS(?:ED)?)"
-# A record begins with a time, a source in brackets, a level, or a name that a colon, an equals sign or dots follow.
+# A record begins with a time, a source in brackets, a level, or a name that a colon, an equals sign
+# or dots follow.
 _RECORD = re.compile(
     rf"""(?P<time>{_TIME}\s*(?:[-–|]\s)?)?
     (?:(?P<nick><[@+~&% ]?[^<>\s/][^<>\s]{{0,30}}>\s)

@@ -40,7 +40,8 @@ def _find_tags(text: str) -> Iterator[re.Match[str]]:
 def _find_openers(text: str) -> Iterator[tuple[int, str]]:
     """Yield where each block begins, and the name of the tag that opens it.
 
-    Tags that follow each other without text between them open one block, so that a table's tag goes with its first row.
+    Tags that follow each other without text between them open one block, so that a table's tag goes
+    with its first row.
     """
     start, opener = 0, ""
     plain = ""  # the text of the block so far, without tags

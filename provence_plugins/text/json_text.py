@@ -1,7 +1,7 @@
 """JSON to units: each value with its key, long strings by sentence, and brackets and commas that go with them.
 
-Whatever is kept of a document is JSON again: a value brings the brackets around it, and a comma stays only between two
-values that do.
+Whatever is kept of a document is JSON again: a value brings the brackets around it, and a comma
+stays only between two values that do.
 """
 
 import json
@@ -14,7 +14,8 @@ from provence_plugins.types import Kind, TieKind
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
-# A backslash that no other one escapes, with too few signs behind it, or the first half of a pair of surrogates.
+# A backslash that no other one escapes, with too few signs behind it, or the first half of a pair
+# of surrogates.
 _CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2})?$")
 _CLOSING = {"{": "}", "[": "]"}
 

@@ -89,7 +89,8 @@ NUMBERED = frozenset({
 ALSO_WORDS = frozenset({"no", "s", "z", "art", "tab", "min", "par", "ex", "app", "cat", "temp", "st", "al"})
 # Languages that write "3." for "third".
 ORDINALS = frozenset({"de", "da", "no", "nb", "nn", "fi", "cs", "sk", "pl", "hu", "sl", "hr", "lv", "et", "is", "tr"})
-# Words behind the number of a date or of an ordinal, whatever the language of the text is taken for.
+# Words behind the number of a date or of an ordinal, whatever the language of the text is taken
+# for.
 AFTER_ORDINALS = frozenset({
     "januar", "jänner", "februar", "märz", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
     "dezember", "jahrhundert", "jahrhunderts", "auflage", "marts", "maj", "december", "mars", "desember",
@@ -113,7 +114,8 @@ def guess_language(text: str) -> str:
         text: The text; its beginning is looked at.
 
     Returns:
-        An ISO 639 code among those whose abbreviations the sentence library knows; "en" if nothing tells.
+        An ISO 639 code among those whose abbreviations the sentence library knows; "en" if nothing
+        tells.
     """
     beginning = text[:_LOOKED_AT]
     if " the " in beginning:
@@ -122,7 +124,8 @@ def guess_language(text: str) -> str:
         for language, letters in _SCRIPTS:
             if len(letters.findall(beginning)) > _LETTERS_OF_A_NAME:
                 return language
-    # One word more than English has is not enough: names and titles have words of other languages in them.
+    # One word more than English has is not enough: names and titles have words of other languages
+    # in them.
     counts = {language: sum(map(beginning.count, words)) for language, words in _FREQUENT.items()}
     language = max(counts, key=counts.__getitem__)
     return language if counts[language] > counts["en"] + 1 else "en"

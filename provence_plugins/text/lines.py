@@ -10,17 +10,20 @@ from provence_plugins.types import Kind
 Range = tuple[int, int]
 """First character and one past the last one; a plain tuple, because it is made for every block."""
 
-# Longer lines are prose: no title and no line of code, whatever the indentation or the dashes below them say.
+# Longer lines are prose: no title and no line of code, whatever the indentation or the dashes below
+# them say.
 LONGEST_TITLE = 120
 LONGEST_PLAIN_TITLE = 80
 # About two sentences. A shorter item or record says one thing and stays whole.
 LONGEST_WHOLE_ITEM = 200
-# Nobody wraps lines so narrow: a line end before this column was meant (a title, a field of a form, a verse).
+# Nobody wraps lines so narrow: a line end before this column was meant (a title, a field of a form,
+# a verse).
 NARROWEST_WRAP = 40
 CODE_INDENT = 4
 
-# Possessive quantifiers throughout: no line, however long or odd, makes the match go back over what it has read.
-# Byte order marks and marks of direction, with which exports of chats begin their lines.
+# Possessive quantifiers throughout: no line, however long or odd, makes the match go back over what
+# it has read. Byte order marks and marks of direction, with which exports of chats begin their
+# lines.
 _INVISIBLE = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _LINE = re.compile(
     rf"(?P<prose>[{_INVISIBLE}]*+[ \t]*+)"
@@ -134,12 +137,13 @@ class Found(NamedTuple):
     Attributes:
         kind: Its role.
         after: Number of the first line after it.
-        level: 1 to 6 for a heading in Markdown, 7 for a title in plain text, 8 for a label above a list or record;
-            otherwise 0.
-        prose: From where to where it may be split into sentences; None for a block that stays whole.
+        level: 1 to 6 for a heading in Markdown, 7 for a title in plain text, 8 for a label above a
+            list or record; otherwise 0.
+        prose: From where to where it may be split into sentences; None for a block that stays
+            whole.
         cut: Where the block ends inside the line before `after`; None at that line's end.
-        depth: How far in a list item or record is nested: its indent, and behind it the rank of its mark, so that "(a)"
-            lies inside of "2."; None for blocks that cannot be nested.
+        depth: How far in a list item or record is nested: its indent, and behind it the rank of its
+            mark, so that "(a)" lies inside of "2."; None for blocks that cannot be nested.
         label: The name that opens a record ("Omar", "Price"), in lower case.
     """
 

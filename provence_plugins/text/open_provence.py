@@ -16,7 +16,8 @@ _LIST_ITEM = re.compile(r"\s*(?:[-*•]+|\d{1,4}[:.)]|[A-Za-z][:.)])\s+")
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u31f0-\u31ff\uff71-\uff9d]")
 _CHARACTERS_PER_KANA = 500
 
-# Half a surrogate pair is not a character, and fast-bunkai refuses it. One replacement for each keeps all positions.
+# Half a surrogate pair is not a character, and fast-bunkai refuses it. One replacement for each
+# keeps all positions.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 
@@ -26,7 +27,8 @@ Range = tuple[int, int]
 def open_provence_spans(text: str) -> Iterator[Range]:
     """Find the sentences of a text, the white space after each included; blank lines between loose lines are in none.
 
-    Text with a kana letter for every 500 characters is Japanese and split by fast-bunkai, everything else by Punkt.
+    Text with a kana letter for every 500 characters is Japanese and split by fast-bunkai,
+    everything else by Punkt.
 
     Raises:
         MissingExtraError: NLTK, or for Japanese fast-bunkai, is not installed.
@@ -66,7 +68,8 @@ def english_spans(text: str) -> Iterator[Range]:
     """Find sentences by Punkt inside stretches between list items, none of over 1200 characters."""
     for first, last in _blocks(text):
         spans = [(first + start, first + end) for start, end in punkt_spans(text[first:last])] or [(first, last)]
-        # White space after a sentence belongs to it, and what is in front of the first one to the first.
+        # White space after a sentence belongs to it, and what is in front of the first one to the
+        # first.
         starts = [first, *(start for start, _ in spans[1:]), last]
         for start, end in pairwise(starts):
             if text[start:end].strip():

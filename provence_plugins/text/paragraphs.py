@@ -52,7 +52,8 @@ class Paragraphs:
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
         self._labels: Labels | None = None
-        # Most texts have no sign of most rules, which need not be asked for each of their paragraphs.
+        # Most texts have no sign of most rules, which need not be asked for each of their
+        # paragraphs.
         rules = [rule for rule in _RULES if not rule.signs or any(sign in lines.text for sign in rule.signs)]
         self._recognizers = [rule.find for rule in rules]
         self._line_recognizers = [rule.find for rule in rules if rule.reads_lone_lines]
@@ -188,7 +189,8 @@ class _Rule(NamedTuple):
 
     Attributes:
         find: Recognizes the lines of a paragraph.
-        signs: One of these characters stands in every such paragraph; empty for a kind that has no such sign.
+        signs: One of these characters stands in every such paragraph; empty for a kind that has no
+            such sign.
         reads_lone_lines: Whether a paragraph of a single line may be of this kind.
     """
 

@@ -14,7 +14,8 @@ class Parts:
         depths: See above.
         labels: See above.
         starts: Where each block starts, and behind these where the last one ends.
-        firsts: Number of the first sentence of each block, and behind these how many sentences there are.
+        firsts: Number of the first sentence of each block, and behind these how many sentences
+            there are.
     """
 
     __slots__ = ("depths", "firsts", "kinds", "labels", "levels", "starts")

@@ -1,7 +1,7 @@
 """Hand a long text to a sentence library piece by piece, so that no call is long and the time stays linear.
 
-Some libraries take quadratic time on a few inputs (opening quotes, scripts without spaces) and hold the interpreter
-meanwhile. A short piece bounds both.
+Some libraries take quadratic time on a few inputs (opening quotes, scripts without spaces) and hold
+the interpreter meanwhile. A short piece bounds both.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,9 +21,9 @@ def ends_by_pieces(
 ) -> Iterator[int]:
     """Find the ends of all sentences of a text with calls that see at most `longest` characters each.
 
-    A piece ends where its text was cut, not where a sentence does. So its last sentence is looked at again, as the
-    first of the next piece. A sentence longer than half a piece is not, which bounds the work: every call gets ahead
-    by half a piece or more.
+    A piece ends where its text was cut, not where a sentence does. So its last sentence is looked
+    at again, as the first of the next piece. A sentence longer than half a piece is not, which
+    bounds the work: every call gets ahead by half a piece or more.
 
     Args:
         text: The text.

@@ -1,6 +1,7 @@
 """Running prose to sentences by sentencex, with its mistakes mended: nothing torn at a name, nothing glued by a sign.
 
-The library is given a text in which what misleads it is replaced sign for sign, and where it cuts is looked at again.
+The library is given a text in which what misleads it is replaced sign for sign, and where it cuts
+is looked at again.
 """
 
 import re
@@ -23,17 +24,18 @@ from provence_plugins.text.languages import (
 )
 from provence_plugins.text.pieces import ends_by_pieces
 
-# What the Rust library cannot take: lone surrogates, and white space of several bytes, where it panics on an initial
-# such as "J." after it.
+# What the Rust library cannot take: lone surrogates, and white space of several bytes, where it
+# panics on an initial such as "J." after it.
 _WIDE_SPACES = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _TO_SPACE = str.maketrans(dict.fromkeys(_WIDE_SPACES, " "))
 
-# Brackets and quotes keep the sentences inside together, as far as a short pair of them reaches. What has no partner
-# nearby would reach for a far one: a less-than sign, the mark of an inch, an opening quote whose end is elsewhere.
-# "(3)" and "(J, K)" would be taken for the marks of a list, and all behind them for its last item.
+# Brackets and quotes keep the sentences inside together, as far as a short pair of them reaches.
+# What has no partner nearby would reach for a far one: a less-than sign, the mark of an inch, an
+# opening quote whose end is elsewhere. "(3)" and "(J, K)" would be taken for the marks of a list,
+# and all behind them for its last item.
 _MISLEADING = re.compile(
     r"""[(\[{<"'“„«‘](?:
       (?P<mark>(?<=\()(?:[^()]{0,60}\s)?(?:[A-Za-z]|\d{1,3}|[ivxlc]{1,5})\.?\)(?=\s))
@@ -50,7 +52,8 @@ _MISLEADING = re.compile(
     | (?<=')(?=\d\ds?\b|tis\b|twas\b|em\b|til\b))""",
     re.VERBOSE,
 )
-# Words that the library takes for abbreviations of "number" and "article", in front of the beginning of a sentence.
+# Words that the library takes for abbreviations of "number" and "article", in front of the
+# beginning of a sentence.
 _WORD_AT_END = re.compile(r"\b(?:[Nn]o|[Aa]rt|[Ff]ig|[Mm]ay|(?<=\d )min)(?=\.\s+[\"“‘]?[A-ZÄÖÜÀÉ][a-zäöüß’' ])")
 _IN_MARK = str.maketrans("().!?", "~~~~~")
 
@@ -103,8 +106,9 @@ def sentencex_spans(text: str, language: str = "auto") -> Iterable[tuple[int, in
 
     Args:
         text: Running prose.
-        language: Whose abbreviations end no sentence: an ISO 639 code, one of about 300, or "auto" to tell it by script
-            and frequent words. Terminators of other scripts are known in every language.
+        language: Whose abbreviations end no sentence: an ISO 639 code, one of about 300, or "auto"
+            to tell it by script and frequent words. Terminators of other scripts are known in every
+            language.
     """
     if language == "auto":
         language = guess_language(text)
@@ -189,8 +193,8 @@ def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
 def _is_inside_name(text: str, end: int) -> bool:
     """Return whether a dot without a space after it is inside a name ("httpx.HTTPError") or an address.
 
-    In many texts the space between two sentences is missing, so two plain words are two sentences, unless what follows
-    goes on like a sentence about the second.
+    In many texts the space between two sentences is missing, so two plain words are two sentences,
+    unless what follows goes on like a sentence about the second.
     """
     name, following = _NAME.search(text, max(0, end - _LONGEST_NAME), end), _WORD.match(text, end)
     if name is None or following is None or text[end - 1] != ".":

@@ -39,8 +39,8 @@ _TRACE = re.compile(r"\s+(?:at|File)\s|Caused by:|Traceback \(|[\w.$]+(?:Excepti
 def find_records(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     """Recognize lines of which most begin like records, each with the lines that continue it.
 
-    Lines that a time, a nick or a level opens are records wherever there are two of them. Names before a colon must
-    open half of the lines, or all that are not indented below another.
+    Lines that a time, a nick or a level opens are records wherever there are two of them. Names
+    before a colon must open half of the lines, or all that are not indented below another.
     """
     heads = Heads(lines, at, end)
     if len(heads) < 2:

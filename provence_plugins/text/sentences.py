@@ -41,12 +41,13 @@ class Splitter:
 
     Attributes:
         find: Finds the sentences.
-        blocks_first: Whether headings, code, tables, list items and quotes are set apart first, so that `find` is
-            given running prose only. Otherwise it is given the whole text.
+        blocks_first: Whether headings, code, tables, list items and quotes are set apart first, so
+            that `find` is given running prose only. Otherwise it is given the whole text.
         model_reads_gaps: Whether the model reads what lies between two spans.
-        prepare: Makes a `find` for one text from the whole of it, such as one in its language. None for a `find` that
-            serves every text.
-        tiles: Whether the spans are plain pairs of integers of which each begins where the one before ends.
+        prepare: Makes a `find` for one text from the whole of it, such as one in its language. None
+            for a `find` that serves every text.
+        tiles: Whether the spans are plain pairs of integers of which each begins where the one
+            before ends.
     """
 
     find: SentenceSplitter
@@ -68,17 +69,20 @@ def split_sentences(
 
     Args:
         text: Markdown or plain text.
-        splitter: A name from `SPLITTERS`, a `Splitter`, or any function from a text to the spans of its sentences. What
-            lies between two spans goes with the span before, what lies before the first goes with the first, and blank
-            spans are ignored. A sequence of spans is deprecated; use `Sentence.tile(text, spans)`.
+        splitter: A name from `SPLITTERS`, a `Splitter`, or any function from a text to the spans of
+            its sentences. What lies between two spans goes with the span before, what lies before
+            the first goes with the first, and blank spans are ignored. A sequence of spans is
+            deprecated; use `Sentence.tile(text, spans)`.
 
     Returns:
-        Sentences from the first character to the last, in a sequence that makes each `Sentence` when it is asked for.
-        A blank text is one sentence, an empty one none.
+        Sentences from the first character to the last, in a sequence that makes each `Sentence`
+        when it is asked for. A blank text is one sentence, an empty one none.
 
     Raises:
-        InvalidInputError: There is no splitter of that name, or `splitter` is neither a name nor a function.
-        SplitterError: Spans are out of order, overlap or lie outside the text; or the data of NLTK is missing.
+        InvalidInputError: There is no splitter of that name, or `splitter` is neither a name nor a
+            function.
+        SplitterError: Spans are out of order, overlap or lie outside the text; or the data of NLTK
+            is missing.
         MissingExtraError: The splitter "nltk" is asked for, but NLTK is not installed.
     """
     if isinstance(splitter, Sequence) and not isinstance(splitter, str):
@@ -135,8 +139,8 @@ def choose_splitter(splitter: object, language: str = "auto") -> Splitter:
         language: ISO 639 code of the language of all texts; "auto" tells it by each text.
 
     Raises:
-        InvalidInputError: It is neither the name of a splitter nor a function; or a language is given that is no code,
-            or to a splitter that knows no languages.
+        InvalidInputError: It is neither the name of a splitter nor a function; or a language is
+            given that is no code, or to a splitter that knows no languages.
     """
     chosen = _find_splitter(splitter)
     if language == "auto":

@@ -18,7 +18,8 @@ _DIGIT = re.compile(r"\d")
 _QUOTED = re.compile(r'"[^"]*"')
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)|\t+")
 _SEPARATORS = ("\t", " | ", ";", ",")
-# Prose has commas too: a comma parts values only where lines of three or more have the same number of them.
+# Prose has commas too: a comma parts values only where lines of three or more have the same number
+# of them.
 _FEWEST = {"\t": (2, 1), " | ": (2, 1), ";": (2, 2), ",": (3, 1)}
 _LONGEST_NAME = 40
 RULES = frozenset({"underline", "rule", "columns"})
@@ -82,7 +83,8 @@ def _is_bare_header(lines: Lines, at: int) -> bool:
 def read_grid(lines: Lines, at: int) -> Iterator[Found]:
     """Read a table drawn with lines: the rows above the second line are its header.
 
-    Where lines part all rows, a row may run over several lines of text; otherwise each line is a row.
+    Where lines part all rows, a row may run over several lines of text; otherwise each line is a
+    row.
     """
     end = at
     while end < len(lines) and lines.shapes[end] in _GRID_LINES:

@@ -184,8 +184,8 @@ def _tie_announced(text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> 
 def _tie_sheets(text: str, parts: Parts, ties: Ties) -> None:
     """Tie the fields of a record to its first one, where several records begin with the same field.
 
-    The fields right below a heading need no other title, unless several records stand below it; a question is not the
-    title of its answer.
+    The fields right below a heading need no other title, unless several records stand below it; a
+    question is not the title of its answer.
     """
     sheets = _find_sheets(text, parts)
     labels = parts.labels
@@ -239,8 +239,8 @@ def _are_turns(text: str, parts: Parts, records: range) -> bool:
 class _Answers:
     """Ties each answer to its question, and the question to all of its answer.
 
-    A question is a record with such a label, a turn, a heading, or a line of its own that ends with a question mark.
-    The answer goes on up to the next question or heading.
+    A question is a record with such a label, a turn, a heading, or a line of its own that ends with
+    a question mark. The answer goes on up to the next question or heading.
     """
 
     def __init__(self, text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:

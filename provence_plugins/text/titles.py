@@ -85,14 +85,16 @@ def _is_lettered(lines: Lines, at: int) -> bool:
 def underlined_level(lines: Lines, at: int) -> int:
     """Return the level of a title with a line of signs below it, 0 for any other line.
 
-    A line between two of signs, such as the total of a bill, is not a title; neither is one above a mail's signature.
+    A line between two of signs, such as the total of a bill, is not a title; neither is one above a
+    mail's signature.
     """
     if at + 1 == len(lines) or len(lines.texts[at]) > LONGEST_TITLE:
         return 0
     shape, signs = lines.shapes[at + 1], lines.bares[at + 1]
     if shape not in ("underline", "fence"):
         return 0
-    # Tildes open a fence in Markdown; in reStructuredText they underline a title, and are as long as it is.
+    # Tildes open a fence in Markdown; in reStructuredText they underline a title, and are as long
+    # as it is.
     if shape == "fence" and (set(signs) != {"~"} or len(signs) < len(lines.bares[at])):
         return 0
     is_amount = "  " in lines.bares[at]
@@ -109,7 +111,8 @@ def _stands_free(lines: Lines, at: int) -> bool:
 def numbered_level(lines: Lines, at: int) -> int:
     """Return the level of a title that bears a number, 0 for a step, an item and any other line.
 
-    Steps follow each other; a title has its text below it, and no line of the same make above or below.
+    Steps follow each other; a title has its text below it, and no line of the same make above or
+    below.
     """
     text, bare, shape = lines.texts[at], lines.bares[at], lines.shapes[at]
     if lines.indents[at] >= CODE_INDENT or len(text) > LONGEST_PLAIN_TITLE:

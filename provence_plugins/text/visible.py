@@ -1,7 +1,8 @@
 """Make control characters visible, so that a text from outside cannot steer a terminal or forge lines of a log."""
 
-# Escape sequences start with ESC or with a C1 control character. Bidirectional overrides and isolates, of which a text
-# that is shown line by line has no need, let a name read as another one ("gpj.exe" as "exe.jpg").
+# Escape sequences start with ESC or with a C1 control character. Bidirectional overrides and
+# isolates, of which a text that is shown line by line has no need, let a name read as another one
+# ("gpj.exe" as "exe.jpg").
 _BIDIRECTIONAL = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _VISIBLE_CONTROLS = (
     {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"}

@@ -189,9 +189,9 @@ class TrainSettings:
         base_share: Share of the base's weights in the finished model. The model is then the
             weighted mean of the base and of the end of the run, which brings back what training
             forgot (arXiv 2109.01903). The base must be a model of this package.
-        comparison: How much a better sentence of the same passage counts against a sentence when the
-            finished model decides; see `engine.pooling.compare_with_best`. Training itself does not
-            depend on it.
+        comparison: How much a better sentence of the same passage counts against a sentence when
+            the finished model decides; see `engine.pooling.compare_with_best`. Training itself does
+            not depend on it.
         target_recall: The default threshold is the highest one that keeps this share of the dev
             answers. With 0.97 it is the one that is called "balanced".
         precision: Precision of the ONNX file that the run writes, "int8" or "float32". The
