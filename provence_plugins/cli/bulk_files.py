@@ -25,7 +25,8 @@ from provence_plugins.data.locked_files import open_locked
 from provence_plugins.errors import InvalidInputError
 
 LINES_SUFFIX = ".lines"
-"""What follows the name of a Parquet file in the name of the file that holds its results until the run ends."""
+"""What follows the name of a Parquet file in the name of the file that holds its results until the
+run ends."""
 
 _WRITTEN = re.compile(rb'\{"line": (\d+), ("error": )?')
 

@@ -14,7 +14,8 @@ TEACHER_KEY = "teacher_score"
 """Key of a line of data with the relevance that the teacher gave, as a raw score."""
 
 LIKELY = 0.5
-"""A sentence that a teacher keeps with at least this probability counts as relevant where a yes or no is needed."""
+"""A sentence that a teacher keeps with at least this probability counts as relevant where a yes or
+no is needed."""
 
 _DECIMALS = 5
 

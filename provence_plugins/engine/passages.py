@@ -13,7 +13,8 @@ from provence_plugins.text.columns import Sentences
 from provence_plugins.types import Kind, Passage, Sentence, Span, Tie, shorten
 
 RelevanceScale = Literal["probability", "logit"]
-"""Whether a model gives relevance as a probability, or as a number of any size whose logistic function is one."""
+"""Whether a model gives relevance as a probability, or as a number of any size whose logistic
+function is one."""
 
 
 @dataclass(frozen=True, slots=True)

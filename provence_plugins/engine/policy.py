@@ -150,7 +150,8 @@ takes_policy = advise_on_keywords(
         for field in fields(PruningPolicy)
     }
 )
-"""Lets a function with the argument `policy` refuse other keywords, and tell where the fields of a policy belong."""
+"""Lets a function with the argument `policy` refuse other keywords, and tell where the fields of a
+policy belong."""
 
 
 def check_top_n(value: object) -> None:

@@ -49,7 +49,7 @@ class SentencePieces:
 
 
 Pooling = Callable[[SentencePieces], FloatArray]
-"""Returns the probability of each sentence, of shape (sentences,); 0.0 for a sentence without tokens."""
+"""Returns the probability of each sentence, of shape (sentences,); 0.0 for one without tokens."""
 
 
 def mean_of_tokens(pieces: SentencePieces) -> FloatArray:
@@ -135,7 +135,7 @@ def _means(values: FloatArray, owners: IntArray, count: int) -> FloatArray:
 
 
 ILLEGIBLE_RELEVANCE = -1.0
-"""Relevance of a passage that the model's vocabulary cannot read; such a passage is kept as it is."""
+"""Relevance of a passage that the model's vocabulary cannot read; it is kept as it is."""
 
 
 def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:

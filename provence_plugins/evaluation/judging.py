@@ -49,7 +49,8 @@ def judge(
         labels = label_sentences(passage.example, passage.sentences)
         if len(labels) > 1 and any(labels):
             group = [place, *others]
-            scored.append(_scored_example([passages[one] for one in group], [scores[one] for one in group], labels))
+            of_group = [passages[one] for one in group]
+            scored.append(_scored_example(of_group, [scores[one] for one in group], labels))
         if others:
             relevances = [scores[one].relevance for one in others]
             ranked.append(RankedQuestion(passage.example.source, scores[place].relevance, relevances))

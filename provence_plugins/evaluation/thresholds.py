@@ -56,10 +56,10 @@ class MeasuredThresholds:
     # Any: values of a configuration.
     def to_config(self) -> dict[str, Any]:
         """Return the keys of `config.json` that hold the thresholds."""
-        table = [
-            {"threshold": row.threshold, "kept": round(row.kept, 4), "removed": round(row.removed, 4)}
-            for row in self.rows
-        ]
+        table: list[dict[str, float]] = []
+        for row in self.rows:
+            kept, removed = round(row.kept, 4), round(row.removed, 4)
+            table.append({"threshold": row.threshold, "kept": kept, "removed": removed})
         return {
             "default_threshold": self.thresholds.default,
             THRESHOLDS_KEY: self.thresholds.named,
@@ -81,7 +81,8 @@ def measure_thresholds(
         **{name: min(_highest_at(judged, recall), _HIGHEST) for name, recall in NAMED_RECALLS.items()},
     )
     values = sorted({thresholds.default, *thresholds.named.values(), *_TABLE})
-    return MeasuredThresholds(thresholds, tuple(mean_at_threshold(judged.scored, value) for value in values))
+    rows = tuple(mean_at_threshold(judged.scored, value) for value in values)
+    return MeasuredThresholds(thresholds, rows)
 
 
 def choose_threshold(judged: JudgedExamples, recall: float) -> float:

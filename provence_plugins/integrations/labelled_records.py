@@ -80,9 +80,8 @@ def read_records(content: str) -> ResultText | None:
         parts = _parts(content, fields[start.field : last], ends[number])
         separator = content[ends[number - 1] : bounds[number]] if number else ""
         blocks.append(Block(parts, separator, under=start.under))
-    return ResultText(
-        "records", tuple(blocks), content[: bounds[0]], content[ends[-1] :], can_reorder=_can_reorder(blocks)
-    )
+    head, tail = content[: bounds[0]], content[ends[-1] :]
+    return ResultText("records", tuple(blocks), head, tail, can_reorder=_can_reorder(blocks))
 
 
 class _Start(NamedTuple):
@@ -151,7 +150,8 @@ def _is_apart(content: str, position: int) -> bool:
 
 def _parts(content: str, fields: Sequence[_Field], end: int) -> tuple[Part, ...]:
     """Return the parts of one record: labels and short values are fixed, texts are pruned."""
-    title = next((_first_line(content, field).strip() for field in fields if field.label in _TITLE_LABELS), None)
+    titles = [field for field in fields if field.label in _TITLE_LABELS]
+    title = _first_line(content, titles[0]).strip() if titles else None
     parts: list[Part] = []
     position = fields[0].start
     for field in fields:

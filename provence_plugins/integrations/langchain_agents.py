@@ -185,7 +185,8 @@ class _Plan:
         """Return the tool's result with what is kept of its texts."""
         if result is None:
             return self.result
-        pruned = PrunedTexts(result.passages, result.dropped).split([len(each.passages) for each in self.contents])
+        counts = [len(each.passages) for each in self.contents]
+        pruned = PrunedTexts(result.passages, result.dropped).split(counts)
         written = {
             id(message): self._message(message, content, texts, result)
             for message, content, texts in zip(self.messages, self.contents, pruned, strict=True)

@@ -19,7 +19,7 @@ KEPT_EVENT = "context_kept"
 """Name of the custom event that tells a trace why a text was left as it is."""
 
 CONFIG_KEY = "provence"
-"""Key among the configurable values of a call: a dictionary of policy fields for this call alone."""
+"""Key among the configurable values of a call: a dictionary of policy fields for it alone."""
 
 T = TypeVar("T")
 

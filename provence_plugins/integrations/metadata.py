@@ -17,7 +17,8 @@ RETRIEVAL_KEY = "retrieval_score"
 """Key of the score that a text came with, whose place now holds the relevance."""
 
 RERANK_KEY = "rerank_score"
-"""Key of the score of a reranker that ran before and itself kept the retriever's under `RETRIEVAL_KEY`."""
+"""Key of the score of a reranker that ran before and itself kept the retriever's under
+`RETRIEVAL_KEY`."""
 
 
 # Any: the entry is plain values, ready for json.dumps.

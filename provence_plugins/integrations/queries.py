@@ -132,9 +132,8 @@ def _best(versions: Sequence[PrunedPassage]) -> PrunedPassage:
     scored = [version.scored for version in versions]
     by_sentence = zip(*(version.probabilities for version in scored), strict=True)
     relevance = max(version.relevance for version in scored)
-    return replace(
-        versions[0], scored=replace(scored[0], probabilities=list(map(max, by_sentence)), relevance=relevance)
-    )
+    best = replace(scored[0], probabilities=list(map(max, by_sentence)), relevance=relevance)
+    return replace(versions[0], scored=best)
 
 
 def _parts(query: str) -> list[str]:

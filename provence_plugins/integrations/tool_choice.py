@@ -25,7 +25,7 @@ COMPLETE_TOOLS = frozenset(
         "task", "write_todos", "read_todos", "recall", "load_skill", "read_skill",
     }
 )  # fmt: skip
-"""Names of tools whose results an agent works on to the character; their results are kept by default."""
+"""Names of tools whose results an agent works on to the character; they are kept by default."""
 
 MIN_TOKENS = 100
 """Default size from which results are pruned: numbers, dates and short messages are shorter."""
@@ -88,5 +88,8 @@ def reason_to_keep(
 
 def estimate_tokens(texts: Sequence[ResultText]) -> int:
     """Return the estimated number of tokens of the texts to prune."""
-    size = sum(len(passage.text.encode("utf-8", "surrogatepass")) for text in texts for passage in text.passages)
+    size = 0
+    for text in texts:
+        for passage in text.passages:
+            size += len(passage.text.encode("utf-8", "surrogatepass"))
     return size // _BYTES_PER_TOKEN

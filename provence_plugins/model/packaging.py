@@ -148,7 +148,10 @@ def _files(folder: Path, *, weights: bool) -> list[Path]:
     """Return the files of a model that belong into a package."""
     has_onnx = any(locate(folder, name) for name in ONNX_FILES.values())
     patterns = [pattern for pattern in FILES_READ if weights or not has_onnx or "safetensors" not in pattern]
-    return sorted(path for pattern in patterns for path in folder.glob(pattern) if locate(folder, path.name))
+    found: list[Path] = []
+    for pattern in patterns:
+        found += folder.glob(pattern)
+    return sorted(path for path in found if locate(folder, path.name))
 
 
 def _compress(module: Path) -> None:

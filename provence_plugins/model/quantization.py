@@ -62,7 +62,8 @@ def _scale_tokens(graph: "GraphProto") -> None:
     from onnx import numpy_helper
 
     weights = {tensor.name for tensor in graph.initializer}
-    graph.initializer.append(numpy_helper.from_array(np.array(_SMALLEST_SCALE, np.float32), _SMALLEST_SCALE_NAME))
+    smallest = np.array(_SMALLEST_SCALE, np.float32)
+    graph.initializer.append(numpy_helper.from_array(smallest, _SMALLEST_SCALE_NAME))
     scaled: set[str] = set()
     nodes: list[NodeProto] = []
     for node in graph.node:

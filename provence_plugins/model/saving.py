@@ -86,7 +86,10 @@ def save_half_precision(network: Network, source: Path, folder: Path) -> None:
         copied = [source / CARD]
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        copied = [path for pattern in FILES_READ if pattern != "*.onnx" for path in source.glob(pattern)]
+        copied = []
+        for pattern in FILES_READ:
+            if pattern != "*.onnx":
+                copied += source.glob(pattern)
     for path in copied:
         if path.is_file():
             shutil.copyfile(path, folder / path.name)

@@ -137,7 +137,9 @@ def load(checkpoint: Checkpoint, options: BackendOptions) -> Backend:
         twin.backbone.to(dtype)
         twin.to(device)
         backends.append(TorchBackend(twin, compiled=options.compiled))
-    return backends[0] if len(backends) == 1 else ReplicatedBackend(backends)
+    if len(backends) == 1:
+        return backends[0]
+    return ReplicatedBackend(backends)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from provence_plugins.errors import OverloadedError
 T = TypeVar("T")
 
 CLIENT_LEFT = 499
-"""Status of a request whose client has closed the connection: for logs and metrics, because nobody receives it."""
+"""Status of a request whose client has closed the connection: for logs and metrics, because nobody
+receives it."""
 
 # The advice in Retry-After follows the speed of this many requests that were answered last.
 _REMEMBERED = 64

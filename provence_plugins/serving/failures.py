@@ -109,8 +109,12 @@ def describe_fault(fault: Mapping[str, Any]) -> str:
         return f"{place} {_FAULTS[kind]}{given}."
     if kind == "literal_error":
         return f"{place} must be one of {fault['ctx']['expected']}."
-    message = str(fault["ctx"]["error"]) if kind == "value_error" else f"{fault['msg']}."
-    return message if place == _BODY else f"{place}: {message}"
+    message = f"{fault['msg']}."
+    if kind == "value_error":
+        message = str(fault["ctx"]["error"])
+    if place == _BODY:
+        return message
+    return f"{place}: {message}"
 
 
 def _show_place(location: tuple[int | str, ...]) -> str:

@@ -10,7 +10,8 @@ from provence_plugins.serving.originals import Original, passage_id
 from provence_plugins.text.visible import show_name, show_on_one_line
 
 OMISSION_MARK = "[… {count} omitted]"
-"""Short, because a pruned text holds many; the id that recalls what was omitted is given once, above the text."""
+"""Short, because a pruned text holds many; the id that recalls what was omitted is given once,
+above the text."""
 
 RECALL_CHARACTERS = 20_000
 """How much of an original one call of `recall` returns."""
@@ -96,7 +97,10 @@ def _summary(result: PruneResult) -> str:
             f"Kept {stats.tokens_after} of {stats.tokens_before} tokens, {stats.passages_kept} of "
             f"{total} texts, at threshold {result.threshold:g}."
         )
-    best = max((sentence.probability for passage in result.dropped for sentence in passage.sentences), default=0.0)
+    best = 0.0
+    for passage in result.dropped:
+        for sentence in passage.sentences:
+            best = max(best, sentence.probability)
     return (
         f"Nothing was kept: the best sentence has probability {best:.3f}, the threshold is "
         f"{result.threshold:g}. The texts may not hold the answer. Try a lower threshold or "

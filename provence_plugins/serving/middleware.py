@@ -24,7 +24,8 @@ _LONGEST_PATH = 200
 _QUIET_ROUTES = ("/health", "/metrics", "/ready")
 
 LAST_REQUEST = "last_request"
-"""The key of a request's state by which a server says that it closes the connection after the answer."""
+"""The key of a request's state by which a server says that it closes the connection after the
+answer."""
 
 
 # Any: numbers and strings.

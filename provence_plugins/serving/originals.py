@@ -32,7 +32,10 @@ class Original:
     @property
     def omitted(self) -> str:
         """What was left out, with a mark where kept text stood."""
-        bounds = [0, *(bound for span in self.kept for bound in (span.start, span.end)), len(self.text)]
+        bounds = [0]
+        for span in self.kept:
+            bounds += [span.start, span.end]
+        bounds.append(len(self.text))
         gaps = [self.text[start:end] for start, end in pairwise(bounds)][::2]
         parts: list[str] = []
         for number, gap in enumerate(gaps):

@@ -61,7 +61,9 @@ class JsonRequest(Request):
         """
         data = await self.body()
         try:
-            return await asyncio.to_thread(decode_json, data) if len(data) > _LONG_BODY else decode_json(data)
+            if len(data) > _LONG_BODY:
+                return await asyncio.to_thread(decode_json, data)
+            return decode_json(data)
         except InvalidInputError as error:
             raise HTTPException(400, str(error)) from error
 

@@ -121,4 +121,5 @@ def _shape(value: Any) -> str:
 
 
 EitherBody = Annotated[Annotated[TeiBody, Tag(TEI)] | Annotated[JinaBody, Tag(JINA)], Discriminator(_shape)]
-"""A request to /rerank: `texts` in the shape of text-embeddings-inference, `documents` in that of Jina."""
+"""A request to /rerank: `texts` in the shape of text-embeddings-inference, `documents` in that of
+Jina."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 
 PIECE_CHARACTERS = 2_000
-"""Longest piece. The worst input known takes about a millisecond at this length, and few paragraphs are longer."""
+"""Longest piece. The worst input known takes about a millisecond at this length, and few paragraphs
+are longer."""
 
 # A piece is shortened by at most this much, to end with a word.
 _LONGEST_WORD = 200

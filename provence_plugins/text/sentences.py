@@ -20,7 +20,8 @@ from provence_plugins.text.punkt import punkt_spans
 from provence_plugins.types import Sentence, Span, check_spans, iterate_spans
 
 SentenceSplitter = Callable[[str], Iterable[Span | tuple[int, int]]]
-"""Finds the sentences of a text: ordered, not overlapping; what lies between two goes with the first."""
+"""Finds the sentences of a text: ordered, not overlapping; what lies between two goes with the
+first."""
 
 SplitterName = Literal["sentencex", "nltk", "regex", "lines", "open-provence"]
 

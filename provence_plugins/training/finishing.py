@@ -60,8 +60,8 @@ def finish_model(
     if settings.base_share:
         _average(network, open_network(base, planner, settings), settings.base_share)
     _scale(network, planner, settings, examples)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".finishing-") as name:
-        candidate = Path(name)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".finishing-") as staged:
+        candidate = Path(staged)
         save_folder(network, candidate, tokenizer_from=base)
         export_onnx(network, candidate, precisions=[settings.precision])
         judged = _judge_exported(candidate, planner, settings, examples)
@@ -70,7 +70,8 @@ def finish_model(
             setattr(network.config, key, value)
         folder = output / "model"
         save_folder(network, folder, tokenizer_from=base)
-        shutil.move(candidate / ONNX_FILES[settings.precision], folder / ONNX_FILES[settings.precision])
+        name = ONNX_FILES[settings.precision]
+        shutil.move(candidate / name, folder / name)
     write_card(folder, settings, judged, measured, asdict(progress))
     return folder
 

@@ -136,7 +136,8 @@ def keep_loss(
     sums = torch.zeros_like(targets.keep).index_add(0, numbers, torch.sigmoid(logits))
     counts = torch.zeros_like(targets.keep).index_add(0, numbers, torch.ones_like(logits))
     means = (sums / counts).clamp(1e-6, 1 - 1e-6)
-    loss = token_weight * token_loss + sentence_weight * functional.binary_cross_entropy(means, targets.keep)
+    sentence_loss = functional.binary_cross_entropy(means, targets.keep)
+    loss = token_weight * token_loss + sentence_weight * sentence_loss
     if contrast_weight:
         loss = loss + contrast_weight * _contrast(means, targets)
     return loss
@@ -178,7 +179,8 @@ def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
     labelled = targets.sentence >= 0
     if not labelled.any():
         return mark_logits.sum() * 0.0
-    return functional.binary_cross_entropy_with_logits(mark_logits[labelled].float(), targets.marked[labelled])
+    logits = mark_logits[labelled].float()
+    return functional.binary_cross_entropy_with_logits(logits, targets.marked[labelled])
 
 
 def ranking_loss(logits: Tensor, targets: Targets) -> Tensor:

@@ -54,7 +54,9 @@ class Objective(nn.Module):
         super().__init__()
         self._weights = settings.optimizer
         soft = settings.soft_labels
-        self._soft_labels = None if soft is None else SoftLabels(find_base(soft.encoder), soft, device, autocast)
+        self._soft_labels: SoftLabels | None = None
+        if soft is not None:
+            self._soft_labels = SoftLabels(find_base(soft.encoder), soft, device, autocast)
         self.mark_head = nn.Linear(hidden_size, 1).to(device) if self._weights.mark_weight else None
 
     def forward(self, output: ProvenceOutput, items: Sequence[LabelledWindow]) -> Losses:

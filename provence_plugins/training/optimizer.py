@@ -21,7 +21,10 @@ def make_optimizer(
 
     The key `peak` of a group is its highest rate.
     """
-    layers = {name: _layer_of(name) for name, weight in network.backbone.named_parameters() if weight.requires_grad}
+    layers: dict[str, int] = {}
+    for name, weight in network.backbone.named_parameters():
+        if weight.requires_grad:
+            layers[name] = _layer_of(name)
     top = max(layers.values(), default=0)
     heads = [*network.relevance_head.parameters(), *network.keep_head.parameters(), *objective.parameters()]
     groups: list[dict[str, Any]] = [{"params": heads, "peak": settings.head_learning_rate}]

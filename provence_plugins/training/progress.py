@@ -64,7 +64,9 @@ class StepLosses:
     def mean(cls, losses: Sequence["StepLosses"]) -> "StepLosses":
         """Return the means over several steps, at least one."""
         count = len(losses)
-        return cls(sum(loss.keep for loss in losses) / count, sum(loss.ranking for loss in losses) / count)
+        keep = sum(loss.keep for loss in losses) / count
+        ranking = sum(loss.ranking for loss in losses) / count
+        return cls(keep, ranking)
 
 
 def describe(progress: Progress, share: float, losses: StepLosses) -> str:

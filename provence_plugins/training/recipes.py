@@ -19,7 +19,8 @@ from provence_plugins.training.settings import (
 _FORMER_NAMES = {"max_tokens": "window_tokens", "target_kept": "target_recall"}
 
 EXTENDS = "extends"
-"""Key of a recipe that names another one, from which it takes all values that it does not give itself."""
+"""Key of a recipe that names another one, from which it takes all values that it does not give
+itself."""
 
 
 def read_settings(path: Path) -> TrainSettings:

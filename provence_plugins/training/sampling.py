@@ -184,7 +184,9 @@ def labelled_windows(
         sentences = split_sentences(example.passage.text, planner.splitter)
     labels = label_sentences(example, sentences)
     silver = spread_silver(example.silver, sentences) if example.silver else None
-    anchors = labels if silver is None or example.has_sentence_labels else [value >= LIKELY for value in silver]
+    anchors = labels
+    if silver is not None and not example.has_sentence_labels:
+        anchors = [value >= LIKELY for value in silver]
     # A positive whose sentences people did not label is known as a whole only.
     may_crop = example.has_sentence_labels or not example.is_annotated
     if may_crop and random.random() >= data.whole_share:

@@ -27,7 +27,8 @@ def lead() -> Method:
 
     def score(passage: SplitPassage) -> PassageScores:
         places = np.array([sentence.start for sentence in passage.sentences])
-        return PassageScores(0.0, (1.0 - places / max(len(passage.example.passage.text), 1)).astype(np.float32))
+        earliness = 1.0 - places / max(len(passage.example.passage.text), 1)
+        return PassageScores(0.0, earliness.astype(np.float32))
 
     return one_by_one(score)
 

@@ -144,7 +144,8 @@ def _model(folder: str, options: MethodOptions) -> LoadedMethod:
 
 
 def _sentence_model(folder: str, options: MethodOptions) -> LoadedMethod:
-    return LoadedMethod(sentence_by_sentence(pruner_method(Pruner(folder or None, **options.pruner))))
+    pruner = Pruner(folder or None, **options.pruner)
+    return LoadedMethod(sentence_by_sentence(pruner_method(pruner)))
 
 
 def _open_provence(folder: str, options: MethodOptions) -> LoadedMethod:
@@ -161,7 +162,8 @@ def _of_folder(module: str, function: str) -> Maker:
     """Return the maker that calls a function of a module, which is imported late."""
 
     def make(folder: str, options: MethodOptions) -> LoadedMethod:
-        method: Method = getattr(import_module(f"provence_plugins.evaluation.methods.{module}"), function)(folder)
+        make_method = getattr(import_module(f"provence_plugins.evaluation.methods.{module}"), function)
+        method: Method = make_method(folder)
         return LoadedMethod(method)
 
     return make

@@ -124,7 +124,8 @@ def encode(encoder: "SentenceTransformer", texts: Sequence[str]) -> FloatArray:
     """Return vectors of length 1, of shape (texts, width)."""
     if not texts:
         return np.zeros((0, 1), dtype=np.float32)
-    return np.asarray(encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False), dtype=np.float32)
+    vectors = encoder.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+    return np.asarray(vectors, dtype=np.float32)
 
 
 def _vectors_in_context(

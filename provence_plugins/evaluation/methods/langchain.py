@@ -54,10 +54,13 @@ def embeddings_filter(folder: str | Path) -> Method:
         scores = []
         for question, group in groupby(passages, lambda passage: passage.example.question):
             of_question = list(group)
-            documents = [Document(page_content=passage.example.passage.text) for passage in of_question]
-            for passage, document in zip(of_question, compressor.compress_documents(documents, question), strict=True):
+            texts = [passage.example.passage.text for passage in of_question]
+            documents = [Document(page_content=text) for text in texts]
+            filtered = compressor.compress_documents(documents, question)
+            for passage, document in zip(of_question, filtered, strict=True):
                 similarity = float(vars(document)["state"]["query_similarity_score"])
-                scores.append(PassageScores(similarity, np.full(len(passage.sentences), similarity, dtype=np.float32)))
+                same = np.full(len(passage.sentences), similarity, dtype=np.float32)
+                scores.append(PassageScores(similarity, same))
         return scores
 
     return score

@@ -38,7 +38,7 @@ class SplitPassage:
 
 
 Method = Callable[[Sequence[SplitPassage]], Sequence[PassageScores]]
-"""Scores the sentences of some passages, and each passage as a whole; higher scores are kept longer."""
+"""Scores the sentences of some passages, and each passage as a whole; the higher, the better."""
 
 
 def one_by_one(score: Callable[[SplitPassage], PassageScores]) -> Method:

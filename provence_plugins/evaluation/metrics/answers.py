@@ -63,7 +63,9 @@ def mean_at_threshold(examples: Sequence[ScoredExample], threshold: float) -> Th
         InvalidInputError: There are no examples.
     """
     rows = [at_threshold(group, threshold) for group in group_by_source(examples)]
-    return ThresholdRow(threshold, fmean(row.kept for row in rows), fmean(row.removed for row in rows))
+    kept = fmean(row.kept for row in rows)
+    removed = fmean(row.removed for row in rows)
+    return ThresholdRow(threshold, kept, removed)
 
 
 def answers_kept_by_kind(

@@ -46,10 +46,12 @@ REMOVED_SHARES = (0.6, 0.7, 0.8)
 """Shares of removed characters at which the answers that are kept are counted."""
 
 COMPARED_AT = 0.7
-"""The one of these at which methods are compared, and at which those get a threshold that have none of their own."""
+"""The one of these at which methods are compared, and at which those get a threshold that have none
+of their own."""
 
 RECALLS = (0.97, 0.95)
-"""Shares of kept answers at which removed characters are counted inside passages that hold the answer."""
+"""Shares of kept answers at which removed characters are counted inside passages that hold the
+answer."""
 
 
 @dataclass(frozen=True, slots=True)

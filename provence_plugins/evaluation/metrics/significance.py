@@ -50,7 +50,9 @@ def compare(
             f"{len(first)} and {len(second)} questions that differ. Judge both on the same data "
             f"with the same splitter."
         )
-    drawn = resample(first, statistic, rounds=rounds, seed=seed) - resample(second, statistic, rounds=rounds, seed=seed)
+    of_first = resample(first, statistic, rounds=rounds, seed=seed)
+    of_second = resample(second, statistic, rounds=rounds, seed=seed)
+    drawn = of_first - of_second
     other_sign = min(np.count_nonzero(drawn <= 0.0), np.count_nonzero(drawn >= 0.0))
     return Comparison(
         difference=compute(statistic, first) - compute(statistic, second),

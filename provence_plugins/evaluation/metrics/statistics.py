@@ -15,7 +15,8 @@ from provence_plugins.evaluation.metrics.scored_examples import (
 )
 
 Evaluator = Callable[[IntArray], FloatArray]
-"""Takes how often each question counts, of shape (draws, questions); returns the metric of each draw."""
+"""Takes how often each question counts, of shape (draws, questions); returns the metric of each
+draw."""
 
 Statistic = Callable[[Sequence[Q]], Evaluator]
 """Prepares a metric for some questions."""

@@ -71,7 +71,11 @@ def word_recall(questions: Sequence[WordOverlap]) -> Evaluator:
 def word_f1(questions: Sequence[WordOverlap]) -> Evaluator:
     """Return the harmonic mean of word precision and word recall."""
     # 2 hits / (kept + annotated) is the same, without a case for zero precision.
-    return _ratio(questions, lambda overlap: 2 * overlap.both, lambda overlap: overlap.kept + overlap.annotated)
+    return _ratio(
+        questions,
+        lambda overlap: 2 * overlap.both,
+        lambda overlap: overlap.kept + overlap.annotated,
+    )
 
 
 def words_kept(questions: Sequence[WordOverlap]) -> Evaluator:

@@ -120,7 +120,8 @@ def _row(
         characters_kept += int(lengths[is_kept].sum())
         characters += int(lengths.sum())
     sentences = fmean(len(passage.sentences) for passage, _ in group)
-    return LengthRow(length, len(group), sentences, fmean(answers_kept), 1.0 - characters_kept / characters)
+    removed = 1.0 - characters_kept / characters
+    return LengthRow(length, len(group), sentences, fmean(answers_kept), removed)
 
 
 def _at_every_length(

@@ -57,7 +57,9 @@ def unrelated_prose(
     source, from passages of other questions.
     """
     others = [passage for passage in passages if passage.example.source != question.source]
-    others = others or [passage for passage in passages if passage.example.question_id != question.question_id]
+    if not others:
+        asked = question.question_id
+        others = [passage for passage in passages if passage.example.question_id != asked]
     for passage in others:
         for sentence, text in zip(passage.sentences, passage.texts, strict=True):
             if sentence.kind == "sentence" and text.strip():

@@ -90,10 +90,8 @@ class ContextMaker:
 
     def make(self, question: ReadingQuestion) -> dict[str, Context]:
         """Return the context of each arm, by its name."""
-        contexts = {
-            NO_CONTEXT: Context(()),
-            FULL: Context(tuple(passage.example.passage.text.strip() for passage in question.passages)),
-        }
+        full = tuple(passage.example.passage.text.strip() for passage in question.passages)
+        contexts = {NO_CONTEXT: Context(()), FULL: Context(full)}
         for arm in (*self._pruned, *self._ordered):
             contexts[arm.name] = _time(partial(self._prune, arm=arm), question)
         for other in self._methods:
@@ -156,7 +154,7 @@ def _time(choose: Choose, question: ReadingQuestion) -> Context:
 def _choose(question: ReadingQuestion, method: LoadedMethod, size: int) -> tuple[str, ...]:
     """Let a method choose: its fixed output if it has one, else its best sentences."""
     if method.output is not None:
-        return _join(question.passages, [list(method.output(passage).spans) for passage in question.passages])
+        return _join(question.passages, [method.output(passage).spans for passage in question.passages])
     return take_best(question.passages, method.score(question.passages), size)
 
 
@@ -168,7 +166,8 @@ def _gold(question: ReadingQuestion) -> tuple[str, ...]:
         relevant: list[Span] = []
         # Passages of other questions have evidence too, for those.
         if passage.example.question_id == question.id:
-            relevant += compress(passage.sentences, label_sentences(passage.example, passage.sentences))
+            labels = label_sentences(passage.example, passage.sentences)
+            relevant += compress(passage.sentences, labels)
         spans.append(relevant)
     return _join(question.passages, spans)
 

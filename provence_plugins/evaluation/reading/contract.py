@@ -25,7 +25,8 @@ from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
 
 FEWEST_RIGHT = 10
-"""With fewer right answers from the full context a reader has hardly any to lose, and equal answers prove nothing."""
+"""With fewer right answers from the full context a reader has hardly any to lose, and equal answers
+prove nothing."""
 
 
 @dataclass(frozen=True, slots=True)

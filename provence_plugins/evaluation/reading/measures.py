@@ -167,7 +167,8 @@ def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> Measur
 def ratio(pairs: Sequence[AnswerPair], cost: Value, *, rounds: int = ROUNDS) -> Measured:
     """Return the cost of an arm as a share of that of the full context, over all questions."""
     statistic = partial(_ratio_of_sums, cost=cost)
-    return Measured(compute(statistic, pairs), middle(resample(pairs, statistic, rounds=rounds)), len(pairs))
+    interval = middle(resample(pairs, statistic, rounds=rounds))
+    return Measured(compute(statistic, pairs), interval, len(pairs))
 
 
 def _ratio_of_sums(pairs: Sequence[AnswerPair], cost: Value) -> Evaluator:

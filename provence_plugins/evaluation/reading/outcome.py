@@ -10,7 +10,8 @@ from provence_plugins.evaluation.reading.asking import ArmAnswer
 from provence_plugins.evaluation.reading.measures import LOG_PROBABILITY, ReadingMeasure
 
 FEWEST_QUESTIONS, FEWEST_OF_A_SOURCE = 30, 5
-"""A bootstrap of fewer has intervals that are too narrow: a source with one question seems to have no spread at all."""
+"""A bootstrap of fewer has intervals that are too narrow: a source with one question seems to have
+no spread at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,8 @@ class Prices:
 
     def cost(self, prompt_tokens: float, answer_tokens: float) -> float:
         """Return what some tokens cost; those without a price cost nothing."""
-        return (prompt_tokens * (self.prompts or 0.0) + answer_tokens * (self.answers or 0.0)) / 1_000_000
+        price_of_prompts, price_of_answers = self.prompts or 0.0, self.answers or 0.0
+        return (prompt_tokens * price_of_prompts + answer_tokens * price_of_answers) / 1_000_000
 
 
 NO_PRICES = Prices()

@@ -14,7 +14,8 @@ from provence_plugins.evaluation.methods.method import SplitPassage, split
 from provence_plugins.text.sentences import SplitterName
 
 _LONGEST_ANSWER = 10
-"""Words. Longer answers are sentences, which a reader words in its own way and which no string comparison can judge."""
+"""Words. Longer answers are sentences, which a reader words in its own way and which no string
+comparison can judge."""
 
 
 @dataclass(frozen=True, slots=True)
