@@ -7,14 +7,18 @@ minimum number of examples.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.passages import ScoredSentence
+from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.types import Span
+from provence_plugins.types import Passage, Span
+
+PruneMany = Callable[[Iterable[tuple[str, Sequence[Passage]]], PruningPolicy], Iterable[PruneResult]]
+"""Prunes many requests, each a question with its passages, as `Pruner.prune_many` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,24 @@ class AnnotatedSentences:
         return max(probabilities, default=None)
 
 
+def calibrate(prune_many: PruneMany, examples: Iterable[Example], target_recall: float) -> Calibration:
+    """Prune labelled examples, and choose the threshold that their probabilities allow.
+
+    Args:
+        prune_many: Prunes the question and the passage of each example.
+        examples: The examples.
+        target_recall: See `Calibration`.
+
+    Raises:
+        InvalidInputError: The target is not between 0 and 1, there are too few examples for it, or
+            an item is not an `Example`.
+    """
+    least_examples(target_recall)  # an impossible target fails before anything is scored
+    given = _check_examples(examples)
+    results = prune_many([(example.question, [example.passage]) for example in given], PruningPolicy())
+    return choose_threshold(_annotate(results, given), target_recall)
+
+
 def least_examples(target_recall: float) -> int:
     """Return the minimum number of examples with evidence that a guarantee needs.
 
@@ -73,7 +95,7 @@ def least_examples(target_recall: float) -> int:
     return math.ceil(round(1.0 / (1.0 - target_recall), 9)) - 1
 
 
-def check_examples(examples: Iterable[Example]) -> list[Example]:
+def _check_examples(examples: Iterable[Example]) -> list[Example]:
     """Return the examples as a list.
 
     Raises:
@@ -92,7 +114,7 @@ def check_examples(examples: Iterable[Example]) -> list[Example]:
     return given
 
 
-def annotate(
+def _annotate(
     results: Iterable[PruneResult],
     examples: Sequence[Example],
 ) -> list[AnnotatedSentences]:

@@ -10,13 +10,7 @@ from provence_plugins.data.examples import Example
 from provence_plugins.deprecation import warn_renamed
 from provence_plugins.engine.background import Background
 from provence_plugins.engine.caching_scorer import CacheStats, CachingScorer
-from provence_plugins.engine.calibration import (
-    Calibration,
-    annotate,
-    check_examples,
-    choose_threshold,
-    least_examples,
-)
+from provence_plugins.engine.calibration import Calibration, calibrate
 from provence_plugins.engine.handles import Handle
 from provence_plugins.engine.lookahead import prune_ahead
 from provence_plugins.engine.options import (
@@ -33,11 +27,7 @@ from provence_plugins.engine.planned_calls import CallPlanner, PlannedCall
 from provence_plugins.engine.planning import Planner
 from provence_plugins.engine.policy import PruningPolicy, check_top_n, takes_policy
 from provence_plugins.engine.pooling import PassageScores
-from provence_plugins.engine.published_calls import (
-    PublishedRequest,
-    PublishedScoring,
-    score_as_published,
-)
+from provence_plugins.engine.published_calls import PublishedRequest, PublishedScoring, score_as_published
 from provence_plugins.engine.requests import (
     PruneRequest,
     check_passages,
@@ -161,12 +151,7 @@ class Pruner(Handle):
         return [len(ids) for ids in self._planner.encoder.encode(texts)]
 
     @takes_policy
-    def prune(
-        self,
-        query: str,
-        passages: Iterable[str | Passage],
-        policy: PruningPolicy | None = None,
-    ) -> PruneResult:
+    def prune(self, query: str, passages: Iterable[str | Passage], policy: PruningPolicy | None = None) -> PruneResult:
         """Prune the passages of one query.
 
         Args:
@@ -228,12 +213,7 @@ class Pruner(Handle):
         )
 
     @takes_policy
-    def rerank(
-        self,
-        query: str,
-        passages: Iterable[str | Passage],
-        top_n: int | None = None,
-    ) -> list[RankedPassage]:
+    def rerank(self, query: str, passages: Iterable[str | Passage], top_n: int | None = None) -> list[RankedPassage]:
         """Order passages by relevance, the most relevant first; equal ones stay in the order given.
 
         Args:
@@ -269,10 +249,7 @@ class Pruner(Handle):
             InvalidInputError: `target_recall` is not between 0 and 1, there are too few examples to
                 guarantee it, or an item is not an `Example`.
         """
-        least_examples(target_recall)
-        given = check_examples(examples)
-        results = self.prune_many(((example.question, [example.passage]) for example in given), PruningPolicy())
-        return choose_threshold(annotate(results, given), target_recall)
+        return calibrate(self.prune_many, examples, target_recall)
 
     def score_as_published(
         self, requests: Sequence[PublishedRequest], scoring: PublishedScoring
@@ -290,7 +267,9 @@ class Pruner(Handle):
     @property
     def cache_stats(self) -> CacheStats:
         """Hits, misses and size of the cache; all zeros without `cache_tokens`."""
-        return self._scorer.stats if isinstance(self._scorer, CachingScorer) else CacheStats()
+        if isinstance(self._scorer, CachingScorer):
+            return self._scorer.stats
+        return CacheStats()
 
     @property
     def cache_statistics(self) -> CacheStats:
@@ -325,12 +304,7 @@ class Pruner(Handle):
         threshold = self.thresholds.resolve(self.policy.threshold)
         return f"Pruner({self.backend_description}, threshold={threshold:g})"
 
-    def _plan(
-        self,
-        query: str,
-        passages: Sequence[Passage],
-        policy: PruningPolicy | None,
-    ) -> PlannedCall:
+    def _plan(self, query: str, passages: Sequence[Passage], policy: PruningPolicy | None) -> PlannedCall:
         if self._closed:
             raise ClosedError
         return self._calls.plan(query, passages, self.policy if policy is None else policy)

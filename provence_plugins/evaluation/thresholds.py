@@ -18,8 +18,9 @@ from provence_plugins.evaluation.metrics.answers import (
     threshold_at_recall,
 )
 from provence_plugins.evaluation.metrics.scored_examples import JudgedExamples
-from provence_plugins.model.checkpoint import THRESHOLDS_KEY, Checkpoint
+from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.folder import update_config
+from provence_plugins.model.model_config import THRESHOLDS_KEY
 from provence_plugins.thresholds import NAMED_RECALLS, Thresholds
 
 logger = logging.getLogger(__name__)

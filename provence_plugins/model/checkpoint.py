@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
 from provence_plugins.errors import CheckpointError, CheckpointNotFoundError, InvalidInputError
 from provence_plugins.model.encoder_config import known_config
@@ -20,20 +20,15 @@ from provence_plugins.model.folder import (
     show_error,
     show_value,
 )
-from provence_plugins.model.formats import (
-    FORMATS,
-    MOST_COMPARISON,
-    NATIVE,
-    Format,
-    format_by_config,
-)
+from provence_plugins.model.formats import Format
 from provence_plugins.model.hub import download
 from provence_plugins.model.licence import warn_of_licence
+from provence_plugins.model.model_config import ModelConfig
 from provence_plugins.model.model_packages import describe_installed_models, find_installed_model
 from provence_plugins.model.tokenizer_file import read_tokenizer, special_names
 from provence_plugins.model.weights import StoredTensor, read_headers
 from provence_plugins.text.sentences import SplitterName
-from provence_plugins.thresholds import THRESHOLD_NAMES, Thresholds
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.tokens.encoding import EncoderOptions, TextEncoder, is_failure_of_rust
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -41,10 +36,6 @@ BUNDLED_NAME = "bundled"
 
 # Published window lengths assume three special tokens per pair; RoBERTa's template has four.
 _COUNTED_SPECIAL_TOKENS = 3
-
-# Keys of a native configuration: the named thresholds, and `Scoring.comparison`.
-THRESHOLDS_KEY = "thresholds"
-COMPARISON_KEY = "comparison"
 
 # A piece of a sentence is never shorter than this, however short the window.
 _LEAST_PIECE = 16
@@ -92,7 +83,9 @@ class Checkpoint:
     @property
     def piece_tokens(self) -> int | None:
         """Longest piece of a sentence; None if only sentences longer than a window are cut."""
-        return max(_LEAST_PIECE, self.declared_tokens // 2) if self.format.inputs.halved else None
+        if not self.format.inputs.halved:
+            return None
+        return max(_LEAST_PIECE, self.declared_tokens // 2)
 
     @property
     def tensors(self) -> dict[str, StoredTensor]:
@@ -134,21 +127,20 @@ def open_checkpoint(model: str | Path | None = None, *, revision: str | None = N
     """
     folder = find_model(model, revision=revision)
     name = BUNDLED_NAME if model is None else str(model)
-    config = read_json(folder, CONFIG)
+    values = read_json(folder, CONFIG)
     require_weights(folder)
-    format_ = _with_comparison(folder, config, _format_of(folder, config))
-    backbone = known_config(_described_encoder(folder, config, format_))
-    longest = longest_window(backbone)
+    config = ModelConfig.of(folder, values)
+    backbone = known_config(config.encoder)
     checkpoint = Checkpoint(
         folder=folder,
         name=name,
-        format=format_,
-        config=MappingProxyType(config),
+        format=config.format,
+        config=MappingProxyType(values),
         backbone_config=MappingProxyType(backbone),
-        encoder=_read_encoder(folder, format_),
-        declared_tokens=_declared_tokens(folder, config, format_, longest),
-        thresholds=_thresholds(folder, config, format_),
-        splitter=_splitter(folder, config, format_),
+        encoder=_read_encoder(folder, config.format),
+        declared_tokens=config.declared_tokens(longest_window(backbone)),
+        thresholds=config.thresholds,
+        splitter=config.splitter,
     )
     warn_of_licence(folder, name)
     return checkpoint
@@ -193,59 +185,6 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
     return download(name, revision=revision)
 
 
-def _format_of(folder: Path, config: dict[str, Any]) -> Format:
-    format_ = format_by_config(config)
-    # Stock classes and private copies rewrite the configuration of published models; tensor names
-    # do not lie.
-    if format_ is not NATIVE and (tensors := read_headers(folder)):
-        format_ = next((row for row in FORMATS if row.fits(tensors)), None)
-    if format_ is None:
-        raise CheckpointError(
-            f"{folder} holds a model of type {show_value(config.get('model_type'))} without the "
-            f"heads of a context pruner; this package reads "
-            f"{', '.join(row.name for row in FORMATS)}."
-        )
-    version = config.get("format_version")
-    if format_.version is not None and version != format_.version:
-        raise CheckpointError(
-            f"{folder} has format version {show_value(version)}, and this package reads version "
-            f"{format_.version}. Update provence-plugins, or export the model again with this "
-            f"version."
-        )
-    return format_
-
-
-def _with_comparison(folder: Path, config: dict[str, Any], format_: Format) -> Format:
-    """Return the format with the comparison of sentences that a native configuration gives."""
-    given = config.get(COMPARISON_KEY)
-    if not format_.is_native or given is None:
-        return format_
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= MOST_COMPARISON:
-        raise CheckpointError(
-            f"config.json of {folder} gives {COMPARISON_KEY}={show_value(given)}; expected a number of 0 to "
-            f"{MOST_COMPARISON:g}. Correct it, or download the model again."
-        )
-    return format_.with_comparison(float(given))
-
-
-def _described_encoder(folder: Path, config: dict[str, Any], format_: Format) -> dict[str, Any]:
-    if format_.tensors is None:
-        backbone = config.get("backbone_config") or {}
-    elif format_.tensors.model_type is not None:
-        # Custom code gave its own type; the tensors have told which encoder it is.
-        return {**config, "model_type": format_.tensors.model_type}
-    else:
-        backbone = config.get("base_model_config")
-    if not isinstance(backbone, dict):
-        named = config.get("base_model_name_or_path")
-        raise CheckpointError(
-            f"config.json of {folder} does not describe its encoder. Put the configuration of "
-            f"{show_value(named) if named else 'the base model'} into it as base_model_config; it "
-            f"is not downloaded."
-        )
-    return backbone
-
-
 def _read_encoder(folder: Path, format_: Format) -> TextEncoder:
     inputs = format_.inputs
     # Plain tokenizer.json, not a class of Transformers: its version 5 rebuilds some of them with
@@ -261,57 +200,3 @@ def _read_encoder(folder: Path, format_: Format) -> TextEncoder:
             f"The tokenizer of {folder} does not work with its special tokens "
             f"({show_error(error)}). Download or export the model again."
         ) from error
-
-
-def _declared_tokens(folder: Path, config: dict[str, Any], format_: Format, longest: int) -> int:
-    key = format_.max_tokens_key or ""
-    given = config.get(key, longest if format_.is_native else format_.max_tokens)
-    if type(given) is not int or given < 1 or (format_.is_native and given > longest):
-        raise CheckpointError(
-            f"config.json of {folder} gives {key}={show_value(given)}; expected a number of 1 to "
-            f"{longest}. Correct it, or download the model again."
-        )
-    return given
-
-
-def _thresholds(folder: Path, config: dict[str, Any], format_: Format) -> Thresholds:
-    default = _default_threshold(folder, config, format_)
-    if not format_.is_native:
-        return replace(format_.thresholds, default=default)
-    given = config.get(THRESHOLDS_KEY) or {}
-    if not isinstance(given, dict) or set(given).difference(THRESHOLD_NAMES):
-        raise CheckpointError(
-            f"config.json of {folder} gives {THRESHOLDS_KEY}={show_value(given)}; this version "
-            f"knows {', '.join(THRESHOLD_NAMES)}. Correct it, or update provence-plugins."
-        )
-    named = {name: _share(folder, name, value) for name, value in given.items()}
-    return Thresholds(default, **named)
-
-
-def _default_threshold(folder: Path, config: dict[str, Any], format_: Format) -> float:
-    given = {key: config[key] for key in format_.threshold_keys if config.get(key) is not None}
-    if not given and not format_.is_native:
-        return format_.thresholds.default
-    key, value = next(iter(given.items()), ("default_threshold", None))
-    return _share(folder, key, value)
-
-
-def _share(folder: Path, key: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise CheckpointError(
-            f"config.json of {folder} gives {key}={show_value(value)}; expected a number of 0 to "
-            f"1. Correct it, or download the model again."
-        )
-    return float(value)
-
-
-def _splitter(folder: Path, config: dict[str, Any], format_: Format) -> SplitterName:
-    given = config.get("splitter", format_.splitter)
-    for name in get_args(SplitterName):
-        if given == name:
-            splitter: SplitterName = name
-            return splitter
-    raise CheckpointError(
-        f"config.json of {folder} gives splitter={show_value(given)}; this version knows "
-        f"{', '.join(get_args(SplitterName))}. Correct it, or update provence-plugins."
-    )

@@ -6,10 +6,11 @@ from typing import Any
 from provence_plugins.data.files import find_folder, find_model_folder
 from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import InvalidInputError, needs_extra
-from provence_plugins.model.checkpoint import COMPARISON_KEY, find_model
+from provence_plugins.model.checkpoint import find_model
 from provence_plugins.model.families import longest_window
 from provence_plugins.model.folder import CONFIG, is_folder, read_json
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
+from provence_plugins.model.model_config import COMPARISON_KEY
 from provence_plugins.model.tokenizer_file import read_tokenizer
 from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.training.settings import TrainSettings
