@@ -106,7 +106,7 @@ HEAVY_HOMES = {
     "mcp_types": {"serving/mcp_server.py"},
     "matplotlib": {"evaluation/reporting/plots.py", "training/progress.py"},
     "pandas": {"engine/dataframes.py"},
-    "pyarrow": {"cli/bulk_parquet.py", "cli/bulk_ray.py"},
+    "pyarrow": {"cli/bulk_parquet.py", "cli/bulk_parquet_output.py", "cli/bulk_ray.py"},
     "ray": {"cli/bulk_ray.py", "serving/ray_serve.py"},
     "tiktoken": {"engine/budgets.py"},
     "fastapi": {
@@ -251,6 +251,7 @@ def test_the_picture_of_the_rooms_is_that_of_the_layers() -> None:
 # another file, because they have one reason to change with it.
 TESTED_ELSEWHERE = {
     "cli/bulk_output.py": "cli/test_bulk_files.py",
+    "cli/bulk_parquet_output.py": "cli/test_bulk_parquet.py",
     "cli/bulk_tally.py": "cli/test_bulk.py",
     "cli/label_lines.py": "cli/test_label.py",
     "cli/progress.py": "cli/test_evaluate.py",
@@ -288,6 +289,7 @@ TESTED_ELSEWHERE = {
     "testing/adapter_hooks.py": "integrations/test_langchain.py",
     "testing/contract.py": "integrations/test_langchain.py",
     "engine/plain_values.py": "engine/test_results.py",
+    "text/answers.py": "text/test_ties.py",
     "text/code.py": "text/test_units.py",
     "text/definitions.py": "text/test_units.py",
     "text/heads.py": "text/test_units.py",
@@ -301,6 +303,7 @@ TESTED_ELSEWHERE = {
     "text/punkt.py": "text/test_sentences.py",
     "text/records.py": "text/test_units.py",
     "text/short_lines.py": "text/test_units.py",
+    "text/spaced_tables.py": "text/test_units.py",
     "text/tables.py": "text/test_units.py",
     "text/titles.py": "text/test_units.py",
     "text/transcripts.py": "text/test_units.py",

@@ -73,7 +73,7 @@ def open_output(
     else:
         if is_parquet(path):
             # Without pyarrow, nothing is created.
-            import_module("provence_plugins.cli.bulk_parquet")
+            import_module("provence_plugins.cli.bulk_parquet_output")
         # One record for a file, whichever link to it is named.
         place = Path(path).resolve()
         prepare = _prepare_parquet if is_parquet(path) else _prepare_lines
@@ -104,7 +104,8 @@ def _prepare_lines(place: _Place, settings: RunSettings, resume: bool) -> Iterat
 
 @contextmanager
 def _prepare_parquet(place: _Place, settings: RunSettings, resume: bool) -> Iterator[BulkOutput]:
-    from provence_plugins.cli.bulk_parquet import ParquetRequests, count_results
+    from provence_plugins.cli.bulk_parquet import ParquetRequests
+    from provence_plugins.cli.bulk_parquet_output import count_results
 
     lines = _lines_beside(place.path)
     if resume and place.file.seek(0, os.SEEK_END) and not lines.exists():

@@ -134,7 +134,7 @@ class ParquetOutput:
 
     def finish(self) -> None:
         """Write the Parquet file and remove the lines."""
-        from provence_plugins.cli.bulk_parquet import write_parquet
+        from provence_plugins.cli.bulk_parquet_output import write_parquet
 
         self._target.truncate(0)
         self._target.seek(0)

@@ -1,10 +1,8 @@
-"""Read requests from the rows of a Parquet file, and write the results of a bulk run as one."""
+"""Read requests from the rows of a Parquet file."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedWriter, FileIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from provence_plugins.cli.bulk_lines import OWN_KEYS
@@ -17,56 +15,11 @@ with needs_extra("parquet"):
 
 _READ_ROWS = 256
 
-# A row group of the output ends after this many rows or bytes of JSON, whichever comes first, to
-# limit memory.
-_GROUP_ROWS = 4096
-_GROUP_BYTES = 64_000_000
-
-_REQUEST = ("query", "passages")
+REQUEST_COLUMNS = ("query", "passages")
+"""The columns that a request is read from; all others are copied to the output."""
 
 # A row with a text that is not UTF-8 becomes a line that is not either, and fails by itself.
 _NOT_UTF8 = b"\xff\n"
-
-_SENTENCE = pa.struct(
-    [
-        ("start", pa.int64()),
-        ("end", pa.int64()),
-        ("probability", pa.float64()),
-        ("kept", pa.bool_()),
-        ("kind", pa.string()),
-        ("tokens", pa.int64()),
-        ("heading", pa.int64()),
-    ]
-)
-
-_KEPT = pa.struct(
-    [
-        ("index", pa.int64()),
-        ("title", pa.string()),
-        ("relevance", pa.float64()),
-        ("text", pa.string()),
-        ("kept_spans", pa.list_(pa.list_(pa.int64()))),
-        ("tokens_before", pa.int64()),
-        ("tokens_after", pa.int64()),
-        ("sentences", pa.list_(_SENTENCE)),
-    ]
-)
-
-_DROPPED = pa.struct([("index", pa.int64()), ("relevance", pa.float64()), ("tokens_before", pa.int64())])
-
-_LINE = pa.field("line", pa.int64())
-_ERROR = pa.field("error", pa.string())
-_OTHER = pa.field("other", pa.string())
-
-_RESULT = [
-    _ERROR,
-    pa.field("query", pa.string()),
-    pa.field("threshold", pa.float64()),
-    pa.field("tokens_before", pa.int64()),
-    pa.field("tokens_after", pa.int64()),
-    pa.field("passages", pa.list_(_KEPT)),
-    pa.field("dropped", pa.list_(_DROPPED)),
-]
 
 
 class ParquetRequests:
@@ -88,18 +41,18 @@ class ParquetRequests:
     def __init__(self, file: BinaryIO, *, only_requests: bool) -> None:
         self._file = file
         self.name = str(file.name)
-        with _damage_explained(self.name):
+        with damage_explained(self.name):
             self._parquet = pq.ParquetFile(file)
         schema = self._parquet.schema_arrow
         _check_requests(self.name, schema)
         _check_names(self.name, schema)
         if not only_requests:
             _check_json(self.name, schema)
-        self._columns = [*_REQUEST] if only_requests else schema.names
+        self._columns = [*REQUEST_COLUMNS] if only_requests else schema.names
         self.rows: int = self._parquet.metadata.num_rows
 
     def __iter__(self) -> Iterator[bytes]:
-        with _damage_explained(self.name):
+        with damage_explained(self.name):
             for batch in self._parquet.iter_batches(batch_size=_READ_ROWS, columns=self._columns):
                 yield from _encode(batch)
 
@@ -108,84 +61,15 @@ class ParquetRequests:
         return self._file.fileno()
 
 
-def write_parquet(lines: Path, target: FileIO, source: Path | None) -> None:
-    """Write lines of results as a Parquet file.
-
-    Args:
-        lines: The results in JSON lines.
-        target: The file, opened and empty.
-        source: The Parquet file that the requests came from, whose other columns are copied; None
-            if they came in JSON lines, whose other keys become one column of JSON.
-
-    Raises:
-        InvalidInputError: The source has changed since it was read.
-        OSError: The file cannot be written.
-    """
-    copied = None if source is None else _CopiedColumns(source)
-    others = [_OTHER] if copied is None else copied.fields
-    schema = pa.schema([_LINE, *others, *_RESULT])
-    # Unlike the file itself, it writes everything or raises.
-    stream = BufferedWriter(target)
-    try:
-        with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
-            for group in _row_groups(lines):
-                results = _to_table(group, [_LINE, *([_OTHER] if copied is None else []), *_RESULT])
-                columns = dict(zip(results.column_names, results.columns, strict=True))
-                if copied is not None:
-                    columns |= copied.take(len(group))
-                writer.write_table(pa.table([columns[name] for name in schema.names], schema=schema), _GROUP_ROWS)
-        stream.flush()
-    finally:
-        stream.detach()
-
-
-def count_results(path: Path) -> tuple[int, int] | None:
-    """Return the rows of a finished output and the errors among them; None if it is not one."""
-    try:
-        with pq.ParquetFile(path) as parquet:
-            if {_LINE.name, *(field.name for field in _RESULT)} <= {*parquet.schema_arrow.names}:
-                errors = parquet.read([_ERROR.name]).column(0)
-                return parquet.metadata.num_rows, len(errors) - errors.null_count
-    except (pa.ArrowException, OSError):
-        pass
-    return None
-
-
-class _CopiedColumns:
-    """The other columns of a Parquet file, read along with the results."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._parquet = pq.ParquetFile(path)
-        self.fields = [field for field in self._parquet.schema_arrow if field.name not in _REQUEST]
-        names = [field.name for field in self.fields]
-        self._batches = self._parquet.iter_batches(batch_size=_GROUP_ROWS, columns=names)
-        self._rest = pa.table({field.name: pa.array([], field.type) for field in self.fields})
-
-    # Any: columns of pyarrow, which is not typed.
-    def take(self, count: int) -> dict[str, Any]:
-        """Return the next rows."""
-        if not self.fields:
-            return {}
-        with _damage_explained(str(self._path)):
-            while len(self._rest) < count:
-                batch = next(self._batches, None)
-                if batch is None:
-                    raise InvalidInputError(f"{self._path} has fewer rows than when it was read. Start over.")
-                self._rest = pa.concat_tables([self._rest, pa.table(batch)])
-        taken, self._rest = self._rest.slice(0, count), self._rest.slice(count)
-        return dict(zip(taken.column_names, taken.columns, strict=True))
-
-
 def _check_requests(name: str, schema: Any) -> None:
-    for column in _REQUEST:
+    for column in REQUEST_COLUMNS:
         if column not in schema.names:
             raise InvalidInputError(
                 f"{name} has no column {column!r}; it has {', '.join(schema.names) or 'none'}. "
                 f"Give a column query of strings, and a column passages of lists of strings, or of "
                 f"structs with text and optionally title."
             )
-    query, passages = (schema.field(column).type for column in _REQUEST)
+    query, passages = (schema.field(column).type for column in REQUEST_COLUMNS)
     if not _is_text(query):
         raise InvalidInputError(f"{name}: the column 'query' must hold strings, and its type is {query}.")
     if not (_is_list(passages) and _holds_text(passages.value_type)):
@@ -196,7 +80,7 @@ def _check_requests(name: str, schema: Any) -> None:
 
 
 def _check_names(name: str, schema: Any) -> None:
-    names = [column for column in schema.names if column not in _REQUEST]
+    names = [column for column in schema.names if column not in REQUEST_COLUMNS]
     taken = OWN_KEYS.intersection(names) or {column for column in names if names.count(column) > 1}
     if taken:
         raise InvalidInputError(
@@ -251,48 +135,9 @@ def _encode(batch: Any) -> Iterator[bytes]:
         yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
-def _row_groups(path: Path) -> Iterator[list[dict[str, Any]]]:
-    """Read results, a row group of the output at a time."""
-    group: list[dict[str, Any]] = []
-    size = 0
-    with open(path, "rb") as lines:
-        for line in lines:
-            group.append(json.loads(line))
-            size += len(line)
-            if len(group) == _GROUP_ROWS or size >= _GROUP_BYTES:
-                yield group
-                group, size = [], 0
-    if group:
-        yield group
-
-
-def _to_table(rows: Sequence[dict[str, Any]], fields: Iterable[Any]) -> Any:
-    own = {_LINE.name, *(field.name for field in _RESULT)}
-    with_others = []
-    for row in rows:
-        others = {key: value for key, value in row.items() if key not in own}
-        with_others.append({**row, _OTHER.name: json.dumps(others, ensure_ascii=False) if others else None})
-    schema = pa.schema([*fields])
-    try:
-        return pa.Table.from_pylist(with_others, schema)
-    except UnicodeEncodeError:
-        return pa.Table.from_pylist(_without_surrogates(with_others), schema)
-
-
-# Any: plain values of every kind.
-def _without_surrogates(value: Any) -> Any:
-    """Replace halves of surrogate pairs, which Parquet cannot hold, as the model reads them."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _without_surrogates(item) for key, item in value.items()}
-    return value
-
-
 @contextmanager
-def _damage_explained(name: str) -> Iterator[None]:
+def damage_explained(name: str) -> Iterator[None]:
+    """Turn what pyarrow says of a damaged file into an error that names the file."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:

@@ -23,16 +23,16 @@ from provence_plugins.text.lines import BLANK, TAILS, Found, Lines, depth_of, sk
 from provence_plugins.text.markup import find_drawer
 from provence_plugins.text.records import find_indented_section, find_lone_record, find_records
 from provence_plugins.text.short_lines import find_short_lines
-from provence_plugins.text.tables import (
+from provence_plugins.text.spaced_tables import (
     RULES,
     find_column_run,
     find_columns,
     find_number_rows,
     find_ruled_header,
     find_times,
-    find_values,
     may_announce_rows,
 )
+from provence_plugins.text.tables import find_values
 from provence_plugins.text.titles import find_section, numbered_level, read_title, underlined_level
 from provence_plugins.text.transcripts import find_cues, find_inline_times, find_messages
 

@@ -4,6 +4,12 @@ from provence_plugins.text.blocks import Block
 from provence_plugins.text.heads import is_answer, is_question
 from provence_plugins.types import Kind
 
+QUESTION_MARKS = "?？؟"
+"""The signs that end a question, in several scripts."""
+
+_MARKS_BEHIND = "*_\"'”’») \t\r\n"
+_LONGEST_TAIL = 20
+
 
 class Parts:
     """The blocks of a text in order, without what lies inside of them.
@@ -48,3 +54,9 @@ class Parts:
         """Return whether a block is a record with a label that is neither that of a question nor that of an answer."""
         label = self.labels[at]
         return self.kinds[at] == "record" and bool(label) and not is_question(label) and not is_answer(label)
+
+
+def ends_with(text: str, end: int, signs: str) -> bool:
+    """Return whether one of some signs is the last before an end, apart from white space and closing marks."""
+    last = text[max(0, end - _LONGEST_TAIL) : end].rstrip(_MARKS_BEHIND)[-1:]
+    return last != "" and last in signs

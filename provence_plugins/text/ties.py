@@ -5,27 +5,20 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+from provence_plugins.text.answers import Answers
 from provence_plugins.text.columns import Ties
 from provence_plugins.text.heads import is_question
 from provence_plugins.text.lines import RANKS_OF_MARKS
-from provence_plugins.text.parts import Parts
+from provence_plugins.text.parts import QUESTION_MARKS, Parts, ends_with
 from provence_plugins.types import Kind
 
 # Code that is longer is no command, and is not brought along by the paragraph above it.
 _LONGEST_COMMAND = 400
 _LISTED: frozenset[Kind] = frozenset({"list_item", "record", "table_header", "table_row", "quote", "code"})
 _UNTIED: frozenset[Kind] = frozenset({"heading", "sentence"})
-_QUESTION_MARKS = "?？؟"
-# A question in bold with its answer on the same line.
-_LEAD_QUESTION = re.compile(r"[^\w*_]{0,5}[*_]{1,3}[^*_\n]{1,150}[?？؟][*_]{1,3}\s")
-_MARKS_BEHIND = "*_\"'”’») \t\r\n"
-# More than most answers need; what follows further behind has often moved on.
-_LONGEST_ANSWER = 1_000
-_LONGEST_QUESTION = 200
 # Fewer that come again in the same order are the turns of two people.
 _FEWEST_FIELDS = 3
 _WIDEST_INDENT = 80
-_LONGEST_TAIL = 20
 _SENDERS = frozenset({"from", "von", "de", "da"})
 _FIELDS_OF_MAIL = frozenset({
     "subject", "sent", "betreff", "gesendet", "objet", "envoyé", "asunto", "enviado", "oggetto", "inviato",
@@ -57,8 +50,8 @@ def find_ties(text: str, parts: Parts, ends: Sequence[int]) -> Ties:
         _tie_nested(text, parts, ties)
         _tie_announced(text, parts, ends, ties)
         _tie_sheets(text, parts, ties)
-    if any(mark in text for mark in _QUESTION_MARKS) or any(map(is_question, set(parts.labels))):
-        _Answers(text, parts, ends, ties).tie()
+    if any(mark in text for mark in QUESTION_MARKS) or any(map(is_question, set(parts.labels))):
+        Answers(text, parts, ends, ties).tie()
     return ties
 
 
@@ -97,7 +90,7 @@ def _tie_mails(text: str, parts: Parts, ties: Ties) -> None:
             around = parts.labels[max(0, at - _MOST_FIELDS_OF_MAIL) : at + _MOST_FIELDS_OF_MAIL]
             sender = None if _FIELDS_OF_MAIL.isdisjoint(around) else parts.firsts[at]
         elif kind == "heading":
-            if not _ends_with(text, parts.starts[at + 1], ":"):
+            if not ends_with(text, parts.starts[at + 1], ":"):
                 sender = None
         elif sender is not None and kind in ("sentence", "list_item"):
             ties.add(parts.numbers(at), "label", sender)
@@ -151,7 +144,7 @@ def _tie_nested(text: str, parts: Parts, ties: Ties) -> None:
             open_items.pop()
         if open_items:
             ties.add(parts.numbers(at), "parent", open_items[-1][1])
-        if kind == "record" and not _ends_with(text, parts.starts[at + 1], ":"):
+        if kind == "record" and not ends_with(text, parts.starts[at + 1], ":"):
             # A field with a value has no items beside it, only below and further in.
             depth += RANKS_OF_MARKS - 1
         open_items.append((depth, parts.firsts[at]))
@@ -169,7 +162,7 @@ def _tie_announced(text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> 
     for at, (before, kind) in enumerate(pairwise(parts.kinds), 1):
         first = parts.firsts[at]
         if before == "sentence":
-            announcing = first - 1 if _ends_with(text, ends[first - 1], _ANNOUNCING) else None
+            announcing = first - 1 if ends_with(text, ends[first - 1], _ANNOUNCING) else None
         if kind not in _LISTED:
             announcing = None
         elif announcing is not None:
@@ -232,85 +225,5 @@ def _find_sheets(text: str, parts: Parts) -> list[range]:
 def _are_turns(text: str, parts: Parts, records: range) -> bool:
     """Return whether records are turns of a talk: somebody speaks twice, or most of them end as sentences do."""
     labels = set(parts.labels[records.start : records.stop])
-    sentences = sum(_ends_with(text, parts.starts[at + 1], ".!" + _QUESTION_MARKS) for at in records)
+    sentences = sum(ends_with(text, parts.starts[at + 1], ".!" + QUESTION_MARKS) for at in records)
     return len(labels) < len(records) or 2 * sentences > len(records)
-
-
-class _Answers:
-    """Ties each answer to its question, and the question to all of its answer.
-
-    A question is a record with such a label, a turn, a heading, or a line of its own that ends with
-    a question mark. The answer goes on up to the next question or heading.
-    """
-
-    def __init__(self, text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:
-        self._text = text
-        self._parts = parts
-        self._ends = ends
-        self._ties = ties
-        self._asked: int | None = None  # the block that asks
-        self._asking = 0  # its sentence that asks
-        self._answer: list[int] = []
-
-    def tie(self) -> None:
-        """Tie all questions and answers."""
-        parts = self._parts
-        asked_by: str | None = None
-        for at, (kind, level) in enumerate(zip(parts.kinds, parts.levels, strict=True)):
-            is_turn = parts.is_named(at)
-            if is_turn and asked_by is not None:
-                # The next turn answers, unless the same person goes on.
-                if parts.labels[at] != asked_by:
-                    self._answer += parts.numbers(at)
-                self._close()
-                asked_by = None
-            question = self._asking_sentence(at, is_turn)
-            if question is not None or (kind == "heading" and level):
-                self._close()
-                asked_by = None
-            if question is not None:
-                self._asked, self._asking = at, question
-                self._answer = list(range(question + 1, parts.firsts[at + 1]))
-                asked_by = parts.labels[at] if is_turn else None
-            elif self._asked is not None:
-                self._answer += parts.numbers(at)
-        self._close()
-
-    def _asking_sentence(self, at: int, is_turn: bool) -> int | None:
-        """Return the number of the sentence with which a block asks something, if it does."""
-        text, kind = self._text, self._parts.kinds[at]
-        first, end = self._parts.firsts[at], self._parts.starts[at + 1]
-        if kind == "record" and is_question(self._parts.labels[at]):
-            return first
-        if kind == "heading":
-            return first if _ends_with(text, end, _QUESTION_MARKS) else None
-        if is_turn:
-            return self._parts.firsts[at + 1] - 1 if _ends_with(text, end, _QUESTION_MARKS) else None
-        if kind not in ("sentence", "list_item"):
-            return None
-        begin, stop = self._parts.starts[at], self._ends[first]
-        if _LEAD_QUESTION.match(text, begin, stop):
-            return first
-        if stop - begin > _LONGEST_QUESTION or not _ends_with(text, stop, _QUESTION_MARKS):
-            return None
-        # Inside a paragraph a question is part of what is told, unless its line ends with it.
-        return first if stop == end or "\n" in text[stop - 3 : stop] else None
-
-    def _close(self) -> None:
-        """Tie the answer so far and its question, if there is one."""
-        if self._asked is not None:
-            begin = self._ends[self._asking]
-            has_end = is_question(self._parts.labels[self._asked])
-            for number in self._answer:
-                is_near = number == self._answer[0] or self._ends[number] - begin <= _LONGEST_ANSWER
-                if is_near or has_end:
-                    self._ties.add([number], "question", self._asking)
-                if is_near:
-                    self._ties.add([self._asking], "question", number)
-        self._asked, self._answer = None, []
-
-
-def _ends_with(text: str, end: int, signs: str) -> bool:
-    """Return whether one of some signs is the last before an end, apart from white space and closing marks."""
-    last = text[max(0, end - _LONGEST_TAIL) : end].rstrip(_MARKS_BEHIND)[-1:]
-    return last != "" and last in signs

@@ -252,7 +252,8 @@ def test_without_pyarrow_the_extra_is_named_and_nothing_is_created(
 ) -> None:
     source, target = (tmp_path / name for name in names)
     source.write_bytes(b"")
-    monkeypatch.delitem(sys.modules, "provence_plugins.cli.bulk_parquet", raising=False)
+    for module in ("bulk_parquet", "bulk_parquet_output"):
+        monkeypatch.delitem(sys.modules, f"provence_plugins.cli.{module}", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     complaint = run("bulk", source, target).complaint
     assert 'pip install "provence-plugins[parquet]"' in complaint
