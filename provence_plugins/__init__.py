@@ -77,7 +77,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, and what it needs with it."""
+    """Import a public name, with the modules that it needs, when it is first used."""
     if name in _RENAMED:
         warn_renamed(f"{__name__}.{name}", f"{__name__}.{_RENAMED[name]}")
         return getattr(import_module(__name__), _RENAMED[name])

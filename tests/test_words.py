@@ -60,6 +60,20 @@ UNCLEAR = {
     r"\b(?:space|stop|characters?|tokens?|words?|lines?|cut|ends?|continues?) behind\b": "'after'",
     r"\band perhaps (?!a\b|the\b)": "'and optionally'",
     r"\bcould be had\b": "'was available'",
+    r"\bfurther in\b": "'indented'",
+    r"\bbears?\b": "'has'",
+    r"\bbeside `": "'in addition to'",
+    r"\bbehind (?:a |an |the )?(?:colon|comma|dash|full stop|list|number|these|blank lines)": "'after'",
+    r"\bheld? apart\b|\bhold(?:s)? (?:no )?columns apart\b": "'separated'",
+    r"\bgo(?:es)? on (?:with|behind|in)\b": "'continues'",
+    r"\bbe told from\b|\bnot told\b": "'distinguished from', 'unknown'",
+    r"\b(?:was|is) said (?:once|by)\b|\bnobody said\b": "'is logged', 'was given'",
+    r"\bless (?:the second|full|1)\b": "'minus'",
+    r"\b(?:lines|questions|integers|passages|them) of which\b": "'in which', 'for which'",
+    r"\bwhat (?:is|was) left(?! out)": "'the rest', 'the kept text'",
+    r"\bbrings a model\b": "'provides a model'",
+    r"\bcomes? again\b": "'occurs again'",
+    r"\btakes? (?:\w+ ){0,3}down\b": "'record'",
 }
 # Searched first, because hardly a line has any of them.
 ANY_UNCLEAR = re.compile("|".join(UNCLEAR))

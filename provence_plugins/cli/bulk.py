@@ -23,7 +23,7 @@ _MODEL_NAMES = ("model", "revision")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritingOptions:
-    """What becomes of an output that exists already."""
+    """What to do with an output that already exists."""
 
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an earlier run with the same input and options.")

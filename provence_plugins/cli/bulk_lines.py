@@ -173,7 +173,7 @@ def _require_text(line: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line that holds a request, and the keys that only its sender knows."""
+    """A line that holds a request, and the other keys of the line, which its result gets too."""
 
     request: PruneRequest
     other: dict[str, Any]

@@ -30,7 +30,7 @@ class BulkOutput(Protocol):
         ...
 
     def write(self, line: str) -> None:
-        """Write one line; it survives whatever happens to this process afterwards."""
+        """Write one line, so that it survives a crash of this process."""
         ...
 
     def finish(self) -> None:
@@ -92,7 +92,7 @@ class FileOutput:
         self._record.check_group(group, self.lines)
 
     def write(self, line: str) -> None:
-        """Write one line, or nothing of it when there is no room."""
+        """Write one line; if the disk is full, write nothing of it."""
         content = _encode(line)
         try:
             write_all(self._file, content)
@@ -129,7 +129,7 @@ class ParquetOutput:
         self._lines.check_group(group)
 
     def write(self, line: str) -> None:
-        """Write one line, or nothing of it when there is no room."""
+        """Write one line; if the disk is full, write nothing of it."""
         self._lines.write(line)
 
     def finish(self) -> None:

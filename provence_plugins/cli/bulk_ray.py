@@ -176,7 +176,7 @@ class _GroupSource(Datasource):  # type: ignore[misc]  # Ray is not typed
 
     # Any: types of Ray, whose parameters differ from version to version.
     def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[Any]:
-        """Return one task: reading is quick beside pruning."""
+        """Return one task, because reading takes little time compared with pruning."""
         path, first, only_requests = self._path, self._first, self._only_requests
         about = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
         return [ReadTask(lambda: _read_groups(path, first, only_requests), about)]

@@ -1,4 +1,4 @@
-"""The record of a bulk run: a file beside the output, by which a resumed run knows its input."""
+"""The record of a bulk run: a file beside the output, by which a resumed run recognizes its input."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -132,12 +132,12 @@ def resume_record(output: Path, settings: RunSettings) -> Iterator[RunRecord]:
     if header is None:
         raise InvalidInputError(
             f"{output} cannot be resumed, because its record {path} is missing or damaged: nothing "
-            f"tells which input and settings it was made with. Put the record back, {_ADVICE}."
+            f"tells which input and settings it was made with. Restore the record, {_ADVICE}."
         )
     changes = _compare(header, {_KIND: _FORMAT, **settings.to_dict()})
     if changes:
         raise InvalidInputError(
-            f"{output} was begun with other settings: {'; '.join(changes)}. Resume with the same settings, {_ADVICE}."
+            f"{output} was started with other settings: {'; '.join(changes)}. Resume with the same settings, {_ADVICE}."
         )
     with open(path, "r+b", buffering=0) as stream, open(path, "rb") as earlier:
         earlier.readline()
@@ -178,7 +178,7 @@ def _write_row(stream: FileIO, row: Mapping[str, Any]) -> None:
 
 
 def _is_record(path: Path) -> bool:
-    """Return whether a file is a record, or the beginning of one that found no room on a disk."""
+    """Return whether a file is a record, or the beginning of one that a full disk cut off."""
     with open(path, "rb") as stream:
         begin = stream.read(len(_BEGIN))
     return _BEGIN.startswith(begin)
@@ -199,7 +199,7 @@ def _parse(line: bytes) -> Any:
 
 
 def _compare(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Name the settings that differ, for a reader."""
+    """Describe the settings that differ."""
     if earlier.get(_KIND) != _FORMAT or earlier.get("version") != now["version"]:
         return [f"it was written by provence-plugins {earlier.get('version')}, and this is {now['version']}"]
     changes = []

@@ -110,11 +110,11 @@ def _conditions(
         ["answers that failed", str(failed)],
     ]
     note = (
-        "In brackets the beginnings of SHA-256 digests. The promise is about questions that are "
-        "drawn as these were: the same kinds of questions and passages, the same retriever, the "
-        "same reader with the same prompt. Another threshold, budget, model or reader is another "
-        "contract. A question with an answer that failed, such as one whose prompt was too long, "
-        "is left out: with many of them the promise is about the others alone."
+        "The letters and digits in brackets are the first of SHA-256 digests. The result is valid "
+        "for questions like these: the same kinds of questions and passages, the same retriever, "
+        "the same reader with the same prompt. With another threshold, budget, model or reader, "
+        "check the contract again. A question with a failed answer, for example because its prompt "
+        "was too long, is not counted."
     )
     return Table("Conditions", ["what", "which"], rows, note)
 

@@ -148,7 +148,7 @@ def _devices(versions: Mapping[str, str | None]) -> list[str]:
     try:
         from provence_plugins.model.torch_backend import devices
     except (ImportError, OSError) as error:  # installed in part, or for another system
-        logger.warning("torch is installed and cannot be loaded (%s). Install it again.", error)
+        logger.warning("torch is installed but cannot be loaded (%s). Install it again.", error)
         return ["cpu"]
     return devices()
 

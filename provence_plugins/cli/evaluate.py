@@ -32,7 +32,7 @@ _METHODS = ("lead", "bm25", "model")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """Where results go beside standard output."""
+    """Where results are written in addition to standard output."""
 
     output: Annotated[Path | None, typer.Option(help="Folder for the result file in JSON.", show_default="no file")] = (
         None

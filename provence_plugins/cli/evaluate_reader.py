@@ -109,7 +109,7 @@ class ReaderChoices:
         return [read_threshold(given) for given in self.threshold or ()]
 
     def orders(self) -> "Sequence[PassageOrder]":
-        """Return the orders in which the passages are shown beside the given one."""
+        """Return the orders in which the passages are shown in addition to the given one."""
         if self.order is None:
             return ()
         return ("best-first", "best-last") if self.order == "both" else (self.order,)

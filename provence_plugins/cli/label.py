@@ -186,7 +186,7 @@ def _run(
 
 
 def _estimate(labeller: "ChatLabeller", source: str, chat: ChatOptions) -> str:
-    """Say about how many tokens a run takes and what they cost, by the first lines of the input."""
+    """Estimate from the first lines of the input how many tokens a run takes, and what they cost."""
     from provence_plugins.cli.bulk_input import count_lines, open_input
     from provence_plugins.cli.label_lines import read_pairs
 
@@ -201,6 +201,6 @@ def _estimate(labeller: "ChatLabeller", source: str, chat: ChatOptions) -> str:
     answers = labeller.max_tokens * lines
     said = f"{lines:,} requests, about {prompts:,} tokens of prompts and at most {answers:,} of answers"
     if chat.input_price is None and chat.output_price is None:
-        return f"{said}; --input-price and --output-price tell what they cost."
+        return f"{said}; to see the cost, give --input-price and --output-price."
     cost = (prompts * (chat.input_price or 0.0) + answers * (chat.output_price or 0.0)) / 1_000_000
     return f"{said}; at most about {cost:,.2f} in the currency of the prices."

@@ -78,7 +78,7 @@ def label_with_chat(labeller: ChatLabeller, *, concurrency: int, done: int) -> G
 
 
 def read_pairs(lines: Iterator[bytes]) -> Iterator[Pair]:
-    """Yield the pairs of lines, those without a valid pair left out."""
+    """Yield the pairs of lines; lines without a valid pair are skipped."""
     for line in lines:
         row = _read(0, line)
         if isinstance(row, _Line):

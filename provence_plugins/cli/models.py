@@ -101,7 +101,7 @@ def package(
     ] = None,
     version: Annotated[str, typer.Option(help="Version of the package.")] = "0.1.0",
     weights: Annotated[
-        bool, typer.Option("--weights", help="Include the safetensors too, which torch and training on need.")
+        bool, typer.Option("--weights", help="Include the safetensors too, which torch and further training need.")
     ] = False,
     compress: Annotated[
         bool,

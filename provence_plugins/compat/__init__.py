@@ -1,4 +1,4 @@
-"""The calls of published pruners over a `Pruner`: existing code moves over by changing an import.
+"""The calls of published pruners over a `Pruner`: existing code works after a change of its import.
 
 ```python
 from provence_plugins.compat import AutoModel

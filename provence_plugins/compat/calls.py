@@ -155,7 +155,7 @@ def _pair(
 
 
 def _title_rows(title: object, sizes: Sequence[int]) -> list[Sequence[object]] | None:
-    """Return titles by question, perhaps fewer or more than contexts; None for another shape."""
+    """Return titles by question, in any number; None for another shape."""
     if isinstance(title, str):
         return [[title] * size for size in sizes]
     if not _is_list(title):

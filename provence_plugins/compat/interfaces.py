@@ -1,4 +1,4 @@
-"""The published interfaces, a row for each: their shapes, their defaults and their habits."""
+"""The published interfaces, a row for each: their shapes, their defaults and their rules."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ from provence_plugins.text.sentences import SentenceSplitter, SplitterName
 from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold, Thresholds
 
 TextSplitter = Callable[[str], list[str]]
-"""A published splitter: from a text to the texts of its sentences."""
+"""A published splitter: it takes a text and returns the texts of its sentences."""
 
 _WINDOWS: dict[bool | None, Literal["best", "first"] | None] = {None: None, True: "best", False: "first"}
 _SWITCHES = (
@@ -32,7 +32,7 @@ _LANGUAGES: dict[str, SentenceSplitter] = {"en": english_spans, "ja": japanese_s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessOptions:
-    """The keywords of `process` beside question, context and title.
+    """The keywords of `process` in addition to question, context and title.
 
     All from `batch_size` on have no effect: batches follow a budget of tokens, and nothing is
     printed.

@@ -39,10 +39,10 @@ class Example:
             are not known.
         silver: How surely a teacher keeps the parts of the passage; empty where no teacher was
             asked.
-        is_annotated: Whether people told that the passage answers the question, or does not.
+        is_annotated: Whether people decided that the passage answers the question, or does not.
             Otherwise `positive` is what the teacher finds more likely.
-        kind: What kind of text the passage is, such as "table"; None where it is not told.
-        question_type: What type of question it is, such as "how-to"; None where it is not told.
+        kind: What kind of text the passage is, such as "table"; None where it is unknown.
+        question_type: What type of question it is, such as "how-to"; None where it is unknown.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What each passage has of a budget: its kept sentences, and what it would take to keep more."""
+"""The part of a budget that each passage uses: its kept sentences, and the cost of more."""
 
 from bisect import bisect_left, insort
 from collections.abc import Collection, Sequence
@@ -48,12 +48,12 @@ class PassageAccount:
         return any(self.passage.token_counts[number] > 0 for number in self.kept)
 
     def cost_of(self, numbers: Collection[int]) -> int:
-        """Return what it takes to keep more sentences, with marks and white space around them."""
+        """Return the cost of more sentences, with the marks and white space around them."""
         cost = sum(self.costs[number] for number in numbers)
         return cost + self._added_marks(numbers) + self._added_breaks(numbers)
 
     def cost_around(self, number: int, headings: set[int]) -> int:
-        """Return what it takes to keep a part of a sentence, besides the part itself."""
+        """Return the cost of what a part of a sentence brings along, without the part itself."""
         together = {number, *headings}
         cost = sum(self.costs[heading] for heading in headings)
         cost += self._added_breaks(together) + self._break_behind(number, headings)
@@ -63,14 +63,14 @@ class PassageAccount:
         return cost
 
     def keep(self, numbers: Collection[int]) -> None:
-        """Take sentences down as kept."""
+        """Record sentences as kept."""
         if self.count_space is not None:
             for number in set(numbers).difference(self.kept):
                 insort(self._order, number)
         self.kept.update(numbers)
 
     def _added_marks(self, numbers: Collection[int]) -> int:
-        """Return what the marks around more sentences take; less than 0 if they fill gaps."""
+        """Return the cost of the marks around more sentences; negative if they fill gaps."""
         if not self.mark_cost or not numbers:
             return 0
         kept, last = self.kept, len(self.passage.sentences) - 1
@@ -87,7 +87,7 @@ class PassageAccount:
         return gaps * self.mark_cost
 
     def _added_breaks(self, numbers: Collection[int]) -> int:
-        """Return what the white space between more sentences and those around them takes.
+        """Return the cost of the white space between more sentences and those around them.
 
         White space belongs to the sentence before it; where that sentence is removed, the next kept
         one takes it along.
@@ -107,7 +107,7 @@ class PassageAccount:
         return cost
 
     def _break_behind(self, number: int, brought: Collection[int]) -> int:
-        """Return what the white space between a cut sentence and the next kept one takes."""
+        """Return the cost of the white space between a cut sentence and the next kept one."""
         if self.count_space is None:
             return 0
         behind = [other for other in {*self.kept, *brought} if other > number]
@@ -117,7 +117,7 @@ class PassageAccount:
         return self.count_space(space_at_end(self.passage.passage.text[:start]))
 
     def _breaks(self, numbers: Sequence[int], count: CountTokens) -> int:
-        """Return what the white space takes that separates kept sentences."""
+        """Return the cost of the white space that separates kept sentences."""
         text, bounds = self.passage.passage.text, self.passage.columns.bounds
         cost = 0
         for before, number in pairwise(numbers):
@@ -130,7 +130,7 @@ class PassageAccount:
 
 
 def choose_counter(policy: PruningPolicy, count_tokens: CountTokens | None) -> CountTokens | None:
-    """Return what counts the budget of a policy; None if nothing does.
+    """Return the function that counts the budget of a policy; None if there is none.
 
     Args:
         policy: The policy, perhaps with a counter of its own.
@@ -169,7 +169,7 @@ def is_content(passage: ScoredPassage, number: int) -> bool:
 
 
 def _mark_cost(passage: ScoredPassage, policy: PruningPolicy, count: CountTokens) -> int:
-    """Return what a mark that stands for nearly all sentences of a passage takes of the budget."""
+    """Return the cost of a mark in place of nearly all sentences of a passage."""
     mark = policy.omission_mark(len(passage.sentences))
     if not mark or holds_json(passage.columns):
         return 0

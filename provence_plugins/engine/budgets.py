@@ -34,7 +34,7 @@ _CHARACTERS_PER_TOKEN = 100
 
 
 def count_sentences(plan: PassagePlan, encoder: TextEncoder) -> list[int]:
-    """Return how much each sentence of a passage takes of a budget.
+    """Return the cost of each sentence of a passage in the unit of a budget.
 
     That is its number of tokens, except that padding and dashes of a table's header do not count,
     and characters that the model's vocabulary does not know count one by one.

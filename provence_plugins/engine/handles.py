@@ -1,14 +1,14 @@
-"""A handle to a model and its threads: it is closed after use, and a copy of it is itself."""
+"""A handle to a model and its threads: it is closed after use, and copying returns the same handle."""
 
 from types import TracebackType
 from typing import Any, Self
 
 
 class Handle:
-    """Stands for things that have no copy, and that `close` ends."""
+    """Represents a resource that cannot be copied and that `close` frees."""
 
     def close(self) -> None:
-        """End what the handle stands for. Closing twice does nothing."""
+        """Free the resource. Closing twice does nothing."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:

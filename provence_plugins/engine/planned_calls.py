@@ -73,8 +73,8 @@ class CallPlanner:
             self._has_warned = True
             logger.warning(
                 "The vocabulary of this model cannot read the script of some texts. They are kept "
-                "as they are, with a relevance of -1. Use a model for their language. This is said "
-                "once for each pruner."
+                "as they are, with a relevance of -1. Use a model for their language. This warning is "
+                "logged once for each pruner."
             )
         return PlannedCall(query, plans, distinct_windows(plans), policy)
 

@@ -55,7 +55,7 @@ class PruningPolicy:
             Provence models expect the title of the page there. It is left out if the budget has
             room for the other sentence alone.
         keep_headings: Keep the heading of the section and the header of the table that a kept
-            sentence stands under, and the headings above these.
+            sentence belongs to, and the headings above these.
         min_sentences: A passage that keeps a sentence keeps at least this many of its most probable
             ones.
         when_empty: What to do with a passage when none of its sentences passes the threshold.

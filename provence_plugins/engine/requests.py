@@ -17,7 +17,7 @@ _MANY_PASSAGES = 1_000
 
 @check_class_keywords
 class PruneRequest(NamedTuple):
-    """One item of `Pruner.prune_many`; a plain pair does as well.
+    """One item of `Pruner.prune_many`; a plain pair works too.
 
     Attributes:
         query: The question.
@@ -51,7 +51,7 @@ def check_passages(passages: Iterable[str | Passage]) -> list[Passage]:
 
 
 def list_passages(passages: Iterable[str | Passage]) -> list[str | Passage]:
-    """Return the passages of a caller as a list of whatever they are.
+    """Return the passages of a caller as a list, without a check of its items.
 
     Raises:
         InvalidInputError: `passages` is not a list or another iterable of several things.

@@ -23,14 +23,14 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class Budget:
-    """The room that is left, and what each passage has got of it.
+    """The part of a budget that is left, and the parts that the passages use.
 
     Attributes:
         passages: The passages.
         policy: What to keep.
         count_tokens: Counts tokens of the model, if they can be counted.
         repeats: Which sentences only repeat others.
-        room: What is left of `max_tokens`.
+        room: The unused part of `max_tokens`.
         accounts: What each passage has.
     """
 

@@ -83,7 +83,7 @@ def _values(ranked: Mapping[str, Sequence[GradedQuestion]]) -> Table:
     note = (
         f"{len(questions):,} questions with {passages:,} passages; sources: "
         f"{len(group_by_source(questions))}. Means over sources, with 95 % intervals. The gain of "
-        f"grade g is 2 to the power of g, less 1; the best order is that of the given passages, "
+        f"grade g is 2 to the power of g, minus 1; the best order is that of the given passages, "
         f"and ties count against a method."
     )
     return Table("Graded reranking", ["method", *(f"nDCG@{ranks}" for ranks in RANKS)], rows, note)

@@ -114,7 +114,7 @@ def write_thresholds(checkpoint: Checkpoint, examples: Sequence[Example]) -> Mea
     if not checkpoint.format.is_native:
         raise CheckpointError(
             f"{checkpoint.folder} holds a model of the format {checkpoint.format.name}, whose "
-            f"configuration has no room for named thresholds. Choose a threshold with "
+            f"configuration cannot store named thresholds. Choose a threshold with "
             f"Pruner.calibrate."
         )
     with Pruner(checkpoint.folder) as pruner:

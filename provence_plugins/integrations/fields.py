@@ -136,7 +136,7 @@ class EngineFields(BaseModel):
 
 
 class PruningFields(EngineFields):
-    """What can be set in every adapter that prunes, beside `EngineFields`.
+    """What can be set in every adapter that prunes, in addition to `EngineFields`.
 
     All fields of `PruningPolicy` are among them; they are written out once more for type checkers.
     One default differs: `when_empty="keep_one"`, because most applications mistake an empty context
@@ -256,7 +256,7 @@ class PruningFields(EngineFields):
 
 
 class DocumentFields(PruningFields):
-    """What can be set in adapters that write metadata of documents, beside `PruningFields`.
+    """What can be set in adapters that write metadata of documents, in addition to `PruningFields`.
 
     Attributes:
         flat_metadata: Write single values `provence_relevance`, `provence_kept` (JSON text), …

@@ -33,7 +33,7 @@ _OFFLOADED_KEY = "tool_result_offloaded"
 
 
 class CompactorFields(EngineFields):
-    """What can be set in `ProvenceCompactor`, beside `EngineFields`.
+    """What can be set in `ProvenceCompactor`, in addition to `EngineFields`.
 
     Attributes:
         policy: Fields of `PruningPolicy` that differ from its defaults; `when_empty` is "keep_one"
@@ -119,7 +119,7 @@ class ProvenceCompactor(StoredFields, Compactor):  # type: ignore[misc]
 
 # Any: messages in the shape of OpenAI.
 def _as_plain(message: ChatMessage) -> dict[str, Any]:
-    """Return a message in OpenAI's shape; a result that is left alone is an empty one."""
+    """Return a message in OpenAI's shape; a result that is not pruned becomes an empty one."""
     result = message.tool_call_result
     if result is not None:
         content = [] if _is_left_alone(message, result) else _texts(result)

@@ -17,7 +17,7 @@ class StoredFields:
 
     # Any: plain values, as Haystack stores pipelines.
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values.
+        """Return the component as plain values.
 
         Raises:
             PydanticSerializationError: The model is a `Pruner` instance, which has no name to load
@@ -27,6 +27,6 @@ class StoredFields:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Return what `to_dict` described."""
+        """Return the component that `to_dict` described."""
         made: Self = default_from_dict(cls, data)
         return made

@@ -107,7 +107,7 @@ def _fields(content: str) -> list[_Field]:
 
 
 def _starts(content: str, fields: Sequence[_Field]) -> list[_Start]:
-    """Return where records begin: wherever the first label of the first record comes again.
+    """Return where records begin: wherever the first label of the first record occurs again.
 
     After an empty line that label alone is enough. It may also belong to a text, so such a record
     brings the one above it along.

@@ -283,7 +283,7 @@ def _values_of(state: Any) -> Mapping[str, Any]:
 
 
 def __getattr__(name: str) -> Any:
-    """Import the cross-encoder when it is asked for: it needs a later release of langchain-core."""
+    """Import the cross-encoder on first use, because it needs a later release of langchain-core."""
     if name != "ProvenceCrossEncoder":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from provence_plugins.integrations.langchain_cross_encoder import ProvenceCrossEncoder

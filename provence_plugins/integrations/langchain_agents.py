@@ -87,7 +87,7 @@ class ContextPruningMiddleware(AgentMiddleware):
 
     @property
     def name(self) -> str:
-        """The name in traces; an agent takes no two middlewares of one name."""
+        """The name in traces; an agent refuses two middlewares of one name."""
         tools = self.fields.tools
         if tools is None:
             return type(self).__name__
@@ -120,7 +120,7 @@ class ContextPruningMiddleware(AgentMiddleware):
 
     # Any: whatever the tool returned.
     def _plan(self, request: ToolCallRequest, result: Any) -> _Plan:
-        """Return what to prune in a tool's result, or why nothing is."""
+        """Return what to prune in a tool's result, or why nothing is pruned."""
         tool = request.tool_call["name"]
         messages = [message for message in tool_messages(result) if message.status != "error"]
         contents = [MessageTexts.of(message.content, self._documents(message)) for message in messages]
@@ -239,6 +239,6 @@ def _renamed(given: Mapping[str, Any]) -> dict[str, Any]:
     current = {name: value for name, value in given.items() if name not in _DEPRECATED}
     if "only" in given:
         if "tools" in given:
-            raise InvalidInputError("tools and only are the same. Pass tools alone.")
+            raise InvalidInputError("tools and only are two names of one field. Pass tools alone.")
         current["tools"] = given["only"]
     return current

@@ -108,7 +108,7 @@ def _updates(command: Command[Any]) -> list[Any]:
 
 
 def messages_of(state: Any) -> Sequence[Any]:
-    """Return the messages in an agent's state, whatever its type and their name in it."""
+    """Return the messages in an agent's state, of any type and under any name."""
     if isinstance(state, list):
         return state
     values = state if isinstance(state, Mapping) else getattr(state, "__dict__", {})

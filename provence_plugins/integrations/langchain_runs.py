@@ -30,7 +30,7 @@ class Run(NamedTuple):
     Attributes:
         name: Its name.
         inputs: What the trace shows as its input.
-        facts: What the event says beside the query and the numbers of tokens and texts.
+        facts: What the event says in addition to the query and the numbers of tokens and texts.
         reason: Why nothing is pruned, if nothing is.
     """
 

@@ -28,7 +28,7 @@ FindQuery = Callable[[Any], Query]
 
 
 class ToolPruningFields(PruningFields):
-    """What can be set in `ContextPruningMiddleware`, beside `PruningFields`.
+    """What can be set in `ContextPruningMiddleware`, in addition to `PruningFields`.
 
     Attributes:
         tools: Names of tools whose results are pruned whatever they look like; results of others

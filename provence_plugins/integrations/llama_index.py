@@ -47,7 +47,7 @@ _WINDOW_KEY = "window"
 
 @dataclass
 class PruningQuery(QueryBundle):
-    """A query with a policy of its own; query engines hand it on to the postprocessor.
+    """A query with a policy of its own; query engines pass it on to the postprocessor.
 
     Attributes:
         policy: Fields of the policy that differ for this query, for instance {"threshold": 0.3}.
@@ -140,8 +140,8 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
         if any(_will_be_replaced(nodes[number].node, text) for number, text in texts.items()):
             warn_once(
                 "Nodes have a sentence window in their metadata that is not their text yet. Put "
-                "MetadataReplacementPostProcessor in front of ProvencePostprocessor: after it, it "
-                "undoes the pruning."
+                "MetadataReplacementPostProcessor before ProvencePostprocessor, because afterwards it "
+                "would put the whole window back."
             )
         return {
             number: Passage(text, self.title_of(nodes[number].metadata))

@@ -178,8 +178,8 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
         return folder
     if isinstance(model, Path) or name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise CheckpointNotFoundError(
-            f"There is no model folder {show_value(name)}, and no installed package brings a model of that "
-            f"name. {describe_installed_models(name)} Give the path of a folder, the name of an "
+            f"There is no model folder {show_value(name)}, and no installed package provides a model "
+            f"of that name. {describe_installed_models(name)} Give the path of a folder, the name of an "
             f"installed model, or a repo id such as owner/name."
         )
     return download(name, revision=revision)

@@ -284,7 +284,7 @@ def _fill(
 
 
 def _stored_name(name: str, stored: Mapping[str, StoredTensor]) -> str:
-    """Return the name of a tensor in a file, which may be of before 2020."""
+    """Return the name of a tensor in a file, which may be older than 2020."""
     for old, new in _OLD_NORM_NAMES.items():
         former = name.replace(new, old)
         if name not in stored and former in stored:

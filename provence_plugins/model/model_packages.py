@@ -20,12 +20,12 @@ from provence_plugins.errors import CheckpointError, CheckpointNotFoundError
 from provence_plugins.model.folder import show_value
 
 ENTRY_POINTS = "provence_plugins.models"
-"""Group of the entry points, a public name that packages of others write down."""
+"""Group of the entry points, a public name that other packages declare."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPackage:
-    """An installed package that brings a model.
+    """An installed package that provides a model.
 
     Attributes:
         model: Name of the model.
@@ -68,7 +68,7 @@ def model_packages() -> list[ModelPackage]:
 
 
 def find_installed_model(name: str) -> Path | None:
-    """Return the folder of an installed model; None if no package brings one of that name.
+    """Return the folder of an installed model; None if no package provides one of that name.
 
     Raises:
         CheckpointError: Several packages bring a model of that name, or the one that does is

@@ -81,7 +81,7 @@ class OnnxBackend:
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Open sessions of this process's own at their next use."""
+        """Open new sessions in this process when they are next used."""
         self._turns = Semaphore(self._threads)
         self._wide.renew()
         self._narrow.renew()
@@ -181,7 +181,7 @@ class _Session:
             return self._session
 
     def renew(self) -> None:
-        """Leave the parent's session alone and open another one at the next use."""
+        """Leave the parent's session untouched, and open another one at the next use."""
         self._opening = Lock()
         if self._session is not None:
             # Its threads exist in the parent only, and its destructor would wait for them forever,

@@ -1,4 +1,4 @@
-"""An ONNX graph in float32 to one whose products of matrices and tables of embeddings are int8.
+"""Quantize an ONNX graph: products of matrices and tables of embeddings become int8.
 
 ONNX Runtime quantizes the left side of a product while the graph runs, with one scale for all
 tokens. A few tokens of an encoder have values ten times as large as the others, which are then left

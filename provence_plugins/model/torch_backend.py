@@ -106,8 +106,8 @@ class TorchBackend:
             if ids.size and not 0 <= ids.min() <= ids.max() < size:
                 rows, length = ids.shape
                 raise BackendError(
-                    f"torch could not score {rows} rows of {length} tokens: there is a {name} "
-                    f"{ids.max()}, and the model knows {size}. The tokenizer belongs to another "
+                    f"torch could not score {rows} rows of {length} tokens: the highest "
+                    f"{name} id is {ids.max()}, but the model has only {size}. The tokenizer belongs to another "
                     f"model; download the folder again."
                 )
 

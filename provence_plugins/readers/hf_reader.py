@@ -61,7 +61,8 @@ def load_language_model(folder: str | Path) -> LanguageModel:
         ) from error
     if not tokenizer.is_fast:
         raise InvalidInputError(
-            f"The tokenizer of {folder} is not a fast one, which tells the offsets of its tokens. Add a tokenizer.json."
+            f"The tokenizer of {folder} is not a fast one, so it does not give the offsets of tokens. "
+            f"Add a tokenizer.json."
         )
     return LanguageModel(tokenizer, network, getattr(network.config, "max_position_embeddings", _UNLIMITED))
 
@@ -167,7 +168,7 @@ class HfReader:
         if len(ids) + room > self._limit:
             raise PromptTooLongError(
                 f"The prompt has {len(ids)} tokens and the answer needs {room}, but the reader's "
-                f"context holds {self._limit}. Show it fewer passages, or take a model with a "
+                f"context holds {self._limit}. Show it fewer passages, or use a model with a "
                 f"longer context."
             )
         return list(ids)

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 NO_KEY = "The key is missing or wrong. Send the header 'Authorization: Bearer KEY'."
-"""What a client without the key is told."""
+"""The error text for a client without the key."""
 
 ASK_FOR_KEY = {"WWW-Authenticate": "Bearer"}
 """The headers of the answer to such a client, whose status is 401."""

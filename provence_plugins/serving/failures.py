@@ -1,4 +1,4 @@
-"""What a client is told when its request fails: a status and one line."""
+"""The answer to a client whose request fails: a status and one line."""
 
 from collections.abc import Mapping
 from typing import Any

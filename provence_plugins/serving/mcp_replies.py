@@ -14,7 +14,7 @@ OMISSION_MARK = "[… {count} omitted]"
 above the text."""
 
 RECALL_CHARACTERS = 20_000
-"""How much of an original one call of `recall` returns."""
+"""Maximum number of characters that one call of `recall` returns."""
 
 _BEGINNING_CHARACTERS = 80
 

@@ -22,7 +22,7 @@ _TOKENS = (64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 
 
 class Metrics:
-    """The figures of one application, in a registry of its own."""
+    """The metrics of one application, in a registry of its own."""
 
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
@@ -68,7 +68,7 @@ class Metrics:
         self.passages_dropped.inc(stats.passages_dropped)
 
     def render(self) -> bytes:
-        """Return all figures in the text format of Prometheus, of all processes of a folder."""
+        """Return all metrics in the text format of Prometheus, of all processes of a folder."""
         registry = self._registry
         if FOLDER_VARIABLE in os.environ:
             registry = CollectorRegistry()
@@ -113,6 +113,6 @@ class MeteredBackend:
 
 
 def forget_process(pid: int | None) -> None:
-    """Take the gauges of a process that has died out of the figures."""
+    """Remove the gauges of a process that has died from the metrics."""
     if pid is not None:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]

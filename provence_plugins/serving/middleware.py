@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its line in the log and its figures."""
+"""What happens around every request: its id, its line in the log and its metrics."""
 
 import asyncio
 import logging

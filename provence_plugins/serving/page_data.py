@@ -46,7 +46,7 @@ def describe_cut(
 
     Args:
         text: The sentence.
-        room: What is left of the budget.
+        room: The unused part of the budget.
         policy: The policy, whose own counter measures the budget if it has one.
         count_tokens: Counts tokens of the model.
         is_json: Whether the sentence is a part of a JSON document.

@@ -60,7 +60,7 @@ class Service:
 
     @classmethod
     async def open(cls, settings: ServeSettings, metrics: Metrics) -> Self:
-        """Load the model in a thread, so that the event loop goes on."""
+        """Load the model in a thread, so that the event loop continues."""
         return await asyncio.to_thread(cls, settings, metrics)
 
     @property

@@ -29,7 +29,7 @@ async def ready(request: Request) -> dict[str, str]:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Return figures in the text format of Prometheus."""
+    """Return metrics in the text format of Prometheus."""
     return Response(service_of(request).metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

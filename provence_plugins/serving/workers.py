@@ -98,7 +98,7 @@ def settings_of_worker(settings: ServeSettings, number: int, workers: int) -> Se
 
 
 class _Stop:
-    """Which signal has told the parent to end; None as long as none has."""
+    """The signal that told the parent to end; None as long as there was none."""
 
     def __init__(self) -> None:
         self.signal: int | None = None

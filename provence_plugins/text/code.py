@@ -166,7 +166,7 @@ def is_code_line(lines: Lines, at: int) -> bool:
 
 
 def find_trace(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize the trace of an error of Python, which says one thing."""
+    """Recognize a traceback of Python, which is one unit."""
     return cut_code(lines, at, end) if lines.bares[at].startswith("Traceback (most recent") else None
 
 
@@ -221,7 +221,7 @@ def _skip_indented(lines: Lines, at: int) -> int:
 
 
 def cut_code(lines: Lines, at: int, end: int) -> Iterator[Found]:
-    """Give code as one block, or cut it in front of definitions and other lines that follow a blank one."""
+    """Give code as one block, or cut it before definitions and other lines that follow a blank one."""
     if lines.starts[end] - lines.starts[at] > _LONGEST_WHOLE_CODE:
         margin = min(lines.indents[number] for number in range(at, end) if lines.shapes[number] != "blank")
         begin = at

@@ -43,9 +43,9 @@ class Sentences(Sequence[Sentence]):
     Equal to any list or tuple of the same sentences.
 
     Attributes:
-        bounds: Where each sentence starts, and behind these where the last one ends.
+        bounds: Where each sentence starts, and after these where the last one ends.
         kinds: The role of each sentence.
-        headings: Number of the sentence that each one stands under; None where there is none.
+        headings: Number of the heading of each sentence; None where there is none.
         links: The ties of each sentence that has some.
         reads: What the model reads of each sentence, as start and end; None where it reads all of
             it.

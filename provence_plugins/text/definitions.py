@@ -1,4 +1,4 @@
-"""Terms with their explanations: behind a dash, further in below them, or behind colons."""
+"""Terms with their explanations: after a dash, indented below them, or after colons."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ def find_terms(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
 
 
 def find_definitions(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize terms with their explanations further in below them."""
+    """Recognize terms with their explanations indented below them."""
     margin = lines.indents[at]
     if lines.indents[at + 1] < margin + _LEAST_INDENT:
         return None
@@ -43,7 +43,7 @@ def _read_definitions(lines: Lines, terms: Sequence[int], end: int) -> Iterator[
 
 
 def find_meanings(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize a term with its meanings below it, each behind a colon."""
+    """Recognize a term with its meanings below it, each after a colon."""
     return _read_meanings(lines, at, end) if lines.opens_with(at + 1, ": ") else None
 
 

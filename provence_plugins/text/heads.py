@@ -1,4 +1,4 @@
-"""What opens a record: a time, a nick, a level, or a name that a colon, an equals sign or dots follow."""
+"""What opens a record: a time, a nick, a level, or a name followed by a colon, an equals sign or dots."""
 
 import re
 from collections import Counter
@@ -65,7 +65,7 @@ class Head(NamedTuple):
 
     Attributes:
         name: What told it, one of the groups of the regular expression: "time", "nick" or "label".
-        label: The name that it bears, in lower case; empty where it bears none.
+        label: The name that it has, in lower case; empty where it has none.
         content: First character after it, counted in the line.
     """
 

@@ -1,4 +1,4 @@
-"""Blocks of HTML in running text: a cut in front of every tag that opens one, wherever it stands in a line."""
+"""Blocks of HTML in running text: a cut before every tag that opens one, anywhere in a line."""
 
 import re
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def _find_openers(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_cell(plain: str, piece: str) -> bool:
-    """Return whether a division is a cell of a row that is laid out with them, and the row goes on behind it."""
+    """Return whether a division is a cell of a row that is laid out with them, and the row continues after it."""
     return (
         0 < len(plain) <= _LONGEST_CELL
         and not plain.endswith((".", "!", "?", ":"))

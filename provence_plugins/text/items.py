@@ -1,4 +1,4 @@
-"""List items with the lines that continue them, and what makes a line go on with the one above it."""
+"""List items with the lines that continue them, and what makes a line continue the one above it."""
 
 import re
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def goes_on(lines: Lines, first: int, at: int) -> bool:
 
 
 def _leaves_item(lines: Lines, item: int, at: int) -> bool:
-    """Return whether a line below an item, no further in than the item, is a title or begins a paragraph of its own."""
+    """Return whether a line below an item, indented no deeper, is a title or begins a paragraph of its own."""
     if lines.indents[at] > lines.indents[item]:
         return False
     if not lines.letter(at).isupper():

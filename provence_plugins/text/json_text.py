@@ -215,7 +215,7 @@ def _match_brackets(tokens: Iterable[re.Match[str]]) -> dict[int, int]:
 
 
 def _read_escape(escape: str) -> str:
-    """Return characters that stand for an escape sequence while sentences are looked for, as many as it has."""
+    """Return as many characters as an escape sequence has, to replace it while sentences are found."""
     if escape in (r"\n", r"\r", r"\t"):
         return " \n"
     return '""' if escape == r"\"" else "x" * len(escape)

@@ -64,7 +64,7 @@ class Lines:
 
     Attributes:
         text: The whole text.
-        starts: Where each line begins, and behind these where the last one ends.
+        starts: Where each line begins, and after these where the last one ends.
         texts: Each line with its end.
         bares: Each line without white space and invisible characters at its ends.
         shapes: What each looks like on its own; "prose" for everything without a mark.
@@ -177,7 +177,7 @@ RANKS_OF_MARKS = 10
 
 
 def depth_of(lines: Lines, at: int) -> int:
-    """Return how far in an item or record lies that begins with a line."""
+    """Return how deeply an item or record is nested that begins with a line."""
     rank = 0
     if lines.shapes[at] in ITEMS:
         text, opening = lines.texts[at], lines.openings[at]

@@ -41,7 +41,7 @@ _LONGEST_LISTING = 300
 
 
 def mark_dialects(lines: Lines) -> None:
-    """Give the lines their shape that bear marks of another language than Markdown."""
+    """Set the shape of lines that have marks of a language other than Markdown."""
     if _SIGNS.isdisjoint({line[:2] for line in lines.texts}):
         return
     stars = [number for number, line in enumerate(lines.texts) if line[0] == "*" and _STARS.match(line)]
@@ -68,7 +68,7 @@ def mark_dialects(lines: Lines) -> None:
 
 
 def _mark_stars(lines: Lines, stars: list[int], *, is_org: bool) -> None:
-    """Take lines that begin with stars for headings, or for items whose number of stars tells how deep they lie."""
+    """Mark lines that begin with stars as headings, or as items whose number of stars is their depth."""
     for number in stars:
         match = _STARS.match(lines.texts[number])
         depth = len(match[1]) if match else 1
@@ -79,7 +79,7 @@ def _mark_stars(lines: Lines, stars: list[int], *, is_org: bool) -> None:
 
 
 def _open_sections(lines: Lines, stars: list[int]) -> bool:
-    """Return whether most lines with stars have a text below them that bears no mark, as headings do."""
+    """Return whether most lines with stars have text without a mark below them, as headings do."""
     below = (skip(lines, number + 1, BLANK) for number in stars)
     followers = [number for number in below if number < len(lines)]
     texts = sum(1 for number in followers if _is_plain(lines, number))
@@ -123,7 +123,7 @@ def find_drawer(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
 
 
 def read_listing(lines: Lines, at: int) -> Iterator[Found]:
-    """Read a directive of reStructuredText with the code further in below it."""
+    """Read a directive of reStructuredText with the code indented below it."""
     end = _end_of_options(lines, at)
     for number in range(end, len(lines)):
         if lines.shapes[number] != "blank":
@@ -134,7 +134,7 @@ def read_listing(lines: Lines, at: int) -> Iterator[Found]:
 
 
 def read_directive(lines: Lines, at: int) -> Iterator[Found]:
-    """Read the line of a directive of reStructuredText, with its options; its body comes further in below it."""
+    """Read the line of a directive of reStructuredText, with its options; its body is indented below it."""
     yield Found("record", _end_of_options(lines, at), depth=depth_of(lines, at))
 
 
@@ -166,7 +166,7 @@ def _mark_latex(lines: Lines, number: int) -> None:
 
 
 def _mark_delimiters(lines: Lines) -> None:
-    """Mark the listings of AsciiDoc, which lines of four dashes or dots enclose, and the steps that dots begin."""
+    """Mark the listings of AsciiDoc, between lines of four dashes or dots, and steps that begin with dots."""
     steps = [number for number, line in enumerate(lines.texts) if line[0] == "." and _DOTTED_STEP.match(line)]
     if len(steps) > 1:
         for number in steps:
@@ -231,14 +231,14 @@ def read_markup_table(lines: Lines, at: int) -> Iterator[Found]:
 
 
 def _rows_of_wiki(lines: Lines, at: int, end: int) -> list[int]:
-    """Return where the rows begin; what stands above the first cells goes with the first row."""
+    """Return where the rows begin; what is above the first cells belongs to the first row."""
     rows = [number for number in range(at + 1, end) if lines.texts[number].startswith("|-")]
     has_cells_above = any(lines.texts[number].startswith(("!", "| ")) for number in range(at + 1, (rows or [end])[0]))
     return [at + 1 if has_cells_above else (rows or [at])[0], *(rows if has_cells_above else rows[1:])]
 
 
 def _rows_of_asciidoc(lines: Lines, at: int, end: int) -> list[int]:
-    """Return where the rows begin: behind blank lines if there are several, otherwise with each line of cells."""
+    """Return where the rows begin: after blank lines if there are several, otherwise with each line of cells."""
     cells = [number for number in range(at + 1, end - 1) if lines.texts[number].startswith("|")]
     groups = [number for number in cells if lines.shapes[number - 1] in ("blank", "markup table")]
     is_line_by_line = any(lines.texts[number].count("|") > 1 for number in cells[1:])

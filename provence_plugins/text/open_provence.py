@@ -44,7 +44,7 @@ def is_japanese(text: str) -> bool:
 
 
 def loose_lines(text: str, spans: Iterable[Range]) -> Iterator[Range]:
-    """Cut sentences of several lines with fewer terminators than lines, headings and lists, into these lines.
+    """Cut sentences with fewer terminators than lines, such as headings and lists, into their lines.
 
     Args:
         text: The text.
@@ -77,7 +77,7 @@ def english_spans(text: str) -> Iterator[Range]:
 
 
 def _blocks(text: str) -> Iterator[Range]:
-    """Find stretches of lines, of which all but the first begin with a list item."""
+    """Find stretches of lines; all but the first begin with a list item."""
     ends = [0, *accumulate(map(len, text.splitlines(keepends=True)))]
     starts = [start for start, end in pairwise(ends) if start == 0 or _LIST_ITEM.match(text[start:end].rstrip("\r\n"))]
     return pairwise([*starts, len(text)])

@@ -1,4 +1,4 @@
-"""Blocks to sentences that know what they stand under and what they are tied to."""
+"""Cut blocks into sentences, and find the heading and the ties of each."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class _Places:
     table: int | None = None
 
     def place(self, block: Block, number: int) -> int | None:
-        """Take in a block whose first sentence has this number; returns the number of what it stands under."""
+        """Add a block whose first sentence has this number, and return the number of its heading."""
         # A label counts for what is listed below it, up to the next paragraph.
         level = block.level or (_LABEL_LEVEL if block.kind == "sentence" else 0)
         while level and self.headings and self.headings[-1][0] >= level:

@@ -1,4 +1,4 @@
-"""Lines without a mark: records, tables and titles in plain text, and what is left, paragraphs of prose."""
+"""Lines without a mark: records, tables and titles in plain text; the rest is paragraphs of prose."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -75,7 +75,7 @@ class Paragraphs:
         return self._read_mixed(at, end)
 
     def _read_marked(self, at: int) -> Iterator[Found] | None:
-        """Read what its first line tells: its indent, its last sign, or the line below it."""
+        """Read a block that the indent or last sign of its first line shows, or the line below it."""
         lines = self._lines
         if section := find_indented_section(lines, at):
             return section
@@ -92,7 +92,7 @@ class Paragraphs:
         return find_ruled_header(lines, at) if self._has_rules else None
 
     def _read_mixed(self, at: int, end: int) -> Iterator[Found]:
-        """Read prose, and the rows that stand in the same paragraph as the prose around them."""
+        """Read prose, and the rows in the same paragraph as the prose around them."""
         lines = self._lines
         begin = at
         tries = 0
@@ -158,7 +158,7 @@ def _paragraph(lines: Lines, at: int, end: int) -> Found:
 
 
 def _begins_clause(lines: Lines, at: int) -> bool:
-    """Return whether a number begins a step, a clause or a section, rather than going on with wrapped prose."""
+    """Return whether a number begins a step, a clause or a section, rather than continuing wrapped prose."""
     if lines.shapes[at] != "numbered":
         return False
     return lines.bares[at - 1].endswith(STOPS) or numbered_level(lines, at) > 0
@@ -178,7 +178,7 @@ def _find_code(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
 
 
 def _find_json(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize a document of JSON that stands in running text, as code."""
+    """Recognize a document of JSON inside running text, as code."""
     if lines.bares[at] not in _OPENINGS_OF_JSON or lines.bares[end - 1][-1:] not in "]}":
         return None
     return cut_code(lines, at, end)

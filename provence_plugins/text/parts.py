@@ -12,7 +12,7 @@ _LONGEST_TAIL = 20
 
 
 class Parts:
-    """The blocks of a text in order, without what lies inside of them.
+    """The blocks of a text in order, without the blocks inside them.
 
     Attributes:
         kinds: See `Block`, for each block; so are the others.

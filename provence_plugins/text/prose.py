@@ -1,4 +1,4 @@
-"""Running prose to sentences by sentencex, with its mistakes mended: nothing torn at a name, nothing glued by a sign.
+"""Running prose to sentences by sentencex, and correct its mistakes: cuts inside names, and cuts missed at signs.
 
 The library is given a text in which what misleads it is replaced sign for sign, and where it cuts
 is looked at again.
@@ -125,7 +125,7 @@ def sentencex_spans(text: str, language: str = "auto") -> Iterable[tuple[int, in
 
 
 def _break_speech(text: str, bounds: Iterable[int]) -> Iterator[int]:
-    """Cut a stretch in which nobody set a full stop, as in a transcript by a machine, in front of words that go on."""
+    """Cut a stretch in which nobody set a full stop, as in a transcript by a machine, before words that continue."""
     for last, end in pairwise(bounds):
         if end - last > _LONGEST_UNBROKEN > _CHARACTERS_PER_COMMA * text.count(",", last, end):
             for word in _WORD_THAT_GOES_ON.finditer(text, last + _SHORTEST_STRETCH, end - _SHORTEST_STRETCH):
@@ -151,7 +151,7 @@ def _replace(match: re.Match[str]) -> str:
 
 
 def _mend(text: str, ends: Iterable[int], language: str) -> Iterator[int]:
-    """Leave out the ends that tear a sentence, and move those in front of closing marks or behind a list's number."""
+    """Remove ends inside a sentence, and move those before closing marks or after a list's number."""
     last = 0
     step = 0  # number of the last item of a list in running text
     length = len(text)
@@ -234,7 +234,7 @@ def _is_ordinal(text: str, start: int, end: int, language: str) -> bool:
 
 
 def _is_abbreviation(text: str, last: int, end: int, word: str, language: str) -> bool:
-    """Return whether the word in front of an end is an abbreviation, seen what follows."""
+    """Return whether the word before an end is an abbreviation, given what follows."""
     if word not in _ABBREVIATIONS:
         if word.endswith(_STREET) and text[end].isdigit():
             return True

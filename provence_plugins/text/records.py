@@ -37,7 +37,7 @@ _TRACE = re.compile(r"\s+(?:at|File)\s|Caused by:|Traceback \(|[\w.$]+(?:Excepti
 
 
 def find_records(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize lines of which most begin like records, each with the lines that continue it.
+    """Recognize lines most of which begin like records, each with the lines that continue it.
 
     Lines that a time, a nick or a level opens are records wherever there are two of them. Names
     before a colon must open half of the lines, or all that are not indented below another.
@@ -60,7 +60,7 @@ def find_records(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
 
 
 def _keep_records_of_log(lines: Lines, heads: Heads, at: int, end: int) -> None:
-    """Keep the lines that a time, a nick or a level opens, and of the others those that begin a record too."""
+    """Keep lines that open with a time, a nick or a level, and those others that begin a record too."""
     heads.keep(
         number == at or name in SURE_NAMES or not _TRACE.match(lines.texts[number])
         for number, name in zip(heads.numbers, heads.names, strict=True)
@@ -94,13 +94,13 @@ def _read_records(
 
 
 def _has_turns(labels: Iterable[str]) -> bool:
-    """Return whether a label comes again, as the name of somebody who speaks does."""
+    """Return whether a label occurs again, as the name of a speaker does."""
     named = [label for label in labels if label]
     return len(set(named)) < len(named)
 
 
 def _end_of_field(lines: Lines, at: int, end: int) -> int:
-    """Return the number of the first line that does not go on with a field but stands by itself."""
+    """Return the number of the first line that does not continue a field."""
     for number in range(at + 1, end):
         letter = lines.letter(number)
         if lines.indents[number] > lines.indents[at]:
@@ -122,7 +122,7 @@ def _look_like_statements(lines: Lines, numbers: Iterable[int]) -> bool:
 
 
 def find_indented_section(lines: Lines, at: int) -> Iterator[Found] | None:
-    """Recognize a line such as "Returns:" with what it announces further in right below it."""
+    """Recognize a line such as "Returns:" with what it announces, indented right below it."""
     bare = lines.bares[at]
     if not bare.endswith(":") or lines.shapes[at] != "prose" or len(lines.texts[at]) > _LONGEST_LABEL:
         return None
@@ -144,7 +144,7 @@ def _read_indented_section(lines: Lines, at: int, end: int) -> Iterator[Found]:
 
 
 def _read_section(lines: Lines, at: int, end: int) -> Iterator[Found]:
-    """Read what stands below the label of a section: its entries, or some prose."""
+    """Read the text below the label of a section: its entries, or some prose."""
     if fields := find_records(lines, at, end):
         yield from fields
         return

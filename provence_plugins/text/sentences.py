@@ -38,7 +38,7 @@ _QUOTE_MARKS = re.compile(r"^[ \t]*+(?:>[ \t]*+)++", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Splitter:
-    """A way of finding sentences, and what it wants to see.
+    """A way of finding sentences, and the input that it needs.
 
     Attributes:
         find: Finds the sentences.
@@ -152,7 +152,7 @@ def choose_splitter(splitter: object, language: str = "auto") -> Splitter:
         raise InvalidInputError(f'language must be "auto" or an ISO 639 code such as "de"; got {language!r}.')
     if chosen.prepare is None:
         raise InvalidInputError(
-            f'language={language!r} was given to a splitter that knows no languages; only "sentencex" does. '
+            f'language={language!r} was given to a splitter that does not use a language; only "sentencex" does. '
             f"Leave language out, or choose that splitter."
         )
     return replace(chosen, find=partial(sentencex_spans, language=language), prepare=None)

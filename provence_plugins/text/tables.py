@@ -27,7 +27,7 @@ _MOST_WORDS_OF_NAME = 2
 
 
 def mark_table(lines: Lines, delimiter: int) -> None:
-    """Give the lines around a delimiter row their shape: those above are the header, those below with a pipe rows."""
+    """Give the lines around a delimiter row their shape: the header above, rows with a pipe below."""
     header = delimiter - 1
     if header < 0 or not _is_table_line(lines, header) or lines.shapes[delimiter] == "row":
         return
@@ -93,7 +93,7 @@ def read_grid(lines: Lines, at: int) -> Iterator[Found]:
 
 
 def read_ruled_columns(lines: Lines, at: int) -> Iterator[Found]:
-    """Read a simple table of reStructuredText: columns under double lines, of which the third one ends it."""
+    """Read a simple table of reStructuredText: columns under double lines, up to the third such line."""
     rules = [number for number in range(at, min(len(lines), at + _LONGEST_TABLE)) if lines.shapes[number] == "columns"]
     if len(rules) < 2 or any(lines.shapes[number] == "blank" for number in range(at, rules[1])):
         yield Found("table_row", at + 1)
@@ -109,7 +109,7 @@ def read_ruled_columns(lines: Lines, at: int) -> Iterator[Found]:
 
 
 def find_values(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize lines of values that a tab, semicolon, comma or pipe parts, and the title above them.
+    """Recognize lines of values separated by a tab, semicolon, comma or pipe, and the title above them.
 
     All have the same number of values, except that a text may be cut inside its first or last line.
     """
@@ -131,7 +131,7 @@ def _may_be_title(bare: str) -> bool:
 
 
 def _are_values(lines: Lines, numbers: range, separator: str, wanted: int) -> bool:
-    """Return whether lines have the wanted number of separators; tabs part values whatever their number."""
+    """Return whether lines have the wanted number of separators; tabs separate values, however many there are."""
     texts: list[str] = []
     whole = 0
     for number in numbers:

@@ -56,14 +56,14 @@ def find_ties(text: str, parts: Parts, ends: Sequence[int]) -> Ties:
 
 
 def _tie_labels(parts: Parts, ties: Ties) -> None:
-    """Tie the sentences of a record to its first one, which bears the label."""
+    """Tie the sentences of a record to its first one, which has the label."""
     for kind, (first, after) in zip(parts.kinds, pairwise(parts.firsts), strict=True):
         if kind == "record" and after > first + 1:
             ties.add(range(first + 1, after), "label", first)
 
 
 def _tie_turns(parts: Parts, ties: Ties) -> None:
-    """Tie paragraphs between two turns of a talk to the turn above, whose speaker goes on in them."""
+    """Tie paragraphs between two turns of a talk to the turn above, whose speaker continues in them."""
     turns = [label for label, kind in zip(parts.labels, parts.kinds, strict=True) if kind == "record" and label]
     if len(set(turns)) == len(turns):
         return
@@ -97,7 +97,7 @@ def _tie_mails(text: str, parts: Parts, ties: Ties) -> None:
 
 
 def _tie_quoted(text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:
-    """Tie what is quoted to the name of whoever said it, which stands after a dash below it."""
+    """Tie a quotation to the name of its speaker, which follows a dash below it."""
     if not any(dash in text for dash in _DASHES):
         return
     for at, kind in enumerate(parts.kinds):

@@ -102,14 +102,14 @@ def underlined_level(lines: Lines, at: int) -> int:
 
 
 def _stands_free(lines: Lines, at: int) -> bool:
-    """Return whether nothing is right above a line but a break, or a title with its underline."""
+    """Return whether only a break, or a title with its underline, is right above a line."""
     if at > 1 and lines.shapes[at - 1] == "underline" and lines.shapes[at - 2] == "prose":
         at -= 2
     return follows_blank(lines, at) or lines.shapes[at - 1] == "heading"
 
 
 def numbered_level(lines: Lines, at: int) -> int:
-    """Return the level of a title that bears a number, 0 for a step, an item and any other line.
+    """Return the level of a title with a number, 0 for a step, an item and any other line.
 
     Steps follow each other; a title has its text below it, and no line of the same make above or
     below.
@@ -148,7 +148,7 @@ def _make_of_number(lines: Lines, at: int) -> str | None:
 
 
 def _opens_section(lines: Lines, at: int, below: int) -> bool:
-    """Return whether a line without a full stop after its number stands above a section."""
+    """Return whether a line without a full stop after its number is above a section."""
     if not follows_blank(lines, at) and lines.shapes[at - 1] != "heading":
         return False
     if below > at + 1 and lines.bares[below].endswith("."):
@@ -208,7 +208,7 @@ def announces(lines: Lines, at: int) -> bool:
 
 
 def find_section(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize a title in capitals: of a manual page's section, with everything below further in, or of a speech."""
+    """Recognize a title in capitals: of a speech, or of an indented section of a manual page."""
     title = lines.bares[at]
     if not title.isupper() or len(title) > LONGEST_PLAIN_TITLE or title[-1] in ".:;,":
         return None

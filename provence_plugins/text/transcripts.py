@@ -1,4 +1,4 @@
-"""What people said, with names and times that stand apart from it: messages of a chat, subtitles, inline times."""
+"""What people said, with names and times apart from it: messages of a chat, subtitles, inline times."""
 
 import re
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ def _is_number(bare: str) -> bool:
 
 
 def find_inline_times(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize a transcript whose times stand inside of its lines, each in front of what was said then."""
+    """Recognize a transcript with times inside its lines, each before what was said then."""
     text = lines.between(at, end)
     if text.count(":") < _FEWEST_TIMES or not any(line.count(":") > 2 for line in lines.texts[at:end]):
         return None

@@ -167,7 +167,7 @@ def _without_surrogates(text: str) -> str:
 
 
 def learn_template(tokenizer: Tokenizer) -> PairTemplate | None:
-    """Read the pair template off a tokenizer by encoding a pair.
+    """Read the pair template from a tokenizer by encoding a pair.
 
     Returns:
         None when it puts nothing in front of a pair or between its sides.
@@ -196,7 +196,7 @@ def _template_of_names(tokenizer: Tokenizer, names: Mapping[str, str]) -> PairTe
     if not first or not last:
         raise CheckpointError(
             "The tokenizer puts no special tokens around a pair of texts, so a query could not be "
-            "told from its passage. Use a tokenizer.json with a post-processor for pairs, or name "
+            "distinguished from its passage. Use a tokenizer.json with a post-processor for pairs, or name "
             "cls_token and sep_token in tokenizer_config.json."
         )
     start, end = tokenizer.token_to_id(first[0]), tokenizer.token_to_id(last[0])

@@ -82,8 +82,8 @@ def plan_head(
 ) -> WindowHead:
     """Share a window out among query, title and text.
 
-    A title longer than a quarter of the room beside the query is cut to that quarter, which
-    `title_cut` tells.
+    A title may take a quarter of what the query leaves of the window. A longer one is cut, and
+    `title_cut` is True.
 
     Raises:
         QueryTooLongError: The query leaves less than `least` tokens for text.
@@ -91,9 +91,9 @@ def plan_head(
     room = max_tokens - template.special_tokens - len(query)
     if room < least:
         raise QueryTooLongError(
-            f"The query has {len(query)} tokens and a window holds {max_tokens}; beside it and the "
-            f"special tokens at least {least} must stay free for text. Shorten the query or use a "
-            f"model with longer windows."
+            f"The query has {len(query)} tokens, which leaves {max(room, 0)} of a window's {max_tokens} "
+            f"for text; at least {least} are needed. Shorten the query, or use a model with longer "
+            f"windows."
         )
     kept_title = title[: room // _TITLE_SHARE]
     return WindowHead(query, kept_title, room - len(kept_title), len(kept_title) < len(title))

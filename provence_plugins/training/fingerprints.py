@@ -30,7 +30,7 @@ _TABLES: dict[str, type] = {"data": DataSettings, "optimizer": OptimizerSettings
 
 
 def fingerprint(settings: TrainSettings) -> str:
-    """Return what must be the same for a run to go on, as JSON."""
+    """Return what must be the same for a run to continue, as JSON."""
     values = asdict(settings)
     values["data"] = {name: value for name, value in values["data"].items() if "dev" not in name}
     for name in ("tokens", "epochs"):

@@ -170,8 +170,8 @@ class TrainingRun:
             raise CheckpointError(f"{self.checkpoint} belongs to other settings. Start in another output folder.")
         if state["base"] != self.base_digest:
             raise CheckpointError(
-                f"{self.base} holds other weights than when {self.checkpoint} was written. Put the "
-                f"former ones back, or start in another output folder."
+                f"{self.base} holds other weights than when {self.checkpoint} was written. "
+                f"Restore the former ones, or start in another output folder."
             )
         self.network.load_state_dict(state["network"])
         self.objective.load_state_dict(state["objective"])

@@ -1,4 +1,4 @@
-"""Check the values of a settings class against the types of its fields, which TOML knows nothing of."""
+"""Check the values of a settings class against the types of its fields, which TOML does not check."""
 
 import sys
 from collections.abc import Mapping, Sequence

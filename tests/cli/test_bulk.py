@@ -88,7 +88,7 @@ def test_bulk_is_not_resumed_with_other_options(
     run(*arguments, stdin=bulk_lines(GOOD))
     before = target.read_bytes()
     complaint = run(*arguments, *option, "--resume", stdin=bulk_lines(GOOD)).complaint
-    assert "was begun with other settings: --" in complaint
+    assert "was started with other settings: --" in complaint
     assert target.read_bytes() == before
 
 

@@ -45,7 +45,7 @@ def test_a_torch_that_cannot_be_loaded_is_reported(
     diagnosis = diagnose(str(tiny_folder))
     assert diagnosis.ready
     assert diagnosis.devices == ["cpu"]
-    assert "torch is installed and cannot be loaded" in caplog.text
+    assert "torch is installed but cannot be loaded" in caplog.text
 
 
 def test_the_cpu_is_a_device_and_there_is_a_processor(healthy: Diagnosis) -> None:

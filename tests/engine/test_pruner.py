@@ -257,7 +257,7 @@ def test_a_language_is_given_to_the_splitter(tiny_folder: Path) -> None:
         assert pruner.prune("Wer zahlt?", [text]).text == text
     with pytest.raises(InvalidInputError, match=r"language must be .*'German'"):
         Pruner(tiny_folder, language="German")
-    with pytest.raises(InvalidInputError, match="knows no languages"):
+    with pytest.raises(InvalidInputError, match="does not use a language"):
         Pruner(tiny_folder, language="de", splitter="lines")
 
 

@@ -32,7 +32,7 @@ class ThresholdRow:
 
     Attributes:
         threshold: Sentences that score at least this are kept.
-        kept: Share of questions of which a relevant sentence is kept.
+        kept: Share of questions for which a relevant sentence is kept.
         removed: Share of characters removed.
     """
 

@@ -32,8 +32,8 @@ class BreakdownRow:
     Attributes:
         group: Name of the group.
         questions: Number of its questions.
-        kept: Share of them of which a relevant sentence is kept.
-        whole: Share of them of which all relevant sentences are kept.
+        kept: Share of them for which a relevant sentence is kept.
+        whole: Share of them for which all relevant sentences are kept.
         removed: Share of the characters of their passages that is removed.
     """
 

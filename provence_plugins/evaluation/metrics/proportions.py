@@ -1,4 +1,4 @@
-"""Intervals of shares that stay honest when few questions, or none, are on one side.
+"""Intervals of shares that stay valid when few questions, or none, are on one side.
 
 A bootstrap of answers that are all alike has no spread, as if thirty right answers in a row proved
 that the next one is right. Score intervals have no such flaw.
@@ -43,7 +43,7 @@ class PairedCounts:
 
 
 def newcombe(counts: PairedCounts) -> Interval:
-    """Return Newcombe's 95 % interval of the first arm's share less the second's.
+    """Return Newcombe's 95 % interval of the first arm's share minus the second's.
 
     This is method 10 of Newcombe, Statistics in Medicine 17 (1998), pages 2635 to 2650: Wilson's
     intervals of the two shares, joined with the correlation of the answers.

@@ -33,7 +33,7 @@ def graded_ndcg(questions: Sequence[GradedQuestion]) -> Evaluator:
 
 
 def graded_ndcg_at(ranks: int) -> Statistic[GradedQuestion]:
-    """Return the statistic that is `graded_ndcg` with another number of ranks."""
+    """Return the statistic `graded_ndcg` with another number of ranks."""
     return mean_of(partial(_graded_ndcg, ranks=ranks))
 
 

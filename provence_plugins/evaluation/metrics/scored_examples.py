@@ -45,8 +45,8 @@ class ScoredExample:
         lengths: Characters of each sentence.
         relevant: Whether each sentence overlaps an annotated span.
         positive_size: Number of sentences of the passage that holds the answer.
-        kind: What kind of text the passage is; None where it is not told.
-        question_type: What type of question it is; None where it is not told.
+        kind: What kind of text the passage is; None where it is unknown.
+        question_type: What type of question it is; None where it is unknown.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""Metrics as functions of how often each question counts: once for value and bootstrap."""
+"""Metrics as functions of how often each question counts: one function for value and bootstrap."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

@@ -49,7 +49,7 @@ class LengthRow:
         length: The length, as in `ResizedPassage`.
         passages: Number of passages.
         sentences: Mean number of sentences of the passages.
-        kept: Share of the passages of which a sentence with the answer is kept.
+        kept: Share of the passages for which a sentence with the answer is kept.
         removed: Share of the characters that are removed.
     """
 

@@ -49,8 +49,8 @@ class NeedleRow:
         size: Sentences of the needle.
         place: Sentences before it.
         needles: Number of needles.
-        kept: Share of which a sentence is kept.
-        whole: Share of which all sentences are kept.
+        kept: Share for which a sentence is kept.
+        whole: Share for which all sentences are kept.
         sentences: Mean number of sentences that are kept, those of the needle among them.
     """
 

@@ -24,7 +24,7 @@ def normalize(text: str) -> list[str]:
 
 
 def matches(answer: str, right: Sequence[str]) -> bool:
-    """Return whether the words of a right answer stand in an answer, one after another."""
+    """Return whether the words of a right answer occur in an answer in a row."""
     words = normalize(answer)
     for each in right:
         expected = normalize(each)

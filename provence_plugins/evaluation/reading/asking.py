@@ -62,7 +62,7 @@ class ArmAnswer:
 
 
 class Interviewer:
-    """Asks a reader, writes down what it says, and gives up when it is down."""
+    """Asks a reader, records its answers, and stops when the reader is down."""
 
     def __init__(self, reader: Reader, record: ReadingRecord, *, max_tokens: int) -> None:
         self._reader = reader

@@ -41,7 +41,7 @@ class Context:
 
 
 Choose = Callable[[ReadingQuestion], tuple[str, ...]]
-"""Returns what is left of each passage of a question."""
+"""Returns the kept text of each passage of a question."""
 
 
 class ContextMaker:

@@ -117,7 +117,7 @@ def _enough_questions(outcome: ReadingOutcome) -> Clause:
 def _answers_stay(kept: Sequence[bool], least: float) -> Clause:
     promise = f"a sentence of the answer stays for at least {100 * least:g} % of the questions"
     if not kept:
-        return Clause(promise, "nothing: the data mark no sentences", False)
+        return Clause(promise, "not measured: the data have no annotated sentences", False)
     interval = wilson(sum(kept), len(kept))
     ends = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
     return Clause(promise, f"{100 * sum(kept) / len(kept):.1f} % {ends} of {len(kept):,}", interval.low >= least)

@@ -18,7 +18,7 @@ from provence_plugins.evaluation.reading.outcome import ReadingOutcome
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
 
 NOTHING = "–"
-"""What stands in a table where nothing is known."""
+"""Shown in a table in place of an unknown value."""
 
 # Questions that prices are shown for.
 _THOUSAND = 1000

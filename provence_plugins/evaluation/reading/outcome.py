@@ -16,7 +16,7 @@ no spread at all."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """What a million tokens cost; None where nobody said.
+    """Prices of a million tokens; None where no price was given.
 
     Attributes:
         prompts: Tokens of prompts.
@@ -28,7 +28,7 @@ class Prices:
 
     @property
     def are_known(self) -> bool:
-        """Whether any price was said."""
+        """Whether any price was given."""
         return self.prompts is not None or self.answers is not None
 
     def cost(self, prompt_tokens: float, answer_tokens: float) -> float:

@@ -66,7 +66,7 @@ class ReadingRecord:
         return self._answers.get(prompt)
 
     def add(self, answer: RecordedAnswer, about: Mapping[str, str]) -> None:
-        """Write an answer, with what a person wants to know about it.
+        """Write an answer, with facts that help a person to find it.
 
         Raises:
             OSError: The file takes no more.

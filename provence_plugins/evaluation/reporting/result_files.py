@@ -80,7 +80,7 @@ class ResultFile:
             parts.append(text.strip())
         for table in self.tables:
             parts += [f"{'#' * (level + 1)} {table.title}", table.to_markdown()]
-        parts += [f"![{figure.alt}]({figures}{figure.file})" for figure in self.figures]
+        parts += [_with_caption(figure, figures) for figure in self.figures]
         place = f"{self.machine}, commit {self.commit}" if self.commit else self.machine
         return "\n\n".join([*parts, f"({place}.)"]) + "\n"
 
@@ -101,6 +101,11 @@ def read_result(path: Path) -> ResultFile:
             f"{path} is not a result file: {type(error).__name__}: {error}. Expected an object "
             f"with title, command, machine, commit, tables, figures and data."
         ) from error
+
+
+def _with_caption(figure: Figure, folder: str) -> str:
+    caption = figure.alt[:1].upper() + figure.alt[1:]
+    return f"![{figure.alt}]({folder}{figure.file})\n*{caption}.*"
 
 
 def _show(cell: Cell) -> str:

@@ -177,7 +177,7 @@ def _breakdown(summaries: Sequence[Summary], by: Breakdown) -> Table:
             cells += [_percent(row.kept), _percent(row.whole), _percent(row.removed)]
         rows.append(cells)
     note = (
-        "In per cent, at the threshold above: questions of which a relevant sentence is kept, questions of which all "
+        "In per cent, at the threshold above: questions for which a relevant sentence is kept, questions for which all "
         "relevant sentences are kept, and characters removed, negatives included."
     )
     return Table(f"At the threshold, by {_BREAKDOWN_TITLES[by]}", columns, rows, note)
