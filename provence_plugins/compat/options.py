@@ -141,7 +141,7 @@ class ProcessOptions:
         self,
         otherwise: SplitterName | SentenceSplitter,
     ) -> SplitterName | SentenceSplitter:
-        """Return what finds the sentences of a text.
+        """Return the splitter that finds the sentences of a text.
 
         Args:
             otherwise: The model's own splitter.

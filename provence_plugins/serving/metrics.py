@@ -13,7 +13,7 @@ from provence_plugins.model.backend import Backend, BatchScores
 from provence_plugins.tokens.batches import TokenBatch
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder where the processes of one server share their figures; read by
+"""Names the folder where the processes of one server share their metrics; read by
 prometheus_client."""
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)

@@ -101,7 +101,7 @@ class Lines:
         content: int | None = None,
         indent: int | None = None,
     ) -> None:
-        """Give a line another shape, and where they follow from it another content and indent."""
+        """Give a line another shape, and if these depend on it, another content and indent."""
         self.shapes[number] = shape
         if content is not None:
             self.contents[number] = content
@@ -142,7 +142,7 @@ class Found(NamedTuple):
         prose: From where to where it may be split into sentences; None for a block that stays
             whole.
         cut: Where the block ends inside the line before `after`; None at that line's end.
-        depth: How far in a list item or record is nested: its indent, and behind it the rank of its
+        depth: How far in a list item or record is nested: its indent, and after it the rank of its
             mark, so that "(a)" lies inside of "2."; None for blocks that cannot be nested.
         label: The name that opens a record ("Omar", "Price"), in lower case.
     """

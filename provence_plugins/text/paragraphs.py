@@ -189,7 +189,7 @@ class _Rule(NamedTuple):
 
     Attributes:
         find: Recognizes the lines of a paragraph.
-        signs: One of these characters stands in every such paragraph; empty for a kind that has no
+        signs: One of these characters is in every such paragraph; empty for a kind that has no
             such sign.
         reads_lone_lines: Whether a paragraph of a single line may be of this kind.
     """

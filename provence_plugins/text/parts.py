@@ -19,9 +19,9 @@ class Parts:
         levels: See above.
         depths: See above.
         labels: See above.
-        starts: Where each block starts, and behind these where the last one ends.
-        firsts: Number of the first sentence of each block, and behind these how many sentences
-            there are.
+        starts: Where each block starts, and after these where the last one ends.
+        firsts: Number of the first sentence of each block, and after these how many sentences there
+            are.
     """
 
     __slots__ = ("depths", "firsts", "kinds", "labels", "levels", "starts")

@@ -47,8 +47,7 @@ class Splitter:
         model_reads_gaps: Whether the model reads what lies between two spans.
         prepare: Makes a `find` for one text from the whole of it, such as one in its language. None
             for a `find` that serves every text.
-        tiles: Whether the spans are plain pairs of integers of which each begins where the one
-            before ends.
+        tiles: Whether the spans are plain pairs of integers; each begins where the one before ends.
     """
 
     find: SentenceSplitter

@@ -28,7 +28,7 @@ _COUNTED: Mapping[type[ReaderError], str] = {
 }
 
 _MOST_IN_A_ROW = 5
-"""After so many failures one after another the reader counts as down; prompts that are too long are
+"""After this many failures in a row the reader counts as down; prompts that are too long are
 not failures."""
 
 

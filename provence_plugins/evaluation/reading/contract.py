@@ -135,7 +135,7 @@ def _not_inferior(measure: ReadingMeasure, outcome: ReadingOutcome) -> Clause:
     margin = outcome.margin_of(measure)
     unit = " points" if measure.is_share else ""
     return Clause(
-        f"pruned less full context, {measure.heading}: not below -{measure.show(margin)}{unit}",
+        f"pruned minus full context, {measure.heading}: not below -{measure.show(margin)}{unit}",
         measure.show_difference(found),
         found.interval.low >= -margin,
     )
