@@ -1,4 +1,4 @@
-"""Tables without marks: columns held apart by spaces, rows of numbers, and timetables."""
+"""Tables without marks: columns separated by spaces, rows of numbers, and timetables."""
 
 import re
 from collections.abc import Iterator, Set
@@ -8,7 +8,7 @@ from provence_plugins.text.tables import LEVEL_OF_TITLE, read_rows
 from provence_plugins.types import Kind
 
 RULES = frozenset({"underline", "rule", "columns"})
-"""Shapes of the lines that stand below the names of columns."""
+"""Shapes of the lines below the names of columns."""
 
 _COLUMN_GAP = re.compile(r"(?<=\S) {2,}(?=\S)|\t+")
 # Two lines may be aligned by chance.
@@ -22,7 +22,7 @@ _TIMES = re.compile(r"(?:\d{1,2}[:.h]\d\d\s+){2,}\d{1,2}[:.h]\d\d")
 
 
 def find_columns(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
-    """Recognize lines whose columns are held apart by two spaces or more."""
+    """Recognize lines whose columns are separated by two spaces or more."""
     bares = lines.bares[at:end]
     if len(bares) < 3 or not all("  " in bare or "\t" in bare for bare in bares):
         return None
@@ -49,7 +49,7 @@ def find_number_rows(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
 
 
 def _count_last_numbers(bare: str) -> int:
-    """Return how many numbers stand at the end of a line, 0 where many words stand in front of them."""
+    """Return how many numbers end a line, 0 where many words come before them."""
     words = bare.split()
     count = 0
     while count < len(words) and _CELL_OF_NUMBERS.fullmatch(words[-1 - count]):
@@ -58,7 +58,7 @@ def _count_last_numbers(bare: str) -> int:
 
 
 def find_ruled_header(lines: Lines, at: int) -> Iterator[Found] | None:
-    """Recognize columns held apart by spaces whose names have a line of dashes or equals signs below them."""
+    """Recognize columns separated by spaces whose names have a line of dashes or equals signs below them."""
     if at + 2 >= len(lines) or lines.shapes[at + 1] not in RULES or not _COLUMN_GAP.search(lines.bares[at]):
         return None
     names, first = (len(_COLUMN_GAP.findall(lines.bares[number])) for number in (at, at + 2))
@@ -93,7 +93,7 @@ def find_column_run(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
 
 
 def may_announce_rows(lines: Lines, at: int, end: int) -> bool:
-    """Return whether a line has white space that could hold columns apart, or ends with a colon."""
+    """Return whether a line has white space that could separate columns, or ends with a colon."""
     text = lines.between(at, end)
     if "\t" in text:
         return True
@@ -106,7 +106,7 @@ def may_announce_rows(lines: Lines, at: int, end: int) -> bool:
 
 
 def _edges(lines: Lines, at: int) -> set[tuple[str, int]]:
-    """Return where the columns of a line begin and end; spaces behind a full stop hold no columns apart."""
+    """Return where the columns of a line begin and end; spaces after a full stop do not separate columns."""
     edges: set[tuple[str, int]] = set()
     text = lines.texts[at].rstrip()
     if "  " not in text and "\t" not in text:

@@ -112,7 +112,7 @@ def test_a_title_that_fits_is_whole() -> None:
 
 
 def test_a_query_that_leaves_no_room_is_refused_with_the_sizes() -> None:
-    with pytest.raises(QueryTooLongError, match=r"30 tokens and a window holds 40"):
+    with pytest.raises(QueryTooLongError, match=r"30 tokens, which leaves 6 of a window's 40"):
         plan_head([5] * 30, [], TEMPLATE, max_tokens=40)
 
 
