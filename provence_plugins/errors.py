@@ -119,7 +119,7 @@ def needs_extra(extra: str) -> Iterator[None]:
         if error.name is None or error.name.partition(".")[0] == __package__:
             raise
         raise MissingExtraError(
-            f'this needs {error.name}. Install it with: pip install "provence-plugins[{extra}]"',
+            f'The package {error.name} is not installed. Install it with: pip install "provence-plugins[{extra}]"',
             name=error.name,
         ) from error
 

@@ -106,7 +106,8 @@ def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "pandas", None)
     with (
         pytest.raises(
-            MissingExtraError, match=r'this needs pandas\. Install it with: pip install "provence-plugins\[x\]"'
+            MissingExtraError,
+            match=r'The package pandas is not installed\. Install it with: pip install "provence-plugins\[x\]"',
         ),
         needs_extra("x"),
     ):

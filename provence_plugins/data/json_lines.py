@@ -54,4 +54,18 @@ def _parse_line(
         return parse(json.loads(line), number)
     # The last two are what JSON nested too deep and whole numbers of hundreds of digits lead to.
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
-        raise DataError(f"{path}, line {number}: {type(error).__name__}: {error}. Expected {expected}.") from error
+        raise DataError(f"{path}, line {number}: {describe_fault(error)}. Expected {expected}.") from error
+
+
+def describe_fault(error: Exception) -> str:
+    """Say in words what is wrong with a value of JSON, given what reading it raised."""
+    match error:
+        case KeyError():
+            return f"it has no key {error}"
+        case json.JSONDecodeError():
+            return f"it is not valid JSON ({error.msg} at character {error.pos + 1})"
+        case RecursionError():
+            return "it is nested too deep"
+    if type(error) is ValueError:  # our own words, unlike those of its subclasses
+        return str(error)
+    return f"{type(error).__name__}: {error}"

@@ -124,7 +124,7 @@ class Planner:
         titles = [_title_text(passage, inputs) for passage in passages]
         texts: list[str] = []
         for passage, of_passage, title in zip(passages, sentences, titles, strict=True):
-            texts += _texts_read(passage.text, of_passage, inputs, follows=bool(title))
+            texts += _model_texts(passage.text, of_passage, inputs, follows=bool(title))
         # All in one call, because the tokenizer encodes the texts of a call in parallel.
         query_ids, full_stop, *ids = self.encoder.encode(
             [_query_text(query, inputs), inputs.full_stop, *titles, *texts]
@@ -192,7 +192,7 @@ def _title_text(passage: Passage, inputs: InputConventions) -> str:
     return title + inputs.title_suffix if title else ""
 
 
-def _texts_read(
+def _model_texts(
     text: str,
     sentences: Sentences,
     inputs: InputConventions,

@@ -56,7 +56,7 @@ class ProvenceDocumentPruner(StoredFields):
             policy: Fields of `PruningPolicy` that differ for this call.
 
         Returns:
-            `documents`: pruned copies of those that are kept, in the order of the policy.
+            Pruned copies of those that are kept, as `documents`, in the order of the policy.
 
         Raises:
             ProvenceError: Pruning failed, and `on_error` is "raise".

@@ -66,7 +66,7 @@ def needs_framework(extra: str) -> Iterator[None]:
     installed = installed_version(framework.distribution)
     if installed is not None and not framework.admits(installed):
         raise MissingExtraError(
-            f"this needs {framework.requirement}, but {installed} is installed. "
+            f"The adapter needs {framework.requirement}, but {installed} is installed. "
             f'Install it with: pip install "provence-plugins[{extra}]"',
             name=framework.distribution.replace("-", "_"),
         )

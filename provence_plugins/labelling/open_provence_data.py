@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from provence_plugins.data.json_lines import describe_fault
 from provence_plugins.data.silver import SILVER_KEY, TEACHER_KEY, raw_score, silver_values
 from provence_plugins.errors import DataError
 from provence_plugins.types import Span
@@ -41,7 +42,7 @@ def read_rows(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
             f"The row {row.get('id')!r} is not in the layout of OpenProvence "
-            f"({type(error).__name__}: {error}). Expected query, texts, and lists of the same "
+            f"({describe_fault(error)}). Expected query, texts, and lists of the same "
             f"length in labels, context_spans and context_spans_relevance."
         ) from error
 

@@ -47,18 +47,18 @@ class Sentences(Sequence[Sentence]):
         kinds: The role of each sentence.
         headings: Number of the heading of each sentence; None where there is none.
         links: The ties of each sentence that has some.
-        reads: What the model reads of each sentence, as start and end; None where it reads all of
-            it.
+        model_spans: What the model reads of each sentence, as start and end; None where it reads
+            all of it.
 
     Args:
         bounds: See above.
         kinds: See above; None for running prose.
         headings: See above; None for no headings at all.
         links: See above.
-        reads: See above; None where the model reads all of every sentence.
+        model_spans: See above; None where the model reads all of every sentence.
     """
 
-    __slots__ = ("bounds", "headings", "kinds", "links", "reads")
+    __slots__ = ("bounds", "headings", "kinds", "links", "model_spans")
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Sentences(Sequence[Sentence]):
         kinds: Sequence[Kind] | None = None,
         headings: Sequence[int | None] | None = None,
         links: Mapping[int, tuple[Link, ...]] | None = None,
-        reads: Sequence[tuple[int, int] | None] | None = None,
+        model_spans: Sequence[tuple[int, int] | None] | None = None,
     ) -> None:
         count = len(bounds) - 1
         prose: Kind = "sentence"
@@ -74,20 +74,21 @@ class Sentences(Sequence[Sentence]):
         self.kinds: Sequence[Kind] = [prose] * count if kinds is None else kinds
         self.headings: Sequence[int | None] = [None] * count if headings is None else headings
         self.links: Mapping[int, tuple[Link, ...]] = links or {}
-        self.reads: Sequence[tuple[int, int] | None] = [None] * count if reads is None else reads
+        whole: Sequence[tuple[int, int] | None] = [None] * count
+        self.model_spans = whole if model_spans is None else model_spans
 
     @classmethod
     def of(cls, sentences: Sequence[Sentence]) -> Self:
         """Return the columns of sentences that tile a text; columns are returned as they are."""
         if isinstance(sentences, cls):
             return sentences
-        reads = [None if (read := sentence.model_span) is None else (read.start, read.end) for sentence in sentences]
+        model_spans = [_bounds_of(sentence.model_span) for sentence in sentences]
         return cls(
             [sentences[0].start if sentences else 0, *(sentence.end for sentence in sentences)],
             [sentence.kind for sentence in sentences],
             [sentence.heading for sentence in sentences],
             {number: tuple(map(_link, sentence.ties)) for number, sentence in enumerate(sentences) if sentence.ties},
-            reads,
+            model_spans,
         )
 
     def texts(self, text: str) -> list[str]:
@@ -96,7 +97,7 @@ class Sentences(Sequence[Sentence]):
 
     def model_texts(self, text: str) -> list[str]:
         """Return what the model reads of each sentence of a text."""
-        rows = zip(pairwise(self.bounds), self.reads, strict=True)
+        rows = zip(pairwise(self.bounds), self.model_spans, strict=True)
         return [text[slice(*(read or whole))] for whole, read in rows]
 
     def text_of(self, number: int, text: str) -> str:
@@ -132,7 +133,7 @@ class Sentences(Sequence[Sentence]):
         return repr(list(self))
 
     def _make(self, number: int) -> Sentence:
-        read, links = self.reads[number], self.links.get(number, ())
+        read, links = self.model_spans[number], self.links.get(number, ())
         return Sentence(
             self.bounds[number],
             self.bounds[number + 1],
@@ -141,6 +142,10 @@ class Sentences(Sequence[Sentence]):
             None if read is None else Span(*read),
             tuple(Tie(*link) for link in links),
         )
+
+
+def _bounds_of(span: Span | None) -> tuple[int, int] | None:
+    return None if span is None else (span.start, span.end)
 
 
 def _link(tie: Tie) -> Link:

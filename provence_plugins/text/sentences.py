@@ -103,7 +103,7 @@ def _split(text: str, splitter: Splitter) -> Sentences:
     if splitter.model_reads_gaps:
         return Sentences([*_starts(splitter.find, text), len(text)])
     reads = [(span.start, span.end) for span in check_spans(text, splitter.find(text))]
-    return Sentences([0, *(start for start, _ in reads[1:]), len(text)], reads=reads)
+    return Sentences([0, *(start for start, _ in reads[1:]), len(text)], model_spans=reads)
 
 
 def regex_spans(text: str) -> Iterator[tuple[int, int]]:

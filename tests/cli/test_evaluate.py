@@ -158,4 +158,7 @@ def test_a_package_that_is_missing_is_named_before_anything_is_scored(
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setattr("provence_plugins.evaluation.experiment.measure", None)  # nothing may come so far
     done = run("evaluate", "books.jsonl", "--method", "lead", "--method", "bm25", *options)
-    assert done.complaint == f'provence: this needs {package}. Install it with: pip install "provence-plugins[eval]"\n'
+    assert (
+        done.complaint
+        == f'provence: The package {package} is not installed. Install it with: pip install "provence-plugins[eval]"\n'
+    )

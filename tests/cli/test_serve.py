@@ -170,7 +170,7 @@ def test_a_missing_extra_is_one_line() -> None:
     assert done.stdout.split() == ["2"] * len(packages)
     advice = re.escape('Install it with: pip install "provence-plugins[serve]"')
     for package, line in zip(packages, done.stderr.splitlines(), strict=True):
-        assert re.fullmatch(rf"provence: this needs {package}[\w.]*\. {advice}", line), line
+        assert re.fullmatch(rf"provence: The package {package}[\w.]* is not installed\. {advice}", line), line
 
 
 @pytest.mark.slow

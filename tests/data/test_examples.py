@@ -107,7 +107,7 @@ def test_a_malformed_line_is_named_with_its_number(tmp_path: Path, broken: objec
 def test_a_line_that_is_not_json_is_named_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text(json.dumps(LINE) + "\n{half", encoding="utf-8")
-    with pytest.raises(DataError, match="line 2: JSONDecodeError"):
+    with pytest.raises(DataError, match="line 2: it is not valid JSON"):
         list(read_examples(path))
 
 

@@ -43,3 +43,27 @@ def test_a_mark_of_the_byte_order_is_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'\xef\xbb\xbf{"x": 1}\r\n')
     assert read(path) == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("{}", "it has no key 'x'"),
+        ("{half", "it is not valid JSON (Expecting property name enclosed in double quotes at character 2)"),
+        ("[" * 100_000, "it is nested too deep"),
+        ('{"x": -1}', "x must not be negative"),
+        ('{"x": "one"}', 'TypeError: can only concatenate str (not "int") to str'),
+    ],
+    ids=["a missing key", "no JSON", "too deep", "a value that is not allowed", "another type"],
+)
+def test_an_error_says_in_words_what_is_wrong_with_a_line(tmp_path: Path, line: str, fault: str) -> None:
+    def parse(record: dict[str, Any], number: int) -> int:
+        if record["x"] + 0 < 0:
+            raise ValueError("x must not be negative")
+        return number
+
+    path = tmp_path / "a.jsonl"
+    path.write_text(line)
+    with pytest.raises(DataError) as raised:
+        list(read_json_lines(path, parse, expected="an object with x"))
+    assert str(raised.value) == f"{path}, line 1: {fault}. Expected an object with x."

@@ -95,7 +95,9 @@ def test_an_adapter_names_the_extra_when_the_release_does_not_fit(tmp_path: Path
         fake_release(folder, FRAMEWORKS[extra], "0.0.9")
         cases.append((folder, module, []))
     for extra, raised in zip(ADAPTERS, import_each(cases), strict=True):
-        message = f"MissingExtraError: this needs {FRAMEWORKS[extra].requirement}, but 0.0.9 is installed. Install it"
+        message = (
+            f"MissingExtraError: The adapter needs {FRAMEWORKS[extra].requirement}, but 0.0.9 is installed. Install it"
+        )
         assert message in raised
         assert f'pip install "provence-plugins[{extra}]"' in raised
 
@@ -103,5 +105,5 @@ def test_an_adapter_names_the_extra_when_the_release_does_not_fit(tmp_path: Path
 def test_an_adapter_names_the_extra_when_the_framework_is_absent_and_pydantic_with_it(tmp_path: Path) -> None:
     cases = [(tmp_path, module, [package, "pydantic"]) for module, package in ADAPTERS.values()]
     for (extra, (_, package)), raised in zip(ADAPTERS.items(), import_each(cases), strict=True):
-        assert f"MissingExtraError: this needs {package}" in raised
+        assert f"MissingExtraError: The package {package}" in raised
         assert f'pip install "provence-plugins[{extra}]"' in raised

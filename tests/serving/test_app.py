@@ -42,4 +42,6 @@ def test_a_missing_extra_is_named() -> None:
     )
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout == 'this needs fastapi. Install it with: pip install "provence-plugins[serve]"\n'
+    assert (
+        done.stdout == 'The package fastapi is not installed. Install it with: pip install "provence-plugins[serve]"\n'
+    )

@@ -8,7 +8,7 @@ from provence_plugins.evaluation.reading.arms import FULL
 from provence_plugins.evaluation.reading.asking import ArmAnswer
 from provence_plugins.evaluation.reading.measures import (
     AnswerPair,
-    Measured,
+    MeasuredValue,
     Value,
     number_or_nan,
     pair,
@@ -42,7 +42,7 @@ def show_ratio(pairs: Sequence[AnswerPair], cost: Value) -> str:
     return show_share(ratio(pairs, cost))
 
 
-def show_share(found: Measured | None) -> str:
+def show_share(found: MeasuredValue | None) -> str:
     """Return a share in per cent with its interval and the number of questions, for a table."""
     if found is None:
         return NOTHING

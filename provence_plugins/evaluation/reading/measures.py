@@ -28,7 +28,7 @@ VERDICTS = {True: "yes", False: "not shown"}
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredValue:
     """A value with its 95 % interval, and the number of questions behind it."""
 
     value: float
@@ -60,7 +60,7 @@ class ReadingMeasure:
         sign = "+" if signed else ""
         return f"{100 * value:{sign}.1f}" if self.is_share else f"{value:{sign}.2f}"
 
-    def show_measured(self, measured: Measured) -> str:
+    def show_measured(self, measured: MeasuredValue) -> str:
         """Return a value and its interval for a table."""
         low, high = self.show(measured.interval.low), self.show(measured.interval.high)
         return f"{self.show(measured.value)} [{low}, {high}]"
@@ -71,7 +71,7 @@ class ReadingMeasure:
         high = self.show(found.interval.high, signed=True)
         return f"{self.show(found.difference, signed=True)} [{low}, {high}]"
 
-    def measure(self, answers: Sequence[ArmAnswer], *, rounds: int = ROUNDS) -> Measured:
+    def measure(self, answers: Sequence[ArmAnswer], *, rounds: int = ROUNDS) -> MeasuredValue:
         """Return the mean over sources, with its interval.
 
         That of a yes or no reaches at least as far as Wilson's for all questions together.
@@ -80,7 +80,7 @@ class ReadingMeasure:
         interval = middle(resample(answers, statistic, rounds=rounds))
         if self.is_yes_or_no:
             interval = outer(interval, wilson(int(sum(map(self.value, answers))), len(answers)))
-        return Measured(compute(statistic, answers), interval, len(answers))
+        return MeasuredValue(compute(statistic, answers), interval, len(answers))
 
     def difference(
         self, first: Sequence[ArmAnswer], second: Sequence[ArmAnswer], *, rounds: int = ROUNDS
@@ -152,7 +152,7 @@ def pair(full: Sequence[ArmAnswer], other: Sequence[ArmAnswer]) -> list[AnswerPa
     return [AnswerPair(*answers) for answers in zip(full, other, strict=True)]
 
 
-def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> Measured | None:
+def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> MeasuredValue | None:
     """Return the share of answers, right (or wrong) with the full context, that changed.
 
     All sources together, because a source may have few such answers, with Wilson's interval, which
@@ -161,14 +161,14 @@ def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> Measur
     turned = [is_right(each.other) != was_right for each in pairs if is_right(each.full) == was_right]
     if not turned:
         return None
-    return Measured(sum(turned) / len(turned), wilson(sum(turned), len(turned)), len(turned))
+    return MeasuredValue(sum(turned) / len(turned), wilson(sum(turned), len(turned)), len(turned))
 
 
-def ratio(pairs: Sequence[AnswerPair], cost: Value, *, rounds: int = ROUNDS) -> Measured:
+def ratio(pairs: Sequence[AnswerPair], cost: Value, *, rounds: int = ROUNDS) -> MeasuredValue:
     """Return the cost of an arm as a share of that of the full context, over all questions."""
     statistic = partial(_ratio_of_sums, cost=cost)
     interval = middle(resample(pairs, statistic, rounds=rounds))
-    return Measured(compute(statistic, pairs), interval, len(pairs))
+    return MeasuredValue(compute(statistic, pairs), interval, len(pairs))
 
 
 def _ratio_of_sums(pairs: Sequence[AnswerPair], cost: Value) -> Evaluator:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from provence_plugins.data.json_lines import describe_fault
 from provence_plugins.errors import InvalidInputError
 
 Cell = str | int | float
@@ -98,7 +99,7 @@ def read_result(path: Path) -> ResultFile:
         return ResultFile(**record, tables=tables, figures=figures)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InvalidInputError(
-            f"{path} is not a result file: {type(error).__name__}: {error}. Expected an object "
+            f"{path} is not a result file: {describe_fault(error)}. Expected an object "
             f"with title, command, machine, commit, tables, figures and data."
         ) from error
 
