@@ -56,7 +56,7 @@ UNCLEAR = {
     r"\blies in (?:the package|it)\b": "'ships in the package'",
     r"\bpacked (?:with gzip|if)\b": "'compressed'",
     r"\bstands? over (?:it|the)\b": "'overrides'",
-    r"\bof (?:any|every|other) make\b": "'of any kind'",
+    r"\bof (?:any|every|other|the same) make\b": "'of any kind', 'of the same form'",
     r"\b(?:space|stop|characters?|tokens?|words?|lines?|cut|ends?|continues?) behind\b": "'after'",
     r"\band perhaps (?!a\b|the\b)": "'and optionally'",
     r"\bcould be had\b": "'was available'",
@@ -73,6 +73,11 @@ UNCLEAR = {
     r"\bwhat (?:is|was) left(?! out)": "'the rest', 'the kept text'",
     r"\bbrings a model\b": "'provides a model'",
     r"\bcomes? again\b": "'occurs again'",
+    r"\btells? it by\b": "'detects it by'",
+    r"\bto the brim\b": "'completely'",
+    r"\bnothing tells\b": "'it is unknown'",
+    r"\bknows no \w+s\b": "'does not use …'",
+    r"\bthis needs\b": "'the package … is not installed', 'the adapter needs …'",
     r"\btakes? (?:\w+ ){0,3}down\b": "'record'",
 }
 # Searched first, because hardly a line has any of them.

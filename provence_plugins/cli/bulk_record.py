@@ -131,8 +131,8 @@ def resume_record(output: Path, settings: RunSettings) -> Iterator[RunRecord]:
     header = _read_header(path) if path.is_file() else None
     if header is None:
         raise InvalidInputError(
-            f"{output} cannot be resumed, because its record {path} is missing or damaged: nothing "
-            f"tells which input and settings it was made with. Restore the record, {_ADVICE}."
+            f"{output} cannot be resumed, because its record {path} is missing or damaged, so "
+            f"that its input and settings are unknown. Restore the record, {_ADVICE}."
         )
     changes = _compare(header, {_KIND: _FORMAT, **settings.to_dict()})
     if changes:

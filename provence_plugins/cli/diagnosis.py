@@ -87,7 +87,7 @@ class Diagnosis:
         devices: Devices that a model can run on.
         telemetry: Whether ONNX Runtime may send telemetry. This package switches it off, unless the
             environment says otherwise or another package loaded ONNX Runtime first.
-        installed_models: Installed packages that bring a model, by its name.
+        installed_models: Installed packages that provide a model, by its name.
         model: Facts about the model folder; None when it cannot be opened.
         problem: Why the model did not prune a passage without a network; None when it did.
     """

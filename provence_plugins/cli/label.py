@@ -163,7 +163,7 @@ def _run(
 
     Args:
         files: Where lines come from and go.
-        model: What the record of the run knows the model by.
+        model: What identifies the model in the record of the run.
         options: What else decides what is written.
         labeller_after: Returns the labeller of a run that continues after this many lines.
     """

@@ -1,8 +1,8 @@
 """Turn prose into lists, rows, turns and unpunctuated lines, so that a model learns from them too.
 
 Labelled data are mostly prose whose sentences end in a full stop. Retrieved texts are not: a model
-that has only seen prose takes a missing full stop for the same sentence going on. Here sentences
-become the lines of another form, and the labels of people and of teachers move with them.
+that has only seen prose takes a missing full stop as a sign that the sentence continues. Here
+sentences become the lines of another form, and the labels of people and of teachers move with them.
 """
 
 import re

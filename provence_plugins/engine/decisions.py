@@ -22,7 +22,7 @@ def decide(
     """Decide which sentences of a query's passages are kept.
 
     Each passage first chooses sentences by their probability. Of the passages that chose some, the
-    most relevant go on. Their choices are then kept in order of probability, as far as the budget
+    most relevant remain. Their choices are then kept in order of probability, as far as the budget
     allows.
 
     Args:

@@ -167,8 +167,8 @@ def open_backend(
         CheckpointError: The checkpoint does not have the files that the backend needs.
         BackendError: The device is not available.
         MissingExtraError: The packages of the backend are not installed.
-        InvalidInputError: An option has a value that the backend does not know, or is given beside
-            a backend object.
+        InvalidInputError: An option has a value that the backend does not know, or is given
+            together with a backend object.
     """
     if backend is None or isinstance(backend, str):
         return load_backend(checkpoint, backend, options)

@@ -50,7 +50,7 @@ class PruningPolicy:
             exceeded, whatever else is set. Sentences are added in order of probability, each with
             its headings. One that does not fit is skipped, and shorter ones may still fit; if none
             fits, the most probable one is cut at a line, a clause or a word. Passages that the
-            model cannot read get the room that is left. None for no limit.
+            model cannot read get the tokens that are left. None for no limit.
         keep_title: Keep the first sentence of a passage whenever another one is kept; published
             Provence models expect the title of the page there. It is left out if the budget has
             room for the other sentence alone.
@@ -64,15 +64,16 @@ class PruningPolicy:
             passage keeps its `min_sentences` best sentences.
         order: Order of the kept passages: "input", as they were given, or "relevance", the most
             relevant first.
-        min_relevance: Minimum relevance of a kept passage, whatever its sentences, as a probability
-            from 0 to 1. Where a model gives logits, as Provence and XProvence do, their logistic
-            function is compared. None for no minimum.
+        min_relevance: Minimum relevance of a kept passage, regardless of its sentences, as a
+            probability from 0 to 1. Where a model gives logits, as Provence and XProvence do, their
+            logistic function is compared. None for no minimum.
         keep_neighbors: How many sentences before and after each chosen sentence are kept with it,
-            such as (1, 1). With a budget they get only the room that is left over.
-        pins: Sentences that are always kept, whatever the threshold, `top_n` and `min_relevance`: a
-            regular expression that is searched in each sentence ("^" and "$" match at line breaks),
-            or a function from a sentence's text to True or False. With a budget they are added
-            first. A passage that keeps nothing else is not filled up to `min_sentences`.
+            such as (1, 1). With a budget they get only the tokens that are left over.
+        pins: Sentences that are always kept, regardless of the threshold, `top_n` and
+            `min_relevance`: a regular expression that is searched in each sentence ("^" and "$"
+            match at line breaks), or a function from a sentence's text to True or False. With a
+            budget they are added first. A passage that keeps nothing else is not filled up to
+            `min_sentences`.
         omission: Text that marks every place of a kept passage where sentences are left out, such
             as "…"; "[{count} sentences left out]" tells how many. The mark is part of the passage's
             `text`, but not of `kept_spans`; the budget counts it, and JSON has none. None for no

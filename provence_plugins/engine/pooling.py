@@ -104,7 +104,7 @@ def compare_with_best(probabilities: FloatArray, weight: float) -> FloatArray:
     sentence in the same passage is evidence that the answer is there and not here. So the log-odds
     of a sentence fall by `weight` times their distance from those of the best sentence, as far as
     the distance lies above the log-odds of `SURE`. A passage without a sentence that reaches `SURE`
-    is left alone. The best sentence keeps its probability, and the order of the sentences stays.
+    is not changed. The best sentence keeps its probability, and the order of the sentences stays.
 
     Args:
         probabilities: Of shape (sentences,).

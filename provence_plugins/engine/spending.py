@@ -205,7 +205,7 @@ def _most_probable_first(
 ) -> list[Place]:
     """Return the row of the passage and the number of the sentence for all choices.
 
-    Ties stay in reading order. Passages that the model cannot read come last: nothing tells how
+    Ties stay in reading order. Passages that the model cannot read come last: nobody knows how
     probable they are.
     """
     places = [(row, number) for row, numbers in enumerate(wanted) for number in sorted(numbers)]

@@ -52,7 +52,7 @@ def prune_messages(
     Args:
         messages: The conversation; it is not changed.
         query: The question, or several; None takes each tool call's own or, where its arguments
-            hold none, the last message of the user in front of it.
+            hold none, the user's last message before it.
         pruner: None takes the bundled model, which is loaded once and shared with the adapters.
         policy: What to keep; None takes the default threshold and keeps the best sentence where
             nothing else is kept.

@@ -25,7 +25,7 @@ class PrunerKey(NamedTuple):
         model: Model folder or repo id; None for the model that ships with the package.
         backend: "onnx" or "torch"; None for the model's default.
         device: "cpu", "cuda" and so on; None for the best available.
-        language: Language of the sentence splitter; "auto" tells it by each text.
+        language: Language of the sentence splitter; "auto" detects it for each text.
     """
 
     model: str | None = None

@@ -83,7 +83,7 @@ class ResultText:
         blocks: Its blocks in order.
         head: The characters before the first block.
         tail: The characters after the last block.
-        can_reorder: Whether its blocks may change places, as `order="relevance"` wants.
+        can_reorder: Whether its blocks may change places, as `order="relevance"` requires.
         origins: For each text the document that it is; empty if there are no documents.
     """
 

@@ -25,7 +25,7 @@ class ChatLabel:
     Attributes:
         silver: `[start, end, probability]` for each sentence, the probability being 0 or 1; None
             where the answer cannot be used.
-        answer: What the model said; empty where it was not asked to the end.
+        answer: What the model said; empty where no answer came.
         discarded: Why the answer cannot be used; None if it can.
     """
 

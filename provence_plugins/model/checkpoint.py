@@ -157,7 +157,7 @@ def find_model(model: str | Path | None = None, *, revision: str | None = None) 
         InvalidInputError: The model is neither a name nor a path.
         CheckpointNotFoundError: There is no such folder, installed model or hub repository.
         UnsafeCheckpointError: The configuration of the folder lies outside of it.
-        CheckpointError: Several packages bring a model of that name, or the one that does is
+        CheckpointError: Several packages provide a model of that name, or the one that does is
             broken.
     """
     if model is None:

@@ -53,7 +53,7 @@ class Family:
         layers: Prefix of its numbered layers, without the encoder's own prefix.
         layers_key: Key of its configuration with the number of layers.
         embedding: Name of its table of token vectors.
-        keys: Keys of its configuration that are read, beside those of every family.
+        keys: Keys of its configuration that are read, in addition to those of every family.
     """
 
     model_type: str

@@ -18,7 +18,8 @@ class InputConventions:
     """How a query and the sentences of a passage become model inputs.
 
     Attributes:
-        title_suffix: Appended to a title, so that the model can tell it from the first sentence.
+        title_suffix: Appended to a title, so that the model can distinguish it from the first
+            sentence.
         full_stop: Text that is read after each sentence that ends without one. A tokenizer that
             drops line breaks shows a model rows, items and fields as one run of words; with this it
             sees where each of them ends.
@@ -32,7 +33,7 @@ class InputConventions:
             window up.
         halved: A sentence is read in pieces of at most half a window, and pieces that decode to
             nothing are not read.
-        cut_off: The end of a piece that does not fit beside a long query is not read, as in the
+        cut_off: The end of a piece that does not fit after a long query is not read, as in the
             published code; otherwise it goes into another window. No row sets this: only `compat`,
             which stands in for that code, does.
     """
@@ -75,8 +76,8 @@ class TensorNames:
     """What the tensors of a published checkpoint are called, and which encoder they belong to.
 
     Attributes:
-        keep: Name of the keep head, a linear layer with two outputs per token of which the second
-            means "keep".
+        keep: Name of the keep head, a linear layer with two outputs per token, the second for
+            "keep".
         model_type: Family of the encoder; None if the configuration names it in
             `base_model_config`.
         prefix: Prefix of every tensor of the encoder and its ranking head.

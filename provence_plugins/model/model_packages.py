@@ -71,7 +71,7 @@ def find_installed_model(name: str) -> Path | None:
     """Return the folder of an installed model; None if no package provides one of that name.
 
     Raises:
-        CheckpointError: Several packages bring a model of that name, or the one that does is
+        CheckpointError: Several packages provide a model of that name, or the one that does is
             broken.
         CheckpointNotFoundError: The package of that model is not there any more.
     """

@@ -27,11 +27,11 @@ class Service:
 
     Args:
         settings: Model and limits.
-        metrics: Where its figures are counted; None for new ones.
+        metrics: Where its work is counted; None for new ones.
 
     Attributes:
         settings: As given.
-        metrics: The figures of this server.
+        metrics: The metrics of this server.
         admission: The bounded queue.
         pruner: The pruner; its scorer is shared.
         is_open: Whether requests are taken.

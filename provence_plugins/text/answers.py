@@ -18,7 +18,7 @@ class Answers:
     """Ties each answer to its question, and the question to all of its answer.
 
     A question is a record with such a label, a turn, a heading, or a line of its own that ends with
-    a question mark. The answer goes on up to the next question or heading.
+    a question mark. The answer continues up to the next question or heading.
     """
 
     def __init__(self, text: str, parts: Parts, ends: Sequence[int], ties: Ties) -> None:

@@ -64,7 +64,8 @@ class Head(NamedTuple):
     """What opens a record.
 
     Attributes:
-        name: What told it, one of the groups of the regular expression: "time", "nick" or "label".
+        name: What it was recognized by, one of the groups of the regular expression: "time", "nick"
+            or "label".
         label: The name that it has, in lower case; empty where it has none.
         content: First character after it, counted in the line.
     """

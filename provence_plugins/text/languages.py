@@ -114,8 +114,8 @@ def guess_language(text: str) -> str:
         text: The text; its beginning is looked at.
 
     Returns:
-        An ISO 639 code among those whose abbreviations the sentence library knows; "en" if nothing
-        tells.
+        An ISO 639 code among those whose abbreviations the sentence library knows; "en" if there is
+        no sign.
     """
     beginning = text[:_LOOKED_AT]
     if " the " in beginning:

@@ -107,8 +107,8 @@ def sentencex_spans(text: str, language: str = "auto") -> Iterable[tuple[int, in
     Args:
         text: Running prose.
         language: Whose abbreviations end no sentence: an ISO 639 code, one of about 300, or "auto"
-            to tell it by script and frequent words. Terminators of other scripts are known in every
-            language.
+            to detect it by script and frequent words. Terminators of other scripts are known in
+            every language.
     """
     if language == "auto":
         language = guess_language(text)
@@ -194,7 +194,7 @@ def _is_inside_name(text: str, end: int) -> bool:
     """Return whether a dot without a space after it is inside a name ("httpx.HTTPError") or an address.
 
     In many texts the space between two sentences is missing, so two plain words are two sentences,
-    unless what follows goes on like a sentence about the second.
+    unless what follows continues like a sentence about the second.
     """
     name, following = _NAME.search(text, max(0, end - _LONGEST_NAME), end), _WORD.match(text, end)
     if name is None or following is None or text[end - 1] != ".":
@@ -219,7 +219,7 @@ def _opens_item(text: str, last: int, number: re.Match[str], step: int) -> bool:
 def _is_ordinal(text: str, start: int, end: int, language: str) -> bool:
     """Return whether "3." means "third": in front of a month, or in a language that writes it so.
 
-    There, "Zimmer 3." and "Nr. 3." end with a number that counts nothing behind it.
+    There, "Zimmer 3." and "Nr. 3." end with a number that counts nothing after it.
     """
     following = _WORD.match(text, end)
     if following is None:

@@ -70,8 +70,8 @@ def split_sentences(
     Args:
         text: Markdown or plain text.
         splitter: A name from `SPLITTERS`, a `Splitter`, or any function from a text to the spans of
-            its sentences. What lies between two spans goes with the span before, what lies before
-            the first goes with the first, and blank spans are ignored. A sequence of spans is
+            its sentences. Text between two spans belongs to the span before it, text before the
+            first span to the first, and blank spans are ignored. A sequence of spans is
             deprecated; use `Sentence.tile(text, spans)`.
 
     Returns:
@@ -136,11 +136,11 @@ def choose_splitter(splitter: object, language: str = "auto") -> Splitter:
 
     Args:
         splitter: Name or function.
-        language: ISO 639 code of the language of all texts; "auto" tells it by each text.
+        language: ISO 639 code of the language of all texts; "auto" detects it for each text.
 
     Raises:
         InvalidInputError: It is neither the name of a splitter nor a function; or a language is
-            given that is no code, or to a splitter that knows no languages.
+            given that is no code, or to a splitter that does not use one.
     """
     chosen = _find_splitter(splitter)
     if language == "auto":

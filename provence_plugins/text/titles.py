@@ -111,7 +111,7 @@ def _stands_free(lines: Lines, at: int) -> bool:
 def numbered_level(lines: Lines, at: int) -> int:
     """Return the level of a title with a number, 0 for a step, an item and any other line.
 
-    Steps follow each other; a title has its text below it, and no line of the same make above or
+    Steps follow each other; a title has its text below it, and no line of the same form above or
     below.
     """
     text, bare, shape = lines.texts[at], lines.bares[at], lines.shapes[at]

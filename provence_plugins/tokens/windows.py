@@ -47,8 +47,8 @@ class Packing:
     """How sentences are put into windows.
 
     Attributes:
-        evenly: As few windows as possible, of about equal size; otherwise each is filled to the
-            brim.
+        evenly: As few windows as possible, of about equal size; otherwise each is filled
+            completely.
         piece_tokens: Sentences are cut into pieces of at most this many tokens; None cuts only
             those that are longer than a window.
         is_read: Whether a piece is worth reading; None reads all. When none is, the first is read.

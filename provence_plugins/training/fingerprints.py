@@ -43,7 +43,7 @@ def fingerprint(settings: TrainSettings) -> str:
 def is_same_run(stored: str, settings: TrainSettings) -> bool:
     """Return whether the fingerprint of a checkpoint is that of some settings.
 
-    Keys with their default do not count. A checkpoint from before a key existed goes on where the
+    Keys with their default do not count. A checkpoint from before a key existed continues where the
     key has its default, and one from before a default changed does not.
     """
     before, now = json.loads(stored), json.loads(fingerprint(settings))

@@ -84,7 +84,7 @@ class RunLog:
     """The log of a run in its folder, and the picture of the curves beside it.
 
     Drawing takes a tenth of a second, and evaluations may follow each other quickly. So the picture
-    of a run that goes on may be half a minute old; `draw` completes it at the end.
+    of a running training may be half a minute old; `draw` completes it at the end.
     """
 
     def __init__(self, folder: Path, *, seconds_between_pictures: float = 30.0) -> None:

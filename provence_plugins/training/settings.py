@@ -82,7 +82,7 @@ class OptimizerSettings:
         final_rate: Share of the peak learning rate at the end of the run.
         weight_decay: Weight decay of AdamW.
         max_gradient_norm: Gradients are clipped to this norm.
-        ranking_weight: Weight λ of the ranking loss beside the keep loss (Provence, arXiv
+        ranking_weight: Weight λ of the ranking loss, added to the keep loss (Provence, arXiv
             2501.16214, section 3).
         token_weight: Weight of the loss on the keep probabilities of tokens.
         sentence_weight: Weight of the loss on their means over sentences.
@@ -177,7 +177,7 @@ class TrainSettings:
         base: What to start from: the folder of an encoder or of a model that an earlier run wrote,
             "package:name/folder" for a folder inside an installed package, a repo id, or "bundled"
             for the model that ships with this package. The heads of a model of this package are
-            trained on.
+            trained further.
         output: Folder that receives the model, its card, the log, the curves and the checkpoint.
         data: Which examples are read.
         optimizer: Length of the run, learning rates and loss weights.

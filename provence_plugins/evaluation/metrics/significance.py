@@ -16,7 +16,7 @@ class Comparison:
     """The difference between two methods on the same questions.
 
     Attributes:
-        difference: The metric of the first method less that of the second.
+        difference: The metric of the first method minus that of the second.
         interval: The middle 95 % of the difference over the draws of the bootstrap.
         p_value: Two-sided: twice the share of draws in which the difference has the other sign or
             is 0. The data themselves count as one more draw, so that it is never 0.

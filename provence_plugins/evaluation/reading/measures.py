@@ -156,7 +156,7 @@ def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> Measur
     """Return the share of answers, right (or wrong) with the full context, that changed.
 
     All sources together, because a source may have few such answers, with Wilson's interval, which
-    is honest even when there are few in all. None when there are none.
+    is valid even when there are few in all. None when there are none.
     """
     turned = [is_right(each.other) != was_right for each in pairs if is_right(each.full) == was_right]
     if not turned:

@@ -47,7 +47,7 @@ class ReadingOutcome:
     Attributes:
         reader: The name of the reader.
         arms: The names of the arms, in the order of tables.
-        reference: The arm that the others are compared with, beside the full context.
+        reference: The arm that the others are compared with, in addition to the full context.
         margin: How much worse than with the full context, as a share, still counts as not inferior.
         prices: What tokens cost.
         equal_sizes: For each arm that got the size of a pruned one, the name of that one.
