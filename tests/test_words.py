@@ -75,6 +75,7 @@ UNCLEAR = {
     r"\bcomes? again\b": "'occurs again'",
     r"\btells? it by\b": "'detects it by'",
     r"\bto the brim\b": "'completely'",
+    r"\banswers? survives?\b": "'is kept'",
     r"\bnothing tells\b": "'it is unknown'",
     r"\bknows no \w+s\b": "'does not use …'",
     r"\bthis needs\b": "'the package … is not installed', 'the adapter needs …'",

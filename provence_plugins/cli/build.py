@@ -67,7 +67,7 @@ def build(
     ] = "questions",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT.")] = False,
 ) -> None:
-    """Make question–passage pairs to label or to train on (extra: eval).
+    """Make question–passage pairs to label or train on (extra: eval).
 
     Passages are overlapping runs of sentences of a corpus. Each question gets the top of a search,
     and negatives from further down. Answer strings are found in the passages and become

@@ -20,10 +20,11 @@ def calibrate(
         int | None, typer.Option(min=1, help="Maximum number of questions of each source.", show_default="all")
     ] = None,
 ) -> None:
-    """Measure the named thresholds of a model, and write them into its folder (extra: eval).
+    """Measure and store the thresholds of a model (extra: eval).
 
-    They keep 99, 97 and 93 of 100 answers of DATA; balanced becomes the default. The backend is the
-    one that the model runs on later, so write its ONNX files first.
+    The thresholds careful, balanced and short keep 99, 97 and 93 of 100 answers of DATA; balanced
+    becomes the default. They are measured with the backend that the model runs on later, so write
+    its ONNX files first.
     """
     from provence_plugins.data.examples import first_questions, read_all_examples
     from provence_plugins.data.files import find_files

@@ -51,10 +51,11 @@ def contract(
     run: RunOptions,
     reading: ReaderChoices,
 ) -> None:
-    """Check that pruning keeps the answers of DATA and that a language model still gives them (extra: eval).
+    """Check that pruning keeps the answers of DATA (extra: eval).
 
-    Prints one page: what is promised, under which conditions, and what was measured. The exit code
-    is 0 when the contract is kept and 1 when that is not shown.
+    A language model is asked with the full and with the pruned context. Prints one page: what is
+    promised, under which conditions, and what was measured. The exit code is 0 when the contract is
+    kept and 1 when that is not shown.
     """
     if reading.reader is None:
         raise typer.BadParameter(

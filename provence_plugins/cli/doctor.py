@@ -19,7 +19,7 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check this installation and print versions, devices and facts about a model.
+    """Check this installation, and print facts about it and a model.
 
     The exit code is 0 when the model opens and prunes a passage without a network, and 1 otherwise.
     """

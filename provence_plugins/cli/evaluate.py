@@ -72,7 +72,7 @@ def evaluate(
     comparison: ComparisonOptions,
     reading: ReaderChoices,
 ) -> None:
-    """Measure how many answers methods keep while they remove text (extra: eval).
+    """Measure answers kept and text removed by methods (extra: eval).
 
     DATA are files of labelled JSON lines, as for training. The result is printed as Markdown.
     """

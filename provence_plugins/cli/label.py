@@ -69,11 +69,11 @@ def label(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the content of OUT.")] = False,
 ) -> None:
-    """Label question–passage pairs with a larger model, for training a smaller one.
+    """Label question–passage pairs with a larger model.
 
-    A line is {"question": ..., "passage": ..., "title": ...}; its other keys stay. The output adds
-    "silver", a list of [start, end, probability] for each sentence, and TEACHER's relevance.
-    Training reads it like labelled data.
+    The labels are for training a smaller one. A line is {"question": ..., "passage": ..., "title":
+    ...}; its other keys stay. The output adds "silver", a list of [start, end, probability] for
+    each sentence, and TEACHER's relevance. Training reads it like labelled data.
     """
     if resume and overwrite:
         raise typer.BadParameter("Use only one of --resume and --overwrite.")

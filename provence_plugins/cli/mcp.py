@@ -41,7 +41,10 @@ def mcp(
         int, typer.Option(min=0, help="Number of characters of original texts that are remembered for recall.")
     ] = 16_000_000,
 ) -> None:
-    """Serve prune_text, prune_files, rerank and recall to agents (Model Context Protocol)."""
+    """Serve agents over the Model Context Protocol (extra: mcp).
+
+    The tools are prune_text, prune_files, rerank and recall.
+    """
     from provence_plugins.engine.shared_scorer import SharedScorer
     from provence_plugins.serving.allowed_files import AllowedFiles
     from provence_plugins.serving.mcp_server import create_mcp_server

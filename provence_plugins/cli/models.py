@@ -74,7 +74,7 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Write the ONNX files of a model, or a stock model of Transformers (extra: export).
+    """Write ONNX files or a stock Transformers model (extra: export).
 
     Each ONNX file is compared with torch first, and is not written if the scores differ too much.
     """
@@ -108,7 +108,7 @@ def package(
         typer.Option("--compress", help="Keep large files compressed; pip unpacks them when it builds the package."),
     ] = False,
 ) -> None:
-    """Write a model as a package that pip installs, after which its name opens it."""
+    """Write a model as a package that pip can install."""
     from provence_plugins.model.checkpoint import open_checkpoint
     from provence_plugins.model.packaging import PackageOptions, write_package
 

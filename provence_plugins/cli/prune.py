@@ -98,7 +98,7 @@ def rerank(
     title: Title = None,
     top_n: Annotated[int | None, typer.Option(help="Print at most this many files.", show_default="all")] = None,
 ) -> None:
-    """Print the relevance and the name of files, the most relevant first."""
+    """Print relevance and name of files, the most relevant first."""
     paths = files or [_STDIN]
     passages = [Passage(_read(path), title) for path in paths]
     with model.open() as pruner:

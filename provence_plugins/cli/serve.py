@@ -125,7 +125,7 @@ def serve(
         int, typer.Option(min=0, help="Remember the scores of this many tokens across requests.")
     ] = 0,
 ) -> None:
-    """Serve a model over HTTP.
+    """Serve a model over HTTP (extra: serve).
 
     Every option can also be set by an environment variable: PROVENCE_PORT=9000 is --port 9000.
     """

@@ -40,7 +40,7 @@ cent.
 |---|---|---|---|
 {thresholds}
 
-The default threshold is {default:g}: the highest at which {target:g}% of the answers survive on dev.
+The default threshold is {default:g}: the highest at which {target:g}% of the answers are kept on dev.
 
 ## Training
 

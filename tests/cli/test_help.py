@@ -127,5 +127,11 @@ def test_help_shows_every_option_of_the_table(command: str, run: Any) -> None:
         assert option.info.help in shown
 
 
+def test_the_list_of_commands_shows_each_sentence_to_its_end(run: Any) -> None:
+    listed = run("--help").out.decode().partition("Commands:\n")[2].splitlines()
+    assert len(listed) == len(BY_NAME)
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 if __name__ == "__main__":
     PAGE.write_text(renew(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

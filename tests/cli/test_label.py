@@ -120,7 +120,7 @@ def test_an_estimate_asks_nothing(run: Run, tmp_path: Path) -> None:
     source, target = write(tmp_path / "in.jsonl", *PAIRS), tmp_path / "out.jsonl"
     done = run("label", "--llm", "openai:http://127.0.0.1:9/v1#tiny", source, target, "--estimate")
     assert (done.code, target.exists()) == (0, False)
-    assert "--input-price and --output-price tell what they cost" in done.err
+    assert "to see the cost, give --input-price and --output-price" in done.err
 
 
 @pytest.mark.parametrize("arguments", [["in", "out"], ["--llm", "gguf:x", "teacher", "in", "out"]], ids=str)

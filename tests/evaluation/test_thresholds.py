@@ -86,5 +86,5 @@ def test_the_thresholds_of_a_folder_are_measured_with_its_own_backend_and_its_pr
 
 def test_a_published_model_keeps_the_thresholds_of_its_authors(tiny_checkpoint: Checkpoint) -> None:
     published = replace(tiny_checkpoint, format=PROVENCE)
-    with pytest.raises(CheckpointError, match="the format provence, whose configuration has no room"):
+    with pytest.raises(CheckpointError, match="the format provence, whose configuration cannot store"):
         write_thresholds(published, [])

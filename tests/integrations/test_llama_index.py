@@ -195,7 +195,7 @@ class TestSentenceWindows:
         warn_once.cache_clear()
         post.postprocess_nodes(found, query_str=QUERY)
         post.postprocess_nodes(found, query_str=QUERY)
-        assert caplog.text.count("Put MetadataReplacementPostProcessor in front of ProvencePostprocessor") == 1
+        assert caplog.text.count("Put MetadataReplacementPostProcessor before ProvencePostprocessor") == 1
 
     def test_the_right_order_is_not_complained_about(
         self, post: ProvencePostprocessor, found: list[NodeWithScore], caplog: pytest.LogCaptureFixture
