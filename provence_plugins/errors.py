@@ -1,11 +1,12 @@
 """Every exception that this package raises on purpose.
 
+```text
 ProvenceError
 ├── InvalidInputError (ValueError)   an argument has the wrong type or an invalid value
 │   └── QueryTooLongError            the query leaves no room for text in a window
-├── SplitterError                    a sentence splitter returned invalid spans, or its data is missing
+├── SplitterError                    a splitter returned invalid spans, or its data is missing
 ├── MissingExtraError (ImportError)  an optional package is not installed
-├── CheckpointError                  a model folder is damaged, incomplete or of an unknown format
+├── CheckpointError                  a model folder is damaged, incomplete or unknown
 │   ├── CheckpointNotFoundError      the folder, the file or the hub repository does not exist
 │   └── UnsafeCheckpointError        the folder could run code or reach other files
 ├── BackendError                     the model failed, or its device is not available
@@ -18,6 +19,7 @@ ProvenceError
 │   ├── ReaderTimeoutError           the language model took too long
 │   └── UnreadableAnswerError        what the language model sent is not an answer
 └── DataError                        labelled data cannot be read
+```
 """
 
 from collections.abc import Iterator

@@ -27,11 +27,12 @@ def download(repository: str, *, revision: str | None = None) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision, allow_patterns=list(FILES_READ)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        # The message says what the client's own chain of errors says in seventy lines.
         raise CheckpointNotFoundError(
             f"Cannot load the model {repository!r}: there is no such local folder, and downloading "
             f"it from the Hugging Face Hub failed ({type(error).__name__}: {show_error(error)}). "
             f"Check the name and the network, or give the path of a local copy."
-        ) from error
+        ) from None
 
 
 def upload(
