@@ -28,7 +28,7 @@ class ProvenceDocumentPruner(StoredFields):
     `meta["retrieval_score"]`, and `meta["provence"]` tells what was kept. Documents without text
     come out unchanged and in their place; so does everything when the query is blank.
 
-    Args: see `DocumentFields`, `PruningFields` and `EngineFields`.
+    For the arguments see `DocumentFields`, `PruningFields` and `EngineFields`.
 
     Raises:
         ValidationError: A field is unknown or has an invalid value.

@@ -68,7 +68,7 @@ class ProvenceCompactor(StoredFields, Compactor):  # type: ignore[misc]
     by result. Calls and results stay together. Failed calls, images and results that a compactor
     has changed before stay as they are.
 
-    Args: see `CompactorFields` and `EngineFields`.
+    For the arguments see `CompactorFields` and `EngineFields`.
 
     Raises:
         ValidationError: A field is unknown or has an invalid value.

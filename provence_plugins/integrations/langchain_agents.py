@@ -65,7 +65,7 @@ class ContextPruningMiddleware(AgentMiddleware):
     blocks without text are not touched. If the engine fails, the result is kept and the failure
     logged.
 
-    Args: see `ToolPruningFields`, `PruningFields` and `EngineFields`.
+    For the arguments see `ToolPruningFields`, `PruningFields` and `EngineFields`.
 
     Raises:
         ValidationError: A field is unknown or has an invalid value.
