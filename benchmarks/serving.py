@@ -174,7 +174,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="folder or repo id [default: the bundled model]")
     parser.add_argument("--threads", type=int, help="threads of engine and server [default: one for each processor]")
-    parser.add_argument("--cache-tokens", type=int, default=0, help="let the model's own time fall away after a round")
+    cache_help = "remember scores, so that later rounds measure everything except the model"
+    parser.add_argument("--cache-tokens", type=int, default=0, help=cache_help)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full amount of work under load")
     parser.add_argument("--only", nargs="*", choices=("overhead", "throughput", "double-load"))

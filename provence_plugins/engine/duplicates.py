@@ -29,7 +29,7 @@ _MAX_CANDIDATES = 32
 
 _KINDS = ("sentence", "list_item", "quote", "table_row", "record")
 
-# Signs and units in front of and behind numbers count, other punctuation does not. Scripts without
+# Signs and units before and after numbers count, other punctuation does not. Scripts without
 # spaces are compared character by character.
 _WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+(?:['’][^\W_]+)*"

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
-# The end of a sentence that ends with a full stop or the like, whatever closes behind it. Kept
+# The end of a sentence that ends with a full stop or the like, with closing marks after it. Kept
 # short, because the search tries every position of what it is given.
 _STOPPED = re.compile(r"""[.!?…。！？।؟][\s"'”’»」』)\]*_`]*\Z""")
 _STOPPED_TAIL = 16

@@ -140,7 +140,7 @@ class Budget:
         count = self._count or self.count_tokens
         text, start = passage.columns.text_of(number, passage.passage.text), passage.columns.bounds[number]
         beginning = cut_to_fit(text, self.room - cost, count)
-        # The white space in front may fill the room. It is shown behind a mark or a kept sentence.
+        # The white space in front may fill the room. It is shown after a mark or a kept sentence.
         is_behind_mark = account.mark_cost and not account.is_unmarked
         if not (beginning or account.kept or headings or is_behind_mark):
             start += len(text) - len(text.lstrip())

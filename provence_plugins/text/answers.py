@@ -9,7 +9,7 @@ from provence_plugins.text.parts import QUESTION_MARKS, Parts, ends_with
 
 # A question in bold with its answer on the same line.
 _LEAD_QUESTION = re.compile(r"[^\w*_]{0,5}[*_]{1,3}[^*_\n]{1,150}[?？؟][*_]{1,3}\s")
-# More than most answers need; what follows further behind has often moved on.
+# More than most answers need; what follows later has often moved on.
 _LONGEST_ANSWER = 1_000
 _LONGEST_QUESTION = 200
 

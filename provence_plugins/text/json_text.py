@@ -14,7 +14,7 @@ from provence_plugins.types import Kind, TieKind
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
-# A backslash that no other one escapes, with too few signs behind it, or the first half of a pair
+# A backslash that no other one escapes, with too few signs after it, or the first half of a pair
 # of surrogates.
 _CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2})?$")
 _CLOSING = {"{": "}", "[": "]"}

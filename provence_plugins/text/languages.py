@@ -89,7 +89,7 @@ NUMBERED = frozenset({
 ALSO_WORDS = frozenset({"no", "s", "z", "art", "tab", "min", "par", "ex", "app", "cat", "temp", "st", "al"})
 # Languages that write "3." for "third".
 ORDINALS = frozenset({"de", "da", "no", "nb", "nn", "fi", "cs", "sk", "pl", "hu", "sl", "hr", "lv", "et", "is", "tr"})
-# Words behind the number of a date or of an ordinal, whatever the language of the text is taken
+# Words after the number of a date or of an ordinal, whatever the language of the text is taken
 # for.
 AFTER_ORDINALS = frozenset({
     "januar", "jänner", "februar", "märz", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",

@@ -35,7 +35,7 @@ _TO_SPACE = str.maketrans(dict.fromkeys(_WIDE_SPACES, " "))
 # Brackets and quotes keep the sentences inside together, as far as a short pair of them reaches.
 # What has no partner nearby would reach for a far one: a less-than sign, the mark of an inch, an
 # opening quote whose end is elsewhere. "(3)" and "(J, K)" would be taken for the marks of a list,
-# and all behind them for its last item.
+# and all text after them for its last item.
 _MISLEADING = re.compile(
     r"""[(\[{<"'“„«‘](?:
       (?P<mark>(?<=\()(?:[^()]{0,60}\s)?(?:[A-Za-z]|\d{1,3}|[ivxlc]{1,5})\.?\)(?=\s))
@@ -80,7 +80,7 @@ _STREET = "str"
 # "Node.JS"
 _LONGEST_ENDING = 3
 _LONGEST_GAP = 100
-# Words in italics or bold that name what comes behind them: "_Order forms._ After the end ..."
+# Words in italics or bold that name what comes after them: "_Order forms._ After the end ..."
 _LEAD = re.compile(r"\s*([*_]{1,3})[^*_\n]{1,60}\1\s*")
 _LONGEST_NAME = 100
 # How the words begin that a number and a title may follow.

@@ -29,7 +29,7 @@ def find_columns(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     gaps = [len(_COLUMN_GAP.findall(bare)) for bare in bares]
     if 2 * max(gaps) > 5 * min(gaps):
         return None
-    # Some authors set two spaces behind a full stop, and some files have them anywhere.
+    # Some authors set two spaces after a full stop, and some files have them anywhere.
     sentences = sum(1 for bare in bares if bare.endswith(".") and len(bare.split()) > _MOST_WORDS)
     return read_rows(at, end, _COLUMN_GAP.split(bares[0])) if 2 * sentences < len(bares) else None
 
