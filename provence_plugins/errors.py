@@ -55,7 +55,7 @@ class CheckpointNotFoundError(CheckpointError):
 
 
 class UnsafeCheckpointError(CheckpointError):
-    """A model folder could run code or reach files outside: pickles, operators, names."""
+    """A model folder could run code or reach other files: by pickles, operators or names."""
 
 
 class BackendError(ProvenceError):

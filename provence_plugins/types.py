@@ -177,7 +177,7 @@ def check_spans(text: str, spans: Iterable[Span | tuple[int, int]]) -> list[Span
 
 # Any: a splitter of the caller may return anything.
 def iterate_spans(spans: Any) -> Iterator[Any]:
-    """Return an iterator over what should be spans.
+    """Return an iterator over spans, which are not checked yet.
 
     Raises:
         SplitterError: They are not iterable.

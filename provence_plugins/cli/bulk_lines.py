@@ -116,7 +116,7 @@ def prune_lines(
             yield line
     if number < done:
         raise InvalidInputError(
-            f"The input has {number} lines and the output has {done} already, so the input has "
+            f"The input has {number} lines, but the output already has {done}, so the input has "
             f"changed. Resume with the same input, or start over with --overwrite."
         )
 

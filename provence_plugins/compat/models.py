@@ -53,7 +53,7 @@ class PublishedPruner:
         return self
 
     def eval(self) -> Self:
-        """Return the pruner unchanged, because pruners never train."""
+        """Return the pruner unchanged, because a pruner is never trained."""
         return self
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class PublishedPruner:
 
 
 class AutoModel:
-    """In place of `transformers.AutoModel` for published pruners; runs none of their code."""
+    """Replaces `transformers.AutoModel` for published pruners, and runs none of their code."""
 
     @classmethod
     @takes_keywords_of(Pruner.__init__)

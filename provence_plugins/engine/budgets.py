@@ -1,4 +1,4 @@
-"""Count what a budget counts, and cut a text so that it fits a budget."""
+"""Measure texts in the unit of a budget, and cut a text so that it fits."""
 
 import math
 import re

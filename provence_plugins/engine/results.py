@@ -203,7 +203,7 @@ class PruneResult:
         return make_dataframe(sentence_rows(self.passages, self.dropped), columns=SENTENCE_COLUMNS)
 
     def to_html(self, *, names: Sequence[str] = ()) -> str:
-        """Return an HTML fragment that shows what is kept and removed, without other files.
+        """Return an HTML fragment that shows what is kept and removed; it needs no other files.
 
         Args:
             names: Names of the passages in the order of the input, for instance file names; without

@@ -38,7 +38,7 @@ def rank_graded(
     passages: Sequence[SplitPassage] = list(split(examples, splitter))
     ranking = {name: method for name, method in methods.items() if method.output is None}
     if not ranking:
-        raise InvalidInputError("No method ranks passages: one with fixed outputs does not. Name one with --method.")
+        raise InvalidInputError("No method ranks passages; one with fixed outputs cannot. Name another with --method.")
     ranked: dict[str, list[GradedQuestion]] = {}
     for name in progress(list(ranking), "methods"):
         scores = score_all(ranking[name].score, passages)

@@ -76,7 +76,7 @@ class MessageTexts:
         return cls(content, leaves, tuple(read_result(leaf.text, documents, leaf.title) for leaf in leaves))
 
     def prunable(self) -> MessageTexts:
-        """Return the content with texts kept that are not documents, values, records or prose."""
+        """Return the content; texts other than documents, values, records or prose stay complete."""
         return replace(self, keeps_other=True)
 
     @property

@@ -75,7 +75,7 @@ def needs_framework(extra: str) -> Iterator[None]:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Return the release as numbers without closing zeros, so that 1.0 and 1.0.0 are the same."""
+    """Return the release as numbers without trailing zeros, so that 1.0 and 1.0.0 are the same."""
     release = re.match(r"\d+(?:\.\d+)*", version)
     numbers = [int(number) for number in release[0].split(".")] if release else []
     while numbers and numbers[-1] == 0:

@@ -39,7 +39,7 @@ class ModelConfig:
 
     @classmethod
     def of(cls, folder: Path, values: Mapping[str, Any]) -> Self:
-        """Return the configuration of a folder, whose format its tensors and this file tell.
+        """Return the configuration of a folder; its tensors and this file show the format.
 
         Raises:
             CheckpointError: The format or its version is unknown, or it is misconfigured.

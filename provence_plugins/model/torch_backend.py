@@ -53,7 +53,7 @@ class TorchBackend:
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Run in one thread on a CPU: a pass would wait forever for those of the parent."""
+        """Run in one thread on a CPU: a pass would wait forever for the parent's threads."""
         self._turn = Lock()
         if self._network.device.type == "cpu":
             torch.set_num_threads(1)

@@ -89,7 +89,7 @@ class PatientProtocol(H11Protocol):
         self._time_headers()
 
     def shutdown(self) -> None:
-        """Let the request that runs be the last one of this connection, and its answer say so."""
+        """End the connection after the running request, and say so in its answer."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.scope["state"][LAST_REQUEST] = True
         super().shutdown()

@@ -38,7 +38,7 @@ class Item(NamedTuple):
 
 
 class AdapterHooks(ABC, Generic[AdapterT, ThingT]):
-    """What the tests of an adapter must know of it. "Things" are documents, nodes or the like."""
+    """What the tests of an adapter must know of it. "Things" are documents, nodes or similar."""
 
     # Any: an adapter's fields are of many types, and each test knows its own.
     @abstractmethod

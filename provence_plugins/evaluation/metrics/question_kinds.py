@@ -1,4 +1,4 @@
-"""Kinds of questions, to see which ones a method fails."""
+"""Kinds of questions, to see on which ones a method fails."""
 
 import re
 from collections.abc import Callable

@@ -142,8 +142,8 @@ def arrange(
         reasons = [f"{arm}: {dict(of_arm)}" for arm, of_arm in failures.items() if of_arm]
         counts = ", ".join(reasons) or "none"
         raise InvalidInputError(
-            f"The reader answered no answerable question in all arms, so that there is nothing to "
-            f"compare. Failures: {counts}. Give the reader a longer context or more time, or show "
+            f"No answerable question was answered in all arms, so there is nothing to compare. "
+            f"Failures: {counts}. Give the reader a longer context or more time, or show "
             f"it fewer passages."
         )
     return ReadingOutcome(
