@@ -111,9 +111,12 @@ class ContextReader:
             text, ranges = _join(context)
         if self.interface.loose_lines:
             ranges = list(loose_lines(text, ranges))
-        front = title + self.interface.title_separator if title else ""
+        front = ""
+        in_title: list[Range] = []
+        if title:
+            front = title + self.interface.title_separator
+            in_title = list(loose_lines(front + text, [(0, len(front))]))
         whole = front + text
-        in_title = list(loose_lines(whole, [(0, len(front))])) if front else []
         in_text = [(len(front) + start, len(front) + end) for start, end in ranges]
         spans = []
         for start, end in [*in_title, *in_text]:
@@ -164,7 +167,9 @@ def take_first_line(context: Context) -> tuple[Context, str | None]:
     """Return a context without its first line or sentence that is not blank, and that line."""
     if isinstance(context, str):
         rest, title = take_first_line(context.splitlines(keepends=True))
-        return (context, None) if title is None else ("".join(rest), title)
+        if title is None:
+            return context, None
+        return "".join(rest), title
     for number, line in enumerate(context):
         if line.strip():
             return context[number + 1 :], line.strip()
@@ -172,10 +177,11 @@ def take_first_line(context: Context) -> tuple[Context, str | None]:
 
 
 def _pruned_text(context: TitledContext, is_kept: Sequence[bool], interface: Interface) -> str:
-    pieces = context.full_texts if interface.spaced else context.model_texts
-    first = 1 if context.title and not interface.title_in_text else 0
-    pruned = "".join(compress(pieces[first:], is_kept[first:]))
-    return pruned.strip() if interface.spaced else pruned
+    # An explicit title is the first sentence.
+    first = int(bool(context.title) and not interface.title_in_text)
+    if not interface.spaced:
+        return "".join(compress(context.model_texts[first:], is_kept[first:]))
+    return "".join(compress(context.full_texts[first:], is_kept[first:])).strip()
 
 
 def _find_sentences(text: str, splitter: SplitterName | SentenceSplitter) -> list[Range]:

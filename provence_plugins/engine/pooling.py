@@ -14,6 +14,15 @@ from provence_plugins.tokens.windows import Window
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+SURE = 0.1
+"""Probability from which on a sentence is sure enough to count against others of its passage."""
+
+ILLEGIBLE_RELEVANCE = -1.0
+"""Relevance of a passage that the model's vocabulary cannot read; it is kept as it is."""
+
+# Keeps the log-odds of a float32 of 0 or 1 finite.
+_LEAST_PROBABILITY = 1e-7
+
 
 @dataclass(frozen=True, slots=True)
 class PassageScores:
@@ -90,13 +99,6 @@ def votes(pieces: SentencePieces) -> FloatArray:
 POOLINGS: dict[str, Pooling] = {"tokens": mean_of_tokens, "pieces": mean_of_pieces, "votes": votes}
 
 
-# Keeps the log-odds of a float32 of 0 or 1 finite.
-_LEAST_PROBABILITY = 1e-7
-
-SURE = 0.1
-"""Probability from which on a sentence is sure enough to count against others of its passage."""
-
-
 def compare_with_best(probabilities: FloatArray, weight: float) -> FloatArray:
     """Return the probabilities of a passage's sentences after a comparison with the best of them.
 
@@ -132,10 +134,6 @@ def _means(values: FloatArray, owners: IntArray, count: int) -> FloatArray:
     totals = np.bincount(owners, weights=values, minlength=count)
     means: FloatArray = totals / np.maximum(np.bincount(owners, minlength=count), 1)
     return means
-
-
-ILLEGIBLE_RELEVANCE = -1.0
-"""Relevance of a passage that the model's vocabulary cannot read; it is kept as it is."""
 
 
 def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:

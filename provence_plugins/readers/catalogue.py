@@ -48,4 +48,6 @@ def open_reader(spec: str, options: ReaderOptions | None = None) -> Reader:
         kinds = ", ".join(f"{name}:{row.place}" for name, row in READERS.items())
         raise InvalidInputError(f"The reader must be one of {kinds}; got {spec!r}.")
     row = READERS[kind]
-    return row.open(str(find_folder(place)) if row.is_local else place, options or ReaderOptions())
+    if row.is_local:
+        place = str(find_folder(place))
+    return row.open(place, options or ReaderOptions())

@@ -125,7 +125,9 @@ class HfReader:
             return None
         prompt = self._encode(messages, room=len(ids))
         with self._lock, torch.inference_mode():
-            read = self._last if self._last is not None and self._last.ids == prompt else self._read(prompt)
+            read = self._last
+            if read is None or read.ids != prompt:
+                read = self._read(prompt)
             after = self._continue(ids, copy.deepcopy(read.cache))
         logits = torch.cat([read.last_logits[None], after[:-1]])
         probabilities = logits.float().log_softmax(dim=-1)
@@ -174,9 +176,13 @@ class HfReader:
         return list(ids)
 
     def _end_tokens(self) -> set[int]:
-        end = self._model.network.generation_config.eos_token_id if self._model.network.generation_config else None
-        of_config = end if isinstance(end, list) else [end]
-        return {token for token in (*of_config, self._model.tokenizer.eos_token_id) if token is not None}
+        ends = [self._model.tokenizer.eos_token_id]
+        config = self._model.network.generation_config
+        if config and isinstance(config.eos_token_id, list):
+            ends += config.eos_token_id
+        elif config:
+            ends.append(config.eos_token_id)
+        return {token for token in ends if token is not None}
 
 
 def _precision(folder: Path) -> "torch.dtype":

@@ -7,6 +7,7 @@ import pytest
 
 from provence_plugins.errors import BackendError, InvalidInputError
 from provence_plugins.model.backend import Backend, BackendOptions, BatchScores, check_scores, load_backend
+from provence_plugins.model.backends import BACKENDS
 from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.tokens.batches import TokenBatch, pad_windows
 from provence_plugins.tokens.windows import plan_head, plan_windows
@@ -165,8 +166,8 @@ def test_torch_and_onnx_agree(tiny_checkpoint: Checkpoint, batch: TokenBatch) ->
 
 
 def test_an_unknown_backend_is_refused_with_the_choice(tiny_checkpoint: Checkpoint) -> None:
-    with pytest.raises(InvalidInputError, match=r"one of onnx, torch; got 'openvino'"):
-        load_backend(tiny_checkpoint, "openvino")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match=rf"one of {', '.join(BACKENDS)}; got 'abacus'"):
+        load_backend(tiny_checkpoint, "abacus")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("threads", [0, -1])
