@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer.testing
 from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
@@ -122,15 +123,28 @@ _FIXED_FOLDERS = {BUNDLED}
 
 @pytest.fixture(scope="session", autouse=True)
 def _graphs_are_opened_once() -> Iterator[None]:
-    """Share the sessions of ONNX Runtime over files that no test changes; optimizing such a graph takes 25 to 60 ms."""
-    open_session = onnx_backend._open_session
-    remembered = cache(open_session)
+    """Share what is read of graphs that no test changes; checking such a graph and optimizing it takes 40 to 90 ms."""
+    open_session, require_plain = onnx_backend._open_session, onnx_backend.require_plain_graph
+    remembered, known_as_plain = cache(open_session), cache(require_plain)
 
     def open_shared(path: Path, threads: int) -> object:
         return (remembered if path.parent in _FIXED_FOLDERS else open_session)(path, threads)
 
+    def check_once(path: Path) -> None:
+        (known_as_plain if path.parent in _FIXED_FOLDERS else require_plain)(path)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(onnx_backend, "_open_session", open_shared)
+        patch.setattr(onnx_backend, "require_plain_graph", check_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_built_once() -> Iterator[None]:
+    """Share the tree of commands, which Typer builds anew from all signatures each time that a command is called."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        patch.setattr(typer.testing, "_get_command", typer.main.get_command)
         yield
 
 

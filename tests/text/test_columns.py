@@ -2,7 +2,7 @@
 
 import gc
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -24,9 +24,15 @@ SHAPES = [
     "a\n", "a\n\n", "- a\n", "Hi. ", "a: b\n", "Ann: I see.\n", "Ann: I see.\n\n", "Q: a\nA: b\n", "A?\nB.\n",
     "|a|b|\n", "# a\n", "> a\n", "a,b,c\n", "10:02 job started\n", "A:\n- b\n", "字。", "@@ -1 +1 @@\n",
 ]  # fmt: skip
-UNITS = 1_200
+UNITS = 600
 # Modules that are loaded, caches that fill; far fewer than units.
 FEW = 120
+
+
+@pytest.fixture(scope="module")
+def pruner() -> Iterator[Pruner]:
+    with Pruner(backend=WordBackend()) as pruner:
+        yield pruner
 
 
 @pytest.fixture(scope="module")
@@ -139,15 +145,14 @@ def test_no_object_is_held_for_each_line_while_a_text_is_split(shape: str) -> No
 
 @pytest.mark.usefixtures("quiet_collector")
 @pytest.mark.parametrize("shape", SHAPES, ids=ascii)
-def test_a_planned_call_and_its_result_are_no_work_for_the_garbage_collector(shape: str) -> None:
+def test_a_planned_call_and_its_result_are_no_work_for_the_garbage_collector(pruner: Pruner, shape: str) -> None:
     passage = Passage(shape * UNITS)
     policy = PruningPolicy(threshold=0.3)
-    with Pruner(backend=WordBackend()) as pruner:
-        assert objects_of(lambda: pruner._plan("what is a", [passage], policy)) < FEW
+    assert objects_of(lambda: pruner._plan("what is a", [passage], policy)) < FEW
 
-        def prune() -> PruneResult:
-            result = pruner.prune("what is a", [passage], policy)
-            assert len(result.text) <= len(passage.text)
-            return result
+    def prune() -> PruneResult:
+        result = pruner.prune("what is a", [passage], policy)
+        assert len(result.text) <= len(passage.text)
+        return result
 
-        assert objects_of(prune) < FEW
+    assert objects_of(prune) < FEW
