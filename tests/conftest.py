@@ -16,7 +16,7 @@ import typer.testing
 from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from provence_plugins.model import onnx_backend
+from provence_plugins.model import onnx_backend, tokenizer_file
 from provence_plugins.model.checkpoint import BUNDLED, Checkpoint, open_checkpoint
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ sys.dont_write_bytecode = False
 
 # A busy machine is no bug of the code under test. Every run draws other examples; CI draws many more of them beside the
 # slow tests, and pytest --hypothesis-profile=long more than anybody waits for.
-settings.register_profile("provence", deadline=None, max_examples=20)
+settings.register_profile("provence", deadline=None, max_examples=12)
 settings.register_profile("thorough", deadline=None, max_examples=400)
 settings.register_profile("long", deadline=None, max_examples=4_000)
 settings.load_profile("provence")
@@ -122,10 +122,15 @@ _FIXED_FOLDERS = {BUNDLED}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _graphs_are_opened_once() -> Iterator[None]:
-    """Share what is read of graphs that no test changes; checking such a graph and optimizing it takes 40 to 90 ms."""
+def _fixed_folders_are_read_once() -> Iterator[None]:
+    """Share what is read of folders that no test changes.
+
+    Optimizing such a graph takes 25 to 60 ms; checking it and parsing the vocabulary beside it cost time as well.
+    """
     open_session, require_plain = onnx_backend._open_session, onnx_backend.require_plain_graph
     remembered, known_as_plain = cache(open_session), cache(require_plain)
+    read_json = tokenizer_file.read_json
+    known_json = cache(read_json)
 
     def open_shared(path: Path, threads: int) -> object:
         return (remembered if path.parent in _FIXED_FOLDERS else open_session)(path, threads)
@@ -133,7 +138,11 @@ def _graphs_are_opened_once() -> Iterator[None]:
     def check_once(path: Path) -> None:
         (known_as_plain if path.parent in _FIXED_FOLDERS else require_plain)(path)
 
+    def read_once(folder: Path, name: str) -> dict[str, Any]:
+        return (known_json if folder in _FIXED_FOLDERS else read_json)(folder, name)
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokenizer_file, "read_json", read_once)
         patch.setattr(onnx_backend, "_open_session", open_shared)
         patch.setattr(onnx_backend, "require_plain_graph", check_once)
         yield

@@ -179,7 +179,8 @@ def test_a_longer_window_can_be_asked_for_up_to_what_the_encoder_reads(make_publ
 
 @pytest.mark.parametrize(
     # The fixture tiny_folder is the export of a BERT, and the mean of tokens is that of another model of this layout.
-    "name", ["provence", "xprovence", "open-modernbert-mean", pytest.param("open-bert", marks=pytest.mark.slow)]
+    "name",
+    ["provence", "xprovence", "open-modernbert-mean", pytest.param("open-bert", marks=pytest.mark.slow)],
 )
 def test_an_onnx_file_answers_as_torch_does(make_exported: Callable[[str], Path], name: str) -> None:
     folder = make_exported(name)

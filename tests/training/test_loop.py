@@ -181,6 +181,8 @@ def test_a_folder_with_a_run_is_refused_unless_it_is_that_run_resumed(copied: Tr
         train(copied, show_progress=False)
     with pytest.raises(CheckpointError, match="other settings"):
         train(replace(copied, seed=14), resume=True, show_progress=False)
+    weights = load_file(train(copied, resume=True, show_progress=False) / "model.safetensors")
+    assert weights
     Path(copied.output, "checkpoint.pt").write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match="cannot be read"):
         train(copied, resume=True, show_progress=False)
