@@ -86,12 +86,13 @@ ANY_UNCLEAR = re.compile("|".join(UNCLEAR))
 
 
 @cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def nodes(path: Path) -> list[ast.AST]:
+    """Return every node of a module; walking takes as long as parsing."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-def docstrings(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
-    for node in ast.walk(tree):
+def docstrings(path: Path) -> Iterator[tuple[ast.AST, str]]:
+    for node in nodes(path):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
@@ -108,7 +109,7 @@ def test_a_docstring_of_a_function_begins_with_a_verb() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {text.splitlines()[0]}"
         for path in SOURCES
-        for node, text in docstrings(parsed(path))
+        for node, text in docstrings(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_property(node) and NOT_A_VERB.match(text)
     ]
     assert not wrong, "begin with what the function does, as in 'Return …':\n" + "\n".join(wrong)
@@ -134,12 +135,12 @@ def test_an_error_names_arguments_without_backticks_and_sets_off_what_was_given(
 
 def errors_in(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the texts of a module that are raised, and those that say what a value must be, with their lines."""
-    described = {text for _, text in docstrings(parsed(path))}
+    described = {text for _, text in docstrings(path)}
     raised = set()
-    for statement in ast.walk(parsed(path)):
+    for statement in nodes(path):
         if isinstance(statement, ast.Raise):
             raised.update(map(id, ast.walk(statement)))
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             is_rule = " must be " in node.value and inspect.cleandoc(node.value) not in described
             if id(node) in raised or is_rule:
@@ -148,7 +149,7 @@ def errors_in(path: Path) -> Iterator[tuple[int, str]]:
 
 def texts_in(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the strings of a module with their lines, on which several may begin: the parts of an f-string do."""
-    for node in ast.walk(parsed(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
 

@@ -16,7 +16,7 @@ from provence_plugins.evaluation.methods.catalogue import LoadedMethod
 from provence_plugins.evaluation.methods.method import Method, SplitPassage
 from provence_plugins.evaluation.methods.predictions import FixedOutput
 from provence_plugins.evaluation.metrics.catalogue import METRICS
-from provence_plugins.evaluation.reporting.result_files import Table, read_result
+from provence_plugins.evaluation.reporting.result_files import ResultFile, Table, read_result
 
 KEPT = ("kept_at_60", "kept_at_70", "kept_at_80")
 
@@ -134,12 +134,18 @@ def test_the_tables_show_the_numbers(experiment: Experiment) -> None:
     assert {row[1] for row in table(tables, "Passage length").rows} >= {"2 sentences", "about 100 words", "as it is"}
 
 
-def test_the_result_and_its_plots_are_written(experiment: Experiment, tmp_path: Path) -> None:
-    figures = FigureOptions(tmp_path / "new" / "figures", "quality", "png")
-    result = make_result(experiment, title="Quality", command="provence evaluate x", figures=figures)
-    names = {f"quality-{what}.png" for what in ("pareto", "reliability", "counts", "needles", "lengths")}
-    assert {path.name for path in figures.folder.iterdir()} == {figure.file for figure in result.figures} == names
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in figures.folder.iterdir())
+@pytest.fixture(scope="module")
+def drawn(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> tuple[ResultFile, Path]:
+    """The result of the experiment, and the folder of its plots, which was not there before."""
+    folder = tmp_path_factory.mktemp("drawn") / "new" / "figures"
+    figures = FigureOptions(folder, "quality")
+    return make_result(experiment, title="Quality", command="provence evaluate x", figures=figures), folder
+
+
+def test_the_result_and_its_plots_are_written(drawn: tuple[ResultFile, Path], tmp_path: Path) -> None:
+    result, folder = drawn
+    names = {f"quality-{what}.svg" for what in ("pareto", "reliability", "counts", "needles", "lengths")}
+    assert {path.name for path in folder.iterdir()} == {figure.file for figure in result.figures} == names
     result.write(tmp_path / "quality.json")
     assert read_result(tmp_path / "quality.json").tables == list(result.tables)
     methods = json.loads((tmp_path / "quality.json").read_text())["data"]["methods"]
@@ -147,16 +153,16 @@ def test_the_result_and_its_plots_are_written(experiment: Experiment, tmp_path: 
     assert methods[2]["metrics"]["kept_at_60"] == {"value": 1.0, "interval": {"low": 1.0, "high": 1.0}}
 
 
-def test_plots_hold_their_words_and_are_the_same_each_time(experiment: Experiment, tmp_path: Path) -> None:
-    for folder in ("one", "two"):
-        make_result(experiment, title="t", command="c", figures=FigureOptions(tmp_path / folder, "q"))
-    one, two = ({path.name: path.read_text() for path in (tmp_path / folder).iterdir()} for folder in ("one", "two"))
+def test_plots_hold_their_words_and_are_the_same_each_time(
+    experiment: Experiment, drawn: tuple[ResultFile, Path], tmp_path: Path
+) -> None:
+    make_result(experiment, title="t", command="c", figures=FigureOptions(tmp_path, "quality"))
+    one, two = ({path.name: path.read_text() for path in folder.iterdir()} for folder in (drawn[1], tmp_path))
     assert one == two
-    assert one.keys() == {f"q-{what}.svg" for what in ("pareto", "reliability", "counts", "needles", "lengths")}
     assert all(text.startswith("<?xml") for text in one.values())
     assert all(re.search(r">\s*model", text) for text in one.values())
-    assert "text removed, %" in one["q-pareto.svg"]
-    assert "chance" not in one["q-reliability.svg"]
+    assert "text removed, %" in one["quality-pareto.svg"]
+    assert "chance" not in one["quality-reliability.svg"]
 
 
 def test_without_needles_negatives_and_other_sources_what_is_missing_is_left_out(
@@ -164,11 +170,12 @@ def test_without_needles_negatives_and_other_sources_what_is_missing_is_left_out
 ) -> None:
     examples = [make_example("*It scores 0.9.", "Nothing.", id=name) for name in "ab"]
     found = run_experiment({"m": LoadedMethod(written)}, prepare(examples, "sentencex", needles=0))
-    result = make_result(found, title="t", command="c", figures=FigureOptions(tmp_path, "q"))
+    result = make_result(found, title="t", command="c", figures=FigureOptions(tmp_path, "q", "png"))
     assert found.comparisons == []
     assert {each.title for each in result.tables}.isdisjoint({"Differences", "Passage length"})
     assert not [each for each in result.tables if each.title.startswith("Needles")]
-    assert {figure.file for figure in result.figures} == {"q-pareto.svg", "q-counts.svg"}
+    assert {figure.file for figure in result.figures} == {"q-pareto.png", "q-counts.png"}
+    assert all((tmp_path / figure.file).read_bytes().startswith(b"\x89PNG") for figure in result.figures)
     assert not [row for row in table(result.tables, "Sentences and ranking").rows if row[0] == "MRR"]
     assert table(result.tables, "At one threshold").rows[3] == ["unrelated text removed", "–"]
 
