@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rows import row
 
@@ -51,7 +51,6 @@ FRAGMENTS = (
     omission=st.sampled_from([None, "…", "[{count} sentences left out]"]),
     data=st.data(),
 )
-@settings(max_examples=40, deadline=None)
 def test_what_is_returned_fits_with_its_separators(text: str, omission: str | None, data: st.DataObject) -> None:
     number = len(split_sentences(text))
     chances = data.draw(st.lists(st.sampled_from([0.2, 0.6, 0.9]), min_size=number, max_size=number))

@@ -119,9 +119,9 @@ def test_a_value_of_json_brings_its_key_and_the_brackets_around_it(indent: int |
     assert value.strip() == "It ended."
 
 
-@pytest.mark.parametrize("max_tokens", [None, 12])
 @given(
     document=st.lists(documents, min_size=1, max_size=5) | st.dictionaries(strings, documents, min_size=1),
+    max_tokens=st.sampled_from([None, 12]),
     data=st.data(),
 )
 def test_what_is_kept_of_json_is_json(document: Any, max_tokens: int | None, data: st.DataObject) -> None:

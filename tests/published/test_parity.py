@@ -50,17 +50,14 @@ class Reference:
     score: float
 
 
-@pytest.fixture(scope="module")
-def pruners() -> dict[Path, Pruner]:
-    """The pruners of this module, each loaded once."""
-    return {}
+@cache
+def load_once(folder: Path) -> Pruner:
+    return Pruner(folder, backend="torch", device="cpu")
 
 
 @pytest.fixture
-def pruner(published: Published, pruners: dict[Path, Pruner]) -> Pruner:
-    if published.folder not in pruners:
-        pruners[published.folder] = Pruner(published.folder, backend="torch", device="cpu")
-    return pruners[published.folder]
+def pruner(published: Published) -> Pruner:
+    return load_once(published.folder)
 
 
 def ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
@@ -237,7 +234,7 @@ def test_an_explicit_title_shifts_what_is_read_as_in_the_published_code(
 ) -> None:
     published = make_published(name)
     found = process(
-        Pruner(published.folder, backend="torch", device="cpu"),
+        load_once(published.folder),
         QUESTIONS[0],
         text,
         title="The old city",
@@ -260,7 +257,7 @@ def test_beside_a_long_question_sentences_are_cut_off_in_compat_and_read_on_in_t
     while len(ids_of(tokenizer, question)) < published.max_length * 0.7:
         question += " is the"
     text = "the cheese is old in the city of the river " * 20
-    pruner = Pruner(published.folder, backend="torch", device="cpu")
+    pruner = load_once(published.folder)
     found = process(pruner, question, text, return_sentence_metrics=True, zero_score_when_empty=False)
     assert "is not read" in caplog.text
     sentences = [row.model_text(text) for row in split_sentences(text, "open-provence")]
