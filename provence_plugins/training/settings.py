@@ -154,6 +154,9 @@ class SoftLabelSettings:
         similarity_share: Share of the encoder in the relevance of a window that a teacher scored, 0
             to 1. The target is then a mean of two log-odds, the teacher's raw score and those of
             the similarity; 0 leaves the teacher's.
+        passage_weight: Log-odds that a cosine similarity of 1 between question and whole passage
+            adds to the relevance of every window without a teacher's score, whether it answers or
+            not. 0 softens relevance as sentences are softened, by the most similar one.
     """
 
     encoder: str
@@ -162,6 +165,7 @@ class SoftLabelSettings:
     neutral: float = 0.4
     answers_only: bool = False
     similarity_share: float = 0.0
+    passage_weight: float = 0.0
 
     def __post_init__(self) -> None:
         check_field_types(self)

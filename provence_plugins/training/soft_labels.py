@@ -86,18 +86,35 @@ class SoftLabels:
         of_windows = self._mix(targets.relevance, nearest)
         of_teacher = torch.lerp(targets.relevance, self._log_odds(nearest), settings.similarity_share)
         relevance = torch.where(soft & ~targets.from_teacher, of_windows, targets.relevance)
+        if settings.passage_weight:
+            relevance = torch.where(targets.from_teacher, relevance, self._of_passages(items, targets.relevance))
         return replace(
             targets,
             keep=torch.where(soft[targets.row], of_sentences, targets.keep),
             relevance=torch.where(mixed, of_teacher, relevance),
         )
 
-    def _mix(self, labels: Tensor, cosines: Tensor) -> Tensor:
-        sided = (2.0 * labels - 1.0) * self._settings.confidence
-        return torch.sigmoid(sided + self._log_odds(cosines))
+    def _of_passages(self, items: Sequence[LabelledWindow], labels: Tensor) -> Tensor:
+        """Return relevance softened by the cosines of question and whole passage.
 
-    def _log_odds(self, cosines: Tensor) -> Tensor:
-        return self._settings.weight * (cosines - self._settings.neutral)
+        A passage is more than its sentences: over web pages the cosine of the whole ranks far
+        better than that of the nearest sentence.
+        """
+        questions = [item.question for item in items]
+        passages = [" ".join(item.sentences) for item in items]
+        self._remember(questions)
+        of_passages = self._read(passages)
+        cosines = [
+            (self._vectors[question] @ vector).float() for question, vector in zip(questions, of_passages, strict=True)
+        ]
+        return self._mix(labels, torch.stack(cosines).to(labels), self._settings.passage_weight)
+
+    def _mix(self, labels: Tensor, cosines: Tensor, weight: float | None = None) -> Tensor:
+        sided = (2.0 * labels - 1.0) * self._settings.confidence
+        return torch.sigmoid(sided + self._log_odds(cosines, weight))
+
+    def _log_odds(self, cosines: Tensor, weight: float | None = None) -> Tensor:
+        return (self._settings.weight if weight is None else weight) * (cosines - self._settings.neutral)
 
     def _cosines(self, item: LabelledWindow) -> Tensor:
         sentences = torch.stack([self._vectors[text] for text in item.sentences])
@@ -105,10 +122,15 @@ class SoftLabels:
 
     def _remember(self, texts: Iterable[str]) -> None:
         new = list(dict.fromkeys(text for text in texts if text not in self._vectors))
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(new)]
+        self._vectors.update(zip(new, self._read(new), strict=True))
+
+    def _read(self, texts: Sequence[str]) -> list[Tensor]:
+        """Return the vector of each text."""
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        vectors: dict[int, Tensor] = {}
         for rows in iter_batches([len(row) for row in ids], max_batch_tokens=_MAX_BATCH_TOKENS):
-            vectors = self._encode([ids[row] for row in rows])
-            self._vectors.update(zip((new[row] for row in rows), vectors, strict=True))
+            vectors.update(zip(rows, self._encode([ids[row] for row in rows]), strict=True))
+        return [vectors[row] for row in range(len(texts))]
 
     def _encode(self, rows: Sequence[Sequence[int]]) -> Iterator[Tensor]:
         device = self._encoder.device

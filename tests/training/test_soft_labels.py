@@ -83,6 +83,23 @@ def test_the_raw_score_of_a_teacher_is_mixed_with_the_similarity_where_asked_for
     assert softened.relevance.tolist() == pytest.approx([0.75 * -2.5 + 0.25 * similarity, 0.0], abs=2e-3)
 
 
+def test_relevance_may_take_the_cosine_of_the_whole_passage(
+    encoder_folder: Path, tiny_network: "ProvenceModel", tokenizer: Tokenizer
+) -> None:
+    settings = replace(SETTINGS, passage_weight=6.0, answers_only=True)
+    soft_labels = SoftLabels(encoder_folder, settings, torch.device("cpu"), autocast=False)
+    answering = item("the capital of france", "cheese", keep=(True, False))
+    other = item("the river", "is long", keep=(False, False))
+    scored = item("cheese", keep=(False,), teacher=-2.5)
+    softened = soft_labels.soften([answering, other, scored], make_targets([answering, other, scored]))
+    expected = [
+        1 / (1 + math.exp(-(sign * 2.0 + 6.0 * (cosine(tiny_network, tokenizer, text) - 0.3))))
+        for sign, text in ((1, "the capital of france cheese"), (-1, "the river is long"))
+    ]
+    assert softened.relevance.tolist() == pytest.approx([*expected, -2.5], abs=2e-3)
+    assert softened.keep[2:].tolist() == [0.0, 0.0, 0.0]
+
+
 def test_hard_labels_stay_what_they_were(soft_labels: SoftLabels) -> None:
     items = [item("cheese", "the river", keep=(True, False))]
     targets = make_targets(items)
