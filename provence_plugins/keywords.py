@@ -78,8 +78,9 @@ def takes_keywords_of(target: Callable[..., object]) -> Callable[[Callable[P, T]
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         own = [p for p in inspect.signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        passed = [p for p in _keywords(target) if p.name not in {each.name for each in own}]
-        known = [*_names(own), *_names(passed)]
+        own_names = _names(own)
+        passed = [p for p in _keywords(target) if p.name not in own_names]
+        known = [*own_names, *_names(passed)]
 
         @wraps(function)
         def checked(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -73,15 +73,20 @@ def write_parquet(lines: Path, target: FileIO, source: Path | None) -> None:
         InvalidInputError: The source has changed since it was read.
         OSError: The file cannot be written.
     """
-    copied = None if source is None else _CopiedColumns(source)
-    others = [_OTHER] if copied is None else copied.fields
-    schema = pa.schema([_LINE, *others, *_RESULT])
+    own = [_LINE, *_RESULT]
+    schema = pa.schema([_LINE, _OTHER, *_RESULT])
+    copied = None
+    if source is None:
+        own = [*schema]
+    else:
+        copied = _CopiedColumns(source)
+        schema = pa.schema([_LINE, *copied.fields, *_RESULT])
     # Unlike the file itself, it writes everything or raises.
     stream = BufferedWriter(target)
     try:
         with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
             for group in _row_groups(lines):
-                results = _to_table(group, [_LINE, *([_OTHER] if copied is None else []), *_RESULT])
+                results = _to_table(group, own)
                 columns = dict(zip(results.column_names, results.columns, strict=True))
                 if copied is not None:
                     columns |= copied.take(len(group))

@@ -240,9 +240,10 @@ def _require_room(settings: EngineSettings) -> None:
         has = node["Resources"]
         if node["Alive"] and has.get("CPU", 0) >= threads and has.get("GPU", 0) >= gpus:
             return
+    wanted = f"{threads} processors and a GPU" if gpus else f"{threads} processors"
     raise InvalidInputError(
-        f"No machine of the cluster has {threads} processors{' and a GPU' if gpus else ''} for an "
-        f"actor. Give fewer --threads or another --device, or add such a machine."
+        f"No machine of the cluster has {wanted} for an actor. Give fewer --threads or another "
+        f"--device, or add such a machine."
     )
 
 

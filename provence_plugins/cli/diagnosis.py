@@ -21,17 +21,7 @@ from provence_plugins.model.onnx_backend import telemetry_is_off
 
 logger = logging.getLogger(__name__)
 
-# Each once, in this order: what every installation has, what backends need, and the frameworks.
-_PACKAGES = tuple(
-    dict.fromkeys(
-        (
-            *("numpy", "onnxruntime", "tokenizers", "sentencex"),
-            *(package for row in BACKENDS.values() for package in row.packages),
-            "nltk",
-            *(framework.distribution for framework in FRAMEWORKS.values()),
-        )
-    )
-)
+_OWN_PACKAGES = ("numpy", "onnxruntime", "tokenizers", "sentencex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +128,16 @@ def diagnose(model: str | None = None) -> Diagnosis:
 
 
 def _versions() -> dict[str, str | None]:
-    own = {"python": platform.python_version(), "provence-plugins": __version__}
-    return {**own, **{package: installed_version(package) for package in _PACKAGES}}
+    """Return the versions of what every installation has, of what backends need, and of the frameworks."""
+    packages = [*_OWN_PACKAGES]
+    for backend in BACKENDS.values():
+        packages += backend.packages
+    packages.append("nltk")
+    packages += [framework.distribution for framework in FRAMEWORKS.values()]
+    versions: dict[str, str | None] = {"python": platform.python_version(), "provence-plugins": __version__}
+    for package in packages:
+        versions[package] = installed_version(package)
+    return versions
 
 
 def _devices(versions: Mapping[str, str | None]) -> list[str]:
@@ -155,14 +153,18 @@ def _devices(versions: Mapping[str, str | None]) -> list[str]:
 
 def _model_facts(checkpoint: Checkpoint, versions: Mapping[str, str | None]) -> ModelFacts:
     backends = [name for name, row in BACKENDS.items() if row.finds_weights(checkpoint) and _installed(row, versions)]
+    files = [path for path in sorted(checkpoint.folder.iterdir()) if path.is_file()]
+    thresholds: dict[str, ThresholdFacts] = {}
+    for name, threshold in checkpoint.thresholds.named.items():
+        thresholds[name] = _threshold_facts(checkpoint, threshold)
     return ModelFacts(
         name=checkpoint.name,
         folder=str(checkpoint.folder.resolve()),
-        files={path.name: path.stat().st_size for path in sorted(checkpoint.folder.iterdir()) if path.is_file()},
+        files={path.name: path.stat().st_size for path in files},
         format=checkpoint.format.name,
         format_version=checkpoint.format.version,
         threshold=checkpoint.default_threshold,
-        thresholds={name: _threshold_facts(checkpoint, value) for name, value in checkpoint.thresholds.named.items()},
+        thresholds=thresholds,
         window_tokens=checkpoint.max_tokens,
         backends=backends,
     )

@@ -9,7 +9,7 @@ from provence_plugins.cli.options import MODEL_HELP
 from provence_plugins.text.visible import show_on_one_line
 
 if TYPE_CHECKING:
-    from provence_plugins.cli.diagnosis import Diagnosis, ThresholdFacts
+    from provence_plugins.cli.diagnosis import Diagnosis, ModelFacts, ThresholdFacts
 
 
 def doctor(
@@ -36,21 +36,26 @@ def doctor(
 
 def _rows(diagnosis: "Diagnosis") -> list[tuple[str, str]]:
     rows = [(name, version or "not installed") for name, version in diagnosis.versions.items()]
-    rows += [("processors", str(diagnosis.processors)), ("devices", ", ".join(diagnosis.devices))]
-    rows += [("telemetry", "on, see the page on security" if diagnosis.telemetry else "off")]
+    rows.append(("processors", str(diagnosis.processors)))
+    rows.append(("devices", ", ".join(diagnosis.devices)))
+    rows.append(("telemetry", "on, see the page on security" if diagnosis.telemetry else "off"))
     rows += [("installed model", f"{name} ({owner})") for name, owner in diagnosis.installed_models.items()]
-    if model := diagnosis.model:
-        version = f", version {model.format_version}" if model.format_version else ""
-        rows += [("model", model.name), ("folder", model.folder)]
-        rows += [("", f"{name}: {size:,} bytes") for name, size in model.files.items()]
-        rows += [
-            ("format", model.format + version),
-            ("threshold", f"{model.threshold:g}"),
-            *((f"  {name}", _describe(facts)) for name, facts in model.thresholds.items()),
-            ("window tokens", str(model.window_tokens)),
-            ("backends", ", ".join(model.backends) or "none"),
-        ]
-    return [*rows, ("offline ready", "yes" if diagnosis.ready else f"no: {diagnosis.problem}")]
+    if diagnosis.model is not None:
+        rows += _model_rows(diagnosis.model)
+    rows.append(("offline ready", "yes" if diagnosis.ready else f"no: {diagnosis.problem}"))
+    return rows
+
+
+def _model_rows(model: "ModelFacts") -> list[tuple[str, str]]:
+    version = f", version {model.format_version}" if model.format_version else ""
+    rows = [("model", model.name), ("folder", model.folder)]
+    rows += [("", f"{name}: {size:,} bytes") for name, size in model.files.items()]
+    rows.append(("format", model.format + version))
+    rows.append(("threshold", f"{model.threshold:g}"))
+    rows += [(f"  {name}", _describe(facts)) for name, facts in model.thresholds.items()]
+    rows.append(("window tokens", str(model.window_tokens)))
+    rows.append(("backends", ", ".join(model.backends) or "none"))
+    return rows
 
 
 def _describe(facts: "ThresholdFacts") -> str:

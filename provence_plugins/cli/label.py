@@ -102,12 +102,18 @@ def _read_places(
     resume: bool,
     overwrite: bool,
 ) -> tuple[str | None, _Files]:
-    expected = ["IN", "OUT"] if chat.llm is not None else ["TEACHER", "IN", "OUT"]
-    if len(places) != len(expected):
-        how = "with" if chat.llm is not None else "without"
-        raise typer.BadParameter(f"Give {' '.join(expected)} {how} --llm; got {len(places)} arguments.")
-    teacher = places[0] if chat.llm is None else None
+    if chat.llm is None:
+        _require_count(places, "TEACHER IN OUT", "without --llm")
+        teacher = places[0]
+    else:
+        _require_count(places, "IN OUT", "with --llm")
+        teacher = None
     return teacher, _Files(source=places[-2], target=places[-1], resume=resume, overwrite=overwrite)
+
+
+def _require_count(places: list[str], expected: str, when: str) -> None:
+    if len(places) != len(expected.split()):
+        raise typer.BadParameter(f"Give {expected} {when}; got {len(places)} arguments.")
 
 
 def _label_with_teacher(model: ModelOptions, files: _Files) -> int:

@@ -128,9 +128,12 @@ def _print_json(result: "PruneResult", names: Sequence[str]) -> None:
 
 def _print_kept_text(result: "PruneResult", names: Sequence[str]) -> None:
     """Print what is kept, with a blank line between passages."""
-    texts = [passage.text for passage in result.passages]
-    parts = [text + ("\n" if text.endswith("\n") else "\n\n") for text in texts[:-1]]
-    streams.print_text("".join([*parts, *texts[-1:]]))
+    parts: list[str] = []
+    for passage in result.passages:
+        if parts:
+            parts.append("\n" if parts[-1].endswith("\n") else "\n\n")
+        parts.append(passage.text)
+    streams.print_text("".join(parts))
 
 
 def _print_html(result: "PruneResult", names: Sequence[str]) -> None:

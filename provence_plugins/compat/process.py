@@ -65,7 +65,9 @@ def process(
         decisions = []
         for one, scored in zip(row, scores_of_row, strict=True):
             decisions.append(decide(one, scored, rules, threshold=threshold, first_is_title=first_is_title))
-        decided.append(_reordered(decisions, rules.top_k) if asked.reorder else decisions)
+        if asked.reorder:
+            decisions = _reordered(decisions, rules.top_k)
+        decided.append(decisions)
     result = {}
     for name in asked.list_fields(rules):
         column = attrgetter(name)
@@ -96,4 +98,6 @@ def _requests(
 
 def _reordered(row: list[ContextDecision], top_k: int | None) -> list[ContextDecision]:
     ordered = sorted(row, key=attrgetter("reranking_score"), reverse=True)
-    return ordered if top_k is None else ordered[: max(0, top_k)]
+    if top_k is None:
+        return ordered
+    return ordered[: max(0, top_k)]

@@ -14,7 +14,7 @@ from provence_plugins.engine.budgets import CountTokens, cut_to_fit
 from provence_plugins.engine.duplicates import Repeats
 from provence_plugins.engine.passages import ScoredPassage, SentencePart
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.ties import brought_by, is_json
+from provence_plugins.engine.ties import brought_by, is_json, outermost_bracket
 from provence_plugins.text.json_text import without_cut_escape
 
 Place = tuple[int, int]
@@ -122,11 +122,7 @@ class Budget:
     def _keep_frame(self, row: int, number: int) -> bool:
         """Keep the outermost brackets around a part of a JSON document."""
         sentences = self.passages[row].columns
-        opener = number
-        passed = {number}  # sentences of a caller may stand inside each other
-        while inside := [to for kind, to in sentences.ties_of(opener) if kind == "inside" and to not in passed]:
-            opener = inside[0]
-            passed.add(opener)
+        opener = outermost_bracket(sentences, number)
         closing = {to for kind, to in sentences.ties_of(opener) if kind == "closing"}
         return opener != number and self._keep(row, {opener, *closing})
 

@@ -43,6 +43,18 @@ def is_json(sentences: Sentences, number: int) -> bool:
     return sentences.kinds[number] == "structure" or any(kind in _ALWAYS for kind, _ in sentences.ties_of(number))
 
 
+def outermost_bracket(sentences: Sentences, number: int) -> int:
+    """Return the number of the outermost bracket around a part of JSON; its own if nothing is around it."""
+    opener = number
+    passed = {number}  # sentences of a caller may stand inside each other
+    while True:
+        around = [to for kind, to in sentences.ties_of(opener) if kind == "inside" and to not in passed]
+        if not around:
+            return opener
+        opener = around[0]
+        passed.add(opener)
+
+
 def holds_json(sentences: Sentences) -> bool:
     """Return whether any of some sentences is a part of a JSON document."""
     return "structure" in sentences.kinds or any(is_json(sentences, number) for number in sentences.links)

@@ -128,15 +128,17 @@ def prepare(
         InvalidInputError: A pattern matches no source.
     """
     passages = list(split(examples, splitter))
+    unrelated = list(split(pair_unrelated(examples), splitter))
+    planted: list[Needle] = []
+    resized: list[ResizedPassage] = []
+    if needles:
+        planted = plant_needles(passages, needles, seed=seed)
+        resized = resize_passages(passages, needles, seed=seed)
     sources = sorted({example.source for example in examples})
-    return Dataset(
-        passages=passages,
-        unrelated=list(split(pair_unrelated(examples), splitter)),
-        needles=plant_needles(passages, needles, seed=seed) if needles else [],
-        resized=resize_passages(passages, needles, seed=seed) if needles else [],
-        groups={name: _matching(sources, patterns, name) for name, patterns in (groups or {}).items()},
-        breakdowns=tuple(dict.fromkeys(breakdowns)),
-    )
+    of_group: dict[str, frozenset[str]] = {}
+    for name, patterns in (groups or {}).items():
+        of_group[name] = _matching(sources, patterns, name)
+    return Dataset(passages, unrelated, planted, resized, of_group, tuple(dict.fromkeys(breakdowns)))
 
 
 def gather(

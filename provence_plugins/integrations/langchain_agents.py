@@ -203,8 +203,8 @@ class _Plan:
         if self.fields.metadata_key is not None:
             entry = {
                 "query": result.query,
-                "tokens_before": sum(each.tokens_before for each in (*pruned.kept, *pruned.dropped)),
-                "tokens_after": sum(each.tokens_after for each in pruned.kept),
+                "tokens_before": pruned.tokens_before,
+                "tokens_after": pruned.tokens_after,
                 "passages": content.describe(pruned.kept),
             }
             update["response_metadata"] = {**message.response_metadata, self.fields.metadata_key: entry}

@@ -30,6 +30,16 @@ class PrunedTexts:
     kept: Sequence[PrunedPassage]
     dropped: Sequence[PrunedPassage]
 
+    @property
+    def tokens_before(self) -> int:
+        """Tokens of all texts as they were."""
+        return sum(text.tokens_before for text in (*self.kept, *self.dropped))
+
+    @property
+    def tokens_after(self) -> int:
+        """Tokens of what is kept."""
+        return sum(text.tokens_after for text in self.kept)
+
     def part(self, numbers: range) -> PrunedTexts:
         """Return the texts with these numbers, counted from 0."""
         return PrunedTexts(_numbered(self.kept, numbers), _numbered(self.dropped, numbers))

@@ -95,12 +95,13 @@ def _rope_parameters(value: object) -> dict[str, dict[str, Any]]:
     """Return the known keys of ModernBERT's settings for rotary positions."""
     if not isinstance(value, dict) or not all(isinstance(row, dict) for row in value.values()):
         raise _invalid("rope_parameters", value, "an object for each kind of layer")
-    known = {kind: row for kind, row in value.items() if kind in _LAYER_KINDS}
-    reduced = {kind: {key: row[key] for key in row if key in _ROPE_KEYS} for kind, row in known.items()}
-    for row in reduced.values():
-        for key, number in row.items():
-            _require_plain(key, number)
-    return reduced
+    known: dict[str, dict[str, Any]] = {}
+    for kind, row in value.items():
+        if kind in _LAYER_KINDS:
+            known[kind] = {key: number for key, number in row.items() if key in _ROPE_KEYS}
+            for key, number in known[kind].items():
+                _require_plain(key, number)
+    return known
 
 
 def _require_plain(key: str, value: object) -> None:

@@ -84,7 +84,9 @@ def refusal(message: str, *, status: int | None = None) -> ReaderError:
         message: What the reader says.
         status: The status of the response; None for a reader that is not a server.
     """
-    said = f"{'' if status is None else f'status {status}, '}{quote(message)}"
+    said = quote(message)
+    if status is not None:
+        said = f"status {status}, {said}"
     if any(words in message.lower() for words in _TOO_LONG):
         return PromptTooLongError(
             f"The prompt does not fit into the reader's context: {said}. Give the reader a longer "
@@ -96,7 +98,9 @@ def refusal(message: str, *, status: int | None = None) -> ReaderError:
 def quote(content: Any) -> str:
     """Return the beginning of a body on one line, without control characters."""
     text = show_on_one_line(content if isinstance(content, str) else repr(content))
-    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…"
+    if len(text) <= _LONGEST_QUOTE:
+        return text
+    return f"{text[:_LONGEST_QUOTE]}…"
 
 
 def error_message(body: Any) -> str | None:

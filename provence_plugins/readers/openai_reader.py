@@ -103,7 +103,9 @@ class OpenAIReader:
                 ) from error
             return None
         is_busy = response.status_code == _TOO_MANY_REQUESTS or response.status_code >= _SERVER_ERROR
-        return None if is_busy and not is_last else response
+        if is_busy and not is_last:
+            return None
+        return response
 
     def _read(self, response: "httpx.Response", seconds: float) -> Answer:
         try:

@@ -66,7 +66,8 @@ def listen_for_mcp(
         refusal = PlainTextResponse(f"{NO_KEY}\n", status_code=401, headers=ASK_FOR_KEY)
         app = BearerKey(app, api_key, refusal)
     listener = _listen(host, port)
-    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}{PATH}"
+    shown_host = f"[{host}]" if ":" in host else host
+    address = f"http://{shown_host}:{listener.getsockname()[1]}{PATH}"
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
     return McpHttp(address, uvicorn.Server(config), listener)
 

@@ -85,7 +85,9 @@ def describe_original(original: Original, *, whole: bool, start: int) -> Reply:
     if end < len(text):
         blocks.append(f"[{len(text) - end} more characters: call recall again with start={end}]")
     elif start >= len(text):
-        blocks = [f"[The text ends at character {len(text)}.]" if text.strip() else "[Nothing was omitted.]"]
+        blocks = ["[Nothing was omitted.]"]
+        if text.strip():
+            blocks = [f"[The text ends at character {len(text)}.]"]
     return Reply(blocks, {"characters": len(text), "start": start, "end": end})
 
 

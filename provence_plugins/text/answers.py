@@ -60,11 +60,11 @@ class Answers:
         first, end = self._parts.firsts[at], self._parts.starts[at + 1]
         if kind == "record" and is_question(self._parts.labels[at]):
             return first
-        if kind == "heading":
-            return first if ends_with(text, end, QUESTION_MARKS) else None
-        if is_turn:
+        if kind == "heading" or is_turn:
+            if not ends_with(text, end, QUESTION_MARKS):
+                return None
             last = self._parts.firsts[at + 1] - 1
-            return last if ends_with(text, end, QUESTION_MARKS) else None
+            return first if kind == "heading" else last
         if kind not in ("sentence", "list_item"):
             return None
         begin, stop = self._parts.starts[at], self._ends[first]

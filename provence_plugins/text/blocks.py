@@ -88,12 +88,12 @@ def _find_blocks(lines: Lines) -> Iterator[tuple[Found, int]]:
             at = skip(lines, at + 1, BLANK)
             continue
         in_list = list_indent is not None and indent > list_indent
-        read = _READERS.get(shape)
-        founds = read(lines, at, in_list) if read else paragraphs.read(at, in_list)
-        for found in founds:
-            if found.cut is None:
-                at = skip(lines, found.after, TAILS)
-            yield found, lines.starts[at] if found.cut is None else found.cut
+        for found in _read_shape(lines, at, paragraphs, in_list=in_list):
+            if found.cut is not None:
+                yield found, found.cut
+                continue
+            at = skip(lines, found.after, TAILS)
+            yield found, lines.starts[at]
         if found.cut is not None:
             at = skip(lines, found.after, TAILS)
         if shape in ITEMS:
@@ -102,13 +102,23 @@ def _find_blocks(lines: Lines) -> Iterator[tuple[Found, int]]:
             list_indent = None
 
 
+def _read_shape(lines: Lines, at: int, paragraphs: Paragraphs, *, in_list: bool) -> Iterator[Found]:
+    """Read the blocks that begin at a line by the shape of the line."""
+    shape = lines.shapes[at]
+    if shape in _READERS:
+        return _READERS[shape](lines, at)
+    if shape in _READERS_IN_PLACE:
+        return _READERS_IN_PLACE[shape](lines, at, in_list)
+    return paragraphs.read(at, in_list)
+
+
 def _read_heading(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
     if not in_list and is_indented_code(lines, at):
         return read_indented_code(lines, at)
     return iter([Found("heading", at + 1, level=lines.contents[at] - lines.openings[at])])
 
 
-def _read_quote(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
+def _read_quote(lines: Lines, at: int) -> Iterator[Found]:
     end = skip(lines, at, ("quote",))
     if lines.opens_with(at, ">>> "):  # a session of Python
         end = skip(lines, end, ("prose", "numbered"))
@@ -118,24 +128,29 @@ def _read_quote(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
 
 
 def _read_item(lines: Lines, at: int, in_list: bool) -> Iterator[Found]:
-    level = 0 if in_list else numbered_level(lines, at)
-    return iter([Found("heading", at + 1, level=level)]) if level else read_item(lines, at)
+    if not in_list and (level := numbered_level(lines, at)):
+        return iter([Found("heading", at + 1, level=level)])
+    return read_item(lines, at)
 
 
-_READERS: dict[str, Callable[[Lines, int, bool], Iterator[Found]]] = {
-    "heading": _read_heading,
-    "fence": lambda lines, at, in_list: read_fence(lines, at),
+_READERS: dict[str, Callable[[Lines, int], Iterator[Found]]] = {
+    "fence": read_fence,
     "quote": _read_quote,
-    "header": lambda lines, at, in_list: read_header(lines, at),
-    "delimiter": lambda lines, at, in_list: read_row(lines, at),
-    "row": lambda lines, at, in_list: read_row(lines, at),
-    "grid": lambda lines, at, in_list: read_grid(lines, at),
-    "columns": lambda lines, at, in_list: read_ruled_columns(lines, at),
-    "org code": lambda lines, at, in_list: read_org_code(lines, at),
-    "listing": lambda lines, at, in_list: read_listing(lines, at),
-    "directive": lambda lines, at, in_list: read_directive(lines, at),
-    "markup table": lambda lines, at, in_list: read_markup_table(lines, at),
-    "hunk": lambda lines, at, in_list: read_hunk(lines, at),
-    "item": lambda lines, at, in_list: _read_item(lines, at, in_list),
-    "numbered": lambda lines, at, in_list: _read_item(lines, at, in_list),
+    "header": read_header,
+    "delimiter": read_row,
+    "row": read_row,
+    "grid": read_grid,
+    "columns": read_ruled_columns,
+    "org code": read_org_code,
+    "listing": read_listing,
+    "directive": read_directive,
+    "markup table": read_markup_table,
+    "hunk": read_hunk,
+}
+
+# Readers of shapes that are something else inside a list.
+_READERS_IN_PLACE: dict[str, Callable[[Lines, int, bool], Iterator[Found]]] = {
+    "heading": _read_heading,
+    "item": _read_item,
+    "numbered": _read_item,
 }

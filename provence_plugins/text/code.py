@@ -130,8 +130,10 @@ def inside_fence(lines: Lines) -> int:
     first = fences[0]
     named = [_names_language(lines.bares[number]) for number in fences]
     # The fences at odd places close what those at even places open, or the other way round.
-    if any(named[1::2]) != any(named[0::2]):
-        return first + 1 if any(named[1::2]) else 0
+    if any(named[0::2]) and not any(named[1::2]):
+        return 0
+    if any(named[1::2]) and not any(named[0::2]):
+        return first + 1
     behind = range(first + 1, fences[1] if len(fences) > 1 else len(lines))
     before = [number for number in range(first) if lines.shapes[number] != "blank"]
     # Hardly anybody leaves the first line of code blank.
@@ -139,7 +141,9 @@ def inside_fence(lines: Lines) -> int:
     # In front of tildes, words may be a title that they underline.
     has_no_title = lines.bares[first][0] == "`" or not any(lines.bares[number].upper().isupper() for number in before)
     closes = _are_code(lines, before) or (is_behind_blank and has_no_title)
-    return first + 1 if closes and not _are_code(lines, behind) else 0
+    if not closes or _are_code(lines, behind):
+        return 0
+    return first + 1
 
 
 def _names_language(fence: str) -> bool:
@@ -236,8 +240,9 @@ def cut_code(lines: Lines, at: int, end: int) -> Iterator[Found]:
 def read_hunk(lines: Lines, at: int) -> Iterator[Found]:
     """Read a hunk of a diff: its header is the label of its lines, each of which is a unit."""
     yield Found("heading", at + 1, level=8)
-    header = _HUNK.match(lines.texts[at])
-    left, right = (int(count or 1) for count in header.groups()) if header else (0, 0)
+    left = right = 0
+    if header := _HUNK.match(lines.texts[at]):
+        left, right = (int(count or 1) for count in header.groups())
     for number in range(at + 1, len(lines)):
         sign = lines.texts[number][:1]
         if (left <= 0 and right <= 0 and sign != "\\") or sign not in " +-\\\n":

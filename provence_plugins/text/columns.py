@@ -82,13 +82,18 @@ class Sentences(Sequence[Sentence]):
         """Return the columns of sentences that tile a text; columns are returned as they are."""
         if isinstance(sentences, cls):
             return sentences
-        model_spans = [_bounds_of(sentence.model_span) for sentence in sentences]
+        bounds = [sentences[0].start] if sentences else [0]
+        links: dict[int, tuple[Link, ...]] = {}
+        for number, sentence in enumerate(sentences):
+            bounds.append(sentence.end)
+            if sentence.ties:
+                links[number] = tuple(map(_link, sentence.ties))
         return cls(
-            [sentences[0].start if sentences else 0, *(sentence.end for sentence in sentences)],
-            [sentence.kind for sentence in sentences],
-            [sentence.heading for sentence in sentences],
-            {number: tuple(map(_link, sentence.ties)) for number, sentence in enumerate(sentences) if sentence.ties},
-            model_spans,
+            bounds,
+            kinds=[sentence.kind for sentence in sentences],
+            headings=[sentence.heading for sentence in sentences],
+            links=links,
+            model_spans=[_bounds_of(sentence.model_span) for sentence in sentences],
         )
 
     def texts(self, text: str) -> list[str]:
@@ -117,7 +122,9 @@ class Sentences(Sequence[Sentence]):
     def __getitem__(self, place: slice) -> list[Sentence]: ...
     def __getitem__(self, place: int | slice) -> Sentence | list[Sentence]:
         numbers = range(len(self))[place]
-        return [self._make(number) for number in numbers] if isinstance(numbers, range) else self._make(numbers)
+        if isinstance(numbers, range):
+            return [self._make(number) for number in numbers]
+        return self._make(numbers)
 
     def __iter__(self) -> Iterator[Sentence]:
         return map(self._make, range(len(self)))
@@ -133,14 +140,15 @@ class Sentences(Sequence[Sentence]):
         return repr(list(self))
 
     def _make(self, number: int) -> Sentence:
-        read, links = self.model_spans[number], self.links.get(number, ())
+        read = self.model_spans[number]
+        ties = [Tie(*link) for link in self.links.get(number, ())]
         return Sentence(
             self.bounds[number],
             self.bounds[number + 1],
             self.kinds[number],
             self.headings[number],
             None if read is None else Span(*read),
-            tuple(Tie(*link) for link in links),
+            tuple(ties),
         )
 
 

@@ -51,7 +51,8 @@ def _find_openers(text: str) -> Iterator[tuple[int, str]]:
         name = tag["name"].lower()
         piece, read = text[read : tag.start()], tag.end()
         # Tags of the document in front of the first block are a block of their own.
-        plain = (plain + (_ANY_TAG.sub("", piece) if opener else piece)).lstrip()
+        plain += _ANY_TAG.sub("", piece) if opener else piece
+        plain = plain.lstrip()
         closes = closes or "</div>" in piece
         if name == "dd" and opener == "dt":
             continue  # a term and what it means say one thing
@@ -90,8 +91,10 @@ def _block(text: str, name: str, start: int, after: int, depth: int) -> Found:
     stop = start + len(text)
     if name == "caption":
         return Found("heading", after, level=_CAPTION_LEVEL, cut=stop)
-    if name == "title" or (name[0] == "h" and name[1:].isdigit()):
-        return Found("heading", after, level=1 if name == "title" else int(name[1]), cut=stop)
+    if name == "title":
+        return Found("heading", after, level=1, cut=stop)
+    if name[0] == "h" and name[1:].isdigit():
+        return Found("heading", after, level=int(name[1]), cut=stop)
     kind = _KINDS.get(name, "sentence")
     has_bold_names = len(_BOLD_CELLS.findall(text)) == len(_CELL.findall(text)) > 0
     if kind == "table_row" and (_HEADER_CELL.search(text) or has_bold_names):

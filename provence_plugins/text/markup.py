@@ -17,6 +17,7 @@ from provence_plugins.text.lines import (
     depth_of,
     skip,
 )
+from provence_plugins.types import Kind
 
 # A line begins with one of these in every text that has such marks, and in few others.
 _SIGNS = frozenset({"**", "#+", "= ", "==", "--", "..", ". ", "|=", "{|", "\\s", "\\i", "\\c", "\\p", "\\b"})
@@ -221,20 +222,26 @@ def read_markup_table(lines: Lines, at: int) -> Iterator[Found]:
     while end < len(lines) and not lines.texts[end].startswith(closing):
         end += 1
     end = min(end + 1, len(lines))
-    begins = _rows_of_wiki(lines, at, end) if is_wiki else _rows_of_asciidoc(lines, at, end)
-    first = begins[0] if begins else at
-    has_header = lines.texts[min(first + 1, end - 1)].startswith("!") or lines.texts[first].startswith("!")
-    if not is_wiki:
+    if is_wiki:
+        begins = _rows_of_wiki(lines, at, end)
+        first_lines = lines.texts[begins[0]], lines.texts[min(begins[0] + 1, end - 1)]
+        has_header = any(line.startswith("!") for line in first_lines)
+    else:
+        begins = _rows_of_asciidoc(lines, at, end)
         has_header = len(begins) > 1 and lines.shapes[begins[1] - 1] == "blank"
-    for row, after in enumerate([*begins[1:], end]):
-        yield Found("table_header" if has_header and row == 0 else "table_row", after)
+    kind: Kind = "table_header" if has_header else "table_row"
+    for after in [*begins[1:], end]:
+        yield Found(kind, after)
+        kind = "table_row"
 
 
 def _rows_of_wiki(lines: Lines, at: int, end: int) -> list[int]:
     """Return where the rows begin; what is above the first cells belongs to the first row."""
     rows = [number for number in range(at + 1, end) if lines.texts[number].startswith("|-")]
-    has_cells_above = any(lines.texts[number].startswith(("!", "| ")) for number in range(at + 1, (rows or [end])[0]))
-    return [at + 1 if has_cells_above else (rows or [at])[0], *(rows if has_cells_above else rows[1:])]
+    above = range(at + 1, rows[0] if rows else end)
+    if any(lines.texts[number].startswith(("!", "| ")) for number in above):
+        return [at + 1, *rows]
+    return rows or [at]
 
 
 def _rows_of_asciidoc(lines: Lines, at: int, end: int) -> list[int]:

@@ -54,7 +54,7 @@ class Paragraphs:
         self._labels: Labels | None = None
         # Most texts have no sign of most rules, which need not be asked for each of their
         # paragraphs.
-        rules = [rule for rule in _RULES if not rule.signs or any(sign in lines.text for sign in rule.signs)]
+        rules = [rule for rule in _RULES if rule.may_apply(lines.text)]
         self._recognizers = [rule.find for rule in rules]
         self._line_recognizers = [rule.find for rule in rules if rule.reads_lone_lines]
         self._has_rules = not RULES.isdisjoint(lines.shapes)
@@ -119,7 +119,10 @@ class Paragraphs:
             after = at + 1
             while after < end and goes_on(lines, at, after):
                 after += 1
-            yield self._read_line(at) if after == at + 1 else _paragraph(lines, at, after)
+            if after == at + 1:
+                yield self._read_line(at)
+            else:
+                yield _paragraph(lines, at, after)
             at = after
 
     def _read_line(self, at: int) -> Found:
@@ -154,7 +157,8 @@ def _paragraph(lines: Lines, at: int, end: int) -> Found:
     start, stop = lines.starts[at], lines.starts[end]
     # What is further in than the item or record above it belongs to it.
     depth = depth_of(lines, at) if lines.indents[at] else None
-    return Found("sentence", end, prose=(start, stop) if stop - start > _LONGEST_SINGLE else None, depth=depth)
+    prose = (start, stop) if stop - start > _LONGEST_SINGLE else None
+    return Found("sentence", end, prose=prose, depth=depth)
 
 
 def _begins_clause(lines: Lines, at: int) -> bool:
@@ -197,6 +201,10 @@ class _Rule(NamedTuple):
     find: Callable[[Lines, int, int], Iterator[Found] | None]
     signs: str = ""
     reads_lone_lines: bool = False
+
+    def may_apply(self, text: str) -> bool:
+        """Return whether a text has a sign of this kind, or the kind has no sign."""
+        return not self.signs or any(sign in text for sign in self.signs)
 
 
 # The first that recognizes the lines of a paragraph has them.

@@ -131,7 +131,9 @@ def find_indented_section(lines: Lines, at: int) -> Iterator[Found] | None:
     end = at + 1
     while end < len(lines) and lines.shapes[end] == "prose" and lines.indents[end] > lines.indents[at] + 1:
         end += 1
-    return _read_indented_section(lines, at, end) if end > at + 1 else None
+    if end == at + 1:
+        return None
+    return _read_indented_section(lines, at, end)
 
 
 def _read_indented_section(lines: Lines, at: int, end: int) -> Iterator[Found]:

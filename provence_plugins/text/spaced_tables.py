@@ -31,7 +31,9 @@ def find_columns(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
         return None
     # Some authors set two spaces after a full stop, and some files have them anywhere.
     sentences = sum(1 for bare in bares if bare.endswith(".") and len(bare.split()) > _MOST_WORDS)
-    return read_rows(at, end, _COLUMN_GAP.split(bares[0])) if 2 * sentences < len(bares) else None
+    if 2 * sentences >= len(bares):
+        return None
+    return read_rows(at, end, _COLUMN_GAP.split(bares[0]))
 
 
 def find_number_rows(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
@@ -45,7 +47,11 @@ def find_number_rows(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     first = _count_last_numbers(bares[0])
     words = bares[0].split()
     is_header = first == 0 and numbers <= len(words) <= _MOST_WORDS_OF_HEADER and not bares[0].endswith((".", ":"))
-    return read_rows(at, end, words if is_header else []) if first == numbers or is_header else None
+    if is_header:
+        return read_rows(at, end, words)
+    if first == numbers:
+        return read_rows(at, end, [])
+    return None
 
 
 def _count_last_numbers(bare: str) -> int:
@@ -64,7 +70,9 @@ def find_ruled_header(lines: Lines, at: int) -> Iterator[Found] | None:
     names, first = (len(_COLUMN_GAP.findall(lines.bares[number])) for number in (at, at + 2))
     if lines.shapes[at + 2] in TAILS or not first:
         return None
-    return _read_ruled_rows(lines, at) if names == first or _edges(lines, at) & _edges(lines, at + 2) else None
+    if names != first and _edges(lines, at).isdisjoint(_edges(lines, at + 2)):
+        return None
+    return _read_ruled_rows(lines, at)
 
 
 def _read_ruled_rows(lines: Lines, at: int) -> Iterator[Found]:
@@ -89,7 +97,9 @@ def find_column_run(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     while shared and after < end and (common := shared & _edges(lines, after)):
         shared = common
         after += 1
-    return read_rows(at, after, _COLUMN_GAP.split(lines.bares[at])) if after - at >= _SHORTEST_RUN else None
+    if after - at < _SHORTEST_RUN:
+        return None
+    return read_rows(at, after, _COLUMN_GAP.split(lines.bares[at]))
 
 
 def may_announce_rows(lines: Lines, at: int, end: int) -> bool:
@@ -126,7 +136,9 @@ def find_times(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
         for number in range(at, end)
         if lines.bares[number][:1].isdecimal() and _TIMES.fullmatch(lines.bares[number])
     }
-    return None if 3 * len(times) < end - at and len(times) < 2 else _read_timetable(at, end, times)
+    if len(times) < 2 and 3 * len(times) < end - at:
+        return None
+    return _read_timetable(at, end, times)
 
 
 def _read_timetable(at: int, end: int, times: Set[int]) -> Iterator[Found]:

@@ -152,7 +152,9 @@ def _read_values(lines: Lines, at: int, begin: int, end: int, separator: str) ->
 
 
 def _without_quoted(bare: str) -> str:
-    return _QUOTED.sub("", bare) if '"' in bare else bare
+    if '"' not in bare:
+        return bare
+    return _QUOTED.sub("", bare)
 
 
 def _is_prose(texts: list[str], separator: str) -> bool:
@@ -170,4 +172,5 @@ def read_rows(at: int, end: int, first: list[str]) -> Iterator[Found]:
     # The second of two columns of words explains the first, in every row.
     explains = len(first) == 2 and len(first[1].split()) > _MOST_WORDS_OF_NAME
     is_header = bool(first) and names and not explains and len(set(first)) == len(first) and end - at > 1
-    return (Found("table_header" if is_header and row == at else "table_row", row + 1) for row in range(at, end))
+    for row in range(at, end):
+        yield Found("table_header" if is_header and row == at else "table_row", row + 1)

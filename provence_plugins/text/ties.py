@@ -213,13 +213,14 @@ def _find_sheets(text: str, parts: Parts) -> list[range]:
         # A blank line ends a sheet.
         end = parts.starts[at + 1]
         follows = is_field and text.count("\n", max(parts.starts[at], end - 3), end) < 2
-    shares = [not below for below in headed[1:]] + [False]
     labels = [parts.labels[sheet[0]] for sheet in sheets]
-    return [
-        sheet
-        for number, sheet in enumerate(sheets)
-        if not headed[number] or (shares[number] and labels[number] == labels[number + 1])
-    ]
+    kept: list[range] = []
+    for number, sheet in enumerate(sheets):
+        after = number + 1
+        shares_heading = after < len(sheets) and not headed[after] and labels[number] == labels[after]
+        if not headed[number] or shares_heading:
+            kept.append(sheet)
+    return kept
 
 
 def _are_turns(text: str, parts: Parts, records: range) -> bool:

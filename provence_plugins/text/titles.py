@@ -66,7 +66,9 @@ def read_part(lines: Lines, at: int) -> Found | None:
     """Return the title of an article or of a lettered section that a line is, None for any other line."""
     if after := _number_of_part(lines, at):
         return Found("heading", after, level=_PART_LEVEL)
-    return Found("heading", at + 1, level=_TITLE_LEVEL) if _is_lettered(lines, at) else None
+    if _is_lettered(lines, at):
+        return Found("heading", at + 1, level=_TITLE_LEVEL)
+    return None
 
 
 def _is_lettered(lines: Lines, at: int) -> bool:
@@ -98,7 +100,9 @@ def underlined_level(lines: Lines, at: int) -> int:
     if shape == "fence" and (set(signs) != {"~"} or len(signs) < len(lines.bares[at])):
         return 0
     is_amount = "  " in lines.bares[at]
-    return 0 if is_amount or not _stands_free(lines, at) else _UNDERLINES[signs[0]]
+    if is_amount or not _stands_free(lines, at):
+        return 0
+    return _UNDERLINES[signs[0]]
 
 
 def _stands_free(lines: Lines, at: int) -> bool:
@@ -165,7 +169,9 @@ def _number_of_part(lines: Lines, at: int) -> int:
         return 0
     title = skip(lines, at + 1, TAILS)
     is_alone = title + 1 == len(lines) or (title + 1 < len(lines) and lines.shapes[title + 1] in TAILS)
-    return title + 1 if is_alone and lines.shapes[title] == "prose" and is_title(lines.bares[title]) else at + 1
+    if is_alone and lines.shapes[title] == "prose" and is_title(lines.bares[title]):
+        return title + 1
+    return at + 1
 
 
 def _title_level(lines: Lines, at: int) -> int:
@@ -179,7 +185,9 @@ def _title_level(lines: Lines, at: int) -> int:
     if not is_apart or lines.bares[at].endswith((":", "?")):
         return 0
     is_section = lines.shapes[below] == "prose" and len(lines.texts[below]) > LONGEST_PLAIN_TITLE
-    return _TITLE_LEVEL if is_section or lines.shapes[below] in _LISTED or _is_listed(lines, below) else 0
+    if is_section or lines.shapes[below] in _LISTED or _is_listed(lines, below):
+        return _TITLE_LEVEL
+    return 0
 
 
 def _is_listed(lines: Lines, at: int) -> bool:
@@ -217,4 +225,6 @@ def find_section(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     is_sentence = below.endswith((".", "!", "?")) and not below.isupper() and not title[0].isdigit()
     # How somebody speaks, in a play.
     is_sentence = is_sentence or (below[:1] == "(" and below[-1:] == ")")
-    return iter([Found("heading", at + 1, level=_TITLE_LEVEL)]) if is_above or is_sentence else None
+    if not is_above and not is_sentence:
+        return None
+    return iter([Found("heading", at + 1, level=_TITLE_LEVEL)])

@@ -70,7 +70,10 @@ def find_cues(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     while end < len(lines) and lines.shapes[end] != "blank":  # lines of a talk begin with dashes
         end += 1
     times = [number for number in range(at, end) if _is_cue_time(lines, number)]
-    begins = [time - 1 if time > at and _is_number(lines.bares[time - 1]) else time for time in times]
+    begins = []
+    for time in times:
+        is_numbered = time > at and _is_number(lines.bares[time - 1])
+        begins.append(time - 1 if is_numbered else time)
     return (Found("record", after) for after in [*begins[1:], end])
 
 

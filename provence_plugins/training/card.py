@@ -68,18 +68,14 @@ def write_card(
     """
     card = {"library_name": "provence_plugins", "pipeline_tag": "text-ranking", **settings.card}
     title, text = card.pop("title", "Provence-style context pruner"), card.pop("text", "")
-    measured = measure_metrics(judged)
+    # JSON values are YAML values too.
+    front = [f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in card.items()]
     filled = _CARD.format(
-        # JSON values are YAML values too.
-        front="".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in card.items()),
+        front="".join(front),
         title=title,
         text=f"{text.strip()}\n" if text else "",
         questions=len(judged.scored),
-        metrics="\n".join(
-            f"| {metric.heading} | {metric.show_measured(measured[metric.name])} |"
-            for metric in METRICS
-            if metric.name in measured
-        ),
+        metrics=_metric_rows(judged),
         thresholds=_threshold_rows(thresholds),
         default=thresholds.thresholds.default,
         target=100 * settings.target_recall,
@@ -91,6 +87,15 @@ def write_card(
         files="\n".join(f"- `{path.name}`" for path in find_files(settings.data.train)),
     )
     (folder / CARD).write_text(filled, encoding="utf-8")
+
+
+def _metric_rows(judged: JudgedExamples) -> str:
+    measured = measure_metrics(judged)
+    lines = []
+    for metric in METRICS:
+        if metric.name in measured:
+            lines.append(f"| {metric.heading} | {metric.show_measured(measured[metric.name])} |")
+    return "\n".join(lines)
 
 
 def _threshold_rows(measured: MeasuredThresholds) -> str:

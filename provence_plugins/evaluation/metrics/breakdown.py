@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -18,9 +19,9 @@ _UNNAMED = "not named"
 
 _GROUP_OF: Mapping[Breakdown, Callable[[ScoredExample], str | None]] = MappingProxyType(
     {
-        "source": lambda example: example.source,
-        "kind": lambda example: example.kind,
-        "question-type": lambda example: example.question_type,
+        "source": attrgetter("source"),
+        "kind": attrgetter("kind"),
+        "question-type": attrgetter("question_type"),
     }
 )
 
