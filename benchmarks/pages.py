@@ -21,11 +21,21 @@ READER_PAGE = _DOCS / "reader.md"
 _READER = "reader"
 
 # What readers ask first comes first; a result file that is not named here follows, by name.
-_ORDER = ("quality", "published", "progress", "speed", "same-model", "memory")
+_ORDER = ("quality", "accurate", "published", "progress", "speed", "same-model", "memory")
 
 
 # Results of which a page shows some tables and no plots; the file has all of them.
-_TABLES = {"published": ("Words at one threshold", "At one threshold", "Differences")}
+_TABLES = {
+    "accurate": (
+        "Answers kept",
+        "Inside passages that hold the answer",
+        "Sentences and ranking",
+        "At one threshold",
+        "Differences",
+        "By source",
+    ),
+    "published": ("Words at one threshold", "At one threshold", "Differences"),
+}
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The model provence-mpnet of provence_plugins."""
