@@ -16,9 +16,6 @@ import typer.testing
 from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from provence_plugins.evaluation import reranking
-from provence_plugins.evaluation.metrics import bootstrap, catalogue
-from provence_plugins.evaluation.reading import measures
 from provence_plugins.model import onnx_backend, tokenizer_file
 from provence_plugins.model.checkpoint import BUNDLED, Checkpoint, open_checkpoint
 
@@ -148,19 +145,6 @@ def _fixed_folders_are_read_once() -> Iterator[None]:
         patch.setattr(tokenizer_file, "read_json", read_once)
         patch.setattr(onnx_backend, "_open_session", open_shared)
         patch.setattr(onnx_backend, "require_plain_graph", check_once)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _intervals_are_of_fewer_draws() -> Iterator[None]:
-    """Take a tenth of the draws of published intervals; p-values keep all of theirs."""
-
-    def resample(*arguments: Any, rounds: int, **options: Any) -> Any:
-        return bootstrap.resample(*arguments, rounds=200 if rounds == bootstrap.ROUNDS else rounds, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (catalogue, measures, reranking):
-            patch.setattr(module, "resample", resample)
         yield
 
 

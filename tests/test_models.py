@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from provence_plugins import Pruner
+from provence_plugins.model.packaging import _UNPACKING
 from provence_plugins.thresholds import THRESHOLD_NAMES
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +40,11 @@ def test_a_model_has_thresholds_a_licence_and_files_that_a_host_takes(package: P
     assert "| file | source | licence |" in card
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
     assert max(sizes.values()) <= MOST_BYTES, sizes
+
+
+@pytest.mark.parametrize("package", MODELS, ids=lambda path: path.name)
+def test_a_model_is_unpacked_as_provence_package_writes_it_today(package: Path) -> None:
+    assert (package / "setup.py").read_text(encoding="utf-8") == _UNPACKING
 
 
 @pytest.mark.slow
