@@ -49,6 +49,32 @@ class ChatOptions:
     estimate: Annotated[bool, typer.Option("--estimate", help="Estimate tokens and costs, and exit.")] = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelOptions:
+    """Options for what is written."""
+
+    splitter: Annotated[
+        SplitterName | None,
+        typer.Option(help="Sentence splitter.", show_default="that of TEACHER; sentencex with --llm"),
+    ] = None
+    labels_only: Annotated[
+        bool,
+        typer.Option(
+            "--labels-only",
+            help="Leave texts out: write the labels with id and passage_id of the line, by which training finds them.",
+        ),
+    ] = False
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Sentence encoder, a folder or package:NAME/FOLDER. TEACHER's relevance becomes the mean of its "
+            "log-odds and those of the cosine of question and passage.",
+            show_default="none",
+        ),
+    ] = None
+    encoder_weight: Annotated[float, typer.Option(min=0, help="Log-odds that a cosine of 1 adds to one of 0.")] = 20.0
+
+
 def label(
     places: Annotated[
         list[str],
@@ -60,10 +86,7 @@ def label(
     ],
     run: RunOptions,
     chat: ChatOptions,
-    splitter: Annotated[
-        SplitterName | None,
-        typer.Option(help="Sentence splitter.", show_default="that of TEACHER; sentencex with --llm"),
-    ] = None,
+    written: LabelOptions,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an earlier run with the same input and options.")
     ] = False,
@@ -79,9 +102,12 @@ def label(
         raise typer.BadParameter("Use only one of --resume and --overwrite.")
     teacher, files = _read_places(places, chat, resume=resume, overwrite=overwrite)
     if teacher is None:
-        failed = _label_with_chat(chat, files, run, splitter or "sentencex")
+        if written.encoder is not None:
+            raise typer.BadParameter("--encoder mixes the relevance of TEACHER, and a chat model gives none.")
+        failed = _label_with_chat(chat, files, run, written)
     else:
-        failed = _label_with_teacher(ModelOptions(model=teacher, splitter=splitter, **asdict(run)), files)
+        model = ModelOptions(model=teacher, splitter=written.splitter, **asdict(run))
+        failed = _label_with_teacher(model, files, written)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -116,26 +142,33 @@ def _require_count(places: list[str], expected: str, when: str) -> None:
         raise typer.BadParameter(f"Give {expected} {when}; got {len(places)} arguments.")
 
 
-def _label_with_teacher(model: ModelOptions, files: _Files) -> int:
+def _label_with_teacher(model: ModelOptions, files: _Files, written: LabelOptions) -> int:
     """Label with a pruner, and return the number of lines that are errors."""
     from provence_plugins.cli.bulk_record import fingerprint_model
     from provence_plugins.cli.label_lines import label_with_pruner
+    from provence_plugins.data.files import find_folder
+    from provence_plugins.labelling.similarity import SimilarityMixer
     from provence_plugins.model.checkpoint import open_checkpoint
 
     options = {name: value for name, value in asdict(model).items() if name not in ("model", "revision")}
+    options.update(asdict(written))
+    mixer = None
+    if written.encoder is not None:
+        mixer = SimilarityMixer(find_folder(written.encoder), written.encoder_weight)
     fingerprint = fingerprint_model(open_checkpoint(model.model).folder)
     if model.comparison is None:
         # A soft target is the model's own probability of each sentence, whatever stands beside it.
         model = replace(model, comparison=0.0)
     with model.open() as pruner:
-        return _run(files, fingerprint, options, lambda done: label_with_pruner(pruner))
+        labeller = label_with_pruner(pruner, mixer, labels_only=written.labels_only)
+        return _run(files, fingerprint, options, lambda done: labeller)
 
 
 def _label_with_chat(
     chat: ChatOptions,
     files: _Files,
     run: RunOptions,
-    splitter: SplitterName,
+    written: LabelOptions,
 ) -> int:
     """Label with a chat model, and return the number of lines that are errors."""
     from provence_plugins.cli.label_lines import label_with_chat
@@ -144,18 +177,23 @@ def _label_with_chat(
     from provence_plugins.readers.reader import ReaderOptions
 
     assert chat.llm is not None
+    splitter, labels_only = written.splitter or "sentencex", written.labels_only
     with closing(open_reader(chat.llm, ReaderOptions(threads=run.threads, timeout=chat.timeout))) as reader:
         labeller = ChatLabeller(reader, chat.prompt, splitter, chat.max_tokens)
         report(_estimate(labeller, files.source, chat))
         if chat.estimate:
             return 0
-        options = {"prompt": chat.prompt, "splitter": splitter, "max_tokens": chat.max_tokens}
-        return _run(
-            files,
-            chat.llm,
-            options,
-            lambda done: label_with_chat(labeller, concurrency=chat.concurrency, done=done),
-        )
+        options = {
+            "prompt": chat.prompt,
+            "splitter": splitter,
+            "max_tokens": chat.max_tokens,
+            "labels_only": labels_only,
+        }
+
+        def labeller_after(done: int) -> "GroupPruner":
+            return label_with_chat(labeller, concurrency=chat.concurrency, done=done, labels_only=labels_only)
+
+        return _run(files, chat.llm, options, labeller_after)
 
 
 # Any: options of several types.

@@ -1,6 +1,5 @@
 """Labelled questions and passages, read from JSON lines."""
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provence_plugins.data.json_lines import read_json_lines
-from provence_plugins.data.silver import LIKELY, TEACHER_KEY, SilverSpan, read_silver
+from provence_plugins.data.json_lines import finite_number, read_json_lines
+from provence_plugins.data.silver import LIKELY, SilverSpan, read_silver, read_teacher_score
 from provence_plugins.keywords import are_texts, check_class_keywords
 from provence_plugins.types import Passage, Sentence, Span
 
@@ -147,8 +146,8 @@ def _to_example(record: dict[str, Any], *, default_id: str, default_source: str)
         passage=passage,
         evidence=evidence if positive else (),
         positive=positive,
-        teacher=_finite(record.get(TEACHER_KEY), TEACHER_KEY),
-        grade=_finite(grade, "grade"),
+        teacher=read_teacher_score(record),
+        grade=finite_number(grade, "grade"),
         answers=_read_answers(record.get("answers") or []),
         silver=silver,
         is_annotated=is_annotated,
@@ -180,11 +179,3 @@ def _read_name(record: dict[str, Any], field: str) -> str | None:
     if name is not None and not isinstance(name, str):
         raise ValueError(f"{field} must be a string; got {name!r}")
     return name or None
-
-
-def _finite(value: float | None, name: str) -> float | None:
-    if value is None:
-        return None
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number; got {value}")
-    return float(value)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +56,19 @@ def _parse_line(
     # The last two are what JSON nested too deep and whole numbers of hundreds of digits lead to.
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DataError(f"{path}, line {number}: {describe_fault(error)}. Expected {expected}.") from error
+
+
+def finite_number(value: float | None, name: str) -> float | None:
+    """Return a number of a line, or None where there is none.
+
+    Raises:
+        ValueError: It is infinite or not a number; the message calls it `name`.
+    """
+    if value is None:
+        return None
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number; got {value}")
+    return float(value)
 
 
 def describe_fault(error: Exception) -> str:

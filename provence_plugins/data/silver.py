@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from provence_plugins.data.json_lines import finite_number
 from provence_plugins.types import Span
 
 SILVER_KEY = "silver"
@@ -60,6 +61,15 @@ def read_silver(record: Mapping[str, Any], text: str) -> tuple[SilverSpan, ...]:
             raise ValueError(f"a silver probability must be between 0 and 1; got {probability}")
         found.append(SilverSpan(Span(start, end), float(probability)))
     return tuple(found)
+
+
+def read_teacher_score(record: Mapping[str, Any]) -> float | None:
+    """Return the teacher's relevance in a line of data, None where there is none.
+
+    Raises:
+        ValueError: It is not a finite number.
+    """
+    return finite_number(record.get(TEACHER_KEY), TEACHER_KEY)
 
 
 def silver_values(spans: Iterable[Span], probabilities: Iterable[float]) -> list[list[Any]]:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from provence_plugins.data.detached_labels import ID_KEY, PASSAGE_ID_KEY
 from provence_plugins.data.silver import SILVER_KEY, TEACHER_KEY
 from provence_plugins.engine.requests import check_query
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.types import Passage
 
+_NAMING_KEYS = (ID_KEY, PASSAGE_ID_KEY)
 _WRITTEN_KEYS = ("line", "error", "discarded", SILVER_KEY)
 
 
@@ -43,7 +45,7 @@ def read_pair(value: Any) -> Pair:
     return Pair(question, Passage(text, title))
 
 
-# Any: whatever JSON holds.
+# Any: whatever JSON holds, in both functions.
 def labelled_line(
     number: int, line: dict[str, Any], silver: list[list[Any]], teacher_score: float | None = None
 ) -> dict[str, Any]:
@@ -52,3 +54,14 @@ def labelled_line(
     if teacher_score is not None:
         labelled[TEACHER_KEY] = teacher_score
     return {**labelled, SILVER_KEY: silver}
+
+
+def without_texts(line: dict[str, Any]) -> dict[str, Any]:
+    """Return of a line only what names its pair; see `data.detached_labels`.
+
+    Raises:
+        InvalidInputError: The line has no id.
+    """
+    if not isinstance(line.get(ID_KEY), str):
+        raise InvalidInputError(f"The line must have an {ID_KEY}, because labels without texts are found by it.")
+    return {key: line[key] for key in _NAMING_KEYS if key in line}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from provence_plugins.data.detached_labels import attach_labels
 from provence_plugins.data.examples import Example, first_questions, read_all_examples
 from provence_plugins.data.files import find_files
 from provence_plugins.errors import CheckpointError, DataError, InvalidInputError, needs_extra
@@ -34,7 +35,7 @@ from provence_plugins.training.sampling import (
     TrainingBatch,
     iter_batches_forever,
 )
-from provence_plugins.training.settings import TrainSettings
+from provence_plugins.training.settings import DataSettings, TrainSettings
 
 with needs_extra("train"):
     import torch
@@ -92,7 +93,7 @@ class TrainingRun:
         self.base = find_base(settings.base)
         self.base_digest = digest_of(self.base)
         self.planner = plan_for(self.base, settings)
-        self.train_examples = _read(settings.data.train)
+        self.train_examples = _read_labelled(settings.data)
         self.dev_examples = _read(settings.data.dev)
         self.device = choose_device(settings.device)
         self.network = open_network(self.base, self.planner, settings)
@@ -231,6 +232,13 @@ class TrainingRun:
             unfinished,
         )
         unfinished.replace(self.checkpoint)
+
+
+def _read_labelled(data: DataSettings) -> list[Example]:
+    examples = _read(data.train)
+    if not data.labels:
+        return examples
+    return attach_labels(examples, find_files(data.labels))
 
 
 def _read(patterns: Sequence[str]) -> list[Example]:

@@ -22,7 +22,9 @@ class DataSettings:
     Attributes:
         train: Files of labelled JSON lines. Glob patterns are allowed; paths are relative to the
             working directory.
-        dev: The same, for evaluation during the run and for choosing the default threshold.
+        labels: Files of silver labels that `provence label --labels-only` wrote. Only the pairs that
+            they name are then trained on; `train` holds their texts and what people say of them.
+        dev: Files as in `train`, for evaluation during the run and for choosing the default threshold.
         negatives: Number of mined negatives that each epoch draws for every positive.
         random_negatives: Number of passages of other questions, of any source, that each epoch
             draws for every positive. Mined negatives are all near the question; a relevance that
@@ -43,6 +45,7 @@ class DataSettings:
 
     train: Sequence[str]
     dev: Sequence[str]
+    labels: Sequence[str] = ()
     negatives: int = 1
     random_negatives: int = 0
     crop_sentences: Sequence[int] = (2, 8)

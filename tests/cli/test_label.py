@@ -8,6 +8,7 @@ import pytest
 from chat_server import Reply, completion, prompt_of, serve_chat
 
 from provence_plugins import Pruner
+from provence_plugins.data.detached_labels import attach_labels
 from provence_plugins.data.examples import read_examples
 
 Run = Callable[..., Any]
@@ -46,6 +47,44 @@ def test_a_teacher_writes_its_probabilities_and_its_relevance_beside_the_pair(
             found = [given.probability for given in example.silver]
             assert found == pytest.approx([sentence.probability for sentence in passage.sentences], abs=1e-5)
             assert 1 / (1 + math.exp(-(example.teacher or 0))) == pytest.approx(passage.relevance, abs=1e-4)
+
+
+def test_labels_without_texts_are_joined_with_them_again(run: Run, tmp_path: Path, tiny_folder: Path) -> None:
+    pairs = [*PAIRS, {**PAIRS[0], "passage": PAIRS[1]["passage"], "passage_id": "q1"}]
+    source = write(tmp_path / "in.jsonl", *pairs, {"question": "What?", "passage": TEXT})
+    whole, small = tmp_path / "whole.jsonl", tmp_path / "small.jsonl"
+    assert run("label", tiny_folder, source, whole).code == 0
+    done = run("label", tiny_folder, source, small, "--labels-only")
+    assert done.code == 1, "the last line has no id"
+    *labels, failed = lines_of(small)
+    assert "must have an id" in failed["error"]
+    assert [sorted(line) for line in labels[:-1]] == [["id", "line", "silver", "teacher_score"]] * 5
+    assert labels[-1].items() >= {"id": "q0", "passage_id": "q1"}.items()
+    data = write(tmp_path / "data.jsonl", *({**pair, "is_positive": False} for pair in PAIRS))
+    joined = attach_labels(list(read_examples(data)), [write(tmp_path / "labels.jsonl", *labels)])
+    for one, other in zip(joined, read_examples(whole), strict=False):
+        assert (one.question, one.passage, one.silver, one.teacher) == (
+            other.question,
+            other.passage,
+            other.silver,
+            other.teacher,
+        )
+
+
+def test_an_encoder_changes_the_relevance_alone(
+    run: Run, tmp_path: Path, tiny_folder: Path, encoder_folder: Path
+) -> None:
+    source = write(tmp_path / "in.jsonl", *PAIRS, {"question": " ", "passage": TEXT})
+    plain, mixed = tmp_path / "plain.jsonl", tmp_path / "mixed.jsonl"
+    assert run("label", tiny_folder, source, plain).code == 1
+    options = ("--encoder", encoder_folder, "--encoder-weight", 0)
+    assert run("label", tiny_folder, source, mixed, *options).code == 1, "the last line has no question"
+    for line, other in zip(lines_of(mixed)[:-1], lines_of(plain)[:-1], strict=True):
+        assert line["silver"] == other["silver"]
+        assert line["teacher_score"] == pytest.approx(other["teacher_score"] / 2, abs=1e-4)
+    refused = run("label", "--llm", "openai:http://localhost:1/v1#tiny", source, tmp_path / "x.jsonl", *options)
+    assert refused.code == 2
+    assert "--encoder mixes the relevance of TEACHER" in refused.err
 
 
 def test_a_run_continues_behind_its_last_line_and_refuses_another_teacher(

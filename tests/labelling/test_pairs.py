@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.labelling.pairs import labelled_line, read_pair
+from provence_plugins.labelling.pairs import labelled_line, read_pair, without_texts
 from provence_plugins.types import Passage
 
 PAIR = {"question": "Where is Paris?", "passage": "Paris is in France.", "id": "q1"}
@@ -36,3 +36,10 @@ def test_a_labelled_line_begins_with_its_number_and_replaces_an_earlier_score() 
     assert next(iter(line)) == "line"
     assert line == {"line": 3, **PAIR, "teacher_score": -1.5, "silver": [[0, 5, 1.0]]}
     assert "teacher_score" not in labelled_line(3, PAIR, [])
+
+
+def test_without_texts_a_line_keeps_what_names_its_pair() -> None:
+    assert without_texts({**PAIR, "id": "a", "passage_id": "b", "source": "x"}) == {"id": "a", "passage_id": "b"}
+    assert without_texts({**PAIR, "id": "a"}) == {"id": "a"}
+    with pytest.raises(InvalidInputError, match="The line must have an id"):
+        without_texts({"question": "Who?", "passage": "Paris."})

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -13,6 +14,7 @@ import torch
 from provence_plugins.cli.bulk_lines import group_lines
 from provence_plugins.cli.label_lines import label_with_pruner
 from provence_plugins.data.examples import read_examples
+from provence_plugins.data.silver import SilverSpan
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.evaluation.methods.method import split
 from provence_plugins.evaluation.methods.model import model_method
@@ -20,6 +22,7 @@ from provence_plugins.model.saving import save_folder
 from provence_plugins.model.torch_backend import TorchBackend
 from provence_plugins.training.loop import TrainingRun
 from provence_plugins.training.settings import DataSettings, OptimizerSettings, TrainSettings
+from provence_plugins.types import Span
 
 if TYPE_CHECKING:
     from provence_plugins.model.network import ProvenceModel
@@ -85,3 +88,17 @@ def test_a_student_comes_nearer_to_its_teacher(run: TrainingRun, tmp_path: Path)
     before = distance(run, tmp_path / "unseen.jsonl")
     run.fit(show_progress=False)
     assert distance(run, tmp_path / "unseen.jsonl") < 0.6 * before
+
+
+def test_only_pairs_with_labels_are_trained_on_where_labels_are_files_of_their_own(
+    run: TrainingRun, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.jsonl"
+    lines = [{"id": f"train.jsonl:{number}", "silver": [[0, 3, 0.25]], "teacher_score": 1.5} for number in (2, 5)]
+    labels.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    settings = replace(run.settings, output=str(tmp_path / "other"))
+    chosen = TrainingRun(replace(settings, data=replace(settings.data, labels=[str(labels)]))).train_examples
+    whole = {example.id: example for example in run.train_examples}
+    assert [example.id for example in chosen] == ["train.jsonl:2", "train.jsonl:5"]
+    assert [example.passage for example in chosen] == [whole[example.id].passage for example in chosen]
+    assert all(example.silver == (SilverSpan(Span(0, 3), 0.25),) and example.teacher == 1.5 for example in chosen)

@@ -1,6 +1,7 @@
 """Sentence encoders and cross-encoders as methods, run by sentence-transformers."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,11 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def embeddings(folder: str | Path) -> Method:
-    """Return the cosine of the vectors of question and sentence; the best is the relevance.
+    """Return the cosine of the vectors of question and sentence; of passages, that of the whole.
 
-    This is RECOMP's extractive compressor (arXiv 2310.04408) with any encoder.
+    A passage without sentences has relevance 0. A whole passage ranks far better than its best
+    sentence, and is what a bi-encoder compares in a search. Of the sentences, this is RECOMP's
+    extractive compressor (arXiv 2310.04408) with any encoder.
 
     Args:
         folder: What `SentenceTransformer` can open; a bare encoder's token states are averaged.
@@ -42,7 +45,13 @@ def embeddings(folder: str | Path) -> Method:
         questions = encode(encoder, [passage.example.question for passage in passages])
         vectors = encode(encoder, [text for passage in passages for text in passage.texts])
         owners = np.repeat(np.arange(len(passages)), [len(passage.sentences) for passage in passages])
-        return from_sentence_scores(passages, np.sum(vectors * questions[owners], axis=1))
+        found = from_sentence_scores(passages, np.sum(vectors * questions[owners], axis=1))
+        wholes = encode(encoder, [passage.example.passage.text for passage in passages])
+        cosines = np.sum(wholes * questions, axis=1)
+        return [
+            replace(scores, relevance=float(cosine)) if len(scores.probabilities) else scores
+            for scores, cosine in zip(found, cosines, strict=True)
+        ]
 
     return score
 

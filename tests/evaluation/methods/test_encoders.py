@@ -51,7 +51,12 @@ def test_embeddings_prefer_the_sentence_that_is_the_question(encoder_folder: Pat
     scores = score(embeddings(encoder_folder))
     assert scores.probabilities.argmax() == 2
     assert scores.probabilities[2] == pytest.approx(1.0, abs=1e-5)
-    assert scores.relevance == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_relevance_of_embeddings_is_the_cosine_of_the_whole_passage(encoder_folder: Path) -> None:
+    question, whole = encode(load_encoder(encoder_folder), ["The cheese is good.", TEXT])
+    assert score(embeddings(encoder_folder)).relevance == pytest.approx(float(question @ whole), abs=1e-5)
+    assert score(embeddings(encoder_folder), "The cheese is good.").relevance == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize("make", [embeddings, late_chunking])
