@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.training.recipes import read_settings
 from provence_plugins.training.settings import DataSettings, OptimizerSettings
@@ -116,3 +117,14 @@ def test_former_names_of_keys_are_read_with_a_warning(tmp_path: Path) -> None:
     with pytest.warns(DeprecationWarning, match="target_kept is now called target_recall|max_tokens is now called"):
         settings = read_settings(path)
     assert (settings.window_tokens, settings.target_recall) == (256, 0.9)
+
+
+def test_labels_that_a_recipe_names_lie_in_the_repository_and_have_no_texts() -> None:
+    root = Path(__file__).parents[2]
+    named = {name for path in (root / "recipes").rglob("*.toml") for name in read_settings(path).data.labels}
+    assert named
+    for name in named:
+        lines = list(read_json_lines(root / name, lambda record, number: record, expected="labels"))
+        assert lines
+        for line in lines:
+            assert {"id", "silver"} <= line.keys() <= {"id", "passage_id", "silver", "teacher_score"}
