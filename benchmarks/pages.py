@@ -21,7 +21,7 @@ READER_PAGE = _DOCS / "reader.md"
 _READER = "reader"
 
 # What readers ask first comes first; a result file that is not named here follows, by name.
-_ORDER = ("quality", "accurate", "ranking", "published", "progress", "speed", "same-model", "memory")
+_ORDER = ("quality", "accurate", "published", "progress", "speed", "same-model", "memory")
 
 
 # Results of which a page shows some tables and no plots; the file has all of them.
