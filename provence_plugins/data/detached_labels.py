@@ -62,6 +62,8 @@ def _read(path: Path, examples: Mapping[str, Example]) -> Iterator[Example]:
     def parse(record: dict[str, Any], number: int) -> Example | None:
         if SILVER_KEY not in record and {"error", "discarded"} & record.keys():
             return None
+        if SILVER_KEY not in record:
+            raise KeyError(SILVER_KEY)
         asked = _find(examples, record[ID_KEY])
         read = _find(examples, record.get(PASSAGE_ID_KEY, asked.id))
         labels = _Labels(read_silver(record, read.passage.text), read_teacher_score(record))
