@@ -3,12 +3,13 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from provence_plugins.cli.options import refuse_options, require_opener
 from provence_plugins.cli.streams import report
 from provence_plugins.text.sentences import SplitterName
 
@@ -51,6 +52,10 @@ class CorpusOptions:
     seed: Annotated[int, typer.Option(help="Seed of the random lengths of passages.")] = 0
 
 
+# What says how a corpus is cut and searched; the other options also choose among given passages.
+_OF_CORPUS = ("sentences", "overlap", "splitter", "candidates", "rerank", "seed")
+
+
 def build(
     data: Annotated[
         Path,
@@ -75,6 +80,9 @@ def build(
     """
     from provence_plugins.errors import InvalidInputError
 
+    require_opener(corpus, "corpus", _OF_CORPUS)
+    if layout == "open-provence":
+        refuse_options(corpus, [field.name for field in fields(corpus)], "--layout open-provence")
     if target.exists() and not overwrite:
         raise InvalidInputError(f"{target} exists. Name another file, or replace it with --overwrite.")
     lines = _from_open_provence(data) if layout == "open-provence" else _from_questions(data, corpus)

@@ -19,7 +19,7 @@ from provence_plugins.cli.evaluate_reader import (
     ReadingRun,
     make_reading_result,
 )
-from provence_plugins.cli.options import RunOptions
+from provence_plugins.cli.options import RunOptions, refuse_options, require_opener
 from provence_plugins.cli.progress import show_progress
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from provence_plugins.evaluation.reporting.result_files import ResultFile
 
 _METHODS = ("lead", "bm25", "model")
+
+# What is told apart only where the sentences that methods keep are measured.
+_OF_SENTENCES = ("needles", "group", "by")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,7 @@ def evaluate(
     """
     from provence_plugins.evaluation.experiment import make_result
 
+    _refuse_unused(examples, output, comparison, reading)
     figures = output.prepare()
     default = _METHODS if reading.reader is None else EQUAL_SIZE_METHODS
     methods, reference = comparison.open(run, examples.seed, default)
@@ -93,6 +97,26 @@ def evaluate(
     if output.output is not None:
         result.write(output.output / f"{output.name}.json")
     streams.print_text(result.to_markdown())
+
+
+def _refuse_unused(
+    examples: DataOptions,
+    output: OutputOptions,
+    comparison: ComparisonOptions,
+    reading: ReaderChoices,
+) -> None:
+    """Refuse options that what is measured does not use.
+
+    Raises:
+        typer.BadParameter: There is one.
+    """
+    require_opener(reading, "reader")
+    if reading.reader is not None:
+        refuse_options(examples, ("qrels", *_OF_SENTENCES), "--reader")
+        refuse_options(comparison, ("against",), "--reader")
+    elif examples.qrels is not None:
+        refuse_options(examples, _OF_SENTENCES, "--qrels")
+        refuse_options(output, ("figures", "image"), "--qrels")
 
 
 def _ranking_result(

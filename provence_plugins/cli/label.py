@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from provence_plugins.cli.options import ModelOptions, RunOptions
+from provence_plugins.cli.options import ModelOptions, RunOptions, refuse_options, require_opener
 from provence_plugins.cli.streams import report
 from provence_plugins.labelling.prompts import PromptName
 from provence_plugins.text.sentences import SplitterName
@@ -17,6 +17,9 @@ from provence_plugins.text.sentences import SplitterName
 if TYPE_CHECKING:
     from provence_plugins.cli.bulk_lines import GroupPruner
     from provence_plugins.labelling.chat_labeller import ChatLabeller
+
+# How a pruner is run, which says nothing about a chat model; both have threads.
+_OF_TEACHER = {field.name for field in fields(RunOptions)} - {"threads"}
 
 # Lines whose prompts are counted for the estimate; the others are taken to be as long.
 _SAMPLE = 200
@@ -64,6 +67,12 @@ class LabelOptions:
             help="Leave texts out: write the labels with id and passage_id of the line, by which training finds them.",
         ),
     ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderOptions:
+    """Options for mixing a sentence encoder into the relevance."""
+
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -87,6 +96,7 @@ def label(
     run: RunOptions,
     chat: ChatOptions,
     written: LabelOptions,
+    similarity: EncoderOptions,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an earlier run with the same input and options.")
     ] = False,
@@ -100,14 +110,17 @@ def label(
     """
     if resume and overwrite:
         raise typer.BadParameter("Use only one of --resume and --overwrite.")
+    require_opener(chat, "llm")
+    require_opener(similarity, "encoder")
     teacher, files = _read_places(places, chat, resume=resume, overwrite=overwrite)
     if teacher is None:
-        if written.encoder is not None:
-            raise typer.BadParameter("--encoder mixes the relevance of TEACHER, and a chat model gives none.")
+        refuse_options(run, _OF_TEACHER, "--llm")
+        # A chat model gives no relevance that could be mixed.
+        refuse_options(similarity, ("encoder",), "--llm")
         failed = _label_with_chat(chat, files, run, written)
     else:
         model = ModelOptions(model=teacher, splitter=written.splitter, **asdict(run))
-        failed = _label_with_teacher(model, files, written)
+        failed = _label_with_teacher(model, files, written, similarity)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -142,7 +155,12 @@ def _require_count(places: list[str], expected: str, when: str) -> None:
         raise typer.BadParameter(f"Give {expected} {when}; got {len(places)} arguments.")
 
 
-def _label_with_teacher(model: ModelOptions, files: _Files, written: LabelOptions) -> int:
+def _label_with_teacher(
+    model: ModelOptions,
+    files: _Files,
+    written: LabelOptions,
+    similarity: EncoderOptions,
+) -> int:
     """Label with a pruner, and return the number of lines that are errors."""
     from provence_plugins.cli.bulk_record import fingerprint_model
     from provence_plugins.cli.label_lines import label_with_pruner
@@ -151,10 +169,10 @@ def _label_with_teacher(model: ModelOptions, files: _Files, written: LabelOption
     from provence_plugins.model.checkpoint import open_checkpoint
 
     options = {name: value for name, value in asdict(model).items() if name not in ("model", "revision")}
-    options.update(asdict(written))
+    options.update(asdict(written) | asdict(similarity))
     mixer = None
-    if written.encoder is not None:
-        mixer = SimilarityMixer(find_folder(written.encoder), written.encoder_weight)
+    if similarity.encoder is not None:
+        mixer = SimilarityMixer(find_folder(similarity.encoder), similarity.encoder_weight)
     fingerprint = fingerprint_model(open_checkpoint(model.model).folder)
     if model.comparison is None:
         # A soft target is the model's own probability of each sentence, whatever stands beside it.

@@ -11,7 +11,7 @@ import typer
 
 from provence_plugins.cli import streams
 from provence_plugins.cli.interrupts import INTERRUPTED
-from provence_plugins.cli.options import ModelOptions, PolicyOptions
+from provence_plugins.cli.options import ModelOptions, PolicyOptions, require_opener
 
 _KEY = "PROVENCE_API_KEY"
 
@@ -49,6 +49,7 @@ def mcp(
     from provence_plugins.serving.allowed_files import AllowedFiles
     from provence_plugins.serving.mcp_server import create_mcp_server
 
+    require_opener(listen, "http")
     chosen = policy.build()
     files = AllowedFiles(root) if root else None
     with model.open(SharedScorer) as pruner:

@@ -1,7 +1,7 @@
 """The options that commands share, each written once, in groups that commands take as values."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -17,6 +17,8 @@ from provence_plugins.text.sentences import SplitterName
 from provence_plugins.thresholds import THRESHOLD_NAMES
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from provence_plugins.engine.pruner import Pruner
     from provence_plugins.engine.scoring import ScorerFactory
     from provence_plugins.model.checkpoint import Checkpoint
@@ -201,6 +203,51 @@ def require_own_folder(checkpoint: "Checkpoint", given: str, advice: str) -> Non
         raise InvalidInputError(
             f"{given!r} is an installed, published or bundled model, whose files are not changed. {advice}"
         )
+
+
+def require_opener(group: "DataclassInstance", opener: str, names: Collection[str] | None = None) -> None:
+    """Refuse options that have no effect without another option of their group.
+
+    Args:
+        group: The values of a group of options.
+        opener: Name of the field without which the others are not used.
+        names: Names of these others; None for all fields of the group.
+
+    Raises:
+        typer.BadParameter: The opener is None or False, and one of the others is not at its
+            default.
+    """
+    given = [name for name in _given(group) if names is None or name in names]
+    if not getattr(group, opener) and given:
+        raise typer.BadParameter(f"{_list_flags(given)} can be used only with {_flag(opener)}.")
+
+
+def refuse_options(group: "DataclassInstance", names: Collection[str], mode: str) -> None:
+    """Refuse options that one mode of a command does not use.
+
+    Args:
+        group: The values of a group of options.
+        names: Names of the fields that are not used.
+        mode: The option that turns the mode on, such as "--llm".
+
+    Raises:
+        typer.BadParameter: One of the fields is not at its default.
+    """
+    given = [name for name in _given(group) if name in names]
+    if given:
+        raise typer.BadParameter(f"{_list_flags(given)} cannot be used with {mode}.")
+
+
+def _given(group: "DataclassInstance") -> list[str]:
+    return [field.name for field in fields(group) if getattr(group, field.name) != field.default]
+
+
+def _list_flags(names: Sequence[str]) -> str:
+    return " and ".join(map(_flag, names))
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 # Any: a number, or a text that the policy judges.

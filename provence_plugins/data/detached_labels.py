@@ -4,6 +4,7 @@ The labels of a teacher are small, so they can be versioned with the recipe that
 texts are large, and their licences may not let them travel.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,16 +49,18 @@ def attach_labels(examples: Sequence[Example], paths: Iterable[Path]) -> list[Ex
 
     Raises:
         DataError: A file cannot be read, a line is malformed, or names an example that is not
-            there; the message names the line.
+            there or is one of several of this id; the message names the line.
     """
-    by_id = {example.id: example for example in examples}
+    by_id: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        by_id[example.id].append(example)
     found: list[Example] = []
     for path in paths:
         found += _read(path, by_id)
     return found
 
 
-def _read(path: Path, examples: Mapping[str, Example]) -> Iterator[Example]:
+def _read(path: Path, examples: Mapping[str, Sequence[Example]]) -> Iterator[Example]:
     # Any: whatever JSON holds.
     def parse(record: dict[str, Any], number: int) -> Example | None:
         if SILVER_KEY not in record and {"error", "discarded"} & record.keys():
@@ -75,10 +78,15 @@ def _read(path: Path, examples: Mapping[str, Example]) -> Iterator[Example]:
     return (example for example in read_json_lines(path, parse, expected=expected) if example is not None)
 
 
-def _find(examples: Mapping[str, Example], name: str) -> Example:
-    if name not in examples:
-        raise ValueError(f"no example has the id {name!r}; name the files of all examples that the labels are for")
-    return examples[name]
+def _find(examples: Mapping[str, Sequence[Example]], name: str) -> Example:
+    match examples.get(name, ()):
+        case [example]:
+            return example
+        case []:
+            raise ValueError(f"no example has the id {name!r}; name the files of all examples that the labels are for")
+        case several:
+            sources = ", ".join(example.source for example in several)
+            raise ValueError(f"{len(several)} examples have the id {name!r}, in {sources}; give each its own id")
 
 
 def _pair(asked: Example, read: Example, labels: _Labels, number: int) -> Example:

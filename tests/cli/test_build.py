@@ -3,6 +3,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from provence_plugins.data.examples import read_examples
 
 Run = Callable[..., Any]
@@ -44,3 +46,16 @@ def test_a_row_of_open_provence_becomes_its_pairs_and_a_damaged_one_leaves_no_fi
     assert not target.exists()
     assert run("build", write(rows, row), target, "--layout", "open-provence").code == 0
     assert [example.positive for example in read_examples(target)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--rerank", "bundled", "--seed", 2], "--rerank and --seed can be used only with --corpus"),
+        (["--layout", "open-provence", "--top-k", 9], "--top-k cannot be used with --layout open-provence"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_refused(run: Run, options: list[Any], complaint: str) -> None:
+    done = run("build", "in.jsonl", "out.jsonl", *options)
+    assert done.code == 2
+    assert complaint in done.err

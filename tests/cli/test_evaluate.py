@@ -156,6 +156,26 @@ def test_an_invalid_command_is_explained(
     assert complaint in str(done.exception)
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--budget", "9", "--every-size"], "--budget and --every-size can be used only with --reader"),
+        (
+            ["--reader", "gguf:m.gguf", "--needles", "9", "--by", "kind"],
+            "--needles and --by cannot be used with --reader",
+        ),
+        (["--reader", "gguf:m.gguf", "--qrels", "q"], "--qrels cannot be used with --reader"),
+        (["--reader", "gguf:m.gguf", "--against", "bm25"], "--against cannot be used with --reader"),
+        (["--qrels", "q", "--group", "a=b"], "--group cannot be used with --qrels"),
+        (["--qrels", "q", "--image", "png"], "--image cannot be used with --qrels"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_refused(data: Path, options: list[str], complaint: str) -> None:
+    done = run(data / "books.jsonl", *options)
+    assert done.exit_code == 2
+    assert complaint in done.stderr
+
+
 @pytest.mark.parametrize(("package", "options"), [("rank_bm25", []), ("matplotlib", ["--output", "results"])])
 def test_a_package_that_is_missing_is_named_before_anything_is_scored(
     data: Path, package: str, options: list[str], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch

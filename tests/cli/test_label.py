@@ -82,9 +82,24 @@ def test_an_encoder_changes_the_relevance_alone(
     for line, other in zip(lines_of(mixed)[:-1], lines_of(plain)[:-1], strict=True):
         assert line["silver"] == other["silver"]
         assert line["teacher_score"] == pytest.approx(other["teacher_score"] / 2, abs=1e-4)
-    refused = run("label", "--llm", "openai:http://localhost:1/v1#tiny", source, tmp_path / "x.jsonl", *options)
-    assert refused.code == 2
-    assert "--encoder mixes the relevance of TEACHER" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--llm", "gguf:m.gguf", "--encoder", "folder"], "--encoder cannot be used with --llm"),
+        (
+            ["--llm", "gguf:m.gguf", "--backend", "onnx", "--window-tokens", 9],
+            "--backend and --window-tokens cannot be",
+        ),
+        (["teacher", "--prompt", "relevance", "--estimate"], "--prompt and --estimate can be used only with --llm"),
+        (["teacher", "--encoder-weight", 3], "--encoder-weight can be used only with --encoder"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_is_refused(run: Run, arguments: list[Any], complaint: str) -> None:
+    done = run("label", *arguments, "in.jsonl", "out.jsonl")
+    assert done.code == 2
+    assert complaint in done.err
 
 
 def test_a_run_continues_behind_its_last_line_and_refuses_another_teacher(

@@ -85,3 +85,9 @@ def test_what_goes_wrong_is_one_line(
         port = str(taken.getsockname()[1])
         given = [argument.replace("{taken}", port) for argument in arguments]
         assert reason in run("mcp", *given).complaint
+
+
+def test_an_address_without_http_is_refused(run: Run) -> None:
+    done = run("mcp", "--port", 80)
+    assert done.code == 2
+    assert "--port can be used only with --http" in done.err

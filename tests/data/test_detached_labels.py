@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,10 @@ def test_a_malformed_line_is_named(tmp_path: Path, record: dict[str, Any], reaso
     good = {"id": "p", "silver": [[0, 19, 0.9]]}
     with pytest.raises(DataError, match=rf"labels\.jsonl, line 2: .*{reason}"):
         attach(tmp_path, good, record)
+
+
+def test_labels_of_an_id_that_two_examples_have_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "labels.jsonl").write_text('{"id": "p", "silver": []}\n')
+    twice = [PARIS, replace(PARIS, source="other")]
+    with pytest.raises(DataError, match=rf"line 1: .*2 examples have the id 'p', in {PARIS.source}, other"):
+        attach_labels(twice, [tmp_path / "labels.jsonl"])
