@@ -238,6 +238,25 @@ def test_published_outputs_become_data_and_predictions(tmp_path: Path) -> None:
         assert [(row["id"], row["spans"]) for row in rows] == [("Who?/W1/4", [[0, 3]]), ("Who?/W2/0", [])]
 
 
+def test_labels_of_a_model_are_compared_with_those_of_people(tmp_path: Path) -> None:
+    pair = {"question": "Who?", "passage": "Ada did. It rained.", "is_positive": True, "answer_spans": [[0, 3]]}
+    rows = [
+        {"id": "a", **pair, "silver": [[0, 8, 1.0], [9, 19, 0.0]]},
+        {"id": "b", **pair, "silver": [[0, 8, 0.0], [9, 19, 1.0]]},
+        {"id": "c", **pair, "is_positive": False, "silver": [[0, 8, 0.0], [9, 19, 0.0]]},
+        {"line": 4, "discarded": "no citation", "answer": "Ada."},
+    ]
+    labels = tmp_path / "silver.jsonl"
+    labels.write_text("\n".join(map(json.dumps, rows)))
+    sentences, passages = measure("label_agreement.py", tmp_path, labels).tables
+    [every, positive] = [[str(cell).split(" ")[0] for cell in row[1:]] for row in sentences.rows]
+    assert every == ["3", "6", "50.0", "50.0", "50.0", "25.0"]
+    assert positive == ["2", "4", "50.0", "50.0", "50.0", "0.0"]
+    [[name, with_answer, without, discarded]] = passages.rows
+    assert (name, str(with_answer)[:5], str(without)[:5]) == ("silver", "100.0", "100.0")
+    assert discarded == "no citation: 1"
+
+
 @pytest.mark.slow
 def test_real_texts_are_measured_by_kind_of_text_and_type_of_question(tiny_folder: Path, tmp_path: Path) -> None:
     text = "The ferry leaves at nine.\n\nIt is green."
