@@ -1,9 +1,11 @@
 """The methods that can be compared, a row for each, by their names on the command line."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePath
 
 from provence_plugins.data.files import find_folder
 from provence_plugins.engine.options import PrunerOptions
@@ -112,9 +114,36 @@ def open_predictions(path: Path) -> LoadedMethod:
 
 
 def short_names(specs: Sequence[str]) -> list[str]:
-    """Return names for tables: a method's name where it is unique, else the specification."""
-    names = [spec.partition(":")[0] for spec in specs]
-    return [name if names.count(name) == 1 else spec for name, spec in zip(names, specs, strict=True)]
+    """Return names for tables, each of which is unique.
+
+    A method's name where only one has it, else with the parts of its folder in which they differ:
+    "model:small" and "model:large" for "model:runs/small/model" and "model:runs/large/model".
+    """
+    places: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for spec in specs:
+        name, _, place = spec.partition(":")
+        places[name].append(PurePath(place).parts)
+    distinct = {name: iter(_distinct(parts)) for name, parts in places.items()}
+    names = []
+    for spec in specs:
+        name = spec.partition(":")[0]
+        part = next(distinct[name])
+        names.append(f"{name}:{part}" if part else name)
+    return names
+
+
+def _distinct(places: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return what is left of folders without the parts that all begin or end with."""
+    first = _count_equal(places)
+    last = _count_equal([place[first:][::-1] for place in places])
+    left = [place[first : len(place) - last] for place in places]
+    return [PurePath(*place).as_posix() if place else "" for place in left]
+
+
+def _count_equal(places: Sequence[tuple[str, ...]]) -> int:
+    """Return how many parts at the beginning are the same in all folders."""
+    levels = zip(*places, strict=False)
+    return sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, levels))
 
 
 def choose_reference(names: Sequence[str], against: str | None) -> str:

@@ -76,6 +76,9 @@ def test_a_model_folder_that_is_not_there_is_an_error_of_ours(tmp_path: Path) ->
 def test_names_are_as_short_as_they_can_be() -> None:
     specs = ["bm25", "model", "embeddings:a/b", "model:runs/x"]
     assert short_names(specs) == ["bm25", "model", "embeddings", "model:runs/x"]
+    runs = ["model:runs/small/model", "lead", "model:runs/large/v2/model"]
+    assert short_names(runs) == ["model:small", "lead", "model:large/v2"]
+    assert short_names(["model:runs/a", "model:runs/a/model"]) == ["model", "model:model"]
 
 
 def test_the_documentation_names_every_method_as_it_is_written() -> None:
