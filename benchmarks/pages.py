@@ -2,8 +2,9 @@
 
     python benchmarks/pages.py
 
-docs/reader.md has the files whose names begin with "reader", docs/benchmarks.md all others. A result file NAME.json is
-introduced by NAME.md, where there is one. Do not edit the pages themselves.
+docs/reader.md has the files whose names begin with "reader", docs/ablations.md those that begin with "ablations", and
+docs/benchmarks.md all others. A result file NAME.json is introduced by NAME.md, where there is one. Do not edit the pages
+themselves.
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,8 @@ from provence_plugins.evaluation.reporting.result_files import ResultFile, read_
 _HERE = Path(__file__).parent
 _DOCS = _HERE.parent / "docs"
 
-PAGE = _DOCS / "benchmarks.md"
-READER_PAGE = _DOCS / "reader.md"
-
-_READER = "reader"
+# The pages by the beginning of the names of their files. What no other page has belongs to the last one.
+PAGES = {"reader": _DOCS / "reader.md", "ablations": _DOCS / "ablations.md", "": _DOCS / "benchmarks.md"}
 
 # What readers ask first comes first; a result file that is not named here follows, by name.
 _ORDER = ("quality", "accurate", "published", "progress", "speed", "same-model", "memory")
@@ -39,20 +38,20 @@ _TABLES = {
 
 
 def main() -> None:
-    for page, render_page in ((PAGE, render), (READER_PAGE, render_reader)):
-        page.write_text(render_page(_HERE / "results", _HERE / "text"), encoding="utf-8")
+    for prefix, page in PAGES.items():
+        page.write_text(render(_HERE / "results", _HERE / "text", prefix), encoding="utf-8")
         print(page)
 
 
-def render(results: Path, texts: Path) -> str:
-    """Return the page of benchmarks: a beginning, each result file with its text, an end."""
-    files = [path for path in results.glob("*.json") if not path.stem.startswith(_READER)]
-    return _join(files, texts, "beginning", "end")
+def render(results: Path, texts: Path, prefix: str = "") -> str:
+    """Return a page: a beginning, each result file with its text, an end."""
+    files = [path for path in results.glob("*.json") if _prefix_of(path) == prefix]
+    around = f"{prefix}-" if prefix else ""
+    return _join(files, texts, f"{around}beginning", f"{around}end")
 
 
-def render_reader(results: Path, texts: Path) -> str:
-    """Return the page about language models, made in the same way."""
-    return _join(list(results.glob(f"{_READER}*.json")), texts, f"{_READER}-beginning", f"{_READER}-end")
+def _prefix_of(path: Path) -> str:
+    return next(prefix for prefix in PAGES if path.stem.startswith(prefix))
 
 
 def _join(files: Sequence[Path], texts: Path, beginning: str, end: str) -> str:

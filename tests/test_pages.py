@@ -1,4 +1,4 @@
-"""The page of benchmarks is what its script makes of the result files,."""
+"""The pages of results are what their script makes of the result files."""
 
 import importlib.util
 from pathlib import Path
@@ -28,14 +28,10 @@ def write(folder: Path, name: str, *figures: Figure) -> None:
     ResultFile(f"About {name}", f"run {name}", "A machine", "abc", [table], figures).write(folder / f"{name}.json")
 
 
-def test_the_page_is_the_one_that_the_script_writes(pages: ModuleType) -> None:
-    rendered = pages.render(ROOT / "benchmarks" / "results", ROOT / "benchmarks" / "text")
-    assert pages.PAGE.read_text(encoding="utf-8") == rendered, "run: python benchmarks/pages.py"
-
-
-def test_the_page_about_language_models_is_the_one_that_the_script_writes(pages: ModuleType) -> None:
-    rendered = pages.render_reader(ROOT / "benchmarks" / "results", ROOT / "benchmarks" / "text")
-    assert pages.READER_PAGE.read_text(encoding="utf-8") == rendered, "run: python benchmarks/pages.py"
+@pytest.mark.parametrize("prefix", ["", "reader", "ablations"])
+def test_a_page_is_the_one_that_the_script_writes(pages: ModuleType, prefix: str) -> None:
+    rendered = pages.render(ROOT / "benchmarks" / "results", ROOT / "benchmarks" / "text", prefix)
+    assert pages.PAGES[prefix].read_text(encoding="utf-8") == rendered, "run: python benchmarks/pages.py"
 
 
 def test_results_of_language_models_have_a_page_of_their_own(pages: ModuleType, tmp_path: Path) -> None:
@@ -43,7 +39,7 @@ def test_results_of_language_models_have_a_page_of_their_own(pages: ModuleType, 
         write(tmp_path, name)
     (tmp_path / "reader-beginning.md").write_text("# Answers\n")
     assert "About reader" not in pages.render(tmp_path, tmp_path)
-    page = pages.render_reader(tmp_path, tmp_path)
+    page = pages.render(tmp_path, tmp_path, "reader")
     assert [line for line in page.splitlines() if line.startswith("#")] == [
         "# Answers",
         "## About reader",
