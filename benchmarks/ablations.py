@@ -9,6 +9,7 @@ What a recipe changes is said by the comment in its first line. Runs that are no
 import argparse
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,8 +60,14 @@ def main() -> None:
         for title, names in GROUPS.items()
         if len(chosen := [UNIFIED, *(name for name in names if name in runs)]) > 1
     ]
-    questions = experiment.summaries[0].questions
-    publish("Training, varied", tables, {"questions": questions, "runs": list(runs)}, options.output)
+    data = {
+        "questions": experiment.summaries[0].questions,
+        "metrics": {
+            each.name: {name: value.value for name, value in each.metrics.items()} for each in experiment.summaries
+        },
+        "comparisons": [asdict(each) for each in experiment.comparisons],
+    }
+    publish("Training, varied", tables, data, options.output)
 
 
 def _parse() -> argparse.Namespace:
@@ -95,19 +102,20 @@ def _titles() -> list[str]:
 def row(name: str, what: str, experiment: Experiment) -> list[Cell]:
     """Return the row of a run: its metrics, and how far they are from those of the unified run."""
     [summary] = [summary for summary in experiment.summaries if summary.name == name]
-    differences = {each.metric: each.comparison for each in experiment.comparisons if each.first == name}
+    # A comparison says how far the unified run is ahead.
+    ahead = {each.metric: each.comparison for each in experiment.comparisons if each.second == name}
     cells: list[Cell] = [f"{what} (`{name}`)"]
     for metric, title in zip(COLUMNS, _titles(), strict=True):
         value = summary.metrics.get(metric)
-        cells.append("–" if value is None else _show(value.value, differences.get(title)))
+        cells.append("–" if value is None else _show(value.value, ahead.get(title)))
     return cells
 
 
-def _show(value: float, difference: Comparison | None) -> str:
-    if difference is None:
+def _show(value: float, ahead: Comparison | None) -> str:
+    if ahead is None:
         return f"{value:.3f}"
-    low, high = difference.interval.low, difference.interval.high
-    return f"{value:.3f} ({difference.difference:+.3f} [{low:+.3f}, {high:+.3f}])"
+    low, high = -ahead.interval.high, -ahead.interval.low
+    return f"{value:.3f} ({-ahead.difference:+.3f} [{low:+.3f}, {high:+.3f}])"
 
 
 if __name__ == "__main__":
