@@ -3,8 +3,8 @@
     python benchmarks/pages.py
 
 docs/reader.md has the files whose names begin with "reader", docs/ablations.md those that begin with "ablations", and
-docs/benchmarks.md all others. A result file NAME.json is introduced by NAME.md, where there is one. Do not edit the pages
-themselves.
+docs/benchmarks.md all others. A result file NAME.json is introduced by NAME.md, where there is one. Do not edit the
+pages themselves.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,7 @@ _TABLES = {
         "Differences",
         "By source",
     ),
+    "reader-500m": ("Answers", "Differences from the full context", "Answers lost and won"),
     "published": ("Words at one threshold", "At one threshold", "Differences"),
 }
 
