@@ -14,6 +14,7 @@ from provence_plugins.errors import (
     UnreadableAnswerError,
 )
 from provence_plugins.evaluation.measure import Progress, show_nothing
+from provence_plugins.evaluation.reading.answers import matches
 from provence_plugins.evaluation.reading.contexts import Context, ContextMaker
 from provence_plugins.evaluation.reading.prompts import make_prompt
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
@@ -42,6 +43,7 @@ class ArmAnswer:
         size: Characters that the reader was shown, white space not counted.
         choosing_seconds: Seconds that it took to choose them.
         answer: What the reader said.
+        is_shown: Whether a right answer stands word for word in the context.
     """
 
     question: ReadingQuestion
@@ -49,6 +51,7 @@ class ArmAnswer:
     size: int
     choosing_seconds: float
     answer: RecordedAnswer
+    is_shown: bool
 
     @property
     def source(self) -> str:
@@ -105,7 +108,8 @@ class Interviewer:
         if found.arm == arm and found.choosing_seconds is not None:
             # All times of an answer are those of the session that asked.
             chosen_in = found.choosing_seconds
-        return ArmAnswer(question, arm, context.size, chosen_in, found)
+        is_shown = matches("\n".join(context.texts), question.answers)
+        return ArmAnswer(question, arm, context.size, chosen_in, found, is_shown)
 
 
 def ask_all(

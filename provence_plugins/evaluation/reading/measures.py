@@ -152,16 +152,28 @@ def pair(full: Sequence[ArmAnswer], other: Sequence[ArmAnswer]) -> list[AnswerPa
     return [AnswerPair(*answers) for answers in zip(full, other, strict=True)]
 
 
+def turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> list[AnswerPair]:
+    """Return the pairs whose answer is right (or wrong) with the full context alone."""
+    return [each for each in pairs if is_right(each.full) == was_right != is_right(each.other)]
+
+
 def share_that_turned(pairs: Sequence[AnswerPair], *, was_right: bool) -> MeasuredValue | None:
     """Return the share of answers, right (or wrong) with the full context, that changed.
 
     All sources together, because a source may have few such answers, with Wilson's interval, which
     is valid even when there are few in all. None when there are none.
     """
-    turned = [is_right(each.other) != was_right for each in pairs if is_right(each.full) == was_right]
-    if not turned:
+    total = sum(is_right(each.full) == was_right for each in pairs)
+    if not total:
         return None
-    return MeasuredValue(sum(turned) / len(turned), wilson(sum(turned), len(turned)), len(turned))
+    changed = len(turned(pairs, was_right=was_right))
+    return MeasuredValue(changed / total, wilson(changed, total), total)
+
+
+def share_shown(answers: Sequence[ArmAnswer]) -> MeasuredValue:
+    """Return the share of questions with a right answer in the context, with Wilson's interval."""
+    shown = sum(answer.is_shown for answer in answers)
+    return MeasuredValue(shown / len(answers), wilson(shown, len(answers)), len(answers))
 
 
 def ratio(pairs: Sequence[AnswerPair], cost: Value, *, rounds: int = ROUNDS) -> MeasuredValue:

@@ -22,7 +22,9 @@ from provence_plugins.evaluation.reading.measures import (
     VERDICTS,
     ReadingMeasure,
     pair,
+    share_shown,
     share_that_turned,
+    turned,
 )
 from provence_plugins.evaluation.reading.outcome import (
     FEWEST_OF_A_SOURCE,
@@ -182,15 +184,20 @@ def _turned(outcome: ReadingOutcome) -> Table:
         if arm != FULL:
             pairs = pair(outcome.answerable[FULL], answers)
             lost = share_that_turned(pairs, was_right=True)
+            lost_pairs = turned(pairs, was_right=True)
+            shown = f"{sum(each.other.is_shown for each in lost_pairs)} of {len(lost_pairs)}"
             won = share_that_turned(pairs, was_right=False)
-            rows.append([arm, show_share(lost), show_share(won)])
+            rows.append([arm, show_share(share_shown(answers)), show_share(lost), shown, show_share(won)])
     note = (
         "*Lost*: of the questions that the reader answers rightly with the full context, the share "
         "that it answers wrongly here (the regression rate). *Won*: the mirror. In per cent, all "
         "sources together, with Wilson's score interval (95 %), which stays wide where few answers "
-        "were right; in round brackets the number of questions."
+        "were right; in round brackets the number of questions. A right answer *in the context* "
+        "stands there word for word, which short ones may do by chance: what is lost although it is "
+        "there, the reader loses, not the choice."
     )
-    return Table("Answers lost and won", ["context", "lost", "won"], rows, note)
+    columns = ["context", "answer in the context", "lost", "lost with the answer in the context", "won"]
+    return Table("Answers lost and won", columns, rows, note)
 
 
 def _abstention(outcome: ReadingOutcome) -> Table:

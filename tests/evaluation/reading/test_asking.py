@@ -42,6 +42,8 @@ def test_every_question_is_asked_in_every_arm(
             assert (each.answer.text, each.answer.log_probability) == (each.question.answers[0], -0.5)
         if each.arm == NO_CONTEXT:
             assert each.answer.text == "Unanswerable."
+        if each.arm in (NO_CONTEXT, FULL, GOLD):
+            assert each.is_shown == (each.question.is_answerable and each.arm != NO_CONTEXT)
         if not each.question.is_answerable:
             assert each.answer.log_probability is None
 

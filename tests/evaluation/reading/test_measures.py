@@ -1,7 +1,14 @@
 import pytest
 
 from provence_plugins.evaluation.reading.asking import ArmAnswer
-from provence_plugins.evaluation.reading.measures import MEASURES, pair, ratio, share_that_turned
+from provence_plugins.evaluation.reading.measures import (
+    MEASURES,
+    pair,
+    ratio,
+    share_shown,
+    share_that_turned,
+    turned,
+)
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.evaluation.reading.record import RecordedAnswer
 
@@ -13,7 +20,7 @@ def answers(arm: str, *texts: str, source: str = "s", seconds: float = 1.0) -> l
     for number, text in enumerate(texts):
         question = ReadingQuestion(source, str(number), "Who?", ("Ada Lovelace",), ())
         recorded = RecordedAnswer(f"{arm}{number}", "now", text, -float(number), seconds=seconds)
-        made.append(ArmAnswer(question, arm, 10, 0.0, recorded))
+        made.append(ArmAnswer(question, arm, 10, 0.0, recorded, is_shown=arm == "full"))
     return made
 
 
@@ -44,6 +51,14 @@ def test_the_regression_rate_counts_those_that_were_right() -> None:
     assert won is not None
     assert (lost.value, lost.questions) == (0.5, 2)
     assert (won.value, won.questions) == (0.5, 2)
+    assert [each.identity for each in turned(pair(FULL, PRUNED), was_right=True)] == [("s", "1")]
+    assert [each.identity for each in turned(pair(FULL, PRUNED), was_right=False)] == [("s", "2")]
+
+
+def test_the_share_of_contexts_with_the_answer_has_an_interval() -> None:
+    found = share_shown([*FULL, *PRUNED])
+    assert (found.value, found.questions) == (0.5, 8)
+    assert found.interval.low == pytest.approx(0.215, abs=0.001)
 
 
 def test_an_interval_of_few_answers_that_are_all_alike_is_wide() -> None:

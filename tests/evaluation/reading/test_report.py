@@ -35,8 +35,8 @@ def test_the_tables_say_what_the_reader_did(outcome: ReadingOutcome) -> None:
     assert rows[FULL][3:5] == ["-0.50 [-0.50, -0.50]", "100.0 [67.6, 100.0]"]
     assert rows[NO_CONTEXT][3:5] == ["-3.00 [-3.00, -3.00]", "0.0 [0.0, 32.4]"]
     lost = {row[0]: row[1:] for row in table(tables, "Answers lost and won").rows}
-    assert lost[NO_CONTEXT] == ["100 [68, 100] (8)", "–"]
-    assert lost[GOLD] == ["0 [0, 32] (8)", "–"]
+    assert lost[NO_CONTEXT] == ["0 [0, 32] (8)", "100 [68, 100] (8)", "0 of 8", "–"]
+    assert lost[GOLD] == ["100 [68, 100] (8)", "0 [0, 32] (8)", "0 of 0", "–"]
     abstention = {row[0]: row[1:] for row in table(tables, "Abstention").rows}
     assert abstention[NO_CONTEXT] == ["100 [21, 100] (1)", "100 [68, 100] (8)"]
     assert abstention[FULL] == ["100 [21, 100] (1)", "0 [0, 32] (8)"]
