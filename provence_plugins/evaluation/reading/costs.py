@@ -14,7 +14,7 @@ from provence_plugins.evaluation.reading.measures import (
     pair,
     ratio,
 )
-from provence_plugins.evaluation.reading.outcome import ReadingOutcome
+from provence_plugins.evaluation.reading.outcome import Prices, ReadingOutcome
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
 
 NOTHING = "–"
@@ -70,6 +70,8 @@ def _answer_tokens(answer: ArmAnswer) -> float:
     return number_or_nan(answer.answer.answer_tokens)
 
 
+_COLUMNS_OF_MONEY = ["context", "cost", "saved"]
+
 _TIMES: dict[str, Value] = {
     "first token": _first_token,
     "first token, with choosing": _first_token_with_choosing,
@@ -110,22 +112,23 @@ def _seconds(outcome: ReadingOutcome) -> Table:
 
 def _money(outcome: ReadingOutcome) -> Table:
     rows: list[list[Cell]] = []
-    if outcome.prices.are_known:
-        full = _cost(outcome, FULL)
-        for arm in outcome.answerable:
-            cost = _cost(outcome, arm)
-            rows.append([arm, _show_number(cost), _show_number(full - cost)])
+    if not outcome.prices.are_known:
+        return Table("Money", _COLUMNS_OF_MONEY, rows)
+    counted = outcome.with_tokens
+    for arm, answers in counted.items():
+        cost, full = (_cost(each, outcome.prices) for each in (answers, counted[FULL]))
+        rows.append([arm, _show_number(cost), _show_number(full - cost)])
     note = (
         f"For {_THOUSAND:,} questions, in the currency of the prices: "
         f"{_show_price(outcome.prices.prompts)} for a million tokens of prompts and "
-        f"{_show_price(outcome.prices.answers)} for a million tokens of answers."
+        f"{_show_price(outcome.prices.answers)} for a million tokens of answers. Computed from the "
+        f"{len(counted[FULL]):,} questions whose tokens the reader told in all contexts."
     )
-    return Table("Money", ["context", "cost", "saved"], rows, note)
+    return Table("Money", _COLUMNS_OF_MONEY, rows, note)
 
 
-def _cost(outcome: ReadingOutcome, arm: str) -> float:
-    """Return what a thousand questions cost in an arm; NaN where a count is unknown."""
-    answers, prices = outcome.answerable[arm], outcome.prices
+def _cost(answers: Sequence[ArmAnswer], prices: Prices) -> float:
+    """Return what a thousand questions cost; NaN without any answers."""
     prompts = _mean_tokens(answers, prompt_tokens, prices.prompts)
     written = _mean_tokens(answers, _answer_tokens, prices.answers)
     return _THOUSAND * prices.cost(prompts, written)
@@ -135,7 +138,7 @@ def _mean_tokens(answers: Sequence[ArmAnswer], tokens: Value, price: float | Non
     """Return the mean number of tokens; 0 without a price, because then the reader need not tell."""
     if not price:
         return 0.0
-    return fmean(map(tokens, answers))
+    return fmean(map(tokens, answers)) if answers else math.nan
 
 
 def _mean(answers: Sequence[ArmAnswer], time: Value) -> str:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.reading.asking import ArmAnswer
 from provence_plugins.evaluation.reading.measures import LOG_PROBABILITY, ReadingMeasure
+from provence_plugins.evaluation.reading.record import RecordedAnswer
 
 FEWEST_QUESTIONS, FEWEST_OF_A_SOURCE = 30, 5
 """A bootstrap of fewer has intervals that are too narrow: a source with one question seems to have
@@ -30,6 +31,11 @@ class Prices:
     def are_known(self) -> bool:
         """Whether any price was given."""
         return self.prompts is not None or self.answers is not None
+
+    def can_price(self, answer: RecordedAnswer) -> bool:
+        """Return whether an answer's tokens of each kind that has a price are known."""
+        knows_prompt = self.prompts is None or answer.prompt_tokens is not None
+        return knows_prompt and (self.answers is None or answer.answer_tokens is not None)
 
     def cost(self, prompt_tokens: float, answer_tokens: float) -> float:
         """Return what some tokens cost; those without a price cost nothing."""
@@ -82,6 +88,11 @@ class ReadingOutcome:
     def of_one_session(self) -> dict[str, list[ArmAnswer]]:
         """The answers whose times can be compared: one session asked them in all arms."""
         return self._keep_rows(lambda row: len({answer.answer.session for answer in row}) == 1)
+
+    @property
+    def with_tokens(self) -> dict[str, list[ArmAnswer]]:
+        """The answers to questions of which the tokens with a price are known in all arms."""
+        return self._keep_rows(lambda row: all(self.prices.can_price(each.answer) for each in row))
 
     def margin_of(self, measure: ReadingMeasure) -> float:
         """Return how much worse than the full context a measure may be to be not inferior."""

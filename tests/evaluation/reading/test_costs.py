@@ -53,3 +53,13 @@ def test_a_reader_that_does_not_count_its_answers_has_no_price_for_them(outcome:
     }
     rows = table(make_cost_tables(replace(outcome, answerable=silent)), "Money").rows
     assert {tuple(row[1:]) for row in rows} == {("–", "–")}
+
+
+def test_one_answer_of_unknown_length_takes_only_its_question_out_of_the_money(outcome: ReadingOutcome) -> None:
+    first, *others = outcome.answerable[NO_CONTEXT]
+    unknown = replace(first, answer=replace(first.answer, answer_tokens=None))
+    found = table(
+        make_cost_tables(replace(outcome, answerable={**outcome.answerable, NO_CONTEXT: [unknown, *others]})), "Money"
+    )
+    assert "–" not in {cell for row in found.rows for cell in row}
+    assert "the 7 questions whose tokens the reader told in all contexts" in found.note
