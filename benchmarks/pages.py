@@ -20,7 +20,7 @@ _DOCS = _HERE.parent / "docs"
 PAGES = {"reader": _DOCS / "reader.md", "ablations": _DOCS / "ablations.md", "": _DOCS / "benchmarks.md"}
 
 # What readers ask first comes first; a result file that is not named here follows, by name.
-_ORDER = ("quality", "accurate", "published", "progress", "speed", "same-model", "memory")
+_ORDER = ("quality", "accurate", "published", "progress", "label-agreement", "speed", "same-model", "memory")
 
 
 # Results of which a page shows some tables and no plots; the file has all of them.
