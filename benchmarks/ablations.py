@@ -3,7 +3,7 @@
     provence train recipes/ablations/*.toml
     python benchmarks/ablations.py "data/dev/[!m]*.jsonl.gz" "data/dev/m[!u]*.jsonl.gz" --limit 8 --threads 1
 
-What a recipe changes is said by the comment in its first line. Runs that are not finished are named, and left out.
+The comment in the first line of a recipe says what it changes. Runs that are not finished are named, and left out.
 """
 
 import argparse

@@ -133,7 +133,7 @@ def short_names(specs: Sequence[str]) -> list[str]:
 
 
 def _distinct(places: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return what is left of folders without the parts that all begin or end with."""
+    """Return the parts of folders between those that all begin or end with."""
     first = _count_equal(places)
     last = _count_equal([place[first:][::-1] for place in places])
     left = [place[first : len(place) - last] for place in places]

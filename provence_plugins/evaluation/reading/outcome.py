@@ -91,7 +91,7 @@ class ReadingOutcome:
 
     @property
     def with_tokens(self) -> dict[str, list[ArmAnswer]]:
-        """The answers to questions of which the tokens with a price are known in all arms."""
+        """The answers to questions whose tokens with a price are known in all arms."""
         return self._keep_rows(lambda row: all(self.prices.can_price(each.answer) for each in row))
 
     def margin_of(self, measure: ReadingMeasure) -> float:
