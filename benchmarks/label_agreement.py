@@ -98,6 +98,8 @@ def _rows(name: str, judged: Sequence[Judged]) -> list[list[Cell]]:
     """Return the rows of one labeller: all pairs, and those with an answer."""
     rows: list[list[Cell]] = []
     for what, chosen in ((name, judged), (f"{name}, passages with an answer", [p for p in judged if p.has_answer])):
+        if not chosen:
+            continue
         sentences = sum(int(pair.counts.sum()) for pair in chosen)
         rows.append([what, len(chosen), sentences, *(_with_interval(chosen, measure) for measure in MEASURES)])
     return rows

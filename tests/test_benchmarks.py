@@ -255,6 +255,9 @@ def test_labels_of_a_model_are_compared_with_those_of_people(tmp_path: Path) -> 
     [[name, with_answer, without, discarded]] = passages.rows
     assert (name, str(with_answer)[:5], str(without)[:5]) == ("silver", "100.0", "100.0")
     assert discarded == "no citation: 1"
+    labels.write_text(json.dumps(rows[2]))
+    [row] = measure("label_agreement.py", tmp_path, labels).tables[0].rows
+    assert row[1:3] == [1, 2], "no passage has an answer"
 
 
 @pytest.mark.slow

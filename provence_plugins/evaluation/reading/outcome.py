@@ -34,8 +34,8 @@ class Prices:
 
     def can_price(self, answer: RecordedAnswer) -> bool:
         """Return whether an answer's tokens of each kind that has a price are known."""
-        knows_prompt = self.prompts is None or answer.prompt_tokens is not None
-        return knows_prompt and (self.answers is None or answer.answer_tokens is not None)
+        knows_prompt = not self.prompts or answer.prompt_tokens is not None
+        return knows_prompt and (not self.answers or answer.answer_tokens is not None)
 
     def cost(self, prompt_tokens: float, answer_tokens: float) -> float:
         """Return what some tokens cost; those without a price cost nothing."""

@@ -53,6 +53,8 @@ def test_a_reader_that_does_not_count_its_answers_has_no_price_for_them(outcome:
     }
     rows = table(make_cost_tables(replace(outcome, answerable=silent)), "Money").rows
     assert {tuple(row[1:]) for row in rows} == {("–", "–")}
+    free = replace(outcome, answerable=silent, prices=Prices(prompts=2.0, answers=0.0))
+    assert "–" not in {cell for row in table(make_cost_tables(free), "Money").rows for cell in row}
 
 
 def test_one_answer_of_unknown_length_takes_only_its_question_out_of_the_money(outcome: ReadingOutcome) -> None:
