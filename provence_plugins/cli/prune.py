@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provence_plugins.cli import streams
-from provence_plugins.cli.options import ModelOptions, PolicyOptions
+from provence_plugins.cli.options import ModelOptions, PolicyOptions, require_opener
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.visible import show_name
 from provence_plugins.types import Passage
@@ -77,6 +77,7 @@ def prune(
     title: Title = None,
 ) -> None:
     """Print the sentences of files that help to answer a question."""
+    require_opener(view, "show", ("color",))
     print_result, chosen = view.choose(), policy.build()
     paths = files or [_STDIN]
     passages = [Passage(_read(path), title) for path in paths]

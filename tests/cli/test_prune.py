@@ -101,6 +101,12 @@ def test_the_view_has_colors_on_request_only(run: Run, page: Path, tiny_folder: 
     assert b"\x1b[" in colored
 
 
+def test_colors_without_the_view_are_refused(run: Run, page: Path) -> None:
+    refused = run("prune", page, "-q", "where?", "--no-color")
+    assert refused.code == 2
+    assert "--color can be used only with --show" in refused.err
+
+
 def test_files_are_ranked_best_first(run: Run, text: str, page: Path, other: Path, tiny_folder: Path) -> None:
     with Pruner(tiny_folder) as pruner:
         ranked = pruner.rerank("where?", [text, other.read_text()])
