@@ -260,6 +260,29 @@ def test_labels_of_a_model_are_compared_with_those_of_people(tmp_path: Path) -> 
     assert row[1:3] == [1, 2], "no passage has an answer"
 
 
+def test_pairs_to_label_hold_passages_with_the_answer_and_without(tmp_path: Path) -> None:
+    def line(number: int, ending: str, **fields: object) -> str:
+        marked = {"is_positive": True, "answer_spans": [[0, 5]], "relevant_sentences": None}
+        return json.dumps(
+            {"id": f"q{number}{ending}", "question": f"Q{number}?", "passage": "word " * 50} | marked | fields
+        )
+
+    mined = {"is_positive": False, "answer_spans": []}
+    lines = [line(number, "") for number in range(8)] + [line(number, "#n0", **mined) for number in range(8)]
+    lines += [line(8, "", passage="Short."), line(9, "", passage="long " * 500), line(10, "", answer_spans=[])]
+    data, made = tmp_path / "data.jsonl", tmp_path / "pairs.jsonl"
+    data.write_text("\n".join(lines))
+    run("label_pairs.py", data, "--output", made)
+    pairs = [json.loads(line) for line in made.read_text().splitlines()]
+    with_answer = [pair["id"] for pair in pairs if pair["is_positive"]]
+    without = [pair["id"] for pair in pairs if not pair["is_positive"]]
+    assert (len(set(with_answer)), len(set(without))) == (6, 4)
+    assert {name.removesuffix("#n0") for name in without} <= set(with_answer) <= {f"q{number}" for number in range(8)}
+    again = tmp_path / "again.jsonl"
+    run("label_pairs.py", data, "--output", again)
+    assert again.read_bytes() == made.read_bytes()
+
+
 @pytest.mark.slow
 def test_real_texts_are_measured_by_kind_of_text_and_type_of_question(tiny_folder: Path, tmp_path: Path) -> None:
     text = "The ferry leaves at nine.\n\nIt is green."
