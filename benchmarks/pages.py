@@ -9,6 +9,7 @@ pages themselves.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from provence_plugins.evaluation.reporting.result_files import ResultFile, read_result
@@ -20,10 +21,13 @@ _DOCS = _HERE.parent / "docs"
 PAGES = {"reader": _DOCS / "reader.md", "ablations": _DOCS / "ablations.md", "": _DOCS / "benchmarks.md"}
 
 # What readers ask first comes first; a result file that is not named here follows, by name.
-_ORDER = ("quality", "accurate", "published", "progress", "label-agreement", "speed", "same-model", "memory")
+_ORDER = (
+    *("reader", "reader-1500m", "reader-500m", "reader-choices", "reader-order", "reader-idle"),
+    *("quality", "accurate", "published", "progress", "label-agreement", "speed", "same-model", "memory"),
+)
 
 
-# Results of which a page shows some tables and no plots; the file has all of them.
+# Results of which a page shows some tables, by patterns of their titles, and no plots; the file has all of them.
 _TABLES = {
     "accurate": (
         "Answers kept",
@@ -34,6 +38,10 @@ _TABLES = {
         "By source",
     ),
     "reader-500m": ("Answers", "Differences from the full context", "Answers lost and won"),
+    "reader-choices": ("Answers", "Differences from pruned at *", "Contexts of equal size"),
+    "reader-order": ("Answers", "Differences from pruned at *"),
+    "reader-idle": ("Cost against the full context", "Seconds"),
+    "reader-idle-1500m": ("Cost against the full context", "Seconds"),
     "published": ("Words at one threshold", "At one threshold", "Differences"),
 }
 
@@ -67,7 +75,8 @@ def choose_tables(result: ResultFile, name: str) -> ResultFile:
     """Return what a page shows of a result."""
     if name not in _TABLES:
         return result
-    return replace(result, tables=[table for table in result.tables if table.title in _TABLES[name]], figures=())
+    chosen = [table for table in result.tables if any(fnmatchcase(table.title, title) for title in _TABLES[name])]
+    return replace(result, tables=chosen, figures=())
 
 
 def in_order(files: Sequence[Path]) -> list[Path]:
