@@ -23,7 +23,7 @@ PAGES = {"reader": _DOCS / "reader.md", "ablations": _DOCS / "ablations.md", "":
 # What readers ask first comes first; a result file that is not named here follows, by name.
 _ORDER = (
     *("reader", "reader-1500m", "reader-500m", "reader-choices", "reader-order", "reader-idle"),
-    *("quality", "accurate", "published", "progress", "label-agreement", "speed", "same-model", "memory"),
+    *("quality", "everyday", "accurate", "published", "progress", "label-agreement", "speed", "same-model", "memory"),
 )
 
 
@@ -35,6 +35,14 @@ _TABLES = {
         "Sentences and ranking",
         "At one threshold",
         "Differences",
+        "By source",
+    ),
+    "everyday": (
+        "Answers kept",
+        "Inside passages that hold the answer",
+        "Sentences and ranking",
+        "At one threshold",
+        "At the threshold, by kind of text",
         "By source",
     ),
     "reader-500m": ("Answers", "Differences from the full context", "Answers lost and won"),

@@ -13,6 +13,7 @@ PACKAGE = Path(provence_plugins.__file__).parent
 ROOT = PACKAGE.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "examples" / "README.md"]
 PAGES += [PACKAGE / "model" / "bundled" / "README.md", *sorted((ROOT / "recipes").glob("*.toml"))]
+PAGES += sorted((ROOT / "recipes").glob("*/README.md"))
 PAGES += [PACKAGE / "serving" / "page" / "index.html", PACKAGE / "serving" / "page" / "page.js"]
 for folder in ("docs", "packages", "benchmarks/text"):
     PAGES += sorted((ROOT / folder).rglob("*.md"))
