@@ -1,6 +1,8 @@
 """Draw the pairs for label_agreement.py: passages with the answer and without, of every source that people marked.
 
-python benchmarks/label_pairs.py data/dev/*.jsonl.gz --output pairs.jsonl
+    python benchmarks/label_pairs.py data/dev/*.jsonl.gz --output pairs.jsonl
+
+A file without marked sentences gives nothing.
 """
 
 import argparse
@@ -36,6 +38,8 @@ def draw(path: Path, chance: random.Random) -> list[Record]:
     """Draw passages with the answer, each of another question, and negatives, those of the same questions first."""
     records = [record for record in _read(path) if SHORTEST <= len(record["passage"]) <= LONGEST]
     positive = [record for record in records if record["is_positive"] and _is_marked(record)]
+    if not positive:
+        return []
     negative = [record for record in records if not record["is_positive"]]
     chance.shuffle(positive)
     chance.shuffle(negative)
@@ -54,7 +58,7 @@ def _read(path: Path) -> Sequence[Record]:
 
 
 def _is_marked(record: Record) -> bool:
-    return bool(record["answer_spans"] or record["relevant_sentences"])
+    return bool(record.get("answer_spans") or record.get("relevant_sentences"))
 
 
 if __name__ == "__main__":

@@ -272,7 +272,9 @@ def test_pairs_to_label_hold_passages_with_the_answer_and_without(tmp_path: Path
     lines += [line(8, "", passage="Short."), line(9, "", passage="long " * 500), line(10, "", answer_spans=[])]
     data, made = tmp_path / "data.jsonl", tmp_path / "pairs.jsonl"
     data.write_text("\n".join(lines))
-    run("label_pairs.py", data, "--output", made)
+    unmarked = tmp_path / "unmarked.jsonl"
+    unmarked.write_text(json.dumps({"id": "u", "question": "U?", "passage": "word " * 50, "is_positive": False}))
+    run("label_pairs.py", data, unmarked, "--output", made)
     pairs = [json.loads(line) for line in made.read_text().splitlines()]
     with_answer = [pair["id"] for pair in pairs if pair["is_positive"]]
     without = [pair["id"] for pair in pairs if not pair["is_positive"]]
