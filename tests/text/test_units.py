@@ -75,6 +75,12 @@ CHATS = [
 ¦[12.03.25, 09:13:01] Bob: it is behind the counter, ask for box nine
 ¦""",
     "*** ann has joined #mill\n¦<ann> has anyone seen the key?\n¦<bob> it is in the safe\n¦*** ann has left #mill\n¦",
+    """@tilly_b: thermostat shows 19 but my own thermometer says 21.5, who is lying
+¦@greg77: is it above a radiator or next to a door?
+¦@home_grid (staff): Chimney breasts run cold when the flue is unused. Enter an offset in the menu, up to three.
+¦@tilly_b: 2.5 then, cheers
+¦@pawel: mine says LEARN for three weeks now
+¦""",
     "Ann Lee\n  10:04 AM\nhas anyone seen the key?\n¦Bob Ray\n  10:06 AM\nit is in the safe\nthe code is with Cara\n¦",
     "[10:04 AM] Ann Lee\nhas anyone seen the key?\n\n¦[10:06 AM] Bob Ray\nit is in the safe\n",
 ]
@@ -434,6 +440,7 @@ CODE = [
     "CREATE TABLE mill (\n  id INT PRIMARY KEY,\n  name TEXT\n);\nSELECT name FROM mill WHERE id = 1;\n",
     '#!/bin/sh\nset -e\nfor f in *.txt; do\n  echo "$f"\ndone\n',
     "class Mill\n  def turn\n    @speed = 4\n  end\nend\n",
+    "def initialize(speed)\n  @speed = speed\n  @turns = 0\nend\n",
     "export const turn = (n) => {\n  const speed = n * 2\n  return speed\n}\n",
     'package main\n\nimport "fmt"\n',
 ]
