@@ -20,6 +20,7 @@ from provence_plugins.text.heads import Labels
 from provence_plugins.text.html import find_html
 from provence_plugins.text.items import STOPS, goes_on, read_item
 from provence_plugins.text.lines import BLANK, TAILS, Found, Lines, depth_of, skip
+from provence_plugins.text.long_lines import find_long_lines
 from provence_plugins.text.markup import find_drawer
 from provence_plugins.text.records import find_indented_section, find_lone_record, find_records
 from provence_plugins.text.short_lines import find_short_lines
@@ -228,4 +229,5 @@ _RULES = (
     _Rule(find_definitions),
     _Rule(find_terms, "-–—"),
     _Rule(find_short_lines),
+    _Rule(find_long_lines),
 )

@@ -1,6 +1,6 @@
 """Lines that were not wrapped: a verse, an address, a list without marks, with the label above it."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from provence_plugins.text.definitions import MOST_WORDS_OF_TERM
 from provence_plugins.text.lines import LONGEST_PLAIN_TITLE, NARROWEST_WRAP, Found, Lines, depth_of
@@ -22,12 +22,32 @@ def find_short_lines(lines: Lines, at: int, end: int) -> Iterator[Found] | None:
     width = max(_NARROWEST_COLUMN, *lengths)
     if width > LONGEST_PLAIN_TITLE or sum(lengths) > NARROWEST_WRAP * count:
         return None
-    wrapped = {number for number in range(at + 1, end) if _is_wrapped(lines, number, width)}
+    wrapped = find_wrapped(lines, at, end, width)
     # One line in four may have been wrapped by chance.
-    return _read_short_lines(lines, at, end, wrapped) if 4 * len(wrapped) <= count - 1 else None
+    if 4 * len(wrapped) > count - 1:
+        return None
+    return read_lines(lines, at, end, continuing=wrapped & find_lower_case(lines, at, end))
 
 
-def _read_short_lines(lines: Lines, at: int, end: int, wrapped: set[int]) -> Iterator[Found]:
+def find_wrapped(lines: Lines, at: int, end: int, width: int) -> set[int]:
+    """Return the numbers of the lines whose first word would not have fitted into the line before."""
+    return {number for number in range(at + 1, end) if _is_wrapped(lines, number, width)}
+
+
+def find_lower_case(lines: Lines, at: int, end: int) -> set[int]:
+    """Return the numbers of the lines below the first that begin in lower case."""
+    return {number for number in range(at + 1, end) if lines.letter(number).islower()}
+
+
+def read_lines(lines: Lines, at: int, end: int, *, continuing: Container[int]) -> Iterator[Found]:
+    """Read each line as a block of its own, with the lines that continue it, below the label of all.
+
+    Args:
+        lines: The text.
+        at: The first line.
+        end: The line after the last one.
+        continuing: Numbers of the lines that continue the sentence of the line before.
+    """
     kind: Kind = "sentence"
     if _is_label(lines, at, end):
         kind = "list_item"
@@ -35,8 +55,7 @@ def _read_short_lines(lines: Lines, at: int, end: int, wrapped: set[int]) -> Ite
         at += 1
     begin = at
     for after in range(at + 1, end + 1):
-        # The end of a line was not meant where a sentence goes on and its next word did not fit.
-        if after < end and after in wrapped and lines.letter(after).islower():
+        if after < end and after in continuing:
             continue
         if after == begin + 1 and (title := read_part(lines, begin)):
             yield title
@@ -48,19 +67,18 @@ def _read_short_lines(lines: Lines, at: int, end: int, wrapped: set[int]) -> Ite
 
 
 def _is_wrapped(lines: Lines, at: int, width: int) -> bool:
-    """Return whether the first word of a line would not have fitted into the line before."""
     # A line of nothing but invisible characters has no word.
     word = next(iter(lines.bares[at].split(maxsplit=1)), "")
     return len(lines.bares[at - 1]) + 1 + len(word) > width
 
 
 def _is_label(lines: Lines, at: int, end: int) -> bool:
-    """Return whether the first of several short lines names what the others list."""
+    """Return whether the first of several lines names what the others list."""
     bare = lines.bares[at]
     if bare.startswith(_NO_LABELS):
         return False
     if bare.endswith(":"):
-        return True
+        return len(bare) <= LONGEST_PLAIN_TITLE
     openings = [lines.letter(number) for number in range(at + 1, end)]
     listed = sum(1 for letter in openings if letter.islower() or letter.isdigit())
     has_figures = any(letter.isdigit() for letter in openings)
