@@ -172,7 +172,7 @@ def _label_with_teacher(
     options.update(asdict(written) | asdict(similarity))
     mixer = None
     if similarity.encoder is not None:
-        mixer = SimilarityMixer(find_folder(similarity.encoder), similarity.encoder_weight)
+        mixer = SimilarityMixer(find_folder(similarity.encoder), similarity.encoder_weight, model.device)
     fingerprint = fingerprint_model(open_checkpoint(model.model).folder)
     if model.comparison is None:
         # A soft target is the model's own probability of each sentence, whatever stands beside it.

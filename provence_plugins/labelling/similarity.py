@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from provence_plugins.data.silver import raw_score
+from provence_plugins.errors import needs_extra
 from provence_plugins.evaluation.methods.encoders import encode, load_encoder
 from provence_plugins.labelling.pairs import Pair
 
@@ -26,15 +27,21 @@ class SimilarityMixer:
     Args:
         folder: What `SentenceTransformer` can open; a bare encoder's token states are averaged.
         weight: Log-odds that a cosine of 1 adds to one of 0.
+        device: Where the encoder runs, as for a teacher: of several devices the first; None takes
+            the first GPU, or the CPU if there is none.
 
     Raises:
+        BackendError: Torch finds no such device.
         MissingExtraError: The package sentence-transformers is not installed.
         InvalidInputError: There is no encoder in the folder.
         UnsafeCheckpointError: A file of the folder names code to run.
     """
 
-    def __init__(self, folder: str | Path, weight: float) -> None:
-        self._encoder = load_encoder(folder)
+    def __init__(self, folder: str | Path, weight: float, device: str | None = None) -> None:
+        with needs_extra("train"):
+            from provence_plugins.model.torch_backend import choose_device
+        first = device.split(",")[0] if device else None
+        self._encoder = load_encoder(folder, str(choose_device(first)))
         self._weight = weight
 
     def mix(self, pairs: Sequence[Pair], probabilities: Sequence[float]) -> list[float]:

@@ -23,6 +23,7 @@ _CHANGEABLE = (
     "comparison",
     "target_recall",
     "precision",
+    "workers",
     "card",
 )
 

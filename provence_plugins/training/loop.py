@@ -24,17 +24,13 @@ from provence_plugins.training.acceleration import (
     use_plain_attention,
 )
 from provence_plugins.training.bases import find_base, open_network, plan_for
+from provence_plugins.training.batches import LENGTH_STEP, TrainingBatch, iter_batches_forever
 from provence_plugins.training.fingerprints import digest_of, fingerprint, is_same_run
 from provence_plugins.training.finishing import finish_model
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizer import make_optimizer, rate_at
 from provence_plugins.training.progress import Progress, RunLog, StepLosses, as_note, describe
-from provence_plugins.training.sampling import (
-    LENGTH_STEP,
-    LabelledWindow,
-    TrainingBatch,
-    iter_batches_forever,
-)
+from provence_plugins.training.sampling import LabelledWindow
 from provence_plugins.training.settings import DataSettings, TrainSettings
 
 with needs_extra("train"):
@@ -181,9 +177,14 @@ class TrainingRun:
         logger.info("resumed at step %d", self.progress.step)
 
     def _batches(self) -> Iterator[TrainingBatch]:
-        data, batch_tokens = self.settings.data, self.settings.optimizer.batch_tokens
+        settings = self.settings
         stream = iter_batches_forever(
-            self.train_examples, self.planner, data, batch_tokens=batch_tokens, seed=self.settings.seed
+            self.train_examples,
+            self.planner,
+            settings.data,
+            batch_tokens=settings.optimizer.batch_tokens,
+            seed=settings.seed,
+            workers=settings.workers,
         )
         return islice(stream, self.progress.step, None)
 

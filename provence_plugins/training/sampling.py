@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress, count
+from itertools import compress
 from random import Random
 from typing import NamedTuple
 
@@ -12,19 +12,9 @@ from provence_plugins.data.silver import LIKELY, spread_silver
 from provence_plugins.data.structuring import restructure
 from provence_plugins.engine.planning import Planner
 from provence_plugins.text.sentences import split_sentences
-from provence_plugins.tokens.batches import iter_batches, padded_length
 from provence_plugins.tokens.windows import Window
 from provence_plugins.training.settings import DataSettings
 from provence_plugins.types import Passage, Sentence, Span
-
-# Windows gathered before they are sorted by length into batches: enough for like lengths, few
-# enough to stay mixed.
-_GATHERED = 256
-
-# Rows of a batch are padded to a multiple of this. oneDNN keeps a compiled kernel for every shape
-# that it has met; with lengths of every kind a run on a CPU grew by several hundred megabytes a
-# minute.
-LENGTH_STEP = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,61 +55,6 @@ class LabelledWindow:
     def has_labels(self) -> bool:
         """Whether people or a teacher labelled its sentences."""
         return self.keep is not None or self.silver is not None
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingBatch:
-    """Windows of one step.
-
-    Attributes:
-        items: The windows with their labels.
-        epochs: Number of epochs read once this batch is read, the running one counted in part.
-    """
-
-    items: list[LabelledWindow]
-    epochs: float
-
-
-def iter_batches_forever(
-    examples: Sequence[Example],
-    planner: Planner,
-    data: DataSettings,
-    *,
-    batch_tokens: int,
-    seed: int,
-) -> Iterator[TrainingBatch]:
-    """Yield the batches of one epoch after another.
-
-    The same seed gives the same batches, which is what a resumed run needs.
-    """
-    random = Random(seed)
-    for epoch in count():
-        chosen = epoch_of(examples, data, random)
-        gathered: list[LabelledWindow] = []
-        before = float(epoch)
-        for number, example in enumerate(chosen, start=1):
-            gathered += labelled_windows(example, planner, data, random)
-            if len(gathered) < _GATHERED and number < len(chosen):
-                continue
-            after = epoch + number / len(chosen)
-            yield from _in_batches(gathered, batch_tokens, random, before, after)
-            gathered, before = [], after
-
-
-def _in_batches(
-    gathered: Sequence[LabelledWindow],
-    batch_tokens: int,
-    random: Random,
-    before: float,
-    after: float,
-) -> Iterator[TrainingBatch]:
-    """Yield windows in random batches of similar lengths, from epoch `before` to `after`."""
-    lengths = [padded_length(len(item.window.ids), multiple=LENGTH_STEP) for item in gathered]
-    groups = list(iter_batches(lengths, max_batch_tokens=batch_tokens))
-    random.shuffle(groups)
-    for number, rows in enumerate(groups, start=1):
-        epochs = before + (after - before) * number / len(groups)
-        yield TrainingBatch([gathered[row] for row in rows], epochs)
 
 
 def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) -> list[Example]:

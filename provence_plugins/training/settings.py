@@ -208,6 +208,9 @@ class TrainSettings:
         device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU if there is
             none.
         threads: Number of threads that torch uses; None leaves torch's own choice.
+        workers: Number of processes that cut passages and make batches ahead, beside the training;
+            0 makes them in between. A GPU waits for its batches without some, one for each core.
+            Their number changes no batch.
         card: Facts for the model card: `license`, `base_model`, `datasets` and so on.
     """
 
@@ -227,6 +230,7 @@ class TrainSettings:
     log_every: int = 50
     device: str | None = None
     threads: int | None = None
+    workers: int = 0
     card: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -236,6 +240,7 @@ class TrainSettings:
         _require(0 <= self.comparison <= most, f"comparison must be between 0 and {most:g}", self.comparison)
         _require(0 < self.target_recall <= 1, "target_recall must be above 0 and at most 1", self.target_recall)
         _require_least(self, 1, "window_tokens", "evaluate_every", "log_every", "threads")
+        _require_least(self, 0, "workers")
         _require(
             self.window_tokens <= self.optimizer.batch_tokens,
             f"batch_tokens must be at least window_tokens={self.window_tokens}",

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.errors import BackendError, InvalidInputError
 from provence_plugins.evaluation.methods.encoders import encode, load_encoder
 from provence_plugins.labelling.pairs import Pair
 from provence_plugins.labelling.similarity import SimilarityMixer
@@ -35,3 +35,10 @@ def test_no_pairs_give_no_relevance(encoder_folder: Path) -> None:
 def test_a_folder_without_an_encoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="as a sentence encoder"):
         SimilarityMixer(tmp_path / "missing", weight=8.0)
+
+
+def test_the_encoder_runs_on_the_first_device_of_the_teacher(encoder_folder: Path) -> None:
+    mixed = SimilarityMixer(encoder_folder, weight=8.0, device="cpu,cuda:97").mix(PAIRS, [0.5, 0.9])
+    assert mixed == SimilarityMixer(encoder_folder, weight=8.0, device="cpu").mix(PAIRS, [0.5, 0.9])
+    with pytest.raises(BackendError, match="no device 'cuda:97'"):
+        SimilarityMixer(encoder_folder, weight=8.0, device="cuda:97")

@@ -1,7 +1,6 @@
 import math
 from collections import Counter
 from dataclasses import replace
-from itertools import islice
 from random import Random
 
 import pytest
@@ -20,7 +19,6 @@ from provence_plugins.training.sampling import (
     crop,
     cut_passage,
     epoch_of,
-    iter_batches_forever,
     labelled_windows,
 )
 from provence_plugins.training.settings import DataSettings
@@ -186,34 +184,6 @@ def test_a_window_brings_its_question_and_the_text_of_its_sentences(planner: Pla
     assert {item.question for item in items} == {"What is good?"}
     assert [text for item in items for text in item.sentences] == [f"{part.strip('.')}." for part in TEXT.split(". ")]
     assert all(len(item.sentences) == len(item.window.sentences) for item in items)
-
-
-def stream(planner: Planner, *, seed: int = 3) -> list[list[LabelledWindow]]:
-    examples = [example(f"q{number}", at=number % len(TEXT)) for number in range(30)]
-    batches = iter_batches_forever(examples, planner, CROPPED, batch_tokens=200, seed=seed)
-    return [batch.items for batch in islice(batches, 30)]
-
-
-def test_the_same_seed_gives_the_same_batches_and_another_seed_others(planner: Planner) -> None:
-    assert stream(planner) == stream(planner)
-    assert stream(planner) != stream(planner, seed=4)
-
-
-def test_batches_stay_within_their_budget_and_go_on_over_epochs(planner: Planner) -> None:
-    batches = stream(planner)
-    assert len(batches) == 30
-    assert all(len(batch) * max(len(item.window.ids) for item in batch) <= 200 for batch in batches)
-    assert sum(map(len, batches)) > 30
-
-
-def test_a_batch_tells_how_many_epochs_are_read_with_it(planner: Planner) -> None:
-    examples = [example(f"q{number}", at=number % len(TEXT)) for number in range(30)]
-    batches = list(islice(iter_batches_forever(examples, planner, CROPPED, batch_tokens=200, seed=3), 40))
-    epochs = [batch.epochs for batch in batches]
-    assert epochs == sorted(epochs)
-    assert 1.0 in epochs
-    assert sum(len(batch.items) for batch in batches if batch.epochs <= 1.0) >= 30
-    assert [epoch for epoch in epochs if 1.0 < epoch < 2.0]
 
 
 @pytest.fixture

@@ -112,8 +112,8 @@ def cross_encoder(folder: str | Path) -> Method:
     return score
 
 
-def load_encoder(folder: str | Path) -> "SentenceTransformer":
-    """Load the sentence encoder of a folder, on the CPU.
+def load_encoder(folder: str | Path, device: str = "cpu") -> "SentenceTransformer":
+    """Load the sentence encoder of a folder onto a device.
 
     Raises:
         MissingExtraError: The package sentence-transformers is not installed.
@@ -124,7 +124,7 @@ def load_encoder(folder: str | Path) -> "SentenceTransformer":
         from sentence_transformers import SentenceTransformer
     _check_folder(folder, "sentence encoder")
     try:
-        return SentenceTransformer(str(folder), device="cpu")
+        return SentenceTransformer(str(folder), device=device)
     except (OSError, ValueError) as error:
         raise _unusable(folder, "sentence encoder", error) from error
 
