@@ -57,6 +57,7 @@ HEAVY_HOMES = {
         "readers/hf_reader.py",
         "training/acceleration.py",
         "training/bases.py",
+        "training/batches.py",
         "training/finishing.py",
         "training/loop.py",
         "training/losses.py",

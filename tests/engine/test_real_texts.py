@@ -84,6 +84,10 @@ NOT_YET = frozenset(
         "nested list 1",
         "nested list 2",
         "less-than sign 1",
+        "less-than sign 2",
+        "pairs in brackets 1",
+        "chat 2",
+        "command 2",
         "label in emphasis 1",
     }
 )
