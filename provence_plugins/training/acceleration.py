@@ -62,6 +62,16 @@ def is_bfloat16_faster(device: torch.device) -> bool:
     return seconds(torch.bfloat16) < seconds(torch.float32)
 
 
+def suit_gpu() -> None:
+    """Leave out what slows a run on a GPU down.
+
+    The attention of cuDNN prepares a kernel for every new shape, and nearly every batch has one. A
+    few encoders compute small tables on the CPU, which many threads only delay.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    torch.set_num_threads(1)
+
+
 def use_plain_attention(encoder: PreTrainedModel) -> None:
     """Make an encoder compute attention as two products and a softmax in its own precision.
 

@@ -21,6 +21,7 @@ from provence_plugins.training.acceleration import (
     bound_kernel_cache,
     compile_encoder,
     is_bfloat16_faster,
+    suit_gpu,
     use_plain_attention,
 )
 from provence_plugins.training.bases import find_base, open_network, plan_for
@@ -80,6 +81,9 @@ class TrainingRun:
     def __init__(self, settings: TrainSettings) -> None:
         bound_kernel_cache()
         torch.manual_seed(settings.seed)
+        self.device = choose_device(settings.device)
+        if self.device.type == "cuda":
+            suit_gpu()
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         self.settings = settings
@@ -91,7 +95,6 @@ class TrainingRun:
         self.planner = plan_for(self.base, settings)
         self.train_examples = _read_labelled(settings.data)
         self.dev_examples = _read(settings.data.dev)
-        self.device = choose_device(settings.device)
         self.network = open_network(self.base, self.planner, settings)
         self.network.to(self.device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
         if self.device.type == "cpu":

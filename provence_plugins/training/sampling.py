@@ -1,13 +1,14 @@
 """Turn examples into labelled windows: choose the pairs of an epoch, and cut their passages."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from random import Random
 from typing import NamedTuple
 
 from provence_plugins.data.examples import Example, label_sentences
+from provence_plugins.data.joining import join_examples
 from provence_plugins.data.silver import LIKELY, spread_silver
 from provence_plugins.data.structuring import restructure
 from provence_plugins.engine.planning import Planner
@@ -15,6 +16,9 @@ from provence_plugins.text.sentences import split_sentences
 from provence_plugins.tokens.windows import Window
 from provence_plugins.training.settings import DataSettings
 from provence_plugins.types import Passage, Sentence, Span
+
+# How many negatives a joined passage is read among.
+_JOINED = (1, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,28 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
         # Negatives of a question that has no passage of its own come once.
         for _ in range(times_chosen[question] or 1):
             chosen += random.sample(pool, min(data.negatives, len(pool)))
+    if data.joined_share:
+        chosen = [_join_negatives(example, mined, data, random) for example in chosen]
     if data.random_negatives:
         chosen += _random_negatives(chosen, examples, data.random_negatives, random)
     random.shuffle(chosen)
     return chosen
+
+
+def _join_negatives(
+    example: Example, mined: Mapping[tuple[str, str], Sequence[Example]], data: DataSettings, random: Random
+) -> Example:
+    """Return a positive, in a share of the cases among one to three of its mined negatives."""
+    if example.is_annotated and not example.has_sentence_labels:
+        # Which of its windows answers is unknown.
+        return example
+    # A teacher that labelled some of the passages only would leave the others without labels.
+    found = mined.get((example.source, example.id), ())
+    pool = [other for other in found if bool(other.silver) == bool(example.silver)]
+    if not pool or random.random() >= data.joined_share:
+        return example
+    others = random.sample(pool, min(len(pool), random.randint(*_JOINED)))
+    return join_examples(example, others, random.randint(0, len(others)))
 
 
 def _random_negatives(

@@ -34,6 +34,8 @@ class DataSettings:
             passages of many lengths.
         whole_share: Share of passages that are read whole.
         title_share: Share of passages whose title is shown to the model.
+        joined_share: Share of positives that are put into one text with one to three of their mined
+            negatives, before they are cropped or read whole; see `data.joining`.
         structured_share: Share of passages that are rewritten as lists, rows, turns, `key: value`
             lines or lines without punctuation; see `data.structuring`.
         source_exponent: How strongly the size of a source counts. A source of n examples is drawn
@@ -51,6 +53,7 @@ class DataSettings:
     crop_sentences: Sequence[int] = (2, 8)
     whole_share: float = 0.25
     title_share: float = 0.5
+    joined_share: float = 0.0
     structured_share: float = 0.0
     source_exponent: float = 1.0
     dev_limit: int = 25
@@ -62,7 +65,7 @@ class DataSettings:
         _require(1 <= low <= high, "crop_sentences must be two numbers, 1 <= minimum <= maximum", self.crop_sentences)
         _require_least(self, 0, "negatives", "random_negatives")
         _require_least(self, 1, "dev_limit", "final_dev_limit")
-        _require_shares(self, "whole_share", "title_share", "structured_share", "source_exponent")
+        _require_shares(self, "whole_share", "title_share", "joined_share", "structured_share", "source_exponent")
 
 
 @check_class_keywords
@@ -207,7 +210,8 @@ class TrainSettings:
         log_every: Number of steps between two lines of the log with the losses and the speed.
         device: "cpu", "cuda", "cuda:1", "mps"; None takes the first GPU, or the CPU if there is
             none.
-        threads: Number of threads that torch uses; None leaves torch's own choice.
+        threads: Number of threads that torch uses; None is one beside a GPU, and torch's own choice
+            on a CPU.
         workers: Number of processes that cut passages and make batches ahead, beside the training;
             0 makes them in between. A GPU waits for its batches without some, one for each core.
             Their number changes no batch.

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from provence_plugins.training.acceleration import use_plain_attention
+from provence_plugins.training.acceleration import suit_gpu, use_plain_attention
 
 if TYPE_CHECKING:
     from provence_plugins.model.network import ProvenceModel
@@ -45,3 +45,15 @@ def test_the_fused_kernel_is_not_called(tiny_network: "ProvenceModel", monkeypat
         tiny_network.backbone(input_ids=ids)
     use_plain_attention(tiny_network.backbone)
     tiny_network.backbone(input_ids=ids)
+
+
+def test_a_run_on_a_gpu_neither_prepares_a_kernel_for_each_shape_nor_waits_for_threads() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        suit_gpu()
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(True)
+        torch.set_num_threads(threads)

@@ -251,3 +251,40 @@ def test_random_negatives_come_from_other_questions_and_only_where_they_are_aske
     assert all(one.passage.title != own[one.id].title for one in drawn)
     assert {one.source for one in drawn if one.passage.text == "Text 1."} != {"s1"}
     assert not any(one.evidence for one in drawn)
+
+
+def negative(number: int) -> Example:
+    return replace(example(f"q#n{number}", positive=False), passage=Passage(f"Other text {number}."))
+
+
+def test_a_joined_positive_is_read_among_its_own_negatives() -> None:
+    examples = [example("q", at=27), *map(negative, range(4)), replace(negative(9), id="other#n0")]
+    joined = replace(WHOLE, joined_share=1.0, negatives=2)
+    sizes = set()
+    for seed in range(20):
+        epoch = epoch_of(examples, joined, Random(seed))
+        [positive] = [one for one in epoch if one.positive]
+        parts = positive.passage.text.split("\n\n")
+        assert TEXT in parts
+        assert "Other text 9." not in parts
+        assert [span.of(positive.passage.text) for span in positive.evidence] == ["Che"]
+        sizes.add(len(parts))
+        assert len([one for one in epoch if one.id.startswith("q#")]) == 2
+    assert sizes == {2, 3, 4}
+
+
+def test_a_share_of_nothing_joins_nothing() -> None:
+    examples = [example("q", at=27), negative(0)]
+    assert {one.passage.text for one in epoch_of(examples, WHOLE, Random(0))} == {TEXT, "Other text 0."}
+
+
+def test_no_passage_is_joined_whose_answer_nobody_marked() -> None:
+    examples = [example("q"), negative(0)]
+    epoch = epoch_of(examples, replace(WHOLE, joined_share=1.0), Random(0))
+    assert {one.passage.text for one in epoch} == {TEXT, "Other text 0."}
+
+
+def test_only_passages_that_a_teacher_labelled_too_are_joined_with_one_that_has_silver_labels() -> None:
+    labelled = replace(example("q", at=27), silver=(SilverSpan(Span(0, 5), 0.5),))
+    epoch = epoch_of([labelled, negative(0)], replace(WHOLE, joined_share=1.0), Random(0))
+    assert {one.passage.text for one in epoch} == {TEXT, "Other text 0."}
