@@ -194,7 +194,8 @@ def _tie_sheets(text: str, parts: Parts, ties: Ties) -> None:
     }
     for sheet in sheets:
         label = labels[sheet[0]]
-        if titles[label] > 1 and label not in turns:
+        # The last record of a page may be cut off after its title.
+        if len(sheet) > 1 and titles[label] > 1 and label not in turns:
             ties.add(range(parts.firsts[sheet[1]], parts.firsts[sheet[-1] + 1]), "title", parts.firsts[sheet[0]])
 
 

@@ -41,7 +41,26 @@ TEXTS = st.one_of(
         ),
         max_size=20,
     ).map("".join),
+    st.lists(
+        st.sampled_from(
+            [
+                *("Name: Ann\n", "Age: 3\n", "Town: Rome\n", "Town:\n", "\n", "# People\n", "Ann\n"),
+                *(
+                    "Ann: Hi.\n",
+                    "[12:03] <ann> hi\n",
+                    "From: a@b.example\n",
+                    "Q: Why?\n",
+                    "A: So.\n",
+                    "12:03 INFO up\n",
+                ),
+                *("- one\n", "  - two\n", "1. three\n", "a,b\n", "1\t2\n", '{"a": 1}\n', "Then run:\n", "x = f(1)\n"),
+            ]
+        ),
+        max_size=16,
+    ).map("".join),
 )
+# Records that are repeated and broken off, which a large choice of lines rarely makes.
+RECORDS = st.lists(st.sampled_from(["Name: Ann\n", "Name: Ann\nAge: 3\n", "Town: Rome\n"]), max_size=8).map("\n".join)
 
 
 def write_punkt(folder: Path) -> None:
@@ -104,6 +123,11 @@ def test_sentences_of_every_splitter_tile_any_text(splitter: SplitterName, text:
     for number, sentence in enumerate(sentences):
         assert sentence.heading is None or sentence.heading < number
         assert sentence.heading is None or sentences[sentence.heading].kind in ("heading", "table_header")
+
+
+@given(RECORDS)
+def test_records_that_are_broken_off_are_split_like_any_text(text: str) -> None:
+    assert_tiles(text, split_sentences(text))
 
 
 def test_every_name_has_a_splitter() -> None:

@@ -138,6 +138,11 @@ def test_fields_below_a_heading_need_no_other_title_and_turns_have_none() -> Non
     assert tied(sheet, "title") == tied(talk, "title") == {}
 
 
+def test_a_record_that_is_cut_off_after_its_title_stands_by_itself() -> None:
+    text = "Name: Ann\nAge: 3\n\nName: Ben\nAge: 4\n\nName: Cleo\n"
+    assert tied(text, "title") == {"Age: 3": ["Name: Ann"], "Age: 4": ["Name: Ben"]}
+
+
 @pytest.mark.parametrize(
     "command", ["pip install acme", "acme run --all", "./setup.sh", '{"name": "acme", "size": [1, 2]}']
 )
