@@ -23,9 +23,19 @@ PAGES = {"reader": _DOCS / "reader.md", "ablations": _DOCS / "ablations.md", "":
 # What readers ask first comes first; a result file that is not named here follows, by name.
 _ORDER = (
     *("reader", "reader-1500m", "reader-500m", "reader-choices", "reader-order", "reader-idle"),
-    *("quality", "everyday", "accurate", "published", "progress", "label-agreement", "speed", "same-model", "memory"),
+    *("quality", "everyday", "documents", "accurate", "published", "progress"),
+    *("label-agreement", "speed", "same-model", "memory"),
 )
 
+
+_WRITTEN = (
+    "Answers kept",
+    "Inside passages that hold the answer",
+    "Sentences and ranking",
+    "At one threshold",
+    "At the threshold, by kind of text",
+    "By source",
+)
 
 # Results of which a page shows some tables, by patterns of their titles, and no plots; the file has all of them.
 _TABLES = {
@@ -37,14 +47,8 @@ _TABLES = {
         "Differences",
         "By source",
     ),
-    "everyday": (
-        "Answers kept",
-        "Inside passages that hold the answer",
-        "Sentences and ranking",
-        "At one threshold",
-        "At the threshold, by kind of text",
-        "By source",
-    ),
+    "everyday": _WRITTEN,
+    "documents": _WRITTEN,
     "reader-500m": ("Answers", "Differences from the full context", "Answers lost and won"),
     "reader-choices": ("Answers", "Differences from pruned at *", "Contexts of equal size"),
     "reader-order": ("Answers", "Differences from pruned at *"),

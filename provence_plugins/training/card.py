@@ -44,7 +44,7 @@ The default threshold is {default:g}: the highest at which {target:g}% of the an
 
 ## Training
 
-Base: `{base}`. {tokens:,} tokens in {steps:,} steps, {minutes:.0f} minutes, seed {seed}. Data files:
+Base: `{base}`. {tokens:,} tokens in {steps:,} steps, {time}, seed {seed}. Data files:
 
 {files}
 """
@@ -82,11 +82,15 @@ def write_card(
         base=settings.base,
         tokens=progress["tokens"],
         steps=progress["step"],
-        minutes=progress["seconds"] / 60,
+        time=_show_time(progress["seconds"]),
         seed=settings.seed,
         files="\n".join(f"- `{path.name}`" for path in find_files(settings.data.train)),
     )
     (folder / CARD).write_text(filled, encoding="utf-8")
+
+
+def _show_time(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _metric_rows(judged: JudgedExamples) -> str:

@@ -62,9 +62,14 @@ def prune(pruner: Pruner, case: RealText) -> str:
 # What the scores of the shipped model do not tell apart. A new model that does shows here as a test that passes.
 NOT_YET = frozenset(
     {
+        "log 1",
+        "log under a budget 1",
         "log under a budget 2",
         "manual page 2",
+        "docstring 1",
         "docstring 2",
+        "mail 1",
+        "mail 2",
         "clause with a mark 2",
         "HTML table 1",
         "FAQ 1",
@@ -78,17 +83,11 @@ NOT_YET = frozenset(
         "steps in a line 1",
         "steps in a line 2",
         "dotted names 2",
-        "transcript 2",
         "title below a list 1",
-        "title below a list 2",
         "nested list 1",
-        "nested list 2",
         "less-than sign 1",
         "less-than sign 2",
-        "pairs in brackets 1",
-        "chat 2",
         "command 2",
-        "label in emphasis 1",
     }
 )
 NUMBERED = [pytest.param(case, id=f"{case.kind} {number % 2 + 1}") for number, case in enumerate(read_real_texts())]

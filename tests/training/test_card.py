@@ -65,8 +65,7 @@ def test_the_front_matter_holds_the_facts_of_the_settings(card: str) -> None:
         "| nDCG@10 | 0.877 [",
         "|  | 0.0123 | 95.1% | 60.0% |\n| short | 0.1 | 80.0% | 75.0% |",
         "The default threshold is 0.0123: the highest at which 95.5% of the answers are kept",
-        "4,000,000 tokens in 1,200 steps",
-        "seed 13",
+        "4,000,000 tokens in 1,200 steps, 90 seconds, seed 13",
         "- `books.jsonl`",
     ],
 )
