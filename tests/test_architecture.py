@@ -49,6 +49,7 @@ HEAVY_HOMES = {
         "model/torch_backend.py",
         "model/network.py",
         "model/loading.py",
+        "model/rounding.py",
         "model/saving.py",
         "model/published.py",
         "model/stock.py",

@@ -18,6 +18,7 @@ from provence_plugins.model.loading import Network
 from provence_plugins.model.onnx_backend import OnnxBackend
 from provence_plugins.model.onnx_graph import INPUTS, OUTPUTS
 from provence_plugins.model.quantization import quantize_graph
+from provence_plugins.model.rounding import round_weights
 from provence_plugins.model.saving import move_files
 from provence_plugins.model.torch_backend import TorchBackend
 from provence_plugins.tokens.batches import TokenBatch
@@ -55,6 +56,9 @@ class _Limit:
 _LIMITS = {"float32": _Limit(mean=1e-4, largest=1e-4), "int8": _Limit(mean=0.05, largest=1.0)}
 
 _OPSET = 17
+
+# The graph in float32 whose weights are those of int8.
+_ROUNDED = "rounded.onnx"
 
 # Rows and length of random batches: padded and full, shorter and longer than a local attention span
 # of 128 tokens.
@@ -96,7 +100,9 @@ def export_onnx(
         staged = Path(name)
         _trace(twin, probes[0], staged / ONNX_FILES["float32"])
         if "int8" in precisions:
-            quantize_graph(staged / ONNX_FILES["float32"], staged / ONNX_FILES["int8"])
+            round_weights(rounded := copy.deepcopy(twin), probes)
+            _trace(rounded, probes[0], staged / _ROUNDED)
+            quantize_graph(staged / _ROUNDED, staged / ONNX_FILES["int8"])
         differences = [_compare(twin, staged, precision, probes) for precision in precisions]
         move_files([ONNX_FILES[precision] for precision in precisions], staged, folder)
     return [

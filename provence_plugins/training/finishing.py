@@ -3,7 +3,7 @@
 import logging
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
@@ -18,6 +18,8 @@ from provence_plugins.evaluation.thresholds import measure_thresholds
 from provence_plugins.model.backend import BackendOptions, load_backend
 from provence_plugins.model.checkpoint import open_checkpoint
 from provence_plugins.model.folder import ONNX_FILES
+from provence_plugins.tokens.batches import TokenBatch, pad_windows
+from provence_plugins.tokens.windows import Window
 from provence_plugins.training.bases import find_base, open_network
 from provence_plugins.training.card import write_card
 from provence_plugins.training.progress import Progress
@@ -33,6 +35,9 @@ with needs_extra("train"):
     from provence_plugins.model.saving import save_folder
 
 logger = logging.getLogger(__name__)
+
+# Passages of dev that decide how weights are rounded, and how many are read together.
+_PROBED, _ROWS = 48, 6
 
 
 def finish_model(
@@ -63,7 +68,8 @@ def finish_model(
     with tempfile.TemporaryDirectory(dir=output, prefix=".finishing-") as staged:
         candidate = Path(staged)
         save_folder(network, candidate, tokenizer_from=base)
-        export_onnx(network, candidate, precisions=[settings.precision])
+        probes = list(_probes(planner, settings, examples))
+        export_onnx(network, candidate, precisions=[settings.precision], probes=probes)
         judged = _judge_exported(candidate, planner, settings, examples)
         measured = measure_thresholds(judged, default_recall=settings.target_recall)
         for key, value in measured.to_config().items():
@@ -97,6 +103,17 @@ def _scale(
     scaling = fit_scaling(network, items, pad_id=planner.encoder.template.pad_id)
     logger.info("keep scores are scaled by %.3f and shifted by %.3f", scaling.factor, scaling.shift)
     rescale(network.keep_head, scaling)
+
+
+def _probes(planner: Planner, settings: TrainSettings, examples: Sequence[Example]) -> Iterator[TokenBatch]:
+    """Yield some windows of dev, by which the weights of the exported file are rounded."""
+    random = Random(settings.seed)
+    windows: list[Window] = []
+    for example in random.sample(examples, min(_PROBED, len(examples))):
+        windows += [item.window for item in labelled_windows(example, planner, settings.data, random)]
+    windows.sort(key=lambda window: len(window.ids))
+    for first in range(0, len(windows), _ROWS):
+        yield pad_windows(windows[first : first + _ROWS], pad_id=planner.encoder.template.pad_id)
 
 
 def _judge_exported(

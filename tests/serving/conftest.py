@@ -51,7 +51,7 @@ def request_body() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def words() -> Iterator[Pruner]:
     """A pruner that runs no model and keeps the words of the query."""
-    with Pruner(backend=WordBackend(), scorer=SharedScorer, threshold=0.2) as pruner:
+    with Pruner(backend=WordBackend(), scorer=SharedScorer, threshold=0.2, comparison=0) as pruner:
         yield pruner
 
 
