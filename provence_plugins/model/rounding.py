@@ -33,6 +33,8 @@ _BLOCK = 128
 def round_weights(network: Network, batches: Iterable[TokenBatch]) -> None:
     """Round the matrices of a network's encoder in place; each row keeps its largest weight.
 
+    Meanwhile it holds a square matrix in float32 for each layer, with a row for each of its inputs.
+
     Args:
         network: A network in float32 on the CPU.
         batches: Inputs like those that it will read.
