@@ -27,7 +27,7 @@ _ORDER = (
     *("label-agreement", "speed", "same-model", "memory"),
 )
 
-
+# The tables of texts that were written for this project.
 _WRITTEN = (
     "Answers kept",
     "Inside passages that hold the answer",

@@ -80,15 +80,18 @@ def export_onnx(
         network: Is not changed; a float32 copy on the CPU is exported, with dropout off.
         folder: An existing folder with the network's weights.
         precisions: Which files to write: "float32", "int8" or both.
-        probes: Batches for the comparison; None for random tokens in windows of several lengths.
+        probes: Batches for the comparison, by which the weights of int8 are rounded too; windows of
+            real text round better. None for random tokens in windows of several lengths.
 
     Raises:
-        ExportError: A graph's probabilities differ too much from those of torch.
+        ExportError: A graph's probabilities differ too much from those of torch, or a weight is not a
+            finite number.
         InvalidInputError: There is no such precision.
         MissingExtraError: The package onnx is not installed.
     """
     if unknown := set(precisions) - set(ONNX_FILES):
         raise InvalidInputError(f"precisions must be among {', '.join(ONNX_FILES)}; got {min(unknown)!r}.")
+    _require_finite(network)
     twin = copy.deepcopy(network)
     twin.train(False)
     twin.to(torch.device("cpu"), torch.float32)
@@ -109,6 +112,16 @@ def export_onnx(
         ExportedFile(folder / ONNX_FILES[precision], precision, mean, largest)
         for precision, (mean, largest) in zip(precisions, differences, strict=True)
     ]
+
+
+def _require_finite(network: Network) -> None:
+    """Refuse what a comparison of probabilities cannot: NaN differs from nothing."""
+    for name, tensor in network.state_dict().items():
+        if not tensor.isfinite().all():
+            raise ExportError(
+                f"The weight {name} holds NaN or infinity, so the model has no probabilities. "
+                f"Export a model whose training did not diverge."
+            )
 
 
 class _Probabilities(nn.Module):

@@ -20,8 +20,8 @@ with needs_extra("torch"):
     import torch
     from torch import Tensor, nn
 
+# Steps of a weight to either side of zero: seven bits, as `model.quantization` stores them.
 _LEVELS = 64
-"""Steps of a weight to either side of zero: seven bits, as `model.quantization` stores them."""
 
 # Share of the mean variance that is added to each input, which keeps the equations solvable.
 _DAMPING = 0.01
@@ -71,8 +71,10 @@ def _round(weight: Tensor, moment: Tensor) -> Tensor:
     largest = weight.abs().argmax(1)
     kept = weight.gather(1, largest[:, None])[:, 0]
     size = weight.shape[1]
-    damped = moment + torch.eye(size) * (_DAMPING * moment.diagonal().mean() + 1e-8)
-    factor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
+    # In float64, because a few inputs are a thousand times as large as the others.
+    damped = moment.double() + torch.eye(size) * (_DAMPING * moment.diagonal().mean() + 1e-8)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(damped))
+    factor = torch.linalg.cholesky(inverse, upper=True).float()
     for first in range(0, size, _BLOCK):
         end = min(first + _BLOCK, size)
         losses = torch.zeros(len(weight), end - first)

@@ -61,6 +61,17 @@ def test_an_unknown_precision_is_refused_with_the_choice(tiny_network: ProvenceM
         export_onnx(tiny_network, tmp_path, precisions=["int4"])
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_model_with_a_weight_that_is_not_a_number_is_refused_by_its_name(
+    tiny_network: ProvenceModel, tmp_path: Path, precision: str
+) -> None:
+    with torch.no_grad():
+        tiny_network.keep_head.dense.weight[0, 0] = float("nan")
+    with pytest.raises(ExportError, match=r"The weight keep_head\.dense\.weight holds NaN or infinity"):
+        export_onnx(tiny_network, tmp_path, precisions=[precision])
+    assert names_in(tmp_path) == set()
+
+
 def test_an_int8_model_that_lost_its_accuracy_is_not_written(tiny_network: ProvenceModel, tmp_path: Path) -> None:
     # One feature takes the whole range of eight bits in every token, and the head reads only the others.
     head, width = tiny_network.keep_head.dense, tiny_network.keep_head.out.in_features
