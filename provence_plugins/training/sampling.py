@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from provence_plugins.data.examples import Example, label_sentences
 from provence_plugins.data.joining import join_examples
+from provence_plugins.data.search_words import to_search_words
 from provence_plugins.data.silver import LIKELY, spread_silver
 from provence_plugins.data.structuring import restructure
 from provence_plugins.engine.planning import Planner
@@ -27,7 +28,7 @@ class LabelledWindow:
 
     Attributes:
         window: The input.
-        question: The question, as text.
+        question: The question as it was asked, even where the window has its key words only.
         sentences: For each run of `window.sentences` its text.
         keep: For each run of `window.sentences` whether it should stay; None when people do not
             say.
@@ -155,7 +156,10 @@ def labelled_windows(
     title = None
     if random.random() < data.title_share:
         title = example.passage.title
-    [plan] = planner.plan(example.question, [cut_passage(example.passage, sentences, title)])
+    question = example.question
+    if data.search_share and random.random() < data.search_share:
+        question = to_search_words(question)
+    [plan] = planner.plan(question, [cut_passage(example.passage, sentences, title)])
     marked = _marked_tokens(example, sentences, labels, planner)
     items = []
     for window in plan.windows:

@@ -38,6 +38,8 @@ class DataSettings:
             negatives, before they are cropped or read whole; see `data.joining`.
         structured_share: Share of passages that are rewritten as lists, rows, turns, `key: value`
             lines or lines without punctuation; see `data.structuring`.
+        search_share: Share of questions that are read as key words, as people type them into a
+            search box; see `data.search_words`.
         source_exponent: How strongly the size of a source counts. A source of n examples is drawn
             in proportion to n to this power; the largest source is read once per epoch. 1 reads
             every example once, 0 draws all sources equally often.
@@ -55,6 +57,7 @@ class DataSettings:
     title_share: float = 0.5
     joined_share: float = 0.0
     structured_share: float = 0.0
+    search_share: float = 0.0
     source_exponent: float = 1.0
     dev_limit: int = 25
     final_dev_limit: int | None = None
@@ -65,7 +68,8 @@ class DataSettings:
         _require(1 <= low <= high, "crop_sentences must be two numbers, 1 <= minimum <= maximum", self.crop_sentences)
         _require_least(self, 0, "negatives", "random_negatives")
         _require_least(self, 1, "dev_limit", "final_dev_limit")
-        _require_shares(self, "whole_share", "title_share", "joined_share", "structured_share", "source_exponent")
+        _require_shares(self, "whole_share", "title_share", "joined_share", "structured_share", "search_share")
+        _require_shares(self, "source_exponent")
 
 
 @check_class_keywords

@@ -288,3 +288,22 @@ def test_only_passages_that_a_teacher_labelled_too_are_joined_with_one_that_has_
     labelled = replace(example("q", at=27), silver=(SilverSpan(Span(0, 5), 0.5),))
     epoch = epoch_of([labelled, negative(0)], replace(WHOLE, joined_share=1.0), Random(0))
     assert {one.passage.text for one in epoch} == {TEXT, "Other text 0."}
+
+
+def test_a_share_of_the_questions_is_read_as_key_words(planner: Planner) -> None:
+    given = replace(example("q", at=27), question="Where is the good cheese?")
+    tokenizer = planner.encoder._tokenizer
+
+    def questions(share: float) -> set[str]:
+        data = replace(WHOLE, search_share=share)
+        found = set()
+        for seed in range(20):
+            for item in labelled_windows(given, planner, data, Random(seed)):
+                assert item.question == given.question
+                _, start, _ = item.window.sentences[0]
+                found.add(tokenizer.decode(item.window.ids[:start]))
+        return found
+
+    assert questions(1.0) == {"good cheese"}
+    assert len(questions(0.0)) == 1
+    assert questions(0.5) == questions(0.0) | questions(1.0)

@@ -17,6 +17,7 @@ DATA = {"train": ["train.jsonl"], "dev": ["dev.jsonl"]}
         ({"negatives": -1}, "negatives must be at least 0; got -1"),
         ({"random_negatives": -1}, "random_negatives must be at least 0"),
         ({"joined_share": 1.5}, "joined_share must be between 0 and 1"),
+        ({"search_share": 2.0}, "search_share must be between 0 and 1"),
         ({"structured_share": 1.5}, "structured_share must be between 0 and 1; got 1.5"),
         ({"source_exponent": -0.1}, "source_exponent must be between 0 and 1"),
         ({"dev": "dev.jsonl"}, "dev must be a list, each item of which is a text; got 'dev.jsonl'"),
