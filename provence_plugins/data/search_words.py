@@ -1,7 +1,7 @@
 """Turn questions into what people type into a search box, so that a model learns from that too.
 
-Labelled questions are whole sentences. Search boxes and agents send key words: a model that has
-only seen sentences is unsure of them.
+Labelled questions are whole sentences, while search boxes and agents send key words, which a model
+that has only seen sentences understands a little less well.
 """
 
 import re
