@@ -122,13 +122,13 @@ class TrainingRun:
         began = time.monotonic() - self.progress.seconds
         losses: list[StepLosses] = []
         with bar:
-            for batch in self._batches():
+            for batches in self._batches_of_steps():
                 if self.share >= 1.0:
                     break
-                losses.append(self._step(batch.items))
+                losses.append(self._step(batches))
                 self.progress.step += 1
-                self.progress.tokens += sum(len(item.window.ids) for item in batch.items)
-                self.progress.epochs = batch.epochs
+                self.progress.tokens += sum(len(item.window.ids) for batch in batches for item in batch.items)
+                self.progress.epochs = batches[-1].epochs
                 self.progress.seconds = time.monotonic() - began
                 bar.update(round(100 * self.share) - bar.n)
                 if self.progress.step % self.settings.log_every == 0:
@@ -179,7 +179,7 @@ class TrainingRun:
         self.progress = Progress(**state["progress"])
         logger.info("resumed at step %d", self.progress.step)
 
-    def _batches(self) -> Iterator[TrainingBatch]:
+    def _batches_of_steps(self) -> Iterator[list[TrainingBatch]]:
         settings = self.settings
         stream = iter_batches_forever(
             self.train_examples,
@@ -189,23 +189,29 @@ class TrainingRun:
             seed=settings.seed,
             workers=settings.workers,
         )
-        return islice(stream, self.progress.step, None)
+        size = settings.optimizer.gradient_accumulation_steps
+        rest = islice(stream, self.progress.step * size, None)
+        return iter(lambda: list(islice(rest, size)), [])
 
-    def _step(self, items: Sequence[LabelledWindow]) -> StepLosses:
+    def _step(self, batches: Sequence[TrainingBatch]) -> StepLosses:
         settings = self.settings.optimizer
         rate = rate_at(self.share, settings)
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * rate
+        losses = [self._add_gradients(batch.items, 1 / len(batches)) for batch in batches]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_gradient_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return StepLosses.mean(losses)
+
+    def _add_gradients(self, items: Sequence[LabelledWindow], share: float) -> StepLosses:
         pad_id = self.planner.encoder.template.pad_id
         batch = pad_windows([item.window for item in items], pad_id=pad_id, multiple=LENGTH_STEP)
         inputs = [torch.from_numpy(array).to(self.device) for array in (batch.ids, batch.mask, batch.type_ids)]
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
             output = self.network(*inputs)
         losses = self.objective(output, items)
-        losses.total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_gradient_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        (losses.total * share).backward()
         return StepLosses(float(losses.keep), float(losses.ranking))
 
     def _evaluate(self, losses: Sequence[StepLosses]) -> None:

@@ -82,6 +82,9 @@ class OptimizerSettings:
             `epochs`.
         epochs: Length of the run in epochs; fractions are allowed. Give this or `tokens`.
         batch_tokens: Maximum number of tokens in a batch, padding included.
+        gradient_accumulation_steps: Number of batches whose gradients are averaged for one step of
+            the optimizer. On a CPU, three batches of 3,072 tokens are read faster than one of
+            9,216.
         learning_rate: Peak learning rate of the encoder's last layer.
         layer_decay: Factor between the learning rates of neighbouring layers, from the last layer
             down. Below 1 the lower layers, which hold most of what the encoder learned before,
@@ -115,6 +118,7 @@ class OptimizerSettings:
     tokens: int | None = None
     epochs: float | None = None
     batch_tokens: int = 1536
+    gradient_accumulation_steps: int = 1
     learning_rate: float = 2e-4
     layer_decay: float = 1.0
     head_learning_rate: float = 5e-4
@@ -143,7 +147,7 @@ class OptimizerSettings:
         _require(0 < self.layer_decay <= 1, "layer_decay must be above 0 and at most 1", self.layer_decay)
         _require_least(self, 0, "ranking_weight", "token_weight", "sentence_weight", "contrast_weight", "mark_weight")
         _require_least(self, 0, "learning_rate", "head_learning_rate", "weight_decay", "max_gradient_norm")
-        _require_least(self, 1, "batch_tokens")
+        _require_least(self, 1, "batch_tokens", "gradient_accumulation_steps")
         _require_shares(self, "silver_weight", "final_rate")
         for name in ("warmup", "dropout"):
             _require(0 <= getattr(self, name) < 1, f"{name} must be at least 0 and below 1", getattr(self, name))

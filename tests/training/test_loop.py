@@ -3,6 +3,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -163,7 +164,8 @@ def test_a_run_learns_and_its_folder_prunes(settings: TrainSettings) -> None:
 def test_an_interrupted_run_says_how_it_goes_on_and_ends_with_the_weights_of_an_uninterrupted_one(
     settings: TrainSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = replace(settings, optimizer=replace(settings.optimizer, tokens=2_000), evaluate_every=3)
+    optimizer = replace(settings.optimizer, tokens=2_000, gradient_accumulation_steps=2)
+    settings = replace(settings, optimizer=optimizer, evaluate_every=2)
     interrupted = replace(settings, output=f"{settings.output}-interrupted")
     interrupt(interrupted)
     assert f"Resume the run to continue from {Path(interrupted.output, 'checkpoint.pt')}" in caplog.text
@@ -174,6 +176,29 @@ def test_an_interrupted_run_says_how_it_goes_on_and_ends_with_the_weights_of_an_
     assert resumed.keys() == straight.keys()
     assert all(torch.equal(resumed[name], straight[name]) for name in straight)
     assert notes(interrupted)[-1]["step"] == notes(settings)[-1]["step"]
+
+
+def test_a_step_takes_the_mean_of_the_gradients_of_its_batches(settings: TrainSettings) -> None:
+    def after_step(*numbers: int) -> dict[str, torch.Tensor]:
+        run = TrainingRun(settings)
+        [first], [second] = islice(run._batches_of_steps(), 2)
+        run._step([(first, second)[number] for number in numbers])
+        return {name: weight.clone() for name, weight in run.network.state_dict().items()}
+
+    once, twice, both = after_step(0), after_step(0, 0), after_step(0, 1)
+    assert all(torch.equal(once[name], twice[name]) for name in once)
+    assert not torch.equal(once["keep_head.out.weight"], both["keep_head.out.weight"])
+
+
+def test_a_step_reads_as_many_batches_as_the_settings_say(settings: TrainSettings) -> None:
+    optimizer = replace(settings.optimizer, gradient_accumulation_steps=3)
+    alone = islice(TrainingRun(settings)._batches_of_steps(), 6)
+    together = islice(TrainingRun(replace(settings, optimizer=optimizer))._batches_of_steps(), 2)
+    windows = [[item.window for item in batch.items] for [batch] in alone]
+    assert [[[item.window for item in batch.items] for batch in batches] for batches in together] == [
+        windows[:3],
+        windows[3:],
+    ]
 
 
 def test_a_folder_with_a_run_is_refused_unless_it_is_that_run_resumed(copied: TrainSettings) -> None:

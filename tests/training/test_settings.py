@@ -55,6 +55,7 @@ def test_data_settings_that_make_no_sense_are_refused(changes: Mapping[str, obje
         ({"tokens": 1, "learning_rate": 10**400}, "learning_rate must be a finite number"),
         ({"tokens": 1, "dropout": 1}, "dropout must be at least 0 and below 1"),
         ({"tokens": 1, "batch_tokens": 0}, "batch_tokens must be at least 1"),
+        ({"tokens": 1, "gradient_accumulation_steps": 0}, "gradient_accumulation_steps must be at least 1"),
         ({"tokens": 1, "compile": "no"}, "compile must be true or false; got 'no'"),
         ({"tokens": 1, "autocast": "bf16"}, "autocast must be one of .*bfloat16.*'bf16'"),
     ],
