@@ -1,4 +1,4 @@
-"""The thresholds of a model: its own default, and those that have a name."""
+"""The thresholds of a model, its own default and those that have a name, and how they apply."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,12 +26,16 @@ class Thresholds:
         careful: Threshold that keeps 99 of 100 answers; None if the model does not store it.
         balanced: Threshold that keeps 97 of 100 answers; None if the model does not store it.
         short: Threshold that keeps 93 of 100 answers; None if the model does not store it.
+        passage_comparison: How much a surer passage of the same query counts against the sentences
+            of a passage, at least 0, before they are compared with one of these thresholds; see
+            `engine.pooling.compare_passages`. The thresholds were measured with it.
     """
 
     default: float
     careful: float | None = None
     balanced: float | None = None
     short: float | None = None
+    passage_comparison: float = 0.0
 
     @property
     def named(self) -> dict[ThresholdName, float]:
@@ -56,6 +60,16 @@ class Thresholds:
                 f"({self.default:g})."
             )
         return self.named[given]
+
+    def comparison_for(self, threshold: Threshold | None, given: float | None) -> float:
+        """Return the comparison of passages of a policy; None stands for the model's own.
+
+        The model's own belongs to its thresholds. With a number as threshold it is 0, so that a
+        sentence is kept exactly where its probability reaches the number.
+        """
+        if given is not None:
+            return given
+        return self.passage_comparison if threshold is None or isinstance(threshold, str) else 0.0
 
     def _listed(self) -> str:
         return ", ".join(f"{name!r} ({value:g})" for name, value in self.named.items()) or "none"

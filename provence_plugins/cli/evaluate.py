@@ -113,9 +113,10 @@ def _refuse_unused(
     require_opener(reading, "reader")
     if reading.reader is not None:
         refuse_options(examples, ("qrels", *_OF_SENTENCES), "--reader")
-        refuse_options(comparison, ("against",), "--reader")
+        refuse_options(comparison, ("against", "passage_comparison"), "--reader")
     elif examples.qrels is not None:
         refuse_options(examples, _OF_SENTENCES, "--qrels")
+        refuse_options(comparison, ("passage_comparison",), "--qrels")
         refuse_options(output, ("figures", "image"), "--qrels")
 
 

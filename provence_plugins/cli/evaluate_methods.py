@@ -10,6 +10,7 @@ import typer
 from provence_plugins.cli import streams
 from provence_plugins.cli.options import RunOptions
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.model.formats import MOST_COMPARISON
 
 if TYPE_CHECKING:
     from provence_plugins.evaluation.methods.catalogue import LoadedMethod, MethodRow
@@ -54,6 +55,15 @@ class ComparisonOptions:
         str | None,
         typer.Option(help="Method that the others are compared with.", show_default="the last --method"),
     ] = None
+    passage_comparison: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=MOST_COMPARISON,
+            help="How much a surer passage of the same question counts against the sentences of a passage.",
+            show_default="each model's own",
+        ),
+    ] = None
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Allow the method open-provence to run code from its folder.")
     ] = False
@@ -89,7 +99,7 @@ class ComparisonOptions:
         files = _name_predictions(self.predictions or [])
         specs = list(dict.fromkeys(self.method or (() if files else default)))
         names = dict(zip(specs, short_names(specs), strict=True))
-        options = MethodOptions(cast(PrunerOptions, asdict(run)), seed, self.trust_remote_code)
+        options = MethodOptions(cast(PrunerOptions, asdict(run)), seed, self.trust_remote_code, self.passage_comparison)
         opened = {}
         for spec, name in names.items():
             opened[name] = open_method(spec, options)

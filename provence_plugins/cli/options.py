@@ -168,6 +168,13 @@ class PolicyOptions:
         Deduplicate | None,
         typer.Option(help="Drop sentences that only repeat a kept one of another passage.", show_default="none"),
     ] = None
+    passage_comparison: Annotated[
+        float | None,
+        typer.Option(
+            help="How much a surer passage counts against the sentences of a passage, 0 to 10.",
+            show_default="the model's own, 0 with a number as threshold",
+        ),
+    ] = None
     headings: Annotated[bool | None, typer.Option("--headings/--no-headings", hidden=True)] = None
 
     def build(self) -> PruningPolicy:

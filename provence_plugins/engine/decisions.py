@@ -4,10 +4,13 @@ import heapq
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+import numpy as np
+
 from provence_plugins.engine.budgets import CountTokens
 from provence_plugins.engine.duplicates import Repeats
 from provence_plugins.engine.passages import PrunedPassage, ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.engine.pooling import compare_passages
 from provence_plugins.engine.spending import Budget
 from provence_plugins.engine.ties import holds_json, loose_separators
 from provence_plugins.thresholds import Thresholds
@@ -21,7 +24,8 @@ def decide(
 ) -> tuple[tuple[PrunedPassage, ...], tuple[PrunedPassage, ...]]:
     """Decide which sentences of a query's passages are kept.
 
-    Each passage first chooses sentences by their probability. Of the passages that chose some, the
+    The passages are compared with the surest of them, as far as the policy or the model asks for
+    it. Then each passage chooses sentences by their probability. Of the passages that chose some, the
     most relevant remain. Their choices are then kept in order of probability, as far as the budget
     allows.
 
@@ -40,7 +44,7 @@ def decide(
     passages = sorted(passages, key=lambda passage: passage.index)
     kept: list[PrunedPassage] = []
     dropped: list[PrunedPassage] = []
-    budget = _spend_budget(passages, policy, thresholds.resolve(policy.threshold), count_tokens)
+    budget = _spend_budget(passages, policy, thresholds, count_tokens)
     for account in budget.accounts:
         passage = account.passage
         if account.has_tokens or not passage.tokens:
@@ -63,11 +67,12 @@ def _omission(passage: ScoredPassage, policy: PruningPolicy) -> str | None:
 def _spend_budget(
     passages: Sequence[ScoredPassage],
     policy: PruningPolicy,
-    threshold: float,
+    thresholds: Thresholds,
     count_tokens: CountTokens | None,
 ) -> Budget:
     """Choose sentences, and spend the budget on them."""
-    chosen = [_choose_sentences(passage, threshold, policy) for passage in passages]
+    threshold, compared = thresholds.resolve(policy.threshold), _compare(passages, policy, thresholds)
+    chosen = [_choose_sentences(*each, threshold, policy) for each in zip(passages, compared, strict=True)]
     if policy.when_empty == "keep_one":
         chosen = _choose_in_one(passages, chosen, policy)
     chosen = _drop_irrelevant(passages, chosen, policy)
@@ -91,8 +96,24 @@ def _spend_budget(
     return budget
 
 
+def _compare(passages: Sequence[ScoredPassage], policy: PruningPolicy, thresholds: Thresholds) -> list[Sequence[float]]:
+    """Return the probabilities of each passage that count: those after the comparison of passages.
+
+    Passages that the model cannot read do not compete.
+    """
+    counting = [passage.probabilities for passage in passages]
+    weight = thresholds.comparison_for(policy.threshold, policy.passage_comparison)
+    if weight:
+        rows = [row for row, passage in enumerate(passages) if passage.is_legible]
+        compared = compare_passages([np.array(counting[row]) for row in rows], weight)
+        for row, probabilities in zip(rows, compared, strict=True):
+            counting[row] = probabilities.tolist()
+    return counting
+
+
 def _choose_sentences(
     passage: ScoredPassage,
+    probabilities: Sequence[float],
     threshold: float,
     policy: PruningPolicy,
 ) -> Collection[int]:
@@ -100,7 +121,7 @@ def _choose_sentences(
     if not passage.tokens:
         return range(len(passage.sentences))
     numbers = _units(passage)
-    passing = {number for number in numbers if passage.probabilities[number] >= threshold}
+    passing = {number for number in numbers if probabilities[number] >= threshold}
     if passing or policy.when_empty == "keep_best":
         return passing.union(_best_sentences(passage, policy))
     return numbers if policy.when_empty == "keep_all" else ()

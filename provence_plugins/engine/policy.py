@@ -13,6 +13,7 @@ from provence_plugins.keywords import (
     check_switch,
     show_value,
 )
+from provence_plugins.model.formats import MOST_COMPARISON
 from provence_plugins.thresholds import THRESHOLD_NAMES, Threshold
 from provence_plugins.types import MeaningTie
 
@@ -96,6 +97,11 @@ class PruningPolicy:
             dropped, nor is a sentence under another title, heading, header or label. It happens
             after `top_n` and while the budget is spent; a passage that only repeats others is
             dropped. None drops nothing.
+        passage_comparison: How much a surer passage of the same query counts against the sentences
+            of a passage, 0 to 10, before they are compared with the threshold: their log-odds fall
+            by this times the distance between the best sentences of the two, as
+            `engine.pooling.compare_passages` tells. 0 decides on each passage by itself. None for
+            the model's own, and for 0 where `threshold` is a number.
     """
 
     threshold: Threshold | None = None
@@ -113,12 +119,15 @@ class PruningPolicy:
     ties: tuple[MeaningTie, ...] = ALL_TIES
     token_counter: str | Callable[[str], int] | None = None
     deduplicate: Deduplicate | None = None
+    passage_comparison: float | None = None
 
     def __post_init__(self) -> None:
         if self.threshold is not None:
             _check_threshold(self.threshold)
         if self.min_relevance is not None:
             _check_share("min_relevance", self.min_relevance, otherwise=", or None for no minimum")
+        if self.passage_comparison is not None:
+            _check_comparison(self.passage_comparison)
         check_top_n(self.top_n)
         if self.max_tokens is not None:
             check_count("max_tokens", self.max_tokens, least=0, otherwise=", or None for no limit")
@@ -183,6 +192,15 @@ def _check_threshold(value: object) -> None:
     if not isinstance(value, str) or value not in THRESHOLD_NAMES:
         names = ", ".join(map(repr, THRESHOLD_NAMES))
         _check_share("threshold", value, otherwise=f", one of the names {names}, or None for the model's own")
+
+
+def _check_comparison(value: object) -> None:
+    # NaN fails as well.
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MOST_COMPARISON:
+        raise InvalidInputError(
+            f"passage_comparison must be a number from 0 to {MOST_COMPARISON:g}, or None for the model's own; "
+            f"got {show_value(value)}."
+        )
 
 
 def _check_share(name: str, value: object, *, otherwise: str = "") -> None:

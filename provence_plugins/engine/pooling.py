@@ -15,7 +15,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 SURE = 0.1
-"""Probability from which on a sentence is sure enough to count against others of its passage."""
+"""Probability from which on a sentence is sure enough to count against others: those of its passage,
+and those of other passages of the query."""
 
 ILLEGIBLE_RELEVANCE = -1.0
 """Relevance of a passage that the model's vocabulary cannot read; it is kept as it is."""
@@ -122,6 +123,34 @@ def compare_with_best(probabilities: FloatArray, weight: float) -> FloatArray:
     compared = 1.0 / (1.0 + np.exp(weight * (sureness.max() - sureness) - odds))
     # The limits of log-odds must not raise what was nearer to 0.
     return np.where(probabilities == best, probabilities, np.minimum(compared, probabilities))
+
+
+def compare_passages(probabilities: Sequence[FloatArray], weight: float) -> list[FloatArray]:
+    """Return the probabilities of a query's passages after a comparison with the surest passage.
+
+    Most of the passages that a retriever brings do not answer, however similar they are. Where one
+    holds a sure sentence, the unsure ones of another are less likely to help. So the log-odds of a
+    passage's sentences fall by `weight` times the distance of its best sentence from the best of
+    all passages, as far as the distance lies above the log-odds of `SURE`. A passage whose best
+    sentence is as sure as any other, or alone, is not changed, and neither is the order of the
+    sentences of any passage. If no sentence reaches `SURE`, nothing changes.
+
+    Args:
+        probabilities: Those of each passage, of shape (sentences,), which may be 0.
+        weight: 0 for no comparison.
+    """
+    if not weight or len(probabilities) < 2:
+        return list(probabilities)
+    best = np.array([each.max(initial=SURE) for each in probabilities])
+    falls = weight * (_log_odds(best).max() - _log_odds(best))
+    return [_lower(each, fall) if fall else each for each, fall in zip(probabilities, falls, strict=True)]
+
+
+def _lower(probabilities: FloatArray, fall: float) -> FloatArray:
+    """Return probabilities whose log-odds are lower by `fall`, at least 0."""
+    lowered = 1.0 / (1.0 + np.exp(fall - _log_odds(probabilities)))
+    # The limits of log-odds must not raise what was nearer to 0.
+    return np.minimum(lowered, probabilities)
 
 
 def _log_odds(probabilities: FloatArray) -> FloatArray:

@@ -7,7 +7,13 @@ import numpy as np
 
 from provence_plugins.data.examples import Example, label_sentences
 from provence_plugins.engine.pooling import PassageScores
-from provence_plugins.evaluation.methods.method import Method, SplitPassage, score_all, split
+from provence_plugins.evaluation.methods.method import (
+    Method,
+    SplitPassage,
+    compare_by_question,
+    score_all,
+    split,
+)
 from provence_plugins.evaluation.metrics.scored_examples import (
     GradedQuestion,
     JudgedExamples,
@@ -63,10 +69,20 @@ def judge_examples(
     splitter: SplitterName,
     *,
     probabilities: bool = False,
+    passage_comparison: float = 0.0,
 ) -> JudgedExamples:
-    """Split labelled examples, score them with a method and judge the scores; see `judge`."""
+    """Split labelled examples, score them with a method and judge the scores; see `judge`.
+
+    Args:
+        examples: Labelled examples.
+        method: The method.
+        splitter: How passages are split into sentences.
+        probabilities: See `JudgedExamples`.
+        passage_comparison: How much a surer passage of the same question counts against a passage.
+    """
     passages = list(split(examples, splitter))
-    return judge(passages, score_all(method, passages), probabilities=probabilities)
+    scores = compare_by_question(passages, score_all(method, passages), passage_comparison)
+    return judge(passages, scores, probabilities=probabilities)
 
 
 def _scored_example(

@@ -12,7 +12,7 @@ from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.judging import judge
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
-from provence_plugins.evaluation.methods.method import SplitPassage, score_all, split
+from provence_plugins.evaluation.methods.method import SplitPassage, compare_by_question, score_all, split
 from provence_plugins.evaluation.methods.predictions import FixedOutput
 from provence_plugins.evaluation.metrics.answers import threshold_at_removal
 from provence_plugins.evaluation.metrics.breakdown import Breakdown
@@ -170,7 +170,7 @@ def measure(
     def score(passages: Sequence[SplitPassage], what: str) -> list[PassageScores]:
         return score_all(method.score, progress(passages, what))
 
-    scores = score(dataset.passages, name)
+    scores = compare_by_question(dataset.passages, score(dataset.passages, name), method.passage_comparison)
     is_fixed = method.output is not None
     judged = judge(dataset.passages, scores, probabilities=method.probabilities, fixed=is_fixed)
     require_examples(judged.scored)

@@ -118,7 +118,13 @@ def write_thresholds(checkpoint: Checkpoint, examples: Sequence[Example]) -> Mea
             f"Pruner.calibrate."
         )
     with Pruner(checkpoint.folder) as pruner:
-        judged = judge_examples(examples, pruner_method(pruner), checkpoint.splitter, probabilities=True)
+        judged = judge_examples(
+            examples,
+            pruner_method(pruner),
+            checkpoint.splitter,
+            probabilities=True,
+            passage_comparison=checkpoint.thresholds.passage_comparison,
+        )
     measured = measure_thresholds(judged)
     update_config(Path(checkpoint.folder), measured.to_config())
     return measured

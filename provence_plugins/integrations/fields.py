@@ -168,6 +168,7 @@ class PruningFields(EngineFields):
     ties: tuple[MeaningTie, ...] = ALL_TIES
     token_counter: str | None = None
     deduplicate: Deduplicate | None = None
+    passage_comparison: float | None = None
     split_questions: bool = True
     title_key: str | None = "title"
     metadata_key: str | None = Field(default=METADATA_KEY, min_length=1)

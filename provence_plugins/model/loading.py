@@ -48,6 +48,7 @@ _NATIVE_KEYS = (
     "default_threshold",
     "thresholds",
     "comparison",
+    "passage_comparison",
     "max_tokens",
     "calibration",
     "format_version",

@@ -18,9 +18,11 @@ from provence_plugins.model.weights import read_headers
 from provence_plugins.text.sentences import SplitterName
 from provence_plugins.thresholds import THRESHOLD_NAMES, Thresholds
 
-# Keys of a native configuration: the named thresholds, and `Scoring.comparison`.
+# Keys of a native configuration: the named thresholds, `Scoring.comparison`, and
+# `Thresholds.passage_comparison`.
 THRESHOLDS_KEY = "thresholds"
 COMPARISON_KEY = "comparison"
+PASSAGE_COMPARISON_KEY = "passage_comparison"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ class ModelConfig:
         """The default threshold, and those with a name.
 
         Raises:
-            CheckpointError: One is invalid, or has an unknown name.
+            CheckpointError: One is invalid or has an unknown name, or the comparison that belongs
+                to them is invalid.
         """
         if not self.format.is_native:
             return replace(self.format.thresholds, default=self._default_threshold())
@@ -107,7 +110,8 @@ class ModelConfig:
                 f"provence-plugins."
             )
         named = {name: self._share(name, value) for name, value in given.items()}
-        return Thresholds(default, **named)
+        weight = _read_comparison(self.folder, self.values, PASSAGE_COMPARISON_KEY)
+        return Thresholds(default, **named, passage_comparison=weight)
 
     @property
     def splitter(self) -> SplitterName:
@@ -169,13 +173,20 @@ def _find_format(folder: Path, values: Mapping[str, Any]) -> Format:
 
 def _with_comparison(folder: Path, values: Mapping[str, Any], format_: Format) -> Format:
     """Return the format with the comparison of sentences that a native configuration gives."""
-    given = values.get(COMPARISON_KEY)
-    if not format_.is_native or given is None:
+    if not format_.is_native:
         return format_
+    return format_.with_comparison(_read_comparison(folder, values, COMPARISON_KEY))
+
+
+def _read_comparison(folder: Path, values: Mapping[str, Any], key: str) -> float:
+    """Return the weight of a comparison; 0 if the configuration gives none."""
+    given = values.get(key)
+    if given is None:
+        return 0.0
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     if not (is_number and 0 <= given <= MOST_COMPARISON):
         raise CheckpointError(
-            f"config.json of {folder} gives {COMPARISON_KEY}={show_value(given)}; expected a "
+            f"config.json of {folder} gives {key}={show_value(given)}; expected a "
             f"number of 0 to {MOST_COMPARISON:g}. Correct it, or download the model again."
         )
-    return format_.with_comparison(float(given))
+    return float(given)

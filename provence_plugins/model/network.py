@@ -55,6 +55,7 @@ class ProvenceConfig(PretrainedConfig):
         default_threshold: Keep threshold for a policy without one.
         thresholds: Keep thresholds by name.
         comparison: How much a better sentence of the same passage counts against a sentence.
+        passage_comparison: How much a surer passage of the same query counts against a passage.
         max_tokens: Longest window, query and special tokens included.
         calibration: Metrics measured on held-out data, one row per threshold.
         format_version: Version of the folder format.
@@ -72,6 +73,7 @@ class ProvenceConfig(PretrainedConfig):
         default_threshold: float = 0.1,
         thresholds: dict[str, float] | None = None,
         comparison: float = 0.0,
+        passage_comparison: float = 0.0,
         max_tokens: int = 512,
         calibration: list[dict[str, float]] | None = None,
         format_version: int | None = NATIVE.version,
@@ -87,6 +89,7 @@ class ProvenceConfig(PretrainedConfig):
         self.default_threshold = default_threshold
         self.thresholds = thresholds or {}
         self.comparison = comparison
+        self.passage_comparison = passage_comparison
         self.max_tokens = max_tokens
         self.calibration = calibration or []
         self.format_version = format_version

@@ -19,8 +19,9 @@ def describe_scores(result: PruneResult) -> dict[str, Any]:
     """Return the policy of a result and the scores of its passages in input order.
 
     Returns:
-        `policy`: the fields of `PruningPolicy`, with the threshold that was used, except `pins`,
-        `omission`, `token_counter` and `deduplicate`, by which a browser cannot decide; `passages`:
+        `policy`: the fields of `PruningPolicy`, with the threshold and the comparison of passages
+        that were used, except `pins`, `omission`, `token_counter` and `deduplicate`, by which a
+        browser cannot decide; `passages`:
         for each `index`, `title`, `relevance`, `relevance_probability`, `is_legible` and
         `sentences`: for each `start`, `end`, `probability`, `kind`, `tokens`, `heading`, `ties`
         (pairs of kind and number), `cost` (what it takes of `max_tokens`), `space` (the white space
@@ -32,7 +33,7 @@ def describe_scores(result: PruneResult) -> dict[str, Any]:
     count = None if policy.token_counter is None else find_counter(policy.token_counter)
     passages = sorted((*result.passages, *result.dropped), key=lambda passage: passage.index)
     return {
-        "policy": _describe_policy(policy, result.threshold),
+        "policy": _describe_policy(result),
         "passages": [
             _describe_passage(passage, is_pinned, count, count or result.count_tokens) for passage in passages
         ],
@@ -72,13 +73,14 @@ def describe_cut(
     }
 
 
-def _describe_policy(policy: PruningPolicy, threshold: float) -> dict[str, Any]:
-    described = {}
+def _describe_policy(result: PruneResult) -> dict[str, Any]:
+    policy, described = result.policy, {}
     for field in fields(policy):
         if field.name not in _NOT_IN_BROWSERS:
             value = getattr(policy, field.name)
             described[field.name] = list(value) if isinstance(value, tuple) else value
-    return {**described, "threshold": threshold}
+    weight = result.thresholds.comparison_for(policy.threshold, policy.passage_comparison)
+    return {**described, "threshold": result.threshold, "passage_comparison": weight}
 
 
 def _describe_passage(

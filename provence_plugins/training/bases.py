@@ -10,7 +10,7 @@ from provence_plugins.model.checkpoint import find_model
 from provence_plugins.model.families import longest_window
 from provence_plugins.model.folder import CONFIG, is_folder, read_json
 from provence_plugins.model.formats import NATIVE, NATIVE_TYPE
-from provence_plugins.model.model_config import COMPARISON_KEY
+from provence_plugins.model.model_config import COMPARISON_KEY, PASSAGE_COMPARISON_KEY
 from provence_plugins.model.tokenizer_file import read_tokenizer
 from provence_plugins.tokens.encoding import TextEncoder
 from provence_plugins.training.settings import TrainSettings
@@ -58,6 +58,7 @@ def open_network(base: Path, planner: Planner, settings: TrainSettings) -> Prove
         "separator_id": planner.encoder.template.between[0],
         "splitter": settings.splitter,
         COMPARISON_KEY: settings.comparison,
+        PASSAGE_COMPARISON_KEY: settings.passage_comparison,
         "max_tokens": settings.window_tokens,
     }
     is_native = read_json(base, CONFIG).get("model_type") == NATIVE_TYPE

@@ -21,6 +21,7 @@ _CHANGEABLE = (
     "log_every",
     "base_share",
     "comparison",
+    "passage_comparison",
     "target_recall",
     "precision",
     "workers",

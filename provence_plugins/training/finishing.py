@@ -121,4 +121,10 @@ def _judge_exported(
 ) -> JudgedExamples:
     options = BackendOptions(dtype=settings.precision, threads=settings.threads)
     backend = load_backend(open_checkpoint(folder), "onnx", options)
-    return judge_examples(examples, model_method(planner, backend), settings.splitter, probabilities=True)
+    return judge_examples(
+        examples,
+        model_method(planner, backend),
+        settings.splitter,
+        probabilities=True,
+        passage_comparison=settings.passage_comparison,
+    )

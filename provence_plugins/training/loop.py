@@ -217,7 +217,13 @@ class TrainingRun:
     def _evaluate(self, losses: Sequence[StepLosses]) -> None:
         examples = first_questions(self.dev_examples, self.settings.data.dev_limit)
         method = model_method(self.planner, TorchBackend(self.network))
-        judged = judge_examples(examples, method, self.settings.splitter, probabilities=True)
+        judged = judge_examples(
+            examples,
+            method,
+            self.settings.splitter,
+            probabilities=True,
+            passage_comparison=self.settings.passage_comparison,
+        )
         note = as_note(self.progress, StepLosses.mean(losses), judged)
         self.log.append(note)
         shown = [

@@ -210,6 +210,8 @@ class TrainSettings:
         comparison: How much a better sentence of the same passage counts against a sentence when
             the finished model decides; see `engine.pooling.compare_with_best`. Training itself does
             not depend on it.
+        passage_comparison: How much a surer passage of the same question counts against a passage when
+            the finished model decides; see `engine.pooling.compare_passages`.
         target_recall: The default threshold is the highest one that keeps this share of the dev
             answers. With 0.97 it is the one that is called "balanced".
         precision: Precision of the ONNX file that the run writes, "int8" or "float32". The
@@ -236,6 +238,7 @@ class TrainSettings:
     window_tokens: int = 384
     base_share: float = 0.0
     comparison: float = 0.5
+    passage_comparison: float = 0.25
     target_recall: float = 0.97
     precision: Precision = "int8"
     evaluate_every: int = 250
@@ -249,7 +252,9 @@ class TrainSettings:
         check_field_types(self)
         _require(0 <= self.base_share < 1, "base_share must be at least 0 and below 1", self.base_share)
         most = MOST_COMPARISON
-        _require(0 <= self.comparison <= most, f"comparison must be between 0 and {most:g}", self.comparison)
+        for name in ("comparison", "passage_comparison"):
+            value = getattr(self, name)
+            _require(0 <= value <= most, f"{name} must be between 0 and {most:g}", value)
         _require(0 < self.target_recall <= 1, "target_recall must be above 0 and at most 1", self.target_recall)
         _require_least(self, 1, "window_tokens", "evaluate_every", "log_every", "threads")
         _require_least(self, 0, "workers")

@@ -8,6 +8,7 @@ from scored_passages import THRESHOLDS, kept_numbers, remaining, scored
 from provence_plugins.engine.decisions import decide
 from provence_plugins.engine.passages import ScoredPassage
 from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.thresholds import Thresholds
 from provence_plugins.types import Passage
 
 
@@ -26,6 +27,39 @@ class TestThreshold:
 
     def test_a_threshold_of_one_keeps_what_is_certain(self) -> None:
         assert remaining(scored(0.999, 1.0), threshold=1) == {0: [1]}
+
+
+class TestPassageComparison:
+    """The second passage is less sure than the first one, whose best sentence is nearly certain."""
+
+    PASSAGES = (scored(0.99, 0.4), scored(0.6, 0.3, index=1))
+
+    def test_a_surer_passage_counts_against_the_sentences_of_others(self) -> None:
+        assert remaining(*self.PASSAGES, threshold=0.25) == {0: [0, 1], 1: [0, 1]}
+        assert remaining(*self.PASSAGES, threshold=0.25, passage_comparison=0.25) == {0: [0, 1], 1: [0]}
+        assert remaining(*self.PASSAGES, threshold=0.25, passage_comparison=1.0) == {0: [0, 1]}
+
+    def test_the_models_own_belongs_to_its_own_thresholds(self) -> None:
+        thresholds = Thresholds(0.25, careful=0.25, passage_comparison=0.25)
+        for own in (None, "careful"):
+            kept, _ = decide(self.PASSAGES, PruningPolicy(threshold=own), thresholds)
+            assert [kept_numbers(passage) for passage in kept] == [[0, 1], [0]]
+        for alone in (PruningPolicy(threshold=0.25), PruningPolicy(passage_comparison=0)):
+            kept, _ = decide(self.PASSAGES, alone, thresholds)
+            assert [kept_numbers(passage) for passage in kept] == [[0, 1], [0, 1]]
+
+    def test_a_passage_that_the_model_cannot_read_does_not_compete(self) -> None:
+        illegible = replace(scored(1.0, 1.0, index=2), is_legible=False)
+        assert remaining(self.PASSAGES[1], illegible, threshold=0.25, passage_comparison=10)[1] == [0, 1]
+        assert remaining(self.PASSAGES[0], illegible, threshold=0.25, passage_comparison=10)[2] == [0, 1]
+
+    def test_probabilities_are_reported_as_the_model_gave_them(self) -> None:
+        _, [dropped] = decide(self.PASSAGES, PruningPolicy(threshold=0.25, passage_comparison=1.0), THRESHOLDS)
+        assert [sentence.probability for sentence in dropped.sentences] == [0.6, 0.3]
+
+    def test_a_budget_is_spent_by_the_probabilities_of_the_model(self) -> None:
+        spent = remaining(*self.PASSAGES, threshold=0.25, passage_comparison=0.25, max_tokens=20)
+        assert spent == {0: [0], 1: [0]}
 
 
 class TestWhenNothingPasses:

@@ -31,6 +31,7 @@ def test_the_default_policy_leaves_the_threshold_to_the_checkpoint_and_sets_no_l
         "ties": ("label", "parent", "question", "announced", "title"),
         "token_counter": None,
         "deduplicate": None,
+        "passage_comparison": None,
     }
 
 
@@ -61,6 +62,11 @@ def test_a_value_without_meaning_is_refused_with_its_name_and_what_was_given() -
         {"min_relevance": math.nan},
         {"min_relevance": 1.5},
         {"min_relevance": "0.5"},
+        {"passage_comparison": -0.1},
+        {"passage_comparison": 10.1},
+        {"passage_comparison": math.nan},
+        {"passage_comparison": True},
+        {"passage_comparison": "much"},
         {"deduplicate": True},
         {"deduplicate": "fuzzy"},
         {"top_n": 0},

@@ -9,6 +9,7 @@ from provence_plugins.engine.pooling import (
     POOLINGS,
     SURE,
     SentencePieces,
+    compare_passages,
     compare_with_best,
     mean_of_pieces,
     mean_of_tokens,
@@ -103,3 +104,39 @@ def test_a_comparison_keeps_the_best_sentence_the_order_and_the_range(given_: li
     assert ((after >= 0) & (after <= before + 1e-12)).all()
     assert (np.diff(after[np.argsort(before, kind="stable")]) >= 0).all()
     assert (after[before == 0] == 0).all()
+
+
+def test_the_log_odds_of_a_passage_fall_by_a_share_of_its_distance_from_the_surest_passage() -> None:
+    sure, unsure, empty = compare_passages([np.array([0.8, 0.3]), np.array([0.4, 0.02]), np.zeros(0)], 0.5)
+    assert sure.tolist() == [0.8, 0.3]
+    fall = 0.5 * (odds(0.8) - odds(0.4))
+    assert [odds(value) for value in unsure.tolist()] == pytest.approx([odds(0.4) - fall, odds(0.02) - fall])
+    assert empty.tolist() == []
+
+
+def test_a_passage_without_a_sure_sentence_counts_as_far_as_a_sure_one() -> None:
+    _, unsure = compare_passages([np.array([0.8]), np.array([0.02])], 0.5)
+    assert odds(unsure[0]) == pytest.approx(odds(0.02) - 0.5 * (odds(0.8) - odds(SURE)))
+    nowhere = [np.array([0.02, SURE]), np.array([0.05])]
+    assert [each.tolist() for each in compare_passages(nowhere, 5.0)] == [[0.02, SURE], [0.05]]
+
+
+def test_a_passage_alone_and_a_weight_of_zero_change_nothing() -> None:
+    given = [np.array([0.9]), np.array([0.2])]
+    assert [each.tolist() for each in compare_passages(given, 0.0)] == [[0.9], [0.2]]
+    assert [each.tolist() for each in compare_passages(given[1:], 5.0)] == [[0.2]]
+    assert compare_passages([], 5.0) == []
+
+
+@given(st.lists(st.lists(PROBABILITIES, max_size=6), min_size=1, max_size=5), st.floats(0, 10))
+def test_a_comparison_of_passages_keeps_the_surest_one_each_order_and_the_range(
+    given_: list[list[float]], weight: float
+) -> None:
+    before = [np.array(each) for each in given_]
+    after = compare_passages(before, weight)
+    best = [each.max(initial=0.0) for each in before]
+    surest = best.index(max(best))
+    assert after[surest].tolist() == before[surest].tolist()
+    for one, other in zip(before, after, strict=True):
+        assert ((other >= 0) & (other <= one)).all()
+        assert (np.diff(other[np.argsort(one, kind="stable")]) >= 0).all()

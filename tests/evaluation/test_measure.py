@@ -64,6 +64,20 @@ def test_the_examples_are_judged_by_the_scores_of_the_method(examples: list[Exam
     assert metric_values(replace(found.judged, words=())) == metric_values(judged)
 
 
+def test_passages_of_a_question_are_compared_as_far_as_the_method_asks(
+    examples: list[Example], written: Method
+) -> None:
+    dataset = prepare(examples, "sentencex", needles=0)
+    [plain, compared] = (
+        measure("m", LoadedMethod(written, 0.5, True, passage_comparison=weight), dataset).judged.scored[0].scores
+        for weight in (0.0, 0.25)
+    )
+    size = len(FILLER) + 2
+    assert compared[:size].tolist() == plain[:size].tolist()
+    # Log-odds of 0.6 less a quarter of their distance from those of 0.9.
+    assert (plain[size], compared[size]) == pytest.approx((0.6, 0.4894), abs=1e-4)
+
+
 def test_every_passage_of_the_data_is_scored_once(examples: list[Example], written: Method) -> None:
     scored: list[SplitPassage] = []
 

@@ -42,6 +42,7 @@ def change_config(folder: Path) -> Callable[..., None]:
         ({"comparison": float("nan")}, r"comparison=nan"),
         ({"comparison": "much"}, r"comparison='much'"),
         ({"comparison": True}, r"comparison=True"),
+        ({"passage_comparison": 11}, r"passage_comparison=11; expected a number of 0 to 10"),
         ({"max_tokens": 65}, r"max_tokens=65; expected a number of 1 to 64"),
         ({"max_tokens": 0}, r"max_tokens=0"),
         ({"max_tokens": "64"}, r"max_tokens='64'"),
@@ -66,3 +67,12 @@ def test_a_comparison_of_sentences_is_read_and_published_models_have_none(
     assert checkpoint.format.scoring.comparison == 1.0
     assert checkpoint.format.is_native
     assert all(row.scoring.comparison == 0.0 for row in FORMATS)
+
+
+def test_a_comparison_of_passages_belongs_to_the_thresholds_and_published_models_have_none(
+    folder: Path, change_config: Callable[..., None]
+) -> None:
+    assert open_checkpoint(folder).thresholds.passage_comparison == 0.0
+    change_config(passage_comparison=0.25)
+    assert open_checkpoint(folder).thresholds.passage_comparison == 0.25
+    assert all(row.thresholds.passage_comparison == 0.0 for row in FORMATS)

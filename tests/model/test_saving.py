@@ -65,11 +65,15 @@ def test_settings_of_the_network_come_back(tiny_network: ProvenceModel, tmp_path
     tiny_network.config.default_threshold = 0.25
     tiny_network.config.thresholds = {"short": 0.75}
     tiny_network.config.comparison = 0.5
+    tiny_network.config.passage_comparison = 0.25
     tiny_network.config.splitter = "lines"
     tiny_network.config.calibration = [{"threshold": 0.25, "kept": 0.4}]
     save_folder(tiny_network, tmp_path, tokenizer_from=tokenizer_folder)
     checkpoint = open_checkpoint(tmp_path)
-    assert (checkpoint.thresholds, checkpoint.splitter) == (Thresholds(0.25, short=0.75), "lines")
+    assert (checkpoint.thresholds, checkpoint.splitter) == (
+        Thresholds(0.25, short=0.75, passage_comparison=0.25),
+        "lines",
+    )
     assert checkpoint.format.scoring.comparison == 0.5
     assert checkpoint.config["calibration"] == [{"threshold": 0.25, "kept": 0.4}]
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CASES = 600
 
+THRESHOLDS = Thresholds(0.1, passage_comparison=0.5)
+
 KINDS: Sequence[Kind] = get_args(Kind)
 TIES: Sequence[TieKind] = (*ALL_TIES, *get_args(FormTie))
 
@@ -35,6 +37,7 @@ def count_words(text: str) -> int:
 
 def make_passage(rng: random.Random, index: int) -> ScoredPassage:
     texts = []
+    sureness = rng.choice((1.0, 1.0, 0.2, 0.05))
     for _ in range(rng.choice((0, 1, 2, 4, 8, 15))):
         words = " ".join(rng.choices(WORDS, k=rng.choice((0, 1, 3, 8, 20))))
         texts.append(words + rng.choice(ENDS) or " ")
@@ -50,7 +53,7 @@ def make_passage(rng: random.Random, index: int) -> ScoredPassage:
         # Few values, so that many are equal.
         relevance=rng.choice((-1.0, 0.0, 0.25, 0.5, 0.5, rng.random())),
         sentences=sentences,
-        probabilities=[rng.choice((0.0, 0.1, 0.1, 0.3, 1.0, rng.random())) for _ in texts],
+        probabilities=[sureness * rng.choice((0.0, 0.1, 0.1, 0.3, 1.0, rng.random())) for _ in texts],
         token_counts=[count_words(text) for text in texts],
         is_legible=rng.random() < 0.9,
         relevance_scale=rng.choice(get_args(RelevanceScale)),
@@ -59,7 +62,7 @@ def make_passage(rng: random.Random, index: int) -> ScoredPassage:
 
 def make_policy(rng: random.Random) -> PruningPolicy:
     return PruningPolicy(
-        threshold=rng.choice((0.0, 0.1, 0.3, 0.7, 1.0, rng.random())),
+        threshold=rng.choice((None, 0.0, 0.01, 0.1, 0.3, 0.7, 1.0, rng.random())),
         top_n=rng.choice((None, None, 1, 2)),
         max_tokens=rng.choice((None, 0, 1, 2, 5, 12, 30, 80)),
         keep_title=rng.random() < 0.3,
@@ -72,6 +75,7 @@ def make_policy(rng: random.Random) -> PruningPolicy:
         pins=rng.choice((None, None, "castle", "🏰 a")),
         ties=tuple(rng.sample(ALL_TIES, rng.randrange(len(ALL_TIES) + 1))),
         token_counter=rng.choice((None, None, "characters")),
+        passage_comparison=rng.choice((None, 0.25, 1.0, 10.0)),
     )
 
 
@@ -79,8 +83,8 @@ def make_case(seed: int) -> PruneResult:
     rng = random.Random(seed)
     passages = [make_passage(rng, index) for index in range(rng.choice((0, 1, 2, 3, 5)))]
     policy = make_policy(rng)
-    kept, dropped = decide(passages, policy, Thresholds(0.1), count_words)
-    return PruneResult("q", kept, dropped, policy, Thresholds(0.1), count_words)
+    kept, dropped = decide(passages, policy, THRESHOLDS, count_words)
+    return PruneResult("q", kept, dropped, policy, THRESHOLDS, count_words)
 
 
 def expected(result: PruneResult) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def test_optimizer_settings_that_make_no_sense_are_refused(given: dict[str, floa
         ({"evaluate_every": 0}, "evaluate_every must be at least 1; got 0"),
         ({"workers": -1}, "workers must be at least 0; got -1"),
         ({"log_every": 0}, "log_every must be at least 1"),
+        ({"passage_comparison": 11}, "passage_comparison must be between 0 and 10; got 11"),
         ({"window_tokens": 2048}, "batch_tokens must be at least window_tokens=2048; got 1536"),
     ],
 )

@@ -31,6 +31,8 @@ class LoadedMethod:
             such default.
         probabilities: Whether its scores claim to be probabilities, so that their calibration means
             something.
+        passage_comparison: How much a surer passage of the same question counts against a passage;
+            0 where each passage is decided on by itself.
         output: What it keeps of a passage, for a system that gives one output and no scores; None
             for all others.
     """
@@ -38,6 +40,7 @@ class LoadedMethod:
     score: Method
     threshold: float | None = None
     probabilities: bool = False
+    passage_comparison: float = 0.0
     output: Callable[[SplitPassage], FixedOutput] | None = None
 
 
@@ -49,11 +52,14 @@ class MethodOptions:
         pruner: Backend, device, precision and threads of this package's models.
         seed: Seed of random methods.
         trust_remote_code: Whether code inside a model folder may run.
+        passage_comparison: How much a surer passage counts for this package's models, in place of
+            their own value; None for that.
     """
 
     pruner: PrunerOptions
     seed: int = 0
     trust_remote_code: bool = False
+    passage_comparison: float | None = None
 
 
 Maker = Callable[[str, MethodOptions], LoadedMethod]
@@ -169,7 +175,13 @@ def _chance(folder: str, options: MethodOptions) -> LoadedMethod:
 
 def _model(folder: str, options: MethodOptions) -> LoadedMethod:
     pruner = Pruner(folder or None, **options.pruner)
-    return LoadedMethod(pruner_method(pruner), pruner.default_threshold, probabilities=True)
+    weight = options.passage_comparison
+    return LoadedMethod(
+        pruner_method(pruner),
+        pruner.default_threshold,
+        probabilities=True,
+        passage_comparison=pruner.thresholds.passage_comparison if weight is None else weight,
+    )
 
 
 def _sentence_model(folder: str, options: MethodOptions) -> LoadedMethod:

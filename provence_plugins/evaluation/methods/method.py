@@ -1,5 +1,6 @@
 """`Method`, the interface of everything that scores sentences and can be judged beside a model."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.pooling import PassageScores
+from provence_plugins.engine.pooling import PassageScores, compare_passages
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import SplitterName, split_sentences
@@ -68,6 +69,29 @@ def score_all(method: Method, passages: Iterable[SplitPassage]) -> list[PassageS
             )
         scores += found
     return scores
+
+
+def compare_by_question(
+    passages: Sequence[SplitPassage], scores: Sequence[PassageScores], weight: float
+) -> list[PassageScores]:
+    """Return the scores after a comparison of the passages of each question, as the engine decides.
+
+    Only `PassageScores.probabilities` change. Passages of one question are those with its text.
+
+    Args:
+        passages: Passages of any number of questions.
+        scores: The scores of each passage.
+        weight: See `engine.pooling.compare_passages`.
+    """
+    places: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, passage in enumerate(passages):
+        places[passage.example.source, passage.example.question].append(place)
+    compared = list(scores)
+    for of_question in places.values():
+        probabilities = [scores[place].probabilities.astype(np.float64) for place in of_question]
+        for place, lowered in zip(of_question, compare_passages(probabilities, weight), strict=True):
+            compared[place] = replace(scores[place], probabilities=lowered.astype(np.float32))
+    return compared
 
 
 def from_sentence_scores(

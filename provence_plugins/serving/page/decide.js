@@ -4,6 +4,9 @@
 // which cut is wanted, and the caller decides again with it.
 
 const FRAMES = new Set(["heading", "table_header", "structure"]);
+// Probability from which on a sentence counts against those of other passages, and the least that has finite log-odds.
+const SURE = 0.1;
+const LEAST_PROBABILITY = 1e-7;
 const ALWAYS = new Set(["inside", "closing", "separator"]);
 
 // The white space of Python's str.isspace, which is not that of \s.
@@ -38,7 +41,8 @@ export function decide(passages, policy, cuts = new Map()) {
 }
 
 function spendBudget(passages, policy, cuts) {
-  let chosen = passages.map((passage) => chooseSentences(passage, policy));
+  const compared = comparePassages(passages, policy.passage_comparison);
+  let chosen = passages.map((passage, row) => chooseSentences(passage, compared[row], policy));
   if (policy.when_empty === "keep_one") chosen = chooseInOne(passages, chosen, policy);
   chosen = dropIrrelevant(passages, chosen, policy);
   const pinned = passages.map((passage) => units(passage).filter((number) => passage.sentences[number].pinned));
@@ -57,10 +61,30 @@ function spendBudget(passages, policy, cuts) {
   return budget;
 }
 
-function chooseSentences(passage, policy) {
+// engine/pooling.py: the probabilities of each passage after a comparison with the surest of them.
+function comparePassages(passages, weight) {
+  const probabilities = passages.map((passage) => passage.sentences.map((sentence) => sentence.probability));
+  if (!weight) return probabilities;
+  const best = probabilities.map((own, row) => {
+    const competes = passages[row].is_legible;
+    return competes ? logOdds(own.reduce((one, other) => Math.max(one, other), SURE)) : null;
+  });
+  const surest = Math.max(...best.filter((odds) => odds !== null));
+  return probabilities.map((own, row) => {
+    const fall = best[row] === null ? 0 : weight * (surest - best[row]);
+    return fall ? own.map((each) => Math.min(each, 1 / (1 + Math.exp(fall - logOdds(each))))) : own;
+  });
+}
+
+function logOdds(probability) {
+  const limited = Math.min(Math.max(probability, LEAST_PROBABILITY), 1 - LEAST_PROBABILITY);
+  return Math.log(limited) - Math.log1p(-limited);
+}
+
+function chooseSentences(passage, probabilities, policy) {
   if (!countTokens(passage)) return passage.sentences.map((_, number) => number);
   const numbers = units(passage);
-  const passing = numbers.filter((number) => passage.sentences[number].probability >= policy.threshold);
+  const passing = numbers.filter((number) => probabilities[number] >= policy.threshold);
   if (passing.length || policy.when_empty === "keep_best") {
     return [...new Set([...passing, ...bestSentences(passage, policy)])];
   }

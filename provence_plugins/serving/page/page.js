@@ -140,6 +140,7 @@ function checkPolicy(wishes, known) {
   const isShare = (value) => typeof value === "number" && value >= 0 && value <= 1;
   const checks = {
     threshold: isShare,
+    passage_comparison: (value) => typeof value === "number" && value >= 0 && value <= 10,
     max_tokens: (value) => value === null || isCount(value, 0),
     top_n: (value) => value === null || isCount(value, 1),
     min_relevance: (value) => value === null || isShare(value),
@@ -164,6 +165,7 @@ function readPolicy() {
     ...policy,
     top_n: numberOf("top-n", null),
     min_relevance: numberOf("min-relevance", null),
+    passage_comparison: numberOf("passage-comparison", policy.passage_comparison),
     min_sentences: numberOf("min-sentences", 1),
     when_empty: byId("when-empty").value,
     order: byId("order").value,
@@ -178,6 +180,7 @@ function showPolicy() {
   showBudget();
   byId("top-n").value = policy.top_n ?? "";
   byId("min-relevance").value = policy.min_relevance ?? "";
+  byId("passage-comparison").value = policy.passage_comparison;
   byId("min-sentences").value = policy.min_sentences;
   byId("when-empty").value = policy.when_empty;
   byId("order").value = policy.order;

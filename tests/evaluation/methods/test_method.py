@@ -1,12 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from provence_plugins.data.examples import Example
+from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.methods.method import (
     SplitPassage,
+    compare_by_question,
     from_sentence_scores,
     one_by_one,
     pruner_method,
@@ -15,6 +19,7 @@ from provence_plugins.evaluation.methods.method import (
     split,
 )
 from provence_plugins.model.checkpoint import Checkpoint
+from provence_plugins.testing import WordBackend
 from provence_plugins.types import Passage
 
 TEXT = "Paris is old. Cheese is good! The river is long?"
@@ -46,6 +51,26 @@ def test_all_passages_are_scored_in_order_some_at_a_time() -> None:
 def test_a_method_that_forgets_a_passage_is_found_out() -> None:
     with pytest.raises(InvalidInputError, match="one PassageScores for each passage; got 0 for 1 passages"):
         score_all(lambda some: [], passages(TEXT))
+
+
+def test_passages_of_a_question_are_compared_as_the_engine_does_and_others_are_left_alone() -> None:
+    texts = ["The castle has towers. Sheep graze here.", "A castle is old. Sheep have wool.", "Cheese is good."]
+    examples = [
+        Example(f"q#n{n}", "s", "Which castle has towers?", Passage(text), (), False) for n, text in enumerate(texts)
+    ]
+    other = Example("r", "s", "Is the castle old?", Passage(texts[1]), (), True)
+    policy = PruningPolicy(threshold=0.2, passage_comparison=0.5)
+    with Pruner(backend=WordBackend(), comparison=0) as pruner:
+        alone = pruner.prune(examples[0].question, texts, replace(policy, passage_comparison=0))
+        result = pruner.prune(examples[0].question, texts, policy)
+        given = list(split([*examples, other], "sentencex"))
+        scores = score_all(pruner_method(pruner), given)
+    compared = compare_by_question(given, scores, 0.5)
+    by_engine = sorted((*result.passages, *result.dropped), key=lambda passage: passage.index)
+    kept = [(each.probabilities >= 0.2).tolist() for each in compared[:3]]
+    assert kept == [[sentence.kept for sentence in passage.sentences] for passage in by_engine]
+    assert result.text != alone.text
+    assert compared[3].probabilities.tolist() == scores[3].probabilities.tolist()
 
 
 def test_scores_in_a_row_go_back_to_their_passages() -> None:
