@@ -47,6 +47,7 @@ class Decoder:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self.threshold: float = config["default_threshold"]
         self.comparison: float = config.get("comparison", 0.0)
+        self.passage_comparison: float = config.get("passage_comparison", 0.0)
         self.window_tokens: int = config["max_tokens"]
         names = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
         special = [names[f"{name}_token"] for name in ("cls", "sep", "pad", "unk", "mask")]
@@ -126,6 +127,16 @@ def compare(probabilities: list[float], weight: float) -> list[float]:
     return compared
 
 
+def compare_passages(passages: Sequence[list[float]], weight: float) -> list[list[float]]:
+    """Lower the log-odds of the units of each passage by `weight` times its distance from the surest passage."""
+    best = [log_odds(max([SURE, *probabilities])) for probabilities in passages]
+    falls = [weight * (max(best) - own) for own in best]
+    return [
+        [min(each, 1 / (1 + math.exp(fall - log_odds(each)))) if fall else each for each in probabilities]
+        for fall, probabilities in zip(falls, passages, strict=True)
+    ]
+
+
 def log_odds(probability: float) -> float:
     limited = min(max(probability, 1e-7), 1 - 1e-7)
     return math.log(limited / (1 - limited))
@@ -161,11 +172,16 @@ def fill(pieces: Sequence[Piece], limit: int) -> Iterator[list[Piece]]:
 
 def main() -> None:
     decoder = Decoder(Path(sys.argv[1]) if len(sys.argv) > 1 else BUNDLED)
-    units = ["Iceland lies in the North Atlantic. ", "Its capital is Reykjavik. ", "Sheep outnumber people."]
-    scores = decoder.score("What is the capital of Iceland?", units)
-    print(f"relevance {scores.relevance:.2f}, threshold {decoder.threshold:.2g}")
-    for unit, probability in zip(units, scores.probabilities, strict=True):
-        print("keep" if probability >= decoder.threshold else "    ", f"{probability:.2g}", unit)
+    passages = [
+        ["Iceland lies in the North Atlantic. ", "Its capital is Reykjavik. ", "Sheep outnumber people."],
+        ["Norway lies east of it. ", "Its largest city is Oslo."],
+    ]
+    scores = [decoder.score("What is the capital of Iceland?", units) for units in passages]
+    compared = compare_passages([each.probabilities for each in scores], decoder.passage_comparison)
+    for units, each, probabilities in zip(passages, scores, compared, strict=True):
+        print(f"relevance {each.relevance:.2f}, threshold {decoder.threshold:.2g}")
+        for unit, probability in zip(units, probabilities, strict=True):
+            print("keep" if probability >= decoder.threshold else "    ", f"{probability:.2g}", unit)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from provence_plugins import Passage, Pruner, PruningPolicy, Sentence
+from provence_plugins.engine.pooling import compare_passages
 from provence_plugins.model.checkpoint import BUNDLED
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "onnx_decoder.py"
@@ -27,8 +29,13 @@ PASSAGES = {
 
 
 @pytest.fixture(scope="module")
-def decoder_type() -> Any:
-    return runpy.run_path(str(EXAMPLE), run_name="onnx_decoder")["Decoder"]
+def functions() -> dict[str, Any]:
+    return runpy.run_path(str(EXAMPLE), run_name="onnx_decoder")
+
+
+@pytest.fixture(scope="module")
+def decoder_type(functions: dict[str, Any]) -> Any:
+    return functions["Decoder"]
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +103,16 @@ def test_the_shipped_model_is_decoded_alike_whatever_the_passage(
     name: str, title: str, decoder: Any, pruner: Pruner
 ) -> None:
     check_scores(name, title, decoder, pruner)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 2.0])
+def test_the_reference_decoder_compares_passages_as_the_engine(weight: float, functions: dict[str, Any]) -> None:
+    passages = [[0.9, 0.02, 1e-9], [0.4, 0.03, 0.0], [0.01], []]
+    expected = compare_passages([np.array(each) for each in passages], weight)
+    found = functions["compare_passages"](passages, weight)
+    assert [len(each) for each in found] == [len(each) for each in passages]
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other.tolist(), abs=1e-12)
 
 
 def test_a_query_that_fills_a_window_is_refused(decoder: Any) -> None:
