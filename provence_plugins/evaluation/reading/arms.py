@@ -50,9 +50,9 @@ def pruned_arms(
     thresholds: Sequence[Threshold],
     budgets: Sequence[int],
 ) -> list[PrunedArm]:
-    """Return an arm for each threshold and budget; without both, one at the model's threshold."""
+    """Return an arm for each threshold and budget; without both, one that decides as by default."""
     if not thresholds and not budgets:
-        thresholds = [pruner.default_threshold]
+        return [PrunedArm(f"pruned at {_show(pruner.default_threshold)}", PruningPolicy())]
     arms: list[PrunedArm] = []
     for threshold in thresholds:
         arms.append(PrunedArm(f"pruned at {_show(threshold)}", PruningPolicy(threshold=threshold)))

@@ -1,4 +1,4 @@
-from provence_plugins import Pruner
+from provence_plugins import Pruner, PruningPolicy
 from provence_plugins.evaluation.methods.baselines import lead
 from provence_plugins.evaluation.methods.catalogue import LoadedMethod
 from provence_plugins.evaluation.methods.predictions import FixedOutput
@@ -15,9 +15,9 @@ def test_methods_get_the_size_of_the_first_pruned_arm_unless_every_size_is_wante
     assert every == {**first, "lead, as long as pruned to 20 tokens": "pruned to 20 tokens"}
 
 
-def test_without_thresholds_and_budgets_the_models_own_threshold_is_taken(pruner: Pruner) -> None:
+def test_without_thresholds_and_budgets_the_default_policy_decides(pruner: Pruner) -> None:
     [arm] = pruned_arms(pruner, [], [])
-    assert arm.policy.threshold == pruner.default_threshold
+    assert (arm.name, arm.policy) == (f"pruned at {pruner.default_threshold:g}", PruningPolicy())
 
 
 def test_a_system_with_fixed_outputs_has_one_arm_and_its_own_size(pruner: Pruner) -> None:
