@@ -103,7 +103,9 @@ def main() -> None:
     store = InMemoryVectorStore(WordHashing([document.page_content for document in corpus]))
     store.add_documents(corpus)
     retriever = store.as_retriever(search_kwargs={"k": 6})
-    pruning = ContextualCompressionRetriever(base_compressor=ProvenceCompressor(), base_retriever=retriever)
+    # Pages with much code keep half of their text at the default threshold.
+    compressor = ProvenceCompressor(threshold="short")
+    pruning = ContextualCompressionRetriever(base_compressor=compressor, base_retriever=retriever)
 
     model, sizes = choose_model(options.model), []
     for title, source in (("before", retriever), ("after", pruning)):

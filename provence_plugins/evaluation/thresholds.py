@@ -44,7 +44,8 @@ class MeasuredThresholds:
     Attributes:
         thresholds: The thresholds.
         rows: Answers kept and text removed at each of them and at those of a fixed table, the
-            lowest threshold first.
+            lowest threshold first, all by the scores that the thresholds were chosen by: where the
+            model compares passages, those after the comparison.
     """
 
     thresholds: Thresholds
