@@ -45,6 +45,7 @@ class View:
         threshold: The threshold that decided.
         names: Names of the passages by their index in the input, for instance file names; empty for
             numbers.
+        passage_comparison: The comparison of passages that decided; see `PruningPolicy`.
     """
 
     query: str
@@ -52,14 +53,17 @@ class View:
     dropped: Sequence[PrunedPassage]
     threshold: float
     names: Sequence[str] = ()
+    passage_comparison: float = 0.0
 
     def summary(self) -> str:
         """Return how many passages and tokens are kept, in one line."""
         before = sum(passage.tokens_before for passage in (*self.passages, *self.dropped))
         after = sum(passage.tokens_after for passage in self.passages)
         total = len(self.passages) + len(self.dropped)
+        compared = ", passages compared" if self.passage_comparison and total > 1 else ""
         return (
-            f"{len(self.passages)} of {total} passages kept · {_savings(before, after)} · threshold {self.threshold:g}"
+            f"{len(self.passages)} of {total} passages kept · {_savings(before, after)} · threshold "
+            f"{self.threshold:g}{compared}"
         )
 
     def header(self, passage: PrunedPassage) -> str:

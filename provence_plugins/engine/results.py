@@ -129,6 +129,11 @@ class PruneResult:
         return self.thresholds.resolve(self.policy.threshold)
 
     @property
+    def passage_comparison(self) -> float:
+        """The comparison of passages that decided; see `PruningPolicy`."""
+        return self.thresholds.comparison_for(self.policy.threshold, self.policy.passage_comparison)
+
+    @property
     def default_threshold(self) -> float:
         """The model's own threshold."""
         return self.thresholds.default
@@ -234,7 +239,7 @@ class PruneResult:
             raise InvalidInputError(
                 f"names must be a list of {total} strings, one for each passage, or empty; got {show_value(names)}."
             )
-        return View(self.query, self.passages, self.dropped, self.threshold, names)
+        return View(self.query, self.passages, self.dropped, self.threshold, names, self.passage_comparison)
 
     def _repr_html_(self) -> str:
         return self.to_html()

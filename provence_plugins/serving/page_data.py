@@ -74,13 +74,12 @@ def describe_cut(
 
 
 def _describe_policy(result: PruneResult) -> dict[str, Any]:
-    policy, described = result.policy, {}
-    for field in fields(policy):
+    described = {}
+    for field in fields(PruningPolicy):
         if field.name not in _NOT_IN_BROWSERS:
-            value = getattr(policy, field.name)
+            value = getattr(result.policy, field.name)
             described[field.name] = list(value) if isinstance(value, tuple) else value
-    weight = result.thresholds.comparison_for(policy.threshold, policy.passage_comparison)
-    return {**described, "threshold": result.threshold, "passage_comparison": weight}
+    return {**described, "threshold": result.threshold, "passage_comparison": result.passage_comparison}
 
 
 def _describe_passage(

@@ -159,7 +159,13 @@ class TestHtml:
 
     def test_the_summary_counts_passages_and_tokens(self) -> None:
         fragment = html("q", [pruned(("A.", True))], [pruned(("B.", False))])
-        assert "1 of 2 passages kept · 20 → 10 tokens · 50% removed · threshold 0.1" in fragment
+        assert "1 of 2 passages kept · 20 → 10 tokens · 50% removed · threshold 0.1</p>" in fragment
+
+    @pytest.mark.parametrize(("texts", "told"), [(2, ", passages compared"), (1, "")])
+    def test_the_summary_tells_whether_passages_were_compared(self, texts: int, told: str) -> None:
+        kept = [pruned(("A.", True))] * texts
+        assert View("q", kept, [], 0.1, passage_comparison=0.25).summary().endswith(f"threshold 0.1{told}")
+        assert View("q", kept, [], 0.1).summary().endswith("threshold 0.1")
 
     def test_nothing_is_fetched_and_nothing_runs(self) -> None:
         fragment = html("q", [pruned(("A.", True))], [])

@@ -54,6 +54,7 @@ def make_case(seed: int) -> tuple[PruneResult, list[str]]:
         threshold=rng.choice((*NUMBERS, rng.random(), rng.random() / 1000)),
         max_tokens=rng.choice((None, None, 2, 5)),
         order=rng.choice(("input", "relevance")),
+        passage_comparison=rng.choice((0.0, 0.5)),
     )
     kept, dropped = decide(passages, policy, Thresholds(0.1), lambda text: len(text) // 2)
     names = [f"<i>{index}</i>.md" for index in range(len(passages))] if rng.random() < 0.5 else []
@@ -78,7 +79,12 @@ def describe(result: PruneResult, names: list[str]) -> dict[str, Any]:
     rows = [*(row(passage, False) for passage in result.passages), *(row(passage, True) for passage in result.dropped)]
     return {
         "html": result.to_html(names=names),
-        "view": {"query": result.query, "threshold": result.threshold, "rows": rows},
+        "view": {
+            "query": result.query,
+            "threshold": result.threshold,
+            "passageComparison": result.passage_comparison,
+            "rows": rows,
+        },
     }
 
 

@@ -219,7 +219,7 @@ function decideNow() {
     ...decision.kept.map((row) => describe(row, false)),
     ...decision.dropped.map((row) => describe(row, true)),
   ];
-  return { ...decision, view: { query: scored.query, threshold: policy.threshold, rows } };
+  return { ...decision, view: { query: scored.query, threshold: policy.threshold, passageComparison: policy.passage_comparison, rows } };
 }
 
 async function update() {

@@ -34,7 +34,8 @@ export function summarize(view) {
   const after = sum(view.rows.map((row) => row.tokensAfter));
   const kept = view.rows.filter((row) => !row.isDropped).length;
   const savings = describeSavings(before, after);
-  return `${kept} of ${view.rows.length} passages kept · ${savings} · threshold ${general(view.threshold)}`;
+  const compared = view.passageComparison && view.rows.length > 1 ? ", passages compared" : "";
+  return `${kept} of ${view.rows.length} passages kept · ${savings} · threshold ${general(view.threshold)}${compared}`;
 }
 
 function legend(threshold, showsNumbers) {
