@@ -111,7 +111,8 @@ DECIDE = """async (cases) => {
       kept: kept.map((row) => ({
         row: row.row,
         numbers: [...row.numbers].sort((a, b) => a - b),
-        parts: [...row.parts].map(([number, part]) => [number, [part.start, part.end, part.tokens]]),
+        parts: [...row.parts].map(([number, part]) => [number, [part.start, part.end, part.tokens]])
+          .sort(([one], [other]) => one - other),
         tokens: countKept(passages[row.row], row),
       })),
       dropped: dropped.map(({row}) => row),
