@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.pooling import PassageScores, compare_passages
+from provence_plugins.engine.pooling import ILLEGIBLE_RELEVANCE, PassageScores, compare_passages
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import SplitterName, split_sentences
@@ -76,17 +76,21 @@ def compare_by_question(
 ) -> list[PassageScores]:
     """Return the scores after a comparison of the passages of each question, as the engine decides.
 
-    Only `PassageScores.probabilities` change. Passages of one question are those with its text.
+    Only `PassageScores.probabilities` change. Passages of one question are those with its text;
+    those that the model cannot read do not compete.
 
     Args:
         passages: Passages of any number of questions.
         scores: The scores of each passage.
         weight: See `engine.pooling.compare_passages`.
     """
+    compared = list(scores)
+    if not weight:
+        return compared
     places: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, passage in enumerate(passages):
-        places[passage.example.source, passage.example.question].append(place)
-    compared = list(scores)
+        if scores[place].relevance != ILLEGIBLE_RELEVANCE:
+            places[passage.example.source, passage.example.question].append(place)
     for of_question in places.values():
         probabilities = [scores[place].probabilities.astype(np.float64) for place in of_question]
         for place, lowered in zip(of_question, compare_passages(probabilities, weight), strict=True):

@@ -5,7 +5,7 @@ import pytest
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.pooling import PassageScores
+from provence_plugins.engine.pooling import ILLEGIBLE_RELEVANCE, PassageScores
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.evaluation.methods.method import (
@@ -71,6 +71,14 @@ def test_passages_of_a_question_are_compared_as_the_engine_does_and_others_are_l
     assert kept == [[sentence.kept for sentence in passage.sentences] for passage in by_engine]
     assert result.text != alone.text
     assert compared[3].probabilities.tolist() == scores[3].probabilities.tolist()
+
+
+def test_a_passage_that_the_model_cannot_read_competes_with_none_and_without_a_weight_nothing_is_touched() -> None:
+    given = passages("One. Two.", "Three.")
+    scores = [PassageScores(0.5, np.array([0.4, 0.2])), PassageScores(ILLEGIBLE_RELEVANCE, np.ones(1))]
+    assert compare_by_question(given, scores, 0.0) == scores
+    for one, other in zip(compare_by_question(given, scores, 5.0), scores, strict=True):
+        assert one.probabilities.tolist() == pytest.approx(other.probabilities.tolist())
 
 
 def test_scores_in_a_row_go_back_to_their_passages() -> None:
