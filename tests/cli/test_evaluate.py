@@ -166,6 +166,11 @@ def test_an_invalid_command_is_explained(
         ),
         (["--reader", "gguf:m.gguf", "--qrels", "q"], "--qrels cannot be used with --reader"),
         (["--reader", "gguf:m.gguf", "--against", "bm25"], "--against cannot be used with --reader"),
+        (
+            ["--reader", "gguf:m.gguf", "--passage-comparison", "0"],
+            "--passage-comparison cannot be used with --reader",
+        ),
+        (["--qrels", "q", "--passage-comparison", "0"], "--passage-comparison cannot be used with --qrels"),
         (["--qrels", "q", "--group", "a=b"], "--group cannot be used with --qrels"),
         (["--qrels", "q", "--image", "png"], "--image cannot be used with --qrels"),
     ],
