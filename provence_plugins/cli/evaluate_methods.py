@@ -85,12 +85,14 @@ class ComparisonOptions:
             default: The methods where none are named.
 
         Raises:
-            InvalidInputError: A method is unknown or lacks its folder, or two have the same name.
+            InvalidInputError: A method is unknown or lacks its folder, two have the same name, or
+                none compares passages where a comparison is asked for.
             MissingExtraError: The packages of a method are not installed.
         """
         from provence_plugins.engine.options import PrunerOptions
         from provence_plugins.evaluation.methods.catalogue import (
             MethodOptions,
+            find_method,
             open_method,
             open_predictions,
             short_names,
@@ -100,6 +102,11 @@ class ComparisonOptions:
         specs = list(dict.fromkeys(self.method or (() if files else default)))
         names = dict(zip(specs, short_names(specs), strict=True))
         options = MethodOptions(cast(PrunerOptions, asdict(run)), seed, self.trust_remote_code, self.passage_comparison)
+        if self.passage_comparison is not None and not any(find_method(spec).compares_passages for spec in specs):
+            raise InvalidInputError(
+                f"--passage-comparison {self.passage_comparison:g} has no use without a method that compares passages. "
+                f"Add --method model, or leave it out."
+            )
         opened = {}
         for spec, name in names.items():
             opened[name] = open_method(spec, options)

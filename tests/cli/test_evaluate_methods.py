@@ -25,3 +25,12 @@ def test_two_files_of_predictions_need_names_of_their_own() -> None:
 def test_methods_that_nobody_named_are_the_default_ones() -> None:
     methods, reference = ComparisonOptions().open(RunOptions(), 0, ("lead",))
     assert (list(methods), reference) == (["lead"], None)
+
+
+def test_a_comparison_of_passages_that_no_method_makes_is_refused() -> None:
+    options = ComparisonOptions(method=["lead"], passage_comparison=0.5)
+    with pytest.raises(InvalidInputError, match=r"--passage-comparison 0\.5 has no use .* Add --method model"):
+        options.open(RunOptions(), 0, ())
+    options = ComparisonOptions(method=["lead", "model"], passage_comparison=0.5)
+    methods, _ = options.open(RunOptions(), 0, ())
+    assert [method.passage_comparison for method in methods.values()] == [0.0, 0.5]

@@ -76,6 +76,7 @@ class MethodRow:
         folder: What the folder after the colon holds; None for a method without a folder.
         needs_folder: Whether the folder must be given.
         extra: The extra that installs its packages; None when the plain installation is enough.
+        compares_passages: Whether it uses `MethodOptions.passage_comparison`.
     """
 
     what: str
@@ -83,6 +84,19 @@ class MethodRow:
     folder: str | None = None
     needs_folder: bool = True
     extra: str | None = None
+    compares_passages: bool = False
+
+
+def find_method(spec: str) -> MethodRow:
+    """Return the row of a specification "NAME" or "NAME:FOLDER".
+
+    Raises:
+        InvalidInputError: There is no such method.
+    """
+    name, _, _ = spec.partition(":")
+    if name not in METHODS:
+        raise InvalidInputError(f"Unknown method {name!r}. The methods are {', '.join(METHODS)}.")
+    return METHODS[name]
 
 
 def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
@@ -97,9 +111,7 @@ def open_method(spec: str, options: MethodOptions) -> LoadedMethod:
         CheckpointError: A model folder of this package cannot be used.
     """
     name, _, folder = spec.partition(":")
-    if name not in METHODS:
-        raise InvalidInputError(f"Unknown method {name!r}. The methods are {', '.join(METHODS)}.")
-    row = METHODS[name]
+    row = find_method(spec)
     if folder and row.folder is None:
         raise InvalidInputError(f"The method {name} takes no folder; got {folder!r}. Write --method {name}.")
     if not folder and row.folder is not None and row.needs_folder:
@@ -275,5 +287,6 @@ METHODS: dict[str, MethodRow] = {
         _model,
         "a model folder, the name of an installed model, or a repo id",
         needs_folder=False,
+        compares_passages=True,
     ),
 }
