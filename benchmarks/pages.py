@@ -23,7 +23,7 @@ PAGES = {"reader": _DOCS / "reader.md", "ablations": _DOCS / "ablations.md", "":
 # What readers ask first comes first; a result file that is not named here follows, by name.
 _ORDER = (
     *("reader", "reader-1500m", "reader-500m", "reader-choices", "reader-order", "reader-idle"),
-    *("quality", "everyday", "documents", "searches", "accurate", "published", "progress"),
+    *("quality", "everyday", "documents", "searches", "retrieved", "accurate", "published", "progress"),
     *("label-agreement", "speed", "same-model", "memory"),
 )
 
@@ -50,6 +50,7 @@ _TABLES = {
     "everyday": _WRITTEN,
     "documents": _WRITTEN,
     "searches": (*_WRITTEN, "At the threshold, by type of question"),
+    "retrieved": (*_WRITTEN, "At the threshold, by type of question"),
     "reader-500m": ("Answers", "Differences from the full context", "Answers lost and won"),
     "reader-choices": ("Answers", "Differences from pruned at *", "Contexts of equal size"),
     "reader-order": ("Answers", "Differences from pruned at *"),

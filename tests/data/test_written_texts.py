@@ -7,7 +7,16 @@ import pytest
 from provence_plugins.data.examples import Example, read_examples
 
 DATA = Path(__file__).parents[2] / "recipes" / "data"
-NAMES = ("everyday", "everyday_dev", "documents", "documents_dev", "searches", "searches_dev")
+NAMES = (
+    "everyday",
+    "everyday_dev",
+    "documents",
+    "documents_dev",
+    "searches",
+    "searches_dev",
+    "retrieved",
+    "retrieved_dev",
+)
 
 
 @pytest.fixture(scope="module")
