@@ -45,7 +45,16 @@ class Call:
         return [len(request.contexts) for request in self.requests]
 
     def lay_out(self, rows: Sequence[Sequence[T]]) -> Any:  # the shape is the caller's
-        """Return the values of a field, given by question and context, in the shape of the call."""
+        """Return the values of a field, given by question and context, in the shape of the call.
+
+        Raises:
+            InvalidInputError: A context that has one value in this shape was left out.
+        """
+        if self.shape in ("single", "questions") and not all(rows):
+            raise InvalidInputError(
+                "top_k must be at least 1 where each question has one context, because the result "
+                "has a value for it. Leave top_k out, or write lists of contexts to get empty ones."
+            )
         match self.shape:
             case "single":
                 return rows[0][0]

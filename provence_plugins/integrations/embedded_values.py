@@ -20,7 +20,14 @@ _MIN_WORDS = 12
 _TITLE_KEYS = ("title", "name", "heading")
 
 _JSON_STRING = r'"(?:[^"\\]|\\.)*+"'
-_PYTHON_STRING = r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+\""""
+_PYTHON_STRING = "|".join(
+    (
+        r"'''(?:[^\\]|\\.)*?'''",
+        r'"""(?:[^\\]|\\.)*?"""',
+        r"'(?:[^'\\]|\\.)*+'",
+        r'"(?:[^"\\]|\\.)*+"',
+    )
+)
 
 _SPACE = re.compile(r"\s*+")
 
@@ -196,7 +203,7 @@ def _is_python(content: str) -> bool:
         return False
     try:
         ast.literal_eval(content.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError):
         return False
     return True
 
@@ -205,8 +212,9 @@ def _tokens(string: str) -> re.Pattern[str]:
     return re.compile(rf"(?P<string>{string})|[{{}}\[\]]", re.DOTALL)
 
 
-# A string with a prefix, such as bytes, is matched outside the group, so that it stays as it is.
-_PYTHON_TOKENS = re.compile(rf"[A-Za-z]+(?:{_PYTHON_STRING})|{_tokens(_PYTHON_STRING).pattern}", re.DOTALL)
+# A string with a prefix, such as bytes, and a comment are matched outside the group, so that they
+# stay as they are.
+_PYTHON_TOKENS = re.compile(rf"[A-Za-z]+(?:{_PYTHON_STRING})|#[^\r\n]*+|{_tokens(_PYTHON_STRING).pattern}", re.DOTALL)
 
 _NOTATIONS = (
     _Notation(_tokens(_JSON_STRING), json.loads, '"', _escape_json, _is_json),

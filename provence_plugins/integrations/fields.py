@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.policy import ALL_TIES, Deduplicate, Order, PruningPolicy, WhenEmpty
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError, needs_extra
-from provence_plugins.integrations.metadata import METADATA_KEY, describe, describe_flat
+from provence_plugins.integrations.metadata import METADATA_KEY, describe, describe_flat, earlier_score
 from provence_plugins.integrations.queries import Query, is_blank, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.keywords import refuse_unknown
@@ -26,6 +26,8 @@ with needs_extra("langchain,llama-index"):
     from pydantic import BaseModel, ConfigDict, Field, field_serializer, model_validator
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 OnError = Literal["raise", "keep"]
 
@@ -124,11 +126,7 @@ class EngineFields(BaseModel):
 
     async def _aload(self) -> Pruner:
         """Return the pruner, loaded in another thread if it is not loaded yet."""
-        if isinstance(self.model, Pruner):
-            return self.model
-        if shared_pruners.holds(self._key):
-            return shared_pruners.get(self._key)
-        return await asyncio.to_thread(shared_pruners.get, self._key)
+        return self.model if isinstance(self.model, Pruner) else await shared_pruners.aget(self._key)
 
     @property
     def _key(self) -> PrunerKey:
@@ -149,7 +147,8 @@ class PruningFields(EngineFields):
             own.
         title_key: Metadata key of a text's title, which the model reads as context; None shows it
             none.
-        metadata_key: Key of the entry about kept spans and token counts; None writes none.
+        metadata_key: Key of the entry about kept spans and token counts; None writes none. A later
+            pass knows by this entry that a score is ours.
         on_error: "raise" raises errors; "keep" logs them and returns everything unchanged.
     """
 
@@ -266,7 +265,11 @@ class DocumentFields(PruningFields):
 
     flat_metadata: bool = False
 
-    # Any: metadata hold values of many types.
+    # Any, here and below: metadata hold values of many types.
+    def earlier_score(self, score: object, metadata: Mapping[str, Any]) -> dict[str, float]:
+        """Return the entry that keeps the score that a text came with; see `metadata`."""
+        return earlier_score(score, metadata, self.metadata_key)
+
     def entries_of(self, passage: PrunedPassage) -> dict[str, Any]:
         """Return what is written into the metadata about one passage, except its relevance."""
         if self.metadata_key is None:
@@ -274,3 +277,36 @@ class DocumentFields(PruningFields):
         if self.flat_metadata:
             return describe_flat(passage, self.metadata_key)
         return {self.metadata_key: describe(passage)}
+
+
+def rebuild(
+    things: Sequence[T],
+    passages: Mapping[int, Passage],
+    result: PruneResult | None,
+    write: Callable[[T, PrunedPassage | None], T],
+) -> list[T]:
+    """Return what comes out of an adapter that prunes only some of the things it is given.
+
+    Args:
+        things: What it was given.
+        passages: The texts that were pruned, by the number of their thing.
+        result: Their result; None keeps everything.
+        write: Makes a copy of a thing, pruned if it is given a passage.
+
+    Returns:
+        Things that were not pruned in their places, and between them the kept ones in the policy's
+        order.
+    """
+    if result is None:
+        return [write(thing, None) for thing in things]
+    numbers = list(passages)
+    places = {numbers[passage.index] for passage in result.passages}
+    kept = iter(result.passages)
+    rebuilt = []
+    for number, thing in enumerate(things):
+        if number in places:
+            passage = next(kept)
+            rebuilt.append(write(things[numbers[passage.index]], passage))
+        elif number not in passages:
+            rebuilt.append(write(thing, None))
+    return rebuilt

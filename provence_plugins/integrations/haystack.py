@@ -5,15 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from provence_plugins.engine.passages import PrunedPassage
-from provence_plugins.engine.results import PruneResult
-from provence_plugins.integrations.metadata import RETRIEVAL_KEY, copy_metadata
+from provence_plugins.integrations.metadata import copy_metadata
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.types import Passage
 
 with needs_framework("haystack"):
     from haystack import Document, component
 
-from provence_plugins.integrations.fields import DocumentFields
+from provence_plugins.integrations.fields import DocumentFields, rebuild
 from provence_plugins.integrations.haystack_storage import StoredFields
 from provence_plugins.integrations.signatures import takes_fields_of
 
@@ -25,8 +24,9 @@ class ProvenceDocumentPruner(StoredFields):
     """A component that keeps the sentences of documents that help to answer the query, and reranks documents.
 
     Documents are copied with their ids. `score` is the relevance; the retriever's score moves to
-    `meta["retrieval_score"]`, and `meta["provence"]` tells what was kept. Documents without text
-    come out unchanged and in their place; so does everything when the query is blank.
+    `meta["retrieval_score"]`, that of a reranker between the two to `meta["rerank_score"]`, and
+    `meta["provence"]` tells what was kept. Documents without text come out unchanged and in their
+    place; so does everything when the query is blank.
 
     For the arguments see `DocumentFields`, `PruningFields` and `EngineFields`.
 
@@ -62,8 +62,9 @@ class ProvenceDocumentPruner(StoredFields):
             ProvenceError: Pruning failed, and `on_error` is "raise".
         """
         passages = self._passages(documents)
-        result = self.fields.prune_passages(query, passages, self.fields.policy_with(policy or {}))
-        return {"documents": self._rebuild(documents, result)}
+        chosen = self.fields.policy_with(policy or {})
+        result = self.fields.prune_passages(query, list(passages.values()), chosen)
+        return {"documents": rebuild(documents, passages, result, self._write)}
 
     @component.output_types(documents=list[Document])  # type: ignore[untyped-decorator]
     async def run_async(
@@ -71,24 +72,23 @@ class ProvenceDocumentPruner(StoredFields):
     ) -> dict[str, list[Document]]:
         """Do the same as `run` without blocking the event loop."""
         passages = self._passages(documents)
-        result = await self.fields.aprune_passages(query, passages, self.fields.policy_with(policy or {}))
-        return {"documents": self._rebuild(documents, result)}
+        chosen = self.fields.policy_with(policy or {})
+        result = await self.fields.aprune_passages(query, list(passages.values()), chosen)
+        return {"documents": rebuild(documents, passages, result, self._write)}
 
-    def _passages(self, documents: Sequence[Document]) -> list[Passage]:
-        return [Passage(document.content or "", self.fields.title_of(document.meta)) for document in documents]
+    def _passages(self, documents: Sequence[Document]) -> dict[int, Passage]:
+        """Return the texts to prune, by the number of their document."""
+        return {
+            number: Passage(document.content, self.fields.title_of(document.meta))
+            for number, document in enumerate(documents)
+            if document.content is not None and document.content.strip()
+        }
 
-    def _rebuild(self, documents: Sequence[Document], result: PruneResult | None) -> list[Document]:
-        if result is None:
-            return [replace(document, meta=copy_metadata(document.meta)) for document in documents]
-        return [self._pruned(documents[passage.index], passage) for passage in result.passages]
-
-    def _pruned(self, document: Document, passage: PrunedPassage) -> Document:
+    def _write(self, document: Document, passage: PrunedPassage | None) -> Document:
         meta = copy_metadata(document.meta)
-        if not passage.passage.text.strip():
+        if passage is None:
             return replace(document, meta=meta)
-        if document.score is not None:
-            meta.setdefault(RETRIEVAL_KEY, float(document.score))
-        meta |= self.fields.entries_of(passage)
+        meta |= {**self.fields.earlier_score(document.score, meta), **self.fields.entries_of(passage)}
         pruned = replace(document, content=passage.text, meta=meta, score=passage.relevance)
         if passage.text == passage.passage.text:
             return pruned

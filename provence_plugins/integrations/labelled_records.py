@@ -34,6 +34,12 @@ _IS_TEXT_LABEL = re.compile(_TEXT_LABELS, re.IGNORECASE)
 # A line of nothing but punctuation, such as those between records.
 _RULE = re.compile(r"[^\w\s]{3,}")
 
+# The number of a line above a record: "Document 2:", "[2] Castles", "2. Castles", "--- Result 2 ---".
+# A number between words, or with a comma after it, is that of a sentence: "In 1850, …".
+_NUMBERED = re.compile(r"\W*+(?:[^\W\d_]++\W{1,3})?\d++\s*+(?:[^\w\s,]|$)")
+_NUMBER = re.compile(r"\d+")
+_FULL_STOP = re.compile(r"[^.]\.$|。$")
+
 # White space and rules between a record and the next one.
 _CLOSING = re.compile(r"(?:\s+[^\w\s]{3,}(?=\s|$))*\s*\Z")
 
@@ -69,15 +75,17 @@ def read_records(content: str) -> ResultText | None:
         perhaps after a short introduction.
     """
     fields = _fields(content)
-    if not fields or fields[0].start > _MAX_HEAD or is_prose(content[: fields[0].start]):
+    if not fields:
         return None
     starts = _starts(content, fields)
-    bounds = [*(fields[start.field].start for start in starts), len(content)]
+    bounds = [*(start.position for start in starts), len(content)]
+    if bounds[0] > _MAX_HEAD or is_prose(content[: bounds[0]]):
+        return None
     ends = [begin + len(_CLOSING.sub("", content[begin:end])) for begin, end in pairwise(bounds)]
     blocks: list[Block] = []
     for number, start in enumerate(starts):
         last = starts[number + 1].field if number + 1 < len(starts) else len(fields)
-        parts = _parts(content, fields[start.field : last], ends[number])
+        parts = _parts(content, start.position, fields[start.field : last], ends[number])
         separator = content[ends[number - 1] : bounds[number]] if number else ""
         blocks.append(Block(parts, separator, under=start.under))
     head, tail = content[: bounds[0]], content[ends[-1] :]
@@ -89,11 +97,13 @@ class _Start(NamedTuple):
 
     Attributes:
         field: Number of its first field.
+        position: Its first character.
         under: Number of the record before it, if it may be a part of that one; None if it certainly
             stands alone.
     """
 
     field: int
+    position: int
     under: int | None
 
 
@@ -109,24 +119,59 @@ def _fields(content: str) -> list[_Field]:
 def _starts(content: str, fields: Sequence[_Field]) -> list[_Start]:
     """Return where records begin: wherever the first label of the first record occurs again.
 
-    After an empty line that label alone is enough. It may also belong to a text, so such a record
-    brings the one above it along.
+    After an empty line or under a numbered line that label alone is enough. After an empty line it
+    may also belong to a text, so such a record brings the one above it along. The first label
+    always begins a record.
     """
     labels = [field.label for field in fields]
     signature = _signature(content, fields)
+    headings = _headings(content, fields)
     starts: list[_Start] = []
     certain = 0
     for number, field in enumerate(fields):
         if field.label != signature[0]:
             continue
+        position = headings.get(number, field.start)
         is_complete = labels[number : number + len(signature)] == signature
-        is_apart = _is_apart(content, field.start)
-        if is_complete and (is_apart or len(signature) > 1):
+        is_apart = number in headings or _is_apart(content, field.start)
+        if not starts or (is_complete and (is_apart or len(signature) > 1)):
             certain = len(starts)
-            starts.append(_Start(number, None))
+            starts.append(_Start(number, position, None))
         elif is_apart:
-            starts.append(_Start(number, certain))
+            starts.append(_Start(number, position, certain))
     return starts
+
+
+def _headings(content: str, fields: Sequence[_Field]) -> dict[int, int]:
+    """Return where the numbered lines above records begin, by the number of the record's first field.
+
+    The line above the first record is one of them if another record has a line of the same form.
+    """
+    first = _line_above(content, 0, fields[0].start)
+    form = first and _form(first.of(content))
+    if first is None or form is None:
+        return {}
+    headings: dict[int, int] = {}
+    for number, (before, field) in enumerate(pairwise(fields), start=1):
+        line = _line_above(content, before.value, field.start)
+        if line and field.label == fields[0].label and _form(line.of(content)) == form:
+            headings[number] = line.start
+    return {0: first.start, **headings} if headings else {}
+
+
+def _line_above(content: str, after: int, position: int) -> Span | None:
+    """Return the last line with text in front of a position; None if it begins before `after`."""
+    end = after + len(content[after:position].rstrip())
+    start = content.rfind("\n", 0, end) + 1
+    return Span(start, end) if start >= after else None
+
+
+def _form(line: str) -> str | None:
+    """Return what a numbered line has in common with others of its kind; None for any other line."""
+    numbered = _NUMBERED.match(line)
+    if numbered is None or (is_prose(line) and _FULL_STOP.search(line)):
+        return None
+    return _NUMBER.sub("0", numbered[0])
 
 
 def _signature(content: str, fields: Sequence[_Field]) -> list[str]:
@@ -148,12 +193,11 @@ def _is_apart(content: str, position: int) -> bool:
     return not before or content.count("\n", len(before), position) > 1 or bool(_RULE.fullmatch(last_line.strip()))
 
 
-def _parts(content: str, fields: Sequence[_Field], end: int) -> tuple[Part, ...]:
+def _parts(content: str, position: int, fields: Sequence[_Field], end: int) -> tuple[Part, ...]:
     """Return the parts of one record: labels and short values are fixed, texts are pruned."""
     titles = [field for field in fields if field.label in _TITLE_LABELS]
     title = _first_line(content, titles[0]).strip() if titles else None
     parts: list[Part] = []
-    position = fields[0].start
     for field in fields:
         text = _text_of(content, field, end)
         if text is None:

@@ -1,7 +1,7 @@
 """Pruning and reranking for LangChain: a compressor, a retriever and a cross-encoder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from provence_plugins.engine.passages import PrunedPassage
@@ -26,7 +26,7 @@ with needs_framework("langchain"):
 
 from provence_plugins.integrations.fields import DocumentFields
 from provence_plugins.integrations.langchain_runs import PRUNED_EVENT, Run, changes_of_call, is_traced
-from provence_plugins.integrations.metadata import RELEVANCE_KEY, copy_metadata, earlier_score
+from provence_plugins.integrations.metadata import RELEVANCE_KEY, copy_metadata
 from provence_plugins.integrations.queries import Query
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
 
     Documents are copied with their ids, classes and metadata. `metadata["relevance_score"]` tells
     how well each answers (the score of an earlier reranker moves to `metadata["retrieval_score"]`),
-    and `metadata["provence"]` what was kept of it. A blank document is returned unchanged, and so
-    is everything when the question is blank. The fields are those of `DocumentFields`,
-    `PruningFields` and `EngineFields`; `config["configurable"]["provence"]` changes fields of the
-    policy for one call.
+    and `metadata["provence"]` what was kept of it. A blank document gets a relevance of 0, and its
+    text stays as it is. When the question is blank, everything is returned unchanged. The fields
+    are those of `DocumentFields`, `PruningFields` and `EngineFields`;
+    `config["configurable"]["provence"]` changes fields of the policy for one call.
     """
 
     def compress_documents(
@@ -160,7 +160,8 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
 
     def _pruned(self, document: Document, passage: PrunedPassage) -> Document:
         metadata = copy_metadata(document.metadata)
-        metadata |= {**earlier_score(metadata), RELEVANCE_KEY: passage.relevance, **self.entries_of(passage)}
+        earlier = self.earlier_score(metadata.get(RELEVANCE_KEY), metadata)
+        metadata |= {**earlier, RELEVANCE_KEY: passage.relevance, **self.entries_of(passage)}
         update: dict[str, Any] = {"page_content": passage.text, "metadata": metadata}  # fields are of many types
         state = getattr(document, "state", None)
         if isinstance(state, dict):
@@ -279,7 +280,17 @@ def _read_state(state: Any, documents_key: str, query_key: str | None) -> dict[s
 
 
 def _values_of(state: Any) -> Mapping[str, Any]:
-    return state if isinstance(state, Mapping) else vars(state)
+    if isinstance(state, Mapping):
+        return state
+    values = dict(getattr(state, "__dict__", {}))
+    if is_dataclass(state):
+        # One with slots has no __dict__, and fields that are not set yet have no value.
+        values |= {field.name: getattr(state, field.name) for field in fields(state) if hasattr(state, field.name)}
+    elif not hasattr(state, "__dict__"):
+        raise InvalidInputError(
+            f"The state must be a dictionary, a dataclass or a pydantic model; got a {type(state).__name__}."
+        )
+    return values
 
 
 def __getattr__(name: str) -> Any:

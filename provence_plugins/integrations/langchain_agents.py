@@ -6,18 +6,21 @@ stays the same, and so does the provider's cache of it.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.integrations.content_blocks import find_texts
 from provence_plugins.integrations.message_texts import NOTHING_LEFT, MessageTexts, PrunedTexts
 from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.queries import Query, is_blank
 from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, log_kept, reason_to_keep
+from provence_plugins.integrations.tool_results import ResultText, one_text
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.types import Passage
 
@@ -28,6 +31,7 @@ with needs_framework("agents"):
 
 from provence_plugins.integrations.langchain_recall import recall_tool
 from provence_plugins.integrations.langchain_results import (
+    ORIGINAL_KEY,
     document_passages,
     replace_messages,
     tool_messages,
@@ -47,6 +51,12 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPLETE_TOOLS", "NOTHING_LEFT", "ContextPruningMiddleware", "ToolPruningFields"]
 
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_UNREADABLE = "it could not be read, as the log says"
+
 # Fields that earlier versions had, with what to say about them.
 _DEPRECATED = {
     "only": "ContextPruningMiddleware(only=...) is deprecated. Use tools=....",
@@ -60,21 +70,26 @@ class ContextPruningMiddleware(AgentMiddleware):
 
     Documents, JSON values and labelled records in a result are pruned one by one and stay what they
     are; other results are pruned as one text. The module `tool_choice` describes which results are
-    pruned. The original stays in the artifact, unless a tool keeps something else there. Token
-    counts and kept spans are in `response_metadata["provence"]`. Failed calls, images and other
-    blocks without text are not touched. If the engine fails, the result is kept and the failure
-    logged.
+    pruned. The original stays in the artifact, unless a tool keeps something else there; with
+    `recall` it then stays in `response_metadata["provence_original"]`. Token counts and kept spans
+    are in `response_metadata["provence"]`. Failed calls, images and other blocks without text are
+    not touched. If a result cannot be read or the engine fails, it is kept and the failure logged.
 
     For the arguments see `ToolPruningFields`, `PruningFields` and `EngineFields`.
 
     Raises:
         ValidationError: A field is unknown or has an invalid value.
+        InvalidInputError: Two fields exclude each other.
     """
 
     @takes_fields_of(ToolPruningFields)
     def __init__(self, **fields: Any) -> None:
         super().__init__()
         self.fields = ToolPruningFields(**_renamed(fields))
+        if self.fields.recall and not self.fields.keep_original:
+            raise InvalidInputError(
+                "recall=True needs the original of each result; got keep_original=False. Leave out one of the two."
+            )
         self.tools = [recall_tool(self.fields.metadata_key)] if self.fields.recall else []
 
     # Any: the pickle module's own form, a function and its arguments.
@@ -121,25 +136,38 @@ class ContextPruningMiddleware(AgentMiddleware):
     # Any: whatever the tool returned.
     def _plan(self, request: ToolCallRequest, result: Any) -> _Plan:
         """Return what to prune in a tool's result, or why nothing is pruned."""
-        tool = request.tool_call["name"]
-        messages = [message for message in tool_messages(result) if message.status != "error"]
+        unread = _Plan(self.fields, result, request.tool_call["name"], reason=_UNREADABLE)
+        return _or_keep(self.fields, lambda: self._read(request, unread), unread)
+
+    def _read(self, request: ToolCallRequest, unread: _Plan) -> _Plan:
+        """Take a result apart, unless it is kept because of its tool or its size."""
+        messages = [message for message in tool_messages(unread.result) if message.status != "error"]
+        texts = [one_text("prose", leaf.text) for message in messages for leaf in find_texts(message.content)]
+        reason = self._reason(unread.tool, texts)
+        if reason is not None:
+            return replace(unread, reason=reason)
         contents = [MessageTexts.of(message.content, self._documents(message)) for message in messages]
         query: Query = ""
+        reason = self._reason(unread.tool, [text for content in contents for text in content.results])
+        if reason is None:
+            query = self.fields.query_of(request)
+            reason = _reason_of(unread.tool, query)
+        if self.fields.tools is None:
+            contents = [content.prunable() for content in contents]
+        return replace(unread, query=query, messages=messages, contents=contents, reason=reason)
+
+    def _reason(self, tool: str, texts: Sequence[ResultText]) -> str | None:
+        """Return why the rule keeps a result, and log it; None if it is pruned."""
         reason = reason_to_keep(
             tool,
-            [text for content in contents for text in content.results],
+            texts,
             tools=self.fields.tools,
             exclude_tools=self.fields.exclude_tools,
             min_tokens=self.fields.min_tokens,
         )
         if reason is not None:
             log_kept(tool, reason)
-        else:
-            query = self.fields.query_of(request)
-            reason = _reason_of(tool, query)
-        if self.fields.tools is None:
-            contents = [content.prunable() for content in contents]
-        return _Plan(self.fields, result, tool, query, messages, contents, reason)
+        return reason
 
     def _documents(self, message: ToolMessage) -> list[Passage]:
         return document_passages(message.artifact, self.fields.title_of)
@@ -152,10 +180,10 @@ class _Plan:
     fields: ToolPruningFields
     result: Any  # whatever the tool returned
     tool: str
-    query: Query
-    messages: Sequence[ToolMessage]
-    contents: Sequence[MessageTexts]
-    reason: str | None  # why nothing is pruned
+    query: Query = ""
+    messages: Sequence[ToolMessage] = ()
+    contents: Sequence[MessageTexts] = ()
+    reason: str | None = None  # why nothing is pruned
 
     @property
     def passages(self) -> list[Passage]:
@@ -185,6 +213,9 @@ class _Plan:
         """Return the tool's result with what is kept of its texts."""
         if result is None:
             return self.result
+        return _or_keep(self.fields, lambda: self._written(result), self.result)
+
+    def _written(self, result: PruneResult) -> Any:
         counts = [len(each.passages) for each in self.contents]
         pruned = PrunedTexts(result.passages, result.dropped).split(counts)
         written = {
@@ -197,18 +228,33 @@ class _Plan:
         self, message: ToolMessage, content: MessageTexts, pruned: PrunedTexts, result: PruneResult
     ) -> ToolMessage:
         update: dict[str, Any] = {"content": content.written(pruned, result.policy)}  # fields are of many types
-        is_changed = update["content"] != message.content
-        if is_changed and message.artifact is None and self.fields.keep_original:
-            update["artifact"] = message.content
+        notes: dict[str, Any] = {}
+        if update["content"] != message.content:
+            if message.artifact is None and self.fields.keep_original:
+                update["artifact"] = message.content
+            elif self.fields.recall:
+                notes[ORIGINAL_KEY] = message.content
         if self.fields.metadata_key is not None:
-            entry = {
+            notes[self.fields.metadata_key] = {
                 "query": result.query,
                 "tokens_before": pruned.tokens_before,
                 "tokens_after": pruned.tokens_after,
                 "passages": content.describe(pruned.kept),
             }
-            update["response_metadata"] = {**message.response_metadata, self.fields.metadata_key: entry}
+        if notes:
+            update["response_metadata"] = {**message.response_metadata, **notes}
         return message.model_copy(update=update)
+
+
+def _or_keep(fields: ToolPruningFields, work: Callable[[], T], kept: T) -> T:
+    """Return what a function returns; if it fails under `on_error="keep"`, log that and return `kept`."""
+    try:
+        return work()
+    except Exception as error:
+        if fields.on_error == "raise":
+            raise
+        logger.warning("Pruning failed, everything is kept: %s", error, exc_info=error)
+        return kept
 
 
 def _reason_of(tool: str, query: Query) -> str | None:

@@ -21,9 +21,10 @@ class ProvenceCrossEncoder(EngineFields, BaseCrossEncoder):
     """
 
     def score(self, text_pairs: list[tuple[str, str]]) -> list[float]:
-        """Return how well each text answers its question, from 0 to 1; 0 if one is blank.
+        """Return how well each text answers its question, from 0 to 1.
 
-        All pairs share batches of the model.
+        It is 0 if one of the two is blank, or if the model cannot read the text. All pairs share
+        batches of the model.
         """
         numbers: dict[str, list[int]] = {}
         for number, (query, _) in enumerate(text_pairs):
@@ -34,5 +35,6 @@ class ProvenceCrossEncoder(EngineFields, BaseCrossEncoder):
         results = self.pruner.prune_many(requests, _KEEP_EVERYTHING) if requests else ()
         for own, result in zip(numbers.values(), results, strict=True):
             for passage in result.passages:
-                scores[own[passage.index]] = passage.relevance
+                if passage.is_legible:
+                    scores[own[passage.index]] = passage.scored.relevance_probability
         return scores

@@ -1,9 +1,10 @@
 """A tool that gives an agent the whole of a result that was shortened."""
 
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
-from provence_plugins.integrations.langchain_results import messages_of, original_texts
+from provence_plugins.integrations.content_blocks import find_texts
+from provence_plugins.integrations.langchain_results import messages_of, original_content
 from provence_plugins.integrations.versions import needs_framework
 
 with needs_framework("agents"):
@@ -13,7 +14,7 @@ with needs_framework("agents"):
 
 _ID_CHARACTERS = 6
 
-RECALL_MARK = '[… {{count}} sentences omitted, recall("{id}") shows them]'
+RECALL_MARK = '[… sentences omitted: {{count}}, recall("{id}") shows the whole text]'
 """Marks omitted sentences for an agent that can ask for the whole result."""
 
 _DESCRIPTION = (
@@ -36,17 +37,19 @@ def recall_tool(metadata_key: str | None) -> BaseTool:
 
     # Any: an agent's state is whatever its author made it.
     def recall(id: str, state: Annotated[Any, InjectedState]) -> str:
-        messages = [message for message in messages_of(state) if isinstance(message, ToolMessage)]
-        for message in messages:
-            is_shortened = metadata_key is None or metadata_key in message.response_metadata
-            if is_shortened and result_id(message.tool_call_id) == id:
-                return _original(message)
-        return f"There is no shortened result with the id {id!r}. Use the id that an omission marker names."
+        originals = [_original_text(message) for message in messages_of(state) if is_named(message, id)]
+        if not originals:
+            return f"There is no shortened result with the id {id!r}. Use the id that an omission marker names."
+        return "\n\n".join(originals)
+
+    # Any: whatever the state holds among its messages.
+    def is_named(message: Any, id: str) -> TypeGuard[ToolMessage]:
+        if not isinstance(message, ToolMessage) or result_id(message.tool_call_id) != id:
+            return False
+        return metadata_key is None or metadata_key in message.response_metadata
 
     return StructuredTool.from_function(recall, description=_DESCRIPTION)
 
 
-def _original(message: ToolMessage) -> str:
-    if isinstance(message.artifact, str):
-        return message.artifact
-    return "\n\n".join(original_texts(message))
+def _original_text(message: ToolMessage) -> str:
+    return "\n\n".join(leaf.text for leaf in find_texts(original_content(message)))

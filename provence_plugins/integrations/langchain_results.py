@@ -1,10 +1,11 @@
 """The results of LangChain's tools: their messages, and the documents of a message."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 from provence_plugins.integrations.message_texts import MessageTexts
+from provence_plugins.integrations.metadata import METADATA_KEY
 from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.types import Passage
@@ -14,7 +15,21 @@ with needs_framework("agents"):
     from langchain_core.messages import BaseMessage, ToolMessage
     from langgraph.types import Command
 
-__all__ = ["document_passages", "messages_of", "original_texts", "replace_messages", "tool_messages"]
+__all__ = [
+    "ORIGINAL_KEY",
+    "document_passages",
+    "messages_of",
+    "original_content",
+    "original_texts",
+    "replace_messages",
+    "tool_messages",
+]
+
+ORIGINAL_KEY = f"{METADATA_KEY}_original"
+"""Key in `response_metadata` of an original content where the artifact holds something else."""
+
+# Lists that can be made again from their items; a named tuple, for instance, takes them one by one.
+_LISTS = (list, tuple)
 
 
 # Any, here and below: a tool returns what it likes, and artifacts hold what it leaves there.
@@ -24,7 +39,7 @@ def tool_messages(result: Any) -> list[ToolMessage]:
         return [result]
     if isinstance(result, Command):
         result = _updates(result)
-    if isinstance(result, list | tuple):
+    if type(result) in _LISTS:
         messages: list[ToolMessage] = []
         for each in result:
             messages += tool_messages(each)
@@ -35,23 +50,32 @@ def tool_messages(result: Any) -> list[ToolMessage]:
 
 
 # The update of a command may also hold other parts of a state.
-_PLAIN_UPDATES = (str, int, float, bool, type(None), Mapping, Document)
+_PLAIN_UPDATES = (str, int, float, bool, type(None), Mapping, Document, list, tuple)
 
 
 def replace_messages(result: Any, messages: Mapping[int, ToolMessage]) -> Any:
-    """Return a tool's result with other messages, by the `id()` of those that they replace."""
+    """Return a tool's result with other messages, by the `id()` of those that they replace.
+
+    Parts without such messages stay the same objects.
+    """
     if id(result) in messages:
         return messages[id(result)]
-    if isinstance(result, list | tuple):
-        return type(result)(replace_messages(each, messages) for each in result)
+    if type(result) in _LISTS:
+        items = [replace_messages(each, messages) for each in result]
+        return type(result)(items) if _has_other(items, result) else result
     if not isinstance(result, Command):
         return result
     update = result.update
     if isinstance(update, Mapping):
-        update = {key: replace_messages(value, messages) for key, value in update.items()}
+        values = {key: replace_messages(value, messages) for key, value in update.items()}
+        update = values if _has_other(values.values(), update.values()) else update
     else:
         update = replace_messages(update, messages)
-    return replace(result, update=update)
+    return result if update is result.update else replace(result, update=update)
+
+
+def _has_other(items: Iterable[Any], originals: Iterable[Any]) -> bool:
+    return any(item is not original for item, original in zip(items, originals, strict=True))
 
 
 def document_passages(
@@ -66,11 +90,25 @@ def document_passages(
         return []
     passages: list[Passage] = []
     for each in artifact:
-        document = _as_document(each)
-        if document is None:
+        passage = _as_passage(each, title_of)
+        if passage is None:
             return []
-        passages.append(Passage(document.page_content, title_of(document.metadata)))
+        passages.append(passage)
     return passages
+
+
+def original_content(message: ToolMessage) -> Any:
+    """Return the content of a pruned message as it was, if it was kept: a text or a list of blocks.
+
+    It is in a place of its own or, where the tool left no artifact, in the artifact. If the artifact
+    holds documents alone, their texts are returned.
+    """
+    if ORIGINAL_KEY in message.response_metadata:
+        return message.response_metadata[ORIGINAL_KEY]
+    documents = document_passages(message.artifact, _no_title)
+    if documents:
+        return [document.text for document in documents]
+    return message.content if message.artifact is None else message.artifact
 
 
 def original_texts(message: ToolMessage) -> list[str]:
@@ -79,23 +117,36 @@ def original_texts(message: ToolMessage) -> list[str]:
     They are the documents of the artifact or, where the tool left none, the texts of the content as
     it was. After a checkpointer they are found as well.
     """
-    documents = document_passages(message.artifact, lambda metadata: None)
-    if documents:
-        return [document.text for document in documents]
-    content = message.content if message.artifact is None else message.artifact
-    return [passage.text for passage in MessageTexts.of(content).passages]
+    documents = document_passages(message.artifact, _no_title)
+    texts = [document.text for document in documents]
+    if documents and ORIGINAL_KEY not in message.response_metadata:
+        return texts
+    content = MessageTexts.of(original_content(message), documents)
+    if any(result.shape == "documents" for result in content.results):
+        return texts
+    return [passage.text for passage in content.passages]
 
 
-def _as_document(value: Any) -> Document | None:
+def _no_title(metadata: Mapping[str, object]) -> None:
+    return None
+
+
+def _as_passage(
+    value: Any,
+    title_of: Callable[[Mapping[str, object]], str | None],
+) -> Passage | None:
+    """Return a document as a passage; None for anything else."""
     if isinstance(value, Document):
-        return value
+        return Passage(value.page_content, title_of(value.metadata))
     if not isinstance(value, Mapping):
         return None
     fields = value.get("kwargs", value)
-    text, metadata = fields.get("page_content"), fields.get("metadata") or {}
-    if not isinstance(text, str):
+    if not isinstance(fields, Mapping):
         return None
-    return Document(text, metadata=metadata)
+    text, metadata = fields.get("page_content"), fields.get("metadata") or {}
+    if not isinstance(text, str) or not isinstance(metadata, Mapping):
+        return None
+    return Passage(text, title_of(metadata))
 
 
 def _updates(command: Command[Any]) -> list[Any]:

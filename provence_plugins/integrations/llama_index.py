@@ -10,13 +10,7 @@ from typing import Any
 from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.engine.results import PruneResult
-from provence_plugins.integrations.metadata import (
-    METADATA_KEY,
-    RERANK_KEY,
-    RETRIEVAL_KEY,
-    copy_metadata,
-)
+from provence_plugins.integrations.metadata import copy_metadata
 from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.types import Passage
@@ -37,7 +31,7 @@ with needs_framework("llama-index"):
     )
     from llama_index_instrumentation import get_dispatcher
 
-from provence_plugins.integrations.fields import DocumentFields
+from provence_plugins.integrations.fields import DocumentFields, rebuild
 
 dispatcher = get_dispatcher(__name__)
 
@@ -94,7 +88,7 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
             passages = self._passages(nodes)
             policy = self._policy_of(query_bundle)
             result = self.prune_passages(_query_of(query_bundle), list(passages.values()), policy)
-            remaining += self._merge(nodes, passages, result)
+            remaining += rebuild(nodes, passages, result, self._write)
         return remaining
 
     async def _apostprocess_nodes(
@@ -104,7 +98,7 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
             passages = self._passages(nodes)
             policy = self._policy_of(query_bundle)
             result = await self.aprune_passages(_query_of(query_bundle), list(passages.values()), policy)
-            remaining += self._merge(nodes, passages, result)
+            remaining += rebuild(nodes, passages, result, self._write)
         return remaining
 
     def _policy_of(self, query_bundle: QueryBundle | None) -> PruningPolicy:
@@ -149,34 +143,12 @@ class ProvencePostprocessor(DocumentFields, BaseNodePostprocessor):
             if text.strip()
         }
 
-    def _merge(
-        self,
-        nodes: Sequence[NodeWithScore],
-        passages: dict[int, Passage],
-        result: PruneResult | None,
-    ) -> list[NodeWithScore]:
-        """Return copies of the kept nodes: pruned ones in the policy's order, others in place."""
-        if result is None:
-            return [_copied(node) for node in nodes]
-        numbers = list(passages)
-        places = {numbers[passage.index] for passage in result.passages}
-        # In the policy's order: the places of pruned nodes are filled one after another.
-        pruned = (self._pruned(nodes[numbers[passage.index]], passage) for passage in result.passages)
-        merged = []
-        for number, node in enumerate(nodes):
-            if number in places:
-                merged.append(next(pruned))
-            elif number not in passages:
-                merged.append(_copied(node))
-        return merged
-
-    def _pruned(self, scored: NodeWithScore, passage: PrunedPassage) -> NodeWithScore:
-        """Return a copy with the kept text, the relevance as score, and our metadata."""
+    def _write(self, scored: NodeWithScore, passage: PrunedPassage | None) -> NodeWithScore:
+        """Return a copy; a pruned one has the kept text, the relevance as score, and our metadata."""
+        if passage is None:
+            return _copied(scored)
         node = scored.node
-        entries = self.entries_of(passage)
-        key = _score_key(node)
-        if scored.score is not None and key is not None:
-            entries = {key: float(scored.score), **entries}
+        entries = {**self.earlier_score(scored.score, node.metadata), **self.entries_of(passage)}
         return _copied(
             scored,
             score=passage.relevance,
@@ -212,13 +184,6 @@ def _text_update(node: BaseNode, text: str) -> dict[str, str | MediaResource]:
     if isinstance(node, Node) and node.text_resource is not None:
         return {"text_resource": node.text_resource.model_copy(update={"text": text})}
     return {"text": text}
-
-
-def _score_key(node: BaseNode) -> str | None:
-    """Return the key for the score that a node brings; None if it is ours of an earlier pass."""
-    if RETRIEVAL_KEY not in node.metadata:
-        return RETRIEVAL_KEY
-    return None if METADATA_KEY in node.metadata else RERANK_KEY
 
 
 def _outdated(node: BaseNode, passage: PrunedPassage) -> dict[str, None]:

@@ -7,9 +7,10 @@ messages later, changes nothing in what was sent before: a provider's prompt cac
 
 import json
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from provence_plugins.engine.policy import PruningPolicy, check_policy
@@ -21,6 +22,7 @@ from provence_plugins.integrations.message_texts import MessageTexts, PrunedText
 from provence_plugins.integrations.queries import Query, is_blank, query_in, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.integrations.tool_choice import MIN_TOKENS, log_kept, reason_to_keep
+from provence_plugins.integrations.tool_results import ResultText, one_text
 from provence_plugins.keywords import check_count, check_instance, check_keywords, show_value
 
 __all__ = ["prune_messages"]
@@ -47,7 +49,8 @@ def prune_messages(
     """Return a conversation whose tool results are shortened to what answers their query.
 
     The module `tool_choice` describes which results are pruned, `tool_results` how they are read.
-    If the engine fails, the conversation is returned unchanged and the failure is logged.
+    If a result cannot be read or the engine fails, the conversation is returned unchanged and the
+    failure is logged.
 
     Args:
         messages: The conversation; it is not changed.
@@ -70,20 +73,12 @@ def prune_messages(
     """
     _check_messages(messages)
     _check_options(query, pruner, policy, tools, exclude_tools, min_tokens)
-    results = []
-    for result in _tool_results(messages, query):
-        reason = reason_to_keep(
-            result.tool, result.texts.results, tools=tools, exclude_tools=exclude_tools, min_tokens=min_tokens
-        )
-        if reason is None:
-            results.append(result)
-        else:
-            log_kept(result.tool, reason)
+    find_reason = partial(reason_to_keep, tools=tools, exclude_tools=exclude_tools, min_tokens=min_tokens)
     copies = [dict(message) for message in messages]
     try:
+        results = [(result, _read(result, find_reason)) for result in _tool_results(messages, query)]
         pruner = pruner or shared_pruners.get(PrunerKey())
-        for result in results:
-            texts = result.texts
+        for result, texts in results:
             if tools is None:
                 texts = texts.prunable()
             pruned = _prune(pruner, result.query, texts, policy or _DEFAULT_POLICY)
@@ -104,13 +99,13 @@ class _ToolResult:
         path: Numbers and keys that lead from the list of messages to its content.
         tool: Name of the tool; empty if its call is not among the messages.
         query: What it is asked.
-        texts: Its content, taken apart.
+        content: What the tool returned.
     """
 
     path: tuple[int | str, ...]
     tool: str
     query: Query
-    texts: MessageTexts
+    content: Any
 
 
 def _check_messages(messages: object) -> None:
@@ -159,7 +154,7 @@ def _tool_results(messages: Sequence[Message], query: Query | None) -> Iterator[
             own = query
             if own is None:
                 own = query_in(arguments) or asked
-            yield _ToolResult((number, *path), tool, own, MessageTexts.of(content))
+            yield _ToolResult((number, *path), tool, own, content)
         asked = _user_text(message) or asked
 
 
@@ -220,11 +215,27 @@ def _arguments(given: Any) -> Mapping[str, Any]:
     if isinstance(given, str):
         try:
             given = json.loads(given)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     if not isinstance(given, Mapping):
         return {}
     return given
+
+
+def _read(result: _ToolResult, find_reason: Callable[[str, Sequence[ResultText]], str | None]) -> MessageTexts:
+    """Take a result apart; one that is kept has no texts.
+
+    What is kept because of its tool or its size is not taken apart.
+    """
+    unread = [one_text("prose", leaf.text) for leaf in find_texts(result.content)]
+    reason = find_reason(result.tool, unread)
+    if reason is None:
+        texts = MessageTexts.of(result.content)
+        reason = find_reason(result.tool, texts.results)
+    if reason is None:
+        return texts
+    log_kept(result.tool, reason)
+    return MessageTexts(result.content, (), ())
 
 
 def _prune(

@@ -1,7 +1,9 @@
 """The metadata that adapters write beside a pruned text, and their keys."""
 
 import json
+import math
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from provence_plugins import __version__
@@ -17,8 +19,8 @@ RETRIEVAL_KEY = "retrieval_score"
 """Key of the score that a text came with, whose place now holds the relevance."""
 
 RERANK_KEY = "rerank_score"
-"""Key of the score of a reranker that ran before and itself kept the retriever's under
-`RETRIEVAL_KEY`."""
+"""Key of the score that a text came with while the retriever's was kept under `RETRIEVAL_KEY`: that
+of a reranker that ran before."""
 
 
 # Any: the entry is plain values, ready for json.dumps.
@@ -51,7 +53,7 @@ def describe_flat(passage: PrunedPassage, prefix: str) -> dict[str, Any]:
     """
     entry = {"relevance": passage.relevance, **describe(passage)}
     entry["kept"] = json.dumps(entry["kept"])
-    return {f"{prefix}_{name}": value for name, value in entry.items()}
+    return {_flat_key(prefix, name): value for name, value in entry.items()}
 
 
 def copy_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,15 +67,30 @@ def _copied(value: Any) -> Any:
     return [_copied(item) for item in value] if type(value) is list else value
 
 
-def earlier_score(metadata: Mapping[str, Any]) -> dict[str, float]:
-    """Return the entry that keeps the score of an earlier reranker, whose place ours takes.
+def earlier_score(score: object, metadata: Mapping[str, Any], key: str | None) -> dict[str, float]:
+    """Return the entry that keeps the score of a retriever or of a reranker, whose place ours takes.
 
-    It is empty if there is no earlier score, if it was kept already, or if it comes from an earlier
-    pass of ours.
+    It is empty if the score is not a finite number, or is ours: then the entry of an earlier pass
+    is beside it, nested or flat. With `key=None` a pass leaves no entry, so that its relevance
+    counts as another's. Only the first score is kept then, because a second one is likely ours.
+
+    Args:
+        score: The score that a text came with.
+        metadata: What it came with too.
+        key: Key of the entries that the adapter writes; None if it writes none.
     """
-    score = metadata.get(RELEVANCE_KEY)
-    if isinstance(score, bool) or not isinstance(score, int | float):
+    if isinstance(score, bool) or not isinstance(score, Real) or not math.isfinite(score):
         return {}
-    if RETRIEVAL_KEY in metadata or METADATA_KEY in metadata:
+    if _has_entry(metadata, key or METADATA_KEY):
         return {}
-    return {RETRIEVAL_KEY: float(score)}
+    if RETRIEVAL_KEY not in metadata:
+        return {RETRIEVAL_KEY: float(score)}
+    return {} if key is None else {RERANK_KEY: float(score)}
+
+
+def _has_entry(metadata: Mapping[str, Any], key: str) -> bool:
+    return key in metadata or _flat_key(key, "kept") in metadata
+
+
+def _flat_key(prefix: str, name: str) -> str:
+    return f"{prefix}_{name}"

@@ -80,6 +80,24 @@ class TestShapes:
         assert process(opened, Q, [])["pruned_context"] == []
         assert process(opened, [Q, R], [[], []])["reranking_score"] == [[], []]
 
+    @pytest.mark.parametrize("top_k", [0, -1])
+    def test_no_contexts_to_return_give_empty_lists_as_published(
+        self, naver: Pruner, opened: Pruner, top_k: int
+    ) -> None:
+        nested = process(naver, [Q, R], [[A, B], [C]], reorder=True, top_k=top_k)
+        assert (nested["pruned_context"], nested["reranking_score"]) == ([[], []], [[], []])
+        assert process(opened, Q, [A, B], reorder=True, top_k=top_k)["pruned_context"] == []
+
+    @pytest.mark.parametrize("top_k", [0, -1])
+    def test_a_context_that_is_returned_as_one_value_is_not_left_out(
+        self, naver: Pruner, opened: Pruner, top_k: int
+    ) -> None:
+        with pytest.raises(InvalidInputError, match=r"top_k must be at least 1 .* one context"):
+            process(naver, Q, A, reorder=True, top_k=top_k)
+        with pytest.raises(InvalidInputError, match=r"top_k must be at least 1 .* one context"):
+            process(opened, [Q, R], [A, B], reorder=True, top_k=top_k)
+        assert process(naver, Q, A, top_k=top_k) == process(naver, Q, A)
+
     @pytest.mark.parametrize(
         ("interface", "question", "context", "message"),
         [

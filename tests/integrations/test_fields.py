@@ -5,14 +5,18 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from provence_plugins import Passage, Pruner, PruningPolicy
 from provence_plugins.errors import BackendError, CheckpointNotFoundError, InvalidInputError
-from provence_plugins.integrations.fields import EngineFields, PruningFields
+from provence_plugins.integrations.fields import DocumentFields, EngineFields, PruningFields
+from provence_plugins.integrations.metadata import METADATA_KEY, RERANK_KEY, RETRIEVAL_KEY
 from provence_plugins.integrations.shared_pruners import PrunerKey, SharedPruners
 from provence_plugins.testing import FailingBackend, WordBackend
 
@@ -130,3 +134,42 @@ def test_a_model_that_is_not_there_is_an_error_like_any_other(tmp_path_factory: 
 def test_a_query_that_is_not_a_string_is_refused(words: Pruner) -> None:
     with pytest.raises(InvalidInputError):
         PruningFields(model=words).prune_passages(7, PASSAGES)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("score", [1, 0.5, np.float32(0.5), np.float64(-3), np.int64(2), Fraction(1, 2)], ids=repr)
+def test_a_real_number_is_kept_as_a_float(score: Any) -> None:
+    kept = DocumentFields().earlier_score(score, {})
+    assert kept == {RETRIEVAL_KEY: float(score)}
+    assert type(kept[RETRIEVAL_KEY]) is float
+
+
+@pytest.mark.parametrize("score", [None, True, np.True_, "0.5", [0.5], float("nan"), float("inf")], ids=repr)
+def test_anything_else_is_not_kept(score: Any) -> None:
+    assert DocumentFields().earlier_score(score, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "key"),
+    [
+        ({METADATA_KEY: {"kept": []}}, METADATA_KEY),
+        ({"pruned": {"kept": []}}, "pruned"),
+        ({"pruned_kept": "[]"}, "pruned"),
+        ({METADATA_KEY: {"kept": []}}, None),
+        ({"provence_kept": "[]", RETRIEVAL_KEY: 0.25}, METADATA_KEY),
+    ],
+    ids=str,
+)
+def test_a_score_of_ours_is_recognised_by_the_entry_beside_it(metadata: dict[str, Any], key: str | None) -> None:
+    assert DocumentFields(metadata_key=key).earlier_score(0.75, metadata) == {}
+
+
+def test_the_score_of_a_reranker_that_kept_the_retrievers_has_a_key_of_its_own() -> None:
+    assert DocumentFields().earlier_score(0.75, {RETRIEVAL_KEY: 0.25}) == {RERANK_KEY: 0.75}
+    renamed = DocumentFields(metadata_key="pruned")
+    assert renamed.earlier_score(0.75, {RETRIEVAL_KEY: 0.25, METADATA_KEY: "wine"}) == {RERANK_KEY: 0.75}
+
+
+def test_where_no_entry_is_written_only_the_first_score_is_kept() -> None:
+    silent = DocumentFields(metadata_key=None)
+    assert silent.earlier_score(0.25, {}) == {RETRIEVAL_KEY: 0.25}
+    assert silent.earlier_score(0.75, {RETRIEVAL_KEY: 0.25}) == {}

@@ -21,7 +21,7 @@ from provence_plugins import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.fields import DocumentFields
 from provence_plugins.integrations.haystack import ProvenceDocumentPruner
-from provence_plugins.integrations.metadata import METADATA_KEY, RETRIEVAL_KEY
+from provence_plugins.integrations.metadata import METADATA_KEY, RERANK_KEY, RETRIEVAL_KEY
 from provence_plugins.testing import AdapterContract, Item
 
 QUERY = "castle towers"
@@ -84,9 +84,43 @@ def test_the_score_is_the_relevance_and_the_retrievers_moves_to_the_meta(words: 
     assert document.meta[METADATA_KEY]["kept"] == [[0, len(PRUNED)]]
 
 
+@pytest.mark.parametrize("fields", [{}, {"flat_metadata": True}, {"metadata_key": "pruned"}], ids=str)
+def test_a_second_pass_does_not_keep_the_relevance_of_the_first(words: Pruner, fields: dict[str, Any]) -> None:
+    component = ProvenceDocumentPruner(model=words, threshold=0.2, **fields)
+    for score in (None, 0.5):
+        once = component.run(QUERY, [Document(content=TEXT, score=score)])["documents"]
+        [twice] = component.run(QUERY, once)["documents"]
+        assert twice.meta.keys() == once[0].meta.keys()
+        assert twice.meta.get(RETRIEVAL_KEY) == score
+
+
+def test_the_scores_of_the_retriever_and_of_another_reranker_are_kept(words: Pruner) -> None:
+    document = Document(content=TEXT, score=0.75, meta={RETRIEVAL_KEY: 0.25})
+    [pruned] = ProvenceDocumentPruner(model=words).run(QUERY, [document])["documents"]
+    assert (pruned.meta[RETRIEVAL_KEY], pruned.meta[RERANK_KEY]) == (0.25, 0.75)
+
+
 def test_a_document_without_text_is_returned_unchanged(words: Pruner) -> None:
     image = Document(content=None, meta={"file": "castle.png"}, score=0.5)
     assert ProvenceDocumentPruner(model=words).run(QUERY, [image])["documents"] == [image]
+
+
+def test_documents_without_text_stay_in_their_place_whatever_the_order(words: Pruner) -> None:
+    texts = [None, "The castle is old.", "  ", TEXT, "", "Sheep graze."]
+    documents = [Document(id=str(number), content=text) for number, text in enumerate(texts)]
+    component = ProvenceDocumentPruner(model=words, threshold=0.2, order="relevance")
+    pruned = component.run(QUERY, documents)["documents"]
+    assert [(document.id, document.content) for document in pruned] == [
+        ("0", None),
+        ("3", PRUNED),
+        ("2", "  "),
+        ("1", "The castle is old."),
+        ("4", ""),
+    ]
+    assert [document.id for document in asyncio.run(component.run_async(QUERY, documents))["documents"]] == list(
+        "03214"
+    )
+    assert [document.id for document in component.run(QUERY, documents, {"top_n": 1})["documents"]] == list("0234")
 
 
 def test_one_call_can_change_the_policy(words: Pruner) -> None:

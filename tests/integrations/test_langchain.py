@@ -3,10 +3,11 @@ import inspect
 import json
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+import numpy as np
 import pytest
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
@@ -14,7 +15,7 @@ from langchain_core.retrievers import BaseRetriever
 from provence_plugins import Passage, Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.langchain import ProvenceCompressor, ProvenceRetriever
-from provence_plugins.integrations.metadata import METADATA_KEY, RELEVANCE_KEY, RETRIEVAL_KEY
+from provence_plugins.integrations.metadata import METADATA_KEY, RELEVANCE_KEY, RERANK_KEY, RETRIEVAL_KEY
 from provence_plugins.testing import AdapterContract, Item
 
 QUESTION = "How long is a year on Mercury?"
@@ -130,6 +131,27 @@ def test_the_score_of_an_earlier_reranker_is_kept(words: Pruner) -> None:
     assert twice.metadata[RELEVANCE_KEY] == 1.0
 
 
+@pytest.mark.parametrize("fields", [{}, {"flat_metadata": True}, {"metadata_key": "pruned"}], ids=str)
+def test_a_second_pass_does_not_keep_the_relevance_of_the_first(words: Pruner, fields: dict[str, Any]) -> None:
+    compressor = ProvenceCompressor(model=words, **fields)
+    [once] = compressor.compress_documents([Document("The castle is old. Sheep graze.")], "castle")
+    [twice] = compressor.compress_documents([once], "castle old")
+    assert twice.metadata.keys() == once.metadata.keys()
+    assert RETRIEVAL_KEY not in twice.metadata
+
+
+def test_a_score_of_any_numeric_type_is_kept_as_a_plain_number(words: Pruner) -> None:
+    document = Document("The castle is old.", metadata={RELEVANCE_KEY: np.float32(0.5)})
+    [pruned] = ProvenceCompressor(model=words).compress_documents([document], "castle")
+    assert (pruned.metadata[RETRIEVAL_KEY], type(pruned.metadata[RETRIEVAL_KEY])) == (0.5, float)
+
+
+def test_the_scores_of_a_retriever_and_of_a_reranker_are_kept(words: Pruner) -> None:
+    document = Document("The castle is old.", metadata={RETRIEVAL_KEY: 0.25, RELEVANCE_KEY: 0.75})
+    [pruned] = ProvenceCompressor(model=words).compress_documents([document], "castle")
+    assert (pruned.metadata[RETRIEVAL_KEY], pruned.metadata[RERANK_KEY]) == (0.25, 0.75)
+
+
 def test_nested_metadata_is_not_shared(words: Pruner) -> None:
     document = Document("The castle is old.", metadata={"tags": [{"topic": "castle"}]})
     for query in ("castle", " "):
@@ -192,6 +214,13 @@ class Notes:
     found: list[Document]
 
 
+@dataclass(slots=True)
+class SlottedNotes:
+    text: str
+    found: list[Document]
+    answer: str = field(init=False)  # not set before the end of the graph
+
+
 async def test_a_retriever_prunes_what_another_one_finds(words: Pruner) -> None:
     retriever = ProvenceRetriever(retriever=Shelf(), compressor=ProvenceCompressor(model=words))
     for found in (retriever.invoke("castle"), await retriever.ainvoke("castle")):
@@ -222,6 +251,24 @@ def test_a_node_reads_any_state_and_says_what_it_misses(words: Pruner) -> None:
         compressor.as_node().invoke(notes)
     with pytest.raises(InvalidInputError, match="Pass query_key"):
         compressor.as_node("found").invoke(notes)
+
+
+def test_a_node_reads_a_dataclass_with_slots_or_with_attributes_that_are_no_fields(words: Pruner) -> None:
+    compressor = ProvenceCompressor(model=words)
+    documents = [Document("The castle is old. Sheep graze.")]
+    update = compressor.as_node("found", "text").invoke(SlottedNotes("castle", documents))
+    assert [document.page_content for document in update["found"]] == ["The castle is old. "]
+    with pytest.raises(InvalidInputError, match=r"no 'answer', only \['found', 'text'\]"):
+        compressor.as_node("found", "answer").invoke(SlottedNotes("castle", documents))
+    notes = Notes("castle", [])
+    notes.later = documents  # type: ignore[attr-defined]
+    update = compressor.as_node("later", "text").invoke(notes)
+    assert [document.page_content for document in update["later"]] == ["The castle is old. "]
+
+
+def test_a_node_refuses_a_state_without_names_and_says_which_it_reads(words: Pruner) -> None:
+    with pytest.raises(InvalidInputError, match="must be a dictionary, a dataclass or a pydantic model; got a list"):
+        ProvenceCompressor(model=words).as_node().invoke([Document("The castle is old.")])
 
 
 def test_one_call_can_change_the_policy(words: Pruner) -> None:

@@ -1,13 +1,19 @@
+from collections.abc import Callable
+
 from langchain_classic.retrievers.document_compressors import CrossEncoderReranker
 from langchain_core.documents import Document
+from published_checkpoints import Published, make_published
 
-from provence_plugins import Pruner
+from provence_plugins import Pruner, PruningPolicy
 from provence_plugins.integrations.langchain import ProvenceCompressor, ProvenceCrossEncoder
 from provence_plugins.testing import WordBackend
+
+__all__ = ["make_published"]
 
 QUESTION = "How long is a year on Mercury?"
 MERCURY = "Mercury is the planet nearest to the Sun. It has no moons. A year on Mercury lasts 88 Earth days."
 VENUS = "Venus is about as large as the Earth. Its clouds are made of sulphuric acid."
+TEXTS = ["Paris is in France. The river is old.", "Cheese is old. It is what it is.", "The city"]
 
 
 def test_the_cross_encoder_scores_pairs_in_their_order(words: Pruner) -> None:
@@ -16,6 +22,24 @@ def test_the_cross_encoder_scores_pairs_in_their_order(words: Pruner) -> None:
     assert scores == [1.0, 0.5, 0.0, 0.0, 0.0]
     assert {type(score) for score in scores} == {float}
     assert ProvenceCrossEncoder(model=words).score([]) == []
+
+
+def test_a_text_that_the_model_cannot_read_gets_the_score_of_a_blank_one(words: Pruner) -> None:
+    khmer = "នេះគឺជាខ្ញុំ។ ប្រាសាទនេះចាស់ណាស់។"
+    [result] = words.prune_many([("castle", [khmer])])
+    assert not result.passages[0].is_legible
+    assert ProvenceCrossEncoder(model=words).score([("castle", khmer), ("castle", "")]) == [0.0, 0.0]
+
+
+def test_scores_of_a_model_that_gives_logits_are_probabilities_in_the_same_order(
+    make_published: Callable[[str], Published],
+) -> None:
+    with Pruner(make_published("provence").folder) as pruner:
+        passages = pruner.prune("Where is Paris?", TEXTS, PruningPolicy(threshold=0.0)).passages
+        assert any(not 0 <= passage.relevance <= 1 for passage in passages)
+        scores = ProvenceCrossEncoder(model=pruner).score([("Where is Paris?", text) for text in TEXTS])
+    assert scores == [passage.scored.relevance_probability for passage in passages]
+    assert all(0 < score < 1 for score in scores)
 
 
 class CountingBackend(WordBackend):

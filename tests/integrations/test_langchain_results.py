@@ -1,7 +1,8 @@
 """What tools return beside a plain message, and finding the originals again."""
 
 import asyncio
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
 import pytest
 from langchain.agents import create_agent
@@ -17,6 +18,7 @@ from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 
 from provence_plugins import Pruner
+from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.langchain_agents import ContextPruningMiddleware
 from provence_plugins.integrations.langchain_results import messages_of, original_texts, replace_messages, tool_messages
 from provence_plugins.integrations.notices import warn_once
@@ -189,6 +191,91 @@ def test_messages_are_found_and_replaced_wherever_they_are() -> None:
     assert messages_of([RemoveMessage("1")]) == [RemoveMessage("1")]
 
 
+def test_a_result_that_its_tool_keeps_is_not_taken_apart(words: Pruner, caplog: pytest.LogCaptureFixture) -> None:
+    numbers = message(json.dumps({"numbers": list(range(200))}))  # taken apart, it would hold no text
+    with caplog.at_level("DEBUG"):
+        assert run(words, numbers, request_of(tool="read_file"), min_tokens=100) is numbers
+        assert run(words, numbers, min_tokens=100) is numbers
+    assert "'read_file' is kept as it is: results of this tool must be complete" in caplog.text
+    assert "'search' is kept as it is: it holds no text to prune" in caplog.text
+
+
+class Pair(NamedTuple):
+    one: Any
+    other: Any
+
+
+class Listing(list[Any]):
+    """A list that cannot be made from its items."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+def test_other_parts_of_a_state_stay_the_same_objects(words: Pruner, caplog: pytest.LogCaptureFixture) -> None:
+    warn_once.cache_clear()
+    parts = {"point": Pair(1, 2), "listing": Listing(), "names": ["a"], "pairs": [Pair([], ())], "settings": {"a": 1}}
+    pruned = run(words, Command(update={**parts, "messages": [message()]}))
+    assert pruned.update["messages"][0].content == PRUNED
+    assert all(pruned.update[name] is part for name, part in parts.items())
+    assert caplog.text == ""
+
+
+def test_a_message_in_a_list_of_another_type_stays(words: Pruner) -> None:
+    pair = Pair(message(), 3)
+    assert run(words, pair) is pair
+
+
+ODD_ARTIFACTS = {
+    "no arguments": [{"kwargs": None}],
+    "arguments as a text": [{"kwargs": "page_content"}],
+    "metadata as a text": [{"page_content": TEXT, "metadata": "x.pdf"}],
+    "metadata as a list": [{"page_content": TEXT, "metadata": ["x.pdf"]}],
+    "keys of other types": [{"page_content": TEXT, "metadata": {1: 2}}],
+    "a mixture": [Document(TEXT), None],
+    "no items": [],
+    "a set": {1},
+}
+
+
+@pytest.mark.parametrize("artifact", ODD_ARTIFACTS.values(), ids=ODD_ARTIFACTS.keys())
+def test_a_result_is_pruned_whatever_its_artifact_is(words: Pruner, artifact: Any) -> None:
+    pruned = run(words, message(artifact=artifact), on_error="raise")
+    assert (pruned.content, pruned.artifact) == (PRUNED, artifact)
+
+
+def too_deep() -> Any:
+    """Return a content that is too deep to be read."""
+    content: Any = TEXT
+    for _ in range(5_000):
+        content = [content]
+    return content
+
+
+def unread(content: Any) -> ToolMessage:
+    """Return a message with a content that LangChain did not check, as after `model_copy`."""
+    return message().model_copy(update={"content": content})
+
+
+def test_a_result_that_cannot_be_read_is_kept_and_logged(words: Pruner, caplog: pytest.LogCaptureFixture) -> None:
+    result = [unread(too_deep())]
+    middleware = ContextPruningMiddleware(model=words, min_tokens=0)
+    assert middleware.wrap_tool_call(request_of(), lambda _: result) is result
+    assert "Pruning failed, everything is kept" in caplog.text
+    with pytest.raises(RecursionError):
+        ContextPruningMiddleware(model=words, min_tokens=0, on_error="raise").wrap_tool_call(
+            request_of(), lambda _: result
+        )
+
+
+def test_a_query_function_that_fails_keeps_the_result(words: Pruner, caplog: pytest.LogCaptureFixture) -> None:
+    result = message()
+    assert run(words, result, query=lambda request: request.missing) is result
+    assert "Pruning failed, everything is kept" in caplog.text
+    with pytest.raises(AttributeError):
+        run(words, result, query=lambda request: request.missing, on_error="raise")
+
+
 class Scripted(GenericFakeChatModel):
     def bind_tools(self, tools: Any, **kwargs: Any) -> "Scripted":
         return self
@@ -235,7 +322,7 @@ def test_an_agent_recalls_what_was_omitted(words: Pruner) -> None:
     first = create_agent(script(call("search", query=QUERY), AIMessage("Nine.")), [search], middleware=[middleware],
                          checkpointer=saver)  # fmt: skip
     content = first.invoke({"messages": [HumanMessage("How many?")]}, config)["messages"][2].content
-    assert content.startswith(f'{PRUNED}[… 1 sentences omitted, recall("')
+    assert content.startswith(f'{PRUNED}[… sentences omitted: 1, recall("')
     id = content.split('"')[1]
     second = create_agent(script(call("recall", id=id), AIMessage("Sheep.")), [search], middleware=[middleware],
                           checkpointer=saver)  # fmt: skip
@@ -251,6 +338,74 @@ def test_documents_are_recalled_after_a_checkpoint(words: Pruner) -> None:
     id = pruned.text.split('"')[1]
     restored = pruned.model_copy(update={"artifact": [{"page_content": TEXT}]})
     assert middleware.tools[0].func(id, {"messages": [restored]}) == TEXT
+
+
+def recalled(words: Pruner, result: Any, **fields: Any) -> str:
+    """Return what the tool `recall` gives back of a result that was shortened."""
+    middleware = ContextPruningMiddleware(
+        **{"model": words, "threshold": 0.2, "min_tokens": 0, "recall": True, **fields}
+    )
+    pruned = middleware.wrap_tool_call(request_of(), lambda _: result)
+    messages = tool_messages(pruned)
+    assert all(SHEEP not in message.text for message in messages)
+    id = messages[0].text.split('recall("')[1].split('"')[0]
+    text: str = middleware.tools[0].func(id, {"messages": messages})
+    return text
+
+
+RECORD = f"Source: https://a.example\n{TEXT}"
+FOREIGN = {
+    "an object": {"raw": {"hits": 3}},
+    "addresses": ["https://a.example", "https://b.example"],
+    "a text": "report.pdf",
+    "nothing of value": 0,
+    "blocks": [{"type": "text", "text": "Something else."}],
+    "documents with sources around them": [Document(TEXT)],
+    "other documents": [Document("Something else.")],
+    "dictionaries": [{"page_content": TEXT, "metadata": {}}],
+}
+
+
+@pytest.mark.parametrize("artifact", FOREIGN.values(), ids=FOREIGN.keys())
+@pytest.mark.parametrize("metadata_key", ["provence", None])
+def test_the_whole_text_is_recalled_whatever_the_tool_leaves_as_artifact(
+    words: Pruner, artifact: Any, metadata_key: str | None
+) -> None:
+    result = message(RECORD, artifact=artifact)
+    assert recalled(words, result, metadata_key=metadata_key) == RECORD
+    assert result.artifact is artifact
+
+
+def test_the_whole_text_of_every_block_is_recalled(words: Pruner) -> None:
+    values = json.dumps({"url": "https://a.example", "text": f"{PRUNED}{SHEEP} They are white and many."})
+    image = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+    content: Any = [{"type": "text", "text": values}, image, TEXT]
+    for artifact in (None, {"rows": 3}):
+        assert recalled(words, message(content, artifact=artifact)) == f"{values}\n\n{TEXT}"
+
+
+def test_all_messages_of_a_call_are_recalled(words: Pruner) -> None:
+    assert recalled(words, [message(TEXT), message(f"{PRUNED}Rain falls. {SHEEP}")]) == (
+        f"{TEXT}\n\n{PRUNED}Rain falls. {SHEEP}"
+    )
+
+
+def test_recall_without_the_original_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"recall=True needs the original.*keep_original=False"):
+        ContextPruningMiddleware(recall=True, keep_original=False)
+
+
+def test_kept_spans_point_into_the_original_where_the_artifact_holds_something_else(words: Pruner) -> None:
+    for artifact in FOREIGN.values():
+        pruned = run(words, message(RECORD, artifact=artifact), recall=True)
+        texts = original_texts(pruned)
+        [entry] = pruned.response_metadata["provence"]["passages"]
+        assert [texts[entry["index"]][start:end] for start, end in entry["kept"]] == [PRUNED]
+
+
+def test_without_recall_the_original_is_not_kept_twice(words: Pruner) -> None:
+    assert run(words, message(artifact={"rows": 3})).response_metadata.keys() == {"provence"}
+    assert run(words, message(), recall=True).response_metadata.keys() == {"provence"}
 
 
 def test_one_call_can_change_the_policy(words: Pruner) -> None:

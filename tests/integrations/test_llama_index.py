@@ -141,6 +141,23 @@ def test_the_scores_of_the_retriever_and_of_another_reranker_are_kept(post: Prov
     assert (pruned.metadata[RETRIEVAL_KEY], pruned.metadata[RERANK_KEY]) == (0.25, 0.75)
 
 
+@pytest.mark.parametrize("fields", [{}, {"flat_metadata": True}, {"metadata_key": "pruned"}], ids=str)
+def test_a_second_pass_does_not_keep_the_relevance_of_the_first(words: Pruner, fields: dict[str, Any]) -> None:
+    post = ProvencePostprocessor(model=words, threshold=0.2, **fields)
+    for score in (None, 0.5):
+        once = prune_one(post, TextNode(text=TEXT), score)
+        twice = prune_one(post, once.node, once.score)
+        assert twice.metadata.keys() == once.metadata.keys()
+        assert twice.metadata.get(RETRIEVAL_KEY) == score
+        assert RERANK_KEY not in twice.metadata
+
+
+def test_without_an_entry_a_second_pass_leaves_the_retrievers_score_alone(words: Pruner) -> None:
+    post = ProvencePostprocessor(model=words, threshold=0.2, metadata_key=None)
+    once = prune_one(post, TextNode(text=TEXT), 0.5)
+    assert prune_one(post, once.node, once.score).metadata == {RETRIEVAL_KEY: 0.5}
+
+
 def test_the_vector_of_the_whole_text_does_not_survive(post: ProvencePostprocessor) -> None:
     assert prune_one(post, TextNode(text=TEXT, embedding=[0.5, 0.25])).node.embedding is None
     assert prune_one(post, TextNode(text=PRUNED, embedding=[0.5, 0.25])).node.embedding == [0.5, 0.25]

@@ -206,3 +206,39 @@ def test_a_message_with_values_of_other_types_is_kept_and_the_others_are_pruned(
     pruned = prune(words, messages)
     assert pruned[0] == broken
     assert result_of(pruned) == PRUNED
+
+
+def test_records_under_a_short_line_are_pruned(words: Pruner, shape: Any) -> None:
+    content = f"Document 1:\nContent: {TEXT}\n\nDocument 2:\nContent: Sheep graze on the meadow."
+    pruned = prune(words, shape(content, {"query": QUERY}, "search"))
+    assert result_of(pruned) == f"Document 1:\nContent: {PRUNED}"
+
+
+def test_a_result_that_its_tool_keeps_is_not_taken_apart(words: Pruner, caplog: pytest.LogCaptureFixture) -> None:
+    numbers = json.dumps({"numbers": list(range(200))})  # taken apart, it would hold no text
+    with caplog.at_level("DEBUG"):
+        prune(words, chat_completions(numbers, {"query": QUERY}, "read_file"), min_tokens=100)
+        prune(words, chat_completions(numbers, {"query": QUERY}, "search"), min_tokens=100)
+    assert "'read_file' is kept as it is: results of this tool must be complete" in caplog.text
+    assert "'search' is kept as it is: it holds no text to prune" in caplog.text
+
+
+def test_arguments_that_no_parser_can_read_are_no_arguments(words: Pruner) -> None:
+    messages = chat_completions(TEXT, {}, "search")
+    messages[1]["tool_calls"][0]["function"]["arguments"] = "[" * 100_000
+    assert result_of(prune(words, messages)) == "Sheep graze on the meadow."
+
+
+def nested(depth: int) -> Any:
+    """Return a content that is too deep to be read."""
+    content: Any = TEXT
+    for _ in range(depth):
+        content = [content]
+    return content
+
+
+def test_a_result_that_cannot_be_read_keeps_everything(words: Pruner, caplog: pytest.LogCaptureFixture) -> None:
+    messages = chat_completions(nested(5_000), {"query": QUERY}, "search")
+    [*_, result] = prune_messages(messages, pruner=words, policy=POLICY, min_tokens=0)
+    assert result["content"] is messages[-1]["content"]
+    assert "all messages are kept" in caplog.text

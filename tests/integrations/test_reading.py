@@ -1,5 +1,6 @@
 """Contents of many forms: whatever is dropped, what is kept stands under its own source."""
 
+import ast
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,6 +118,21 @@ def _with_labels_inside(found: list[Record]) -> str:
     )
 
 
+def _under_a_number(found: list[Record]) -> str:
+    return "\n\n".join(f"Document {r.number + 1}: {r.source}\nContent: {r.text}" for r in found)
+
+
+def _under_a_numbered_name(found: list[Record]) -> str:
+    return "Found these pages:\n\n" + "\n\n".join(
+        f"{r.number + 1}. How to find the old page {r.source}\n   Summary: {r.text}\n   Score: 0.{r.number}"
+        for r in found
+    )
+
+
+def _under_a_rule_with_a_number(found: list[Record]) -> str:
+    return "\n".join(f"--- Result {r.number + 1}: {r.source} ---\n\nTitle: A page\nText: {r.text}" for r in found)
+
+
 def _without_text_label(found: list[Record]) -> str:
     return "\n\n".join(f"Source: {r.source}\n{r.text}" for r in found)
 
@@ -129,6 +145,9 @@ WITHOUT_DOCUMENTS: dict[str, Callable[[list[Record]], str]] = {
     "numbers": _numbered,
     "labels inside a text": _with_labels_inside,
     "no label for the text": _without_text_label,
+    "numbers above": _under_a_number,
+    "numbered names above": _under_a_numbered_name,
+    "rules with numbers above": _under_a_rule_with_a_number,
     "JSON": lambda found: json.dumps([{"url": r.source, "content": f"{r.text} {MORE}"} for r in found]),
     "JSON inside a text block": lambda found: json.dumps([{"type": "text", "text": _titled(found)}]),
 }
@@ -210,6 +229,40 @@ def test_a_block_without_kept_sentences_is_removed_with_its_source_and_title(fou
         written = keep(read_result(content, documents), set(found[-1].sentences))
         assert written is not None, form
         assert not any(record.source in written for record in found[:-1]), form
+
+
+@pytest.mark.parametrize(
+    ("introduction", "label"),
+    [("Results:", "Content"), ("Found 1 result:", "Summary"), ("Document 1:", "Content"), ("I looked.", "Text")],
+)
+@pytest.mark.parametrize("write", [str, lambda content: json.dumps([{"text": content}])], ids=["text", "in JSON"])
+def test_a_record_under_a_short_line_is_read(introduction: str, label: str, write: Callable[[str], str]) -> None:
+    content = write(f"{introduction}\n{label}: {PROSE}")
+    read = read_result(content)
+    assert [passage.text for passage in read.passages] == [PROSE]
+    assert read.written([PROSE]) == content
+    written = read.written(["The castle."])
+    assert written is not None
+    assert introduction in written
+    assert f"{label}: The castle." in written
+
+
+def test_a_short_line_above_several_texts_heads_them_all() -> None:
+    read = read_result(f"Results:\nContent: {PROSE}\nContent: The gate is made of iron.")
+    assert (
+        read.written([None, "The gate is made of iron."]) == "Results:\nContent: \nContent: The gate is made of iron."
+    )
+
+
+def test_numbered_sentences_with_their_sources_below_are_not_records() -> None:
+    cited = f"1. {PROSE}\nSource: A\n\n2. {PROSE}\nSource: B"
+    dated = f"In 1850, {PROSE}\nSource: A\n\nIn 1860, {PROSE}\nSource: B"
+    assert [read_result(content).shape for content in (cited, dated)] == ["prose", "prose"]
+
+
+def test_the_last_line_of_a_record_is_not_taken_for_the_line_above_the_next() -> None:
+    content = f"Found 2 results:\nTitle: A\nText: {PROSE}\n\nFound in 3 books.\nTitle: B\nText: {PROSE}"
+    assert read_result(content).written([None, PROSE]) == f"Found 2 results:\nTitle: B\nText: {PROSE}"
 
 
 def test_what_stands_around_documents_stays_where_it_cannot_be_told_whose_it_is() -> None:
@@ -295,6 +348,7 @@ def test_json_stays_json_and_only_long_strings_change(indent: int | None, ascii_
                 assert after == (new[str(before)] or "")
 
 
+SHORT = 'It\'s "kept".'
 PROSE = "The castle has nine towers and a gate of iron. Sheep graze on the meadow around it all day."
 
 
@@ -313,10 +367,50 @@ def test_values_of_every_notation_are_read(content: str) -> None:
     read = read_result(content)
     assert read.shape == "values"
     assert {passage.text for passage in read.passages} == {PROSE}
-    written = read.written(['It\'s "kept".' for _ in read.passages])
+    written = read.written([SHORT for _ in read.passages])
     assert written is not None
     assert read_result(written).shape == "values"
     assert len(written) < len(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{{'a': '''{PROSE}\n{PROSE}'''}}",
+        f'["""It\'s [old].\n{PROSE} {PROSE}"""]',
+        f"[1,  # it's ]]\n '{PROSE} {PROSE}']",
+        f"[b'''it's ]\n''', r\"\"\"[\"\"\", '{PROSE} {PROSE}']",
+        f"['', 'a''b', '{PROSE} ' \n '{PROSE}']",
+    ],
+    ids=["triple quotes", "triple double quotes", "comment", "prefixes", "strings side by side"],
+)
+def test_python_literals_are_read_however_they_are_written(content: str) -> None:
+    read = read_result(content)
+    assert read.shape == "values"
+    assert all(PROSE in passage.text for passage in read.passages)
+    assert read.written([passage.text for passage in read.passages]) == content
+    written = read.written([SHORT for _ in read.passages])
+    assert written is not None
+    assert SHORT in "".join(map(str, leaves(ast.literal_eval(written))))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" + "9" * 400 + " + 1j]", "[" * 100_000, "{[]: 1}", "['a\0']", "[1, # ]]", "{'a': '''x}"],
+    ids=["too large", "too deep", "key of a wrong type", "null", "only a comment", "no end"],
+)
+def test_what_python_cannot_read_is_a_text(content: str) -> None:
+    read = read_result(content)
+    assert read.shape == "other"
+    assert [passage.text for passage in read.passages] == [content]
+
+
+@given(content=st.text("ab'\"\\#\n[]{}(),: 1", max_size=30))
+def test_no_text_that_looks_like_values_is_an_error(content: str) -> None:
+    for opening, closing in ("[]", "()", "{}", "''"):
+        written = f"[{opening}{content}{closing}]"
+        read = read_result(written)
+        assert read.written([passage.text for passage in read.passages]) == written
 
 
 def test_the_title_beside_a_text_is_read_with_it() -> None:
