@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -78,25 +78,49 @@ def build(
     and negatives from further down. Answer strings are found in the passages and become
     answer_spans.
     """
-    from provence_plugins.errors import InvalidInputError
-
     require_opener(corpus, "corpus", _OF_CORPUS)
     if layout == "open-provence":
         refuse_options(corpus, [field.name for field in fields(corpus)], "--layout open-provence")
+    _require_free(target, [data] if corpus.corpus is None else [data, corpus.corpus], overwrite=overwrite)
+    lines = _from_open_provence(data) if layout == "open-provence" else _from_questions(data, corpus)
+    report(f"{_write(lines, target):,} pairs written")
+
+
+def _require_free(target: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Refuse a file that would replace an input, or another one without being asked to."""
+    from provence_plugins.errors import InvalidInputError
+
+    written = {target.resolve(), _partial(target).resolve()}
+    for path in inputs:
+        if path.resolve() in written:
+            raise InvalidInputError(
+                f"{target} would replace {path}, which is an input. Name another file for the pairs."
+            )
     if target.exists() and not overwrite:
         raise InvalidInputError(f"{target} exists. Name another file, or replace it with --overwrite.")
-    lines = _from_open_provence(data) if layout == "open-provence" else _from_questions(data, corpus)
-    partial = target.with_name(target.name + ".partial")
-    count = 0
-    with open(partial, "w", encoding="utf-8") as output:
-        for line in _watched(lines):
-            output.write(json.dumps(line, ensure_ascii=False) + "\n")
-            count += 1
-    partial.replace(target)
-    report(f"{count:,} pairs written")
+
+
+def _partial(target: Path) -> Path:
+    """Return the file that is written until all pairs are in it."""
+    return target.with_name(target.name + ".partial")
 
 
 # Any: plain values for JSON, in the rest of this file.
+def _write(lines: Iterable[dict[str, Any]], target: Path) -> int:
+    """Write all lines or nothing, and return their number."""
+    partial, count = _partial(target), 0
+    try:
+        # Only strings can hold half a surrogate pair, and \ud800 in a string is how JSON spells it.
+        with open(partial, "w", encoding="utf-8", errors="backslashreplace") as output:
+            for line in _watched(lines):
+                output.write(json.dumps(line, ensure_ascii=False) + "\n")
+                count += 1
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
 def _from_open_provence(data: Path) -> Iterator[dict[str, Any]]:
     from provence_plugins.data.json_lines import read_json_lines
     from provence_plugins.labelling.open_provence_data import read_rows

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from provence_plugins.cli.bulk_lines import OWN_KEYS
 from provence_plugins.errors import InvalidInputError, needs_extra
 
@@ -17,6 +19,9 @@ _READ_ROWS = 256
 
 REQUEST_COLUMNS = ("query", "passages")
 """The columns that a request is read from; all others are copied to the output."""
+
+# The keys of a passage that is a struct; its other fields are not a part of the request.
+_PASSAGE_KEYS = ("text", "title")
 
 # A row with a text that is not UTF-8 becomes a line that is not either, and fails by itself.
 _NOT_UTF8 = b"\xff\n"
@@ -34,8 +39,8 @@ class ParquetRequests:
         rows: Number of rows.
 
     Raises:
-        InvalidInputError: The file is damaged, a column is missing or has another type, or its name
-            or type cannot occur in the output.
+        InvalidInputError: The file is damaged, a column is missing or has another type, or its
+            name, its type or a value of it cannot occur in the output.
     """
 
     def __init__(self, file: BinaryIO, *, only_requests: bool) -> None:
@@ -48,6 +53,7 @@ class ParquetRequests:
         _check_names(self.name, schema)
         if not only_requests:
             _check_json(self.name, schema)
+            self._check_finite(schema)
         self._columns = [*REQUEST_COLUMNS] if only_requests else schema.names
         self.rows: int = self._parquet.metadata.num_rows
 
@@ -59,6 +65,20 @@ class ParquetRequests:
     def fileno(self) -> int:
         """Return the number by which the system knows the file."""
         return self._file.fileno()
+
+    def _check_finite(self, schema: Any) -> None:
+        """Refuse NaN and infinity before the run begins: JSON would lose the value, or the row."""
+        columns = [field.name for field in _other_fields(schema) if _holds_floats(field.type)]
+        if not columns:
+            return
+        with damage_explained(self.name):
+            for batch in self._parquet.iter_batches(batch_size=_READ_ROWS, columns=columns):
+                for column in columns:
+                    if not _is_finite(batch.column(column)):
+                        raise InvalidInputError(
+                            f"{self.name}: JSON cannot hold NaN or infinity, and the column {column!r} does. Name an "
+                            f"output that ends in .parquet, or replace these values by null."
+                        )
 
 
 def _check_requests(name: str, schema: Any) -> None:
@@ -74,8 +94,8 @@ def _check_requests(name: str, schema: Any) -> None:
         raise InvalidInputError(f"{name}: the column 'query' must hold strings, and its type is {query}.")
     if not (_is_list(passages) and _holds_text(passages.value_type)):
         raise InvalidInputError(
-            f"{name}: the column 'passages' must hold lists of strings, or of structs with a text, "
-            f"and its type is {passages}."
+            f"{name}: the column 'passages' must hold lists of strings, or of structs with a text "
+            f"and optionally a title, and its type is {passages}."
         )
 
 
@@ -89,7 +109,7 @@ def _check_names(name: str, schema: Any) -> None:
 
 
 def _check_json(name: str, schema: Any) -> None:
-    for field in schema:
+    for field in _other_fields(schema):
         if not _fits_json(field.type):
             raise InvalidInputError(
                 f"{name}: JSON cannot hold the column {field.name!r} of type {field.type}. Name an "
@@ -97,10 +117,16 @@ def _check_json(name: str, schema: Any) -> None:
             )
 
 
+def _other_fields(schema: Any) -> list[Any]:
+    return [field for field in schema if field.name not in REQUEST_COLUMNS]
+
+
 def _holds_text(item: Any) -> bool:
-    if types.is_struct(item):
-        return item.get_field_index("text") >= 0 and _is_text(item.field("text").type)
-    return _is_text(item)
+    if not types.is_struct(item):
+        return _is_text(item)
+    kinds = {field.name: field.type for field in item}
+    title = kinds.get("title", pa.null())
+    return "text" in kinds and _is_text(kinds["text"]) and (types.is_null(title) or _is_text(title))
 
 
 def _is_text(kind: Any) -> bool:
@@ -121,6 +147,25 @@ def _fits_json(kind: Any) -> bool:
     return any(is_of_kind(kind) for is_of_kind in simple)
 
 
+def _holds_floats(kind: Any) -> bool:
+    if _is_list(kind):
+        return _holds_floats(kind.value_type)
+    if types.is_struct(kind):
+        return any(_holds_floats(field.type) for field in kind)
+    return bool(types.is_floating(kind))
+
+
+def _is_finite(values: Any) -> bool:
+    """Return whether an array holds neither NaN nor infinity, at whatever depth; nulls count as finite."""
+    if _is_list(values.type):
+        return _is_finite(values.flatten())
+    if types.is_struct(values.type):
+        return all(map(_is_finite, values.flatten()))
+    if not types.is_floating(values.type):
+        return True
+    return bool(np.isfinite(values.drop_null().to_numpy(zero_copy_only=False)).all())
+
+
 def _encode(batch: Any) -> Iterator[bytes]:
     try:
         rows = batch.to_pylist()
@@ -132,7 +177,15 @@ def _encode(batch: Any) -> Iterator[bytes]:
                 yield from _encode(batch.slice(row, 1))
         return
     for row in rows:
-        yield json.dumps(row, ensure_ascii=False).encode() + b"\n"
+        passages = row["passages"] and [_only_text(passage) for passage in row["passages"]]
+        yield json.dumps({**row, "passages": passages}, ensure_ascii=False).encode() + b"\n"
+
+
+def _only_text(passage: Any) -> Any:
+    """Return a passage without fields that a request ignores, and which JSON may not be able to hold."""
+    if not isinstance(passage, dict):
+        return passage
+    return {key: passage[key] for key in _PASSAGE_KEYS if key in passage}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from provence_plugins.cli import streams
 from provence_plugins.cli.evaluate import OutputOptions, make_reading_run, show_command
 from provence_plugins.cli.evaluate_data import DataOptions
 from provence_plugins.cli.evaluate_reader import ReaderChoices, make_reading_result
-from provence_plugins.cli.options import RunOptions
+from provence_plugins.cli.options import RunOptions, refuse_options
 from provence_plugins.text.sentences import SplitterName
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def contract(
         raise typer.BadParameter(
             "Name the language model that answers: --reader gguf:PATH, hf:FOLDER or openai:URL#MODEL."
         )
+    refuse_options(reading, ["every_size"], "contract, which compares no methods")
     examples = DataOptions(limit=terms.limit, splitter=terms.splitter, seed=terms.seed)
     output = OutputOptions(output=terms.output, name="contract", title="Contract")
     output.prepare()

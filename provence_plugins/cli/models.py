@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,13 +11,25 @@ import typer
 
 from provence_plugins import __version__
 from provence_plugins.cli import streams
-from provence_plugins.cli.options import MODEL_HELP, require_own_folder
+from provence_plugins.cli.options import MODEL_HELP, refuse_options, require_own_folder
 
 if TYPE_CHECKING:
     from provence_plugins.model.checkpoint import Checkpoint
     from provence_plugins.model.loading import Network
 
 _Stock = Literal["sequence-classification", "token-classification"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxOptions:
+    """Which ONNX files are written."""
+
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Precision of an ONNX file, float32 or int8; may be repeated.", show_default="float32 and int8"
+        ),
+    ] = None
 
 
 def train(
@@ -53,12 +65,7 @@ def train(
 
 def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help=f"{MODEL_HELP}, with model.safetensors.")],
-    precision: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Precision of an ONNX file, float32 or int8; may be repeated.", show_default="float32 and int8"
-        ),
-    ] = None,
+    onnx: OnnxOptions,
     stock: Annotated[
         _Stock | None,
         typer.Option(
@@ -80,6 +87,8 @@ def export(
     """
     from provence_plugins.model.checkpoint import open_checkpoint
 
+    if stock is not None:
+        refuse_options(onnx, ["precision"], "--as")
     checkpoint = open_checkpoint(model)
     if output is None and stock is None:
         require_own_folder(checkpoint, model, "Name a folder for a copy with --output.")
@@ -87,7 +96,7 @@ def export(
 
     network = load_network(checkpoint)
     if stock is None:
-        _export_onnx(network, checkpoint.folder, output, precision or ["float32", "int8"])
+        _export_onnx(network, checkpoint.folder, output, onnx.precision or ["float32", "int8"])
     else:
         _export_stock(network, checkpoint, output, stock)
 

@@ -36,6 +36,11 @@ class _Labels:
     teacher: float | None
 
 
+def is_id(value: object) -> bool:
+    """Return whether a value of JSON names an example: a string, or a number, which counts as its digits."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
 def attach_labels(examples: Sequence[Example], paths: Iterable[Path]) -> list[Example]:
     """Return the pairs that files of labels name, with these labels, and no other pair.
 
@@ -67,8 +72,9 @@ def _read(path: Path, examples: Mapping[str, Sequence[Example]]) -> Iterator[Exa
             return None
         if SILVER_KEY not in record:
             raise KeyError(SILVER_KEY)
-        asked = _find(examples, record[ID_KEY])
-        read = _find(examples, record.get(PASSAGE_ID_KEY, asked.id))
+        asked = _find(examples, record[ID_KEY], ID_KEY)
+        passage = record.get(PASSAGE_ID_KEY)
+        read = asked if passage is None else _find(examples, passage, PASSAGE_ID_KEY)
         labels = _Labels(read_silver(record, read.passage.text), read_teacher_score(record))
         if read is asked:
             return replace(asked, silver=labels.silver, teacher=labels.teacher)
@@ -78,7 +84,11 @@ def _read(path: Path, examples: Mapping[str, Sequence[Example]]) -> Iterator[Exa
     return (example for example in read_json_lines(path, parse, expected=expected) if example is not None)
 
 
-def _find(examples: Mapping[str, Sequence[Example]], name: str) -> Example:
+# Any: whatever JSON holds.
+def _find(examples: Mapping[str, Sequence[Example]], value: Any, key: str) -> Example:
+    if not is_id(value):
+        raise ValueError(f"{key} must be a string or a number; got {value!r}")
+    name = str(value)
     match examples.get(name, ()):
         case [example]:
             return example

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from provence_plugins.data.detached_labels import ID_KEY, PASSAGE_ID_KEY
+from provence_plugins.data.detached_labels import ID_KEY, PASSAGE_ID_KEY, is_id
 from provence_plugins.data.silver import SILVER_KEY, TEACHER_KEY
 from provence_plugins.engine.requests import check_query
 from provence_plugins.errors import InvalidInputError
@@ -60,8 +60,13 @@ def without_texts(line: dict[str, Any]) -> dict[str, Any]:
     """Return of a line only what names its pair; see `data.detached_labels`.
 
     Raises:
-        InvalidInputError: The line has no id.
+        InvalidInputError: The line has no id, or one that is neither a string nor a number.
     """
-    if not isinstance(line.get(ID_KEY), str):
+    names = {key: line[key] for key in _NAMING_KEYS if line.get(key) is not None}
+    if ID_KEY not in names:
         raise InvalidInputError(f"The line must have an {ID_KEY}, because labels without texts are found by it.")
-    return {key: line[key] for key in _NAMING_KEYS if key in line}
+    for key, value in names.items():
+        if not is_id(value):
+            raise InvalidInputError(f"{key} must be a string or a number; got {type(value).__name__}.")
+    # As texts, because training reads the ids of examples so.
+    return {key: str(value) for key, value in names.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.errors import needs_extra
+from provence_plugins.errors import DataError, needs_extra
 from provence_plugins.evaluation.methods.baselines import content_words
 from provence_plugins.labelling.corpus import CorpusPassage
 from provence_plugins.types import Passage
@@ -44,12 +44,16 @@ class Retrieved:
 class Retriever:
     """BM25 over the passages of a corpus; a pruner may order what it finds.
 
+    The idf is log((passages + 1) / passages with the word), as in `evaluation.methods.baselines`. That of Okapi
+    is 0 or negative for words in half of the passages or more, and in a small corpus these are many.
+
     Args:
         passages: The corpus.
         settings: How many passages are found.
         reranker: Orders the candidates by relevance; None leaves the order of BM25.
 
     Raises:
+        DataError: No passage holds a word that a search can find.
         MissingExtraError: The package rank-bm25 is not installed.
     """
 
@@ -60,12 +64,17 @@ class Retriever:
         reranker: Pruner | None = None,
     ) -> None:
         with needs_extra("eval"):
-            from rank_bm25 import BM25Okapi
+            from rank_bm25 import BM25Plus
         self._passages = passages
         self._settings = settings
         self._reranker = reranker
         words = [content_words(f"{passage.title or ''} {passage.text}") for passage in passages]
-        self._index: Any = BM25Okapi(words)  # the package has no types
+        if not any(words):
+            raise DataError(
+                f"The corpus has {len(passages)} passages, and none of them holds a word that a search can find. "
+                f"Name a corpus with text."
+            )
+        self._index: Any = BM25Plus(words, delta=0)  # the package has no types
 
     def find(self, question: str) -> Retrieved:
         """Return the passages for a question; those without a common word are never found."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from provence_plugins.errors import CheckpointNotFoundError, needs_extra
+from provence_plugins.errors import CheckpointNotFoundError, InvalidInputError, needs_extra
 from provence_plugins.model.folder import (
     CARD,
     CONFIG,
@@ -79,8 +79,12 @@ def save_half_precision(network: Network, source: Path, folder: Path) -> None:
         network: The network of `source`, in float32. In this package's own format it is written in
             half precision; the files of a published model are copied unchanged.
         source: The folder that it was loaded from.
-        folder: Created if it does not exist.
+        folder: Created if it does not exist; must differ from `source`.
+
+    Raises:
+        InvalidInputError: `folder` is `source`; nothing was changed.
     """
+    require_other_folder(folder, source)
     if isinstance(network, ProvenceModel):
         save_folder(network, folder, tokenizer_from=source, dtype=torch.float16)
         copied = [source / CARD]
@@ -93,6 +97,18 @@ def save_half_precision(network: Network, source: Path, folder: Path) -> None:
     for path in copied:
         if path.is_file():
             shutil.copyfile(path, folder / path.name)
+
+
+def require_other_folder(folder: Path, source: Path) -> None:
+    """Refuse to write a copy of a model over the model itself, by whichever path either is named.
+
+    Raises:
+        InvalidInputError: Both are the same folder.
+    """
+    if folder.resolve() == source.resolve():
+        raise InvalidInputError(
+            f"folder={str(folder)!r} is the model's own folder, whose files a copy would replace. Give another folder."
+        )
 
 
 def move_files(names: Iterable[str], source: Path, target: Path) -> None:

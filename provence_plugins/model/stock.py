@@ -16,6 +16,7 @@ from provence_plugins.model.checkpoint import Checkpoint
 from provence_plugins.model.folder import SPECIAL_TOKENS, TOKENIZER, TOKENIZER_CONFIG, locate
 from provence_plugins.model.loading import Network
 from provence_plugins.model.published import PublishedModel
+from provence_plugins.model.saving import require_other_folder
 
 with needs_extra("torch"):
     from torch import Tensor, nn
@@ -49,8 +50,7 @@ def export_stock(network: Network, checkpoint: Checkpoint, folder: Path, task: S
             "stock class does. sentence-transformers reranks with the unchanged folder after "
             "'import provence_plugins.model.network'."
         )
-    if folder.resolve() == checkpoint.folder.resolve():
-        raise InvalidInputError(f"folder={str(folder)!r} is the checkpoint's own folder. Give another folder.")
+    require_other_folder(folder, checkpoint.folder)
     config = network.config.backbone_config
     if task == "token-classification":
         _require_plain_tokens(network)

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from provence_plugins.errors import InvalidInputError
+from provence_plugins.serving.mcp_replies import make_sendable
 from provence_plugins.text.visible import show_name
 from provence_plugins.types import shorten
 
@@ -23,7 +24,8 @@ _MAX_PATH = 4096
 _MAX_ENTRIES = 50_000
 
 _ANY_DEPTH = "**"
-_WILDCARDS = "*?["
+# The last one stands in a name for what is not UTF-8, so a name that was told can be given again.
+_WILDCARDS = "*?[\N{REPLACEMENT CHARACTER}"
 
 # Every folder on the way to a file is opened by itself, without following links: a link that is put
 # there between the check of a path and its use is not followed. Systems without these calls open
@@ -36,7 +38,7 @@ class TextFile:
     """A file that was read.
 
     Attributes:
-        name: Its path as a client may give it again.
+        name: Its path as a client may give it again; what is not UTF-8 in it is U+FFFD.
         text: Its text.
     """
 
@@ -127,7 +129,7 @@ class AllowedFiles:
 
     def _name(self, place: _Place) -> str:
         # With several roots a relative path could mean two files.
-        return str(place.inner) if len(self._real) == 1 else str(place.root / place.inner)
+        return make_sendable(str(place.inner if len(self._real) == 1 else place.root / place.inner))
 
     def _find(self, path: str) -> Iterator[_Place]:
         """Yield the files that a path or a pattern names."""
@@ -236,7 +238,7 @@ def _step(pattern: Sequence[str], reached: set[int], name: str) -> set[int]:
             continue
         if part == _ANY_DEPTH:
             behind.add(at)
-        elif fnmatchcase(name, part):
+        elif fnmatchcase(make_sendable(name), part):
             behind.add(at + 1)
     return _with_any_depth(pattern, behind)
 

@@ -138,6 +138,53 @@ def test_passages_may_be_structs_with_titles(tmp_path: Path, pruner: Pruner) -> 
     assert row["tokens_before"] > 0
 
 
+@pytest.mark.parametrize("target", ["out.parquet", "out.jsonl"])
+def test_other_fields_of_a_passage_are_ignored_even_if_json_cannot_hold_them(
+    target: str, tmp_path: Path, pruner: Pruner
+) -> None:
+    passage = {"text": "Paris.", "title": "City", "score": float("nan"), "at": datetime(2020, 1, 1), "image": b"\xff"}
+    pq.write_table(pa.table({"query": ["city?", "river?"], "passages": [[passage], None]}), tmp_path / "in.parquet")
+    prune(tmp_path / "in.parquet", tmp_path / target, pruner)
+    if target.endswith(".parquet"):
+        rows = read(tmp_path / target)
+    else:
+        rows = [json.loads(line) for line in (tmp_path / target).read_bytes().splitlines()]
+    assert [row.get("error") for row in rows] == [None, "passages must be a list; got NoneType."]
+    assert rows[0]["tokens_before"] > 0
+
+
+NOT_FINITE = {
+    "NaN": [1.0, float("nan"), None],
+    "infinity": [1.0, None, float("-inf")],
+    "half precision": pa.array([1.0, float("nan"), None]).cast(pa.float16()),
+    "in a list": [[1.0], None, [0.5, float("nan")]],
+    "in a struct of lists": [{"a": "x", "b": [1.0]}, None, {"a": None, "b": [float("inf")]}],
+}
+
+
+@pytest.mark.parametrize("scores", NOT_FINITE.values(), ids=NOT_FINITE)
+def test_numbers_that_json_cannot_hold_are_refused_before_a_run_to_json_lines_and_copied_to_parquet(
+    scores: Any, run: Run, tmp_path: Path, pruner: Pruner
+) -> None:
+    source = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"query": ["q"] * 3, "passages": [["Paris."]] * 3, "score": scores}), source)
+    complaint = run("bulk", source, tmp_path / "out.jsonl").complaint
+    assert "JSON cannot hold NaN or infinity, and the column 'score' does. Name an output that ends in" in complaint
+    assert not (tmp_path / "out.jsonl").exists()
+    prune(source, tmp_path / "out.parquet", pruner)
+    assert str([row["score"] for row in read(tmp_path / "out.parquet")]) == str(
+        pq.read_table(source)["score"].to_pylist()
+    )
+
+
+def test_finite_numbers_and_nulls_become_json(tmp_path: Path, pruner: Pruner) -> None:
+    columns = {"score": [1.5, None], "vector": [[0.25, None], None], "facts": [{"a": 1, "b": 2.0}, {"a": 2, "b": None}]}
+    pq.write_table(pa.table({"query": ["q"] * 2, "passages": [["Paris."]] * 2, **columns}), tmp_path / "in.parquet")
+    prune(tmp_path / "in.parquet", tmp_path / "out.jsonl", pruner)
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_bytes().splitlines()]
+    assert {name: [row[name] for row in rows] for name in columns} == columns
+
+
 @pytest.mark.parametrize("stop", [0, 1, 256, 300, ROWS])
 def test_a_resumed_run_writes_the_same_bytes_as_one_that_was_never_stopped(
     stop: int, source: Path, undisturbed: tuple[bytes, bytes], tmp_path: Path, pruner: Pruner
@@ -203,6 +250,7 @@ def refused(name: str, columns: dict[str, Any], message: str, target: str = "out
         refused("query of numbers", {"query": [1], "passages": [["t"]]}, "must hold strings, and its type is int64"),
         refused("passages of text", {"query": ["q"], "passages": ["t"]}, "its type is string"),
         refused("passages without text", {"query": ["q"], "passages": [[{"body": "t"}]]}, "its type is list<"),
+        refused("title of numbers", {"query": ["q"], "passages": [[{"text": "t", "title": 1}]]}, "its type is list<"),
         refused("name taken", {"query": ["q"], "passages": [["t"]], "error": [1]}, "two columns 'error'"),
         refused(
             "type",

@@ -68,3 +68,9 @@ def test_a_contract_needs_a_reader(data: Path) -> None:
     done = CliRunner().invoke(app, ["contract", str(data)])
     assert done.exit_code == 2
     assert "--reader" in done.output
+
+
+def test_an_option_for_methods_is_refused_because_a_contract_compares_none(data: Path) -> None:
+    done = CliRunner().invoke(app, ["contract", str(data), "--reader", "gguf:m.gguf", "--every-size"])
+    assert done.exit_code == 2
+    assert "--every-size cannot be used with contract, which compares no methods." in done.output

@@ -41,3 +41,21 @@ def test_package_writes_a_package_with_the_name_of_its_folder_and_says_how_to_in
     assert 'version = "1.2"' in project
     assert f'dependencies = ["provence-plugins>={__version__}"]' in project
     assert "exists. Name a new folder" in run("package", folder, output).complaint
+
+
+def test_a_copy_is_never_written_over_the_model_itself(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "model"))
+    (folder / "README.md").write_text("# A tiny model")
+    (tmp_path / "link").symlink_to(folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for output in (folder, tmp_path / "link", folder / ".." / "model"):
+        done = run("export", folder, "--output", output, "--precision", "float32")
+        assert "is the model's own folder" in done.complaint
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_precision_has_no_effect_on_a_stock_model_and_is_refused(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    options = ("--as", "sequence-classification", "--precision", "int8")
+    done = run("export", tiny_folder, "--output", tmp_path / "stock", *options)
+    assert done.code == 2
+    assert "--precision cannot be used with --as" in done.err

@@ -48,6 +48,16 @@ def test_a_question_and_the_passage_of_another_are_a_pair_that_only_the_teacher_
     assert (near.positive, near.is_mined) == (True, False)
 
 
+def test_a_number_names_the_example_whose_id_has_its_digits(tmp_path: Path) -> None:
+    (tmp_path / "labels.jsonl").write_text(
+        '{"id": 5, "passage_id": 7, "silver": []}\n{"id": 5, "passage_id": null, "silver": []}'
+    )
+    numbered = [replace(PARIS, id="5"), replace(ROME, id="7")]
+    other, own = attach_labels(numbered, [tmp_path / "labels.jsonl"])
+    assert (other.question, other.passage) == (PARIS.question, ROME.passage)
+    assert (own.question, own.passage) == (PARIS.question, PARIS.passage)
+
+
 def test_pairs_without_labels_are_skipped(tmp_path: Path) -> None:
     assert attach(tmp_path, {"line": 1, "error": "query is blank"}, {"line": 2, "discarded": "unknown script"}) == []
 
@@ -61,7 +71,9 @@ def test_pairs_without_labels_are_skipped(tmp_path: Path) -> None:
         ({"id": "p"}, "it has no key 'silver'"),
         ({"id": "p", "silver": [[0, 20, 0.5]]}, "must end inside the passage, which has 19 characters"),
         ({"id": "p", "silver": [[0, 19, 0.5]], "teacher_score": float("inf")}, "teacher_score must be a finite number"),
-        ({"id": ["p"], "silver": []}, "unhashable"),
+        ({"id": ["p"], "silver": []}, r"id must be a string or a number; got \['p'\]"),
+        ({"id": True, "silver": []}, "id must be a string or a number; got True"),
+        ({"id": "p", "passage_id": False, "silver": []}, "passage_id must be a string or a number; got False"),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path: Path, record: dict[str, Any], reason: str) -> None:

@@ -43,3 +43,22 @@ def test_without_texts_a_line_keeps_what_names_its_pair() -> None:
     assert without_texts({**PAIR, "id": "a"}) == {"id": "a"}
     with pytest.raises(InvalidInputError, match="The line must have an id"):
         without_texts({"question": "Who?", "passage": "Paris."})
+
+
+def test_without_texts_a_number_as_id_becomes_the_text_by_which_training_finds_it() -> None:
+    assert without_texts({**PAIR, "id": 5}) == {"id": "5"}
+    assert without_texts({**PAIR, "id": "a", "passage_id": 6}) == {"id": "a", "passage_id": "6"}
+    assert without_texts({**PAIR, "id": 5, "passage_id": None}) == {"id": "5"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "reason"),
+    [
+        ({"id": None}, "The line must have an id"),
+        ({"id": True}, "id must be a string or a number; got bool"),
+        ({"id": "a", "passage_id": ["b"]}, "passage_id must be a string or a number; got list"),
+    ],
+)
+def test_without_texts_an_id_of_another_type_is_refused(ids: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidInputError, match=reason):
+        without_texts({**PAIR, **ids})

@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from provence_plugins import Pruner
+from provence_plugins.errors import DataError
 from provence_plugins.labelling.corpus import CorpusPassage
 from provence_plugins.labelling.retrieval import RetrievalSettings, Retriever
 from provence_plugins.types import Passage
@@ -38,3 +41,19 @@ def test_a_pruner_orders_what_was_found(tiny_folder: Path) -> None:
 def test_a_question_without_a_common_word_finds_nothing() -> None:
     found = Retriever(CORPUS, RetrievalSettings()).find("Xylophone?")
     assert (found.top, found.rest) == ([], [])
+
+
+def test_a_word_of_half_of_the_passages_or_of_all_is_found_too() -> None:
+    france, tea = CorpusPassage("a", "The capital of France is Paris.", None), CorpusPassage("b", "Tea is green.", None)
+    assert Retriever([tea, france], RetrievalSettings()).find("capital of France?").top == [france]
+    assert Retriever([france], RetrievalSettings()).find("capital of France?").top == [france]
+    more = CorpusPassage("c", "The capital of France is large, says Paris.", None)
+    spain = CorpusPassage("d", "The capital of Spain is Madrid.", None)
+    found = Retriever([spain, tea, more, france], RetrievalSettings()).find("capital of France?")
+    assert found.top == [france, more, spain]
+
+
+@pytest.mark.parametrize("passages", [[], [CorpusPassage("a", "The ... of it?", None)]], ids=["empty", "no words"])
+def test_a_corpus_in_which_nothing_can_be_found_is_refused(passages: list[CorpusPassage]) -> None:
+    with pytest.raises(DataError, match=rf"The corpus has {len(passages)} passages, and none of them holds a word"):
+        Retriever(passages, RetrievalSettings())

@@ -6,11 +6,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from provence_plugins.errors import CheckpointNotFoundError
+from provence_plugins.errors import CheckpointNotFoundError, InvalidInputError
 from provence_plugins.model.backend import BackendOptions
 from provence_plugins.model.checkpoint import open_checkpoint
+from provence_plugins.model.loading import load_network
 from provence_plugins.model.network import ProvenceModel
-from provence_plugins.model.saving import save_folder
+from provence_plugins.model.saving import save_folder, save_half_precision
 from provence_plugins.model.torch_backend import TorchBackend, load
 from provence_plugins.thresholds import Thresholds
 from provence_plugins.tokens.batches import TokenBatch
@@ -97,6 +98,15 @@ def test_a_folder_can_be_saved_onto_itself(tiny_network: ProvenceModel, tiny_fol
     folder = Path(shutil.copytree(tiny_folder, tmp_path / "model"))
     save_folder(tiny_network, folder, tokenizer_from=folder)
     load(open_checkpoint(folder), BackendOptions(device="cpu"))
+
+
+def test_a_copy_in_half_precision_is_refused_over_the_model_itself(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "model"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    network = load_network(open_checkpoint(folder))
+    with pytest.raises(InvalidInputError, match="is the model's own folder"):
+        save_half_precision(network, folder, tmp_path / "other" / ".." / "model")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_save_that_fails_leaves_the_former_model_as_it_was(

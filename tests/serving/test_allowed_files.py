@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,18 @@ def test_a_file_name_cannot_forge_lines(root: Path) -> None:
     (root / "two\nlines\x1b[2J").write_bytes(b"\xff")
     [line] = AllowedFiles([root]).read(["two*"]).skipped
     assert line == "two␊lines␛[2J: it is not UTF-8 text"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a name may hold any bytes")
+def test_a_file_whose_name_is_not_utf8_has_a_name_that_can_be_sent_and_given_again(root: Path) -> None:
+    (root / os.fsdecode(b"inner/caf\xe9")).mkdir()
+    (root / os.fsdecode(b"inner/caf\xe9/d\xff.md")).write_text("text of it", encoding="utf-8")
+    (root / os.fsdecode(b"image\xe9.png")).write_bytes(b"\xff")
+    files = AllowedFiles([root])
+    read = files.read(["inner/**/d?.md", "image*"])
+    assert [file.name for file in read.files] == ["inner/caf\ufffd/d\ufffd.md"]
+    assert read.skipped == ["image\ufffd.png: it is not UTF-8 text"]
+    assert [file.text for file in files.read(["inner/caf\ufffd/d\ufffd.md"]).files] == ["text of it"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The tools, called by the official client."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -141,6 +143,31 @@ async def test_files_that_cannot_be_read_are_named(call: Call, root: Path) -> No
     alone = await call("prune_files", query=QUERY, paths=["image.png"])
     assert alone.is_error
     assert "None of the files could be read. image.png: it is not UTF-8 text." in text_of(alone)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a name may hold any bytes")
+async def test_a_file_whose_name_is_not_utf8_is_served_under_a_name_that_json_can_hold(call: Call, root: Path) -> None:
+    (root / os.fsdecode(b"caf\xe9.md")).write_text(TEXT, encoding="utf-8")
+    (root / os.fsdecode(b"bad\xe9.png")).write_bytes(b"\xff")
+    result = await call("prune_files", query=QUERY, paths=["caf*", "bad*"])
+    assert [passage["name"] for passage in facts_of(result)["passages"]] == ["caf\ufffd.md"]
+    assert "[caf\ufffd.md: relevance 1.000" in text_of(result)
+    assert "Could not read bad\ufffd.png: it is not UTF-8 text." in text_of(result)
+    assert result.model_dump_json()
+    alone = await call("prune_files", query=QUERY, paths=["bad*"])
+    assert alone.is_error
+    assert alone.model_dump_json()
+
+
+async def test_half_a_surrogate_pair_in_a_text_is_answered_in_characters_that_json_can_hold(call: Call) -> None:
+    text = "The castle \ud800 has nine towers. Sheep \udce9 graze on the meadow."
+    pruned = await call("prune_text", query=QUERY, texts=[text])
+    assert "The castle \ufffd has nine towers. [… 1 omitted]" in text_of(pruned)
+    recalled = await call("recall", id=facts_of(pruned)["passages"][0]["recall_id"], part="whole")
+    assert text_of(recalled) == "The castle \ufffd has nine towers. Sheep \ufffd graze on the meadow."
+    ranked = await call("rerank", query=QUERY, texts=[text])
+    for result in (pruned, recalled, ranked):
+        assert result.model_dump_json()
 
 
 async def test_texts_are_ranked(call: Call) -> None:

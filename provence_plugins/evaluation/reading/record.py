@@ -109,15 +109,16 @@ def fingerprint(messages: Sequence[Message], right_answer: str, max_tokens: int)
 
 # Any: plain values of every kind.
 def _write(stream: TextIO, row: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+    # In ASCII, half a surrogate pair is an escape, and no character of an answer looks like the end of a line.
+    stream.write(json.dumps(row, allow_nan=False) + "\n")
     stream.flush()
 
 
 def _read(path: Path, reader: str) -> dict[str, RecordedAnswer]:
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
-    lines = whole.decode("utf-8", "replace").splitlines()
-    header = _parse(lines[0]) if lines else None
+    lines = whole.split(b"\n")
+    header = _parse(lines[0])
     if header is None or header.get(_KIND) != _FORMAT:
         raise InvalidInputError(f"{path} is not the record of a run with a reader. Name another file with --record.")
     if header.get("reader") != reader:
@@ -144,7 +145,7 @@ def _to_answer(row: dict[str, Any] | None) -> RecordedAnswer | None:
     return RecordedAnswer(**{name: row[name] for name in known})
 
 
-def _parse(line: str) -> dict[str, Any] | None:
+def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
     except ValueError:

@@ -41,6 +41,26 @@ def test_what_failed_is_asked_again_by_the_next_run(tmp_path: Path) -> None:
         assert record.find("p1") is None
 
 
+@pytest.mark.parametrize("text", ["Paris\u2028", "Paris\x85x", "Paris\x1c\x0c", "half \ud800", "東京"], ids=ascii)
+def test_an_answer_of_any_characters_is_found_again(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    answer = replace(ANSWER, text=text)
+    with open_record(path, "gguf:a") as record:
+        record.add(answer, {"question": f"Who? {text}"})
+    with open_record(path, "gguf:a") as record:
+        assert record.find("p1") == answer
+
+
+def test_an_answer_of_an_earlier_version_is_found_again_whatever_ends_a_line_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    answer = replace(ANSWER, text="Paris\u2028\x85x")
+    write(path, answer)
+    rows = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    with open_record(path, "gguf:a") as record:
+        assert record.find("p1") == answer
+
+
 def test_half_a_line_of_a_killed_run_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     write(path, ANSWER)
