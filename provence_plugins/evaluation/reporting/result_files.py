@@ -65,7 +65,8 @@ class ResultFile:
     def write(self, path: Path) -> None:
         """Write the file as JSON."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        # Only strings can hold half a surrogate pair, and \ud800 in a string is how JSON spells it.
+        path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
     def to_markdown(self, *, level: int = 1, text: str = "", figures: str = "") -> str:
         """Return the whole file as a page.

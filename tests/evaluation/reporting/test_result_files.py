@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def test_a_table_in_markdown() -> None:
 def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
     RESULT.write(tmp_path / "quality.json")
     assert read_result(tmp_path / "quality.json") == RESULT
+
+
+def test_half_a_surrogate_pair_is_written_as_json_spells_it(tmp_path: Path) -> None:
+    result = replace(RESULT, data={"answer": "a\ud800"})
+    result.write(tmp_path / "result.json")
+    assert read_result(tmp_path / "result.json").data["answer"] == "a\ud800"
 
 
 def test_a_result_file_has_the_agreed_keys(tmp_path: Path) -> None:
