@@ -127,14 +127,21 @@ def compare(probabilities: list[float], weight: float) -> list[float]:
     return compared
 
 
-def compare_passages(passages: Sequence[list[float]], weight: float) -> list[list[float]]:
+def compare_passages(passages: Sequence[list[float]], relevances: Sequence[float], weight: float) -> list[list[float]]:
     """Lower the log-odds of the units of each passage by `weight` times its distance from the surest passage."""
-    best = [log_odds(max([SURE, *probabilities])) for probabilities in passages]
-    falls = [weight * (max(best) - own) for own in best]
+    sureness = [
+        limited_log_odds(max(probabilities, default=0.0)) + limited_log_odds(relevance)
+        for probabilities, relevance in zip(passages, relevances, strict=True)
+    ]
+    falls = [weight * (max(sureness) - own) for own in sureness]
     return [
         [min(each, 1 / (1 + math.exp(fall - log_odds(each)))) if fall else each for each in probabilities]
         for fall, probabilities in zip(falls, passages, strict=True)
     ]
+
+
+def limited_log_odds(probability: float) -> float:
+    return log_odds(min(max(probability, SURE), 1 - SURE))
 
 
 def log_odds(probability: float) -> float:
@@ -177,7 +184,9 @@ def main() -> None:
         ["Norway lies east of it. ", "Its largest city is Oslo."],
     ]
     scores = [decoder.score("What is the capital of Iceland?", units) for units in passages]
-    compared = compare_passages([each.probabilities for each in scores], decoder.passage_comparison)
+    compared = compare_passages(
+        [each.probabilities for each in scores], [each.relevance for each in scores], decoder.passage_comparison
+    )
     for units, each, probabilities in zip(passages, scores, compared, strict=True):
         print(f"relevance {each.relevance:.2f}, threshold {decoder.threshold:.2g}")
         for unit, probability in zip(units, probabilities, strict=True):

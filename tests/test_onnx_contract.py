@@ -108,8 +108,9 @@ def test_the_shipped_model_is_decoded_alike_whatever_the_passage(
 @pytest.mark.parametrize("weight", [0.0, 0.25, 2.0])
 def test_the_reference_decoder_compares_passages_as_the_engine(weight: float, functions: dict[str, Any]) -> None:
     passages = [[0.9, 0.02, 1e-9], [0.4, 0.03, 0.0], [0.01], []]
-    expected = compare_passages([np.array(each) for each in passages], weight)
-    found = functions["compare_passages"](passages, weight)
+    relevances = [0.2, 0.97, 0.01, 0.0]
+    expected = compare_passages([np.array(each) for each in passages], relevances, weight)
+    found = functions["compare_passages"](passages, relevances, weight)
     assert [len(each) for each in found] == [len(each) for each in passages]
     for one, other in zip(found, expected, strict=True):
         assert one == pytest.approx(other.tolist(), abs=1e-12)

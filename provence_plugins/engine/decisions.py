@@ -105,7 +105,8 @@ def _compare(passages: Sequence[ScoredPassage], policy: PruningPolicy, threshold
     weight = thresholds.comparison_for(policy.threshold, policy.passage_comparison)
     if weight:
         rows = [row for row, passage in enumerate(passages) if passage.is_legible]
-        compared = compare_passages([np.array(counting[row]) for row in rows], weight)
+        relevances = [passages[row].relevance_probability for row in rows]
+        compared = compare_passages([np.array(counting[row]) for row in rows], relevances, weight)
         for row, probabilities in zip(rows, compared, strict=True):
             counting[row] = probabilities.tolist()
     return counting

@@ -17,6 +17,15 @@ RelevanceScale = Literal["probability", "logit"]
 function is one."""
 
 
+def as_probability(relevance: float, scale: RelevanceScale) -> float:
+    """Return a relevance as a probability, even if the model gives a logit."""
+    if scale == "probability":
+        return relevance
+    # Of either sign, the exponential stays below 1 and cannot overflow.
+    small = math.exp(-abs(relevance))
+    return 1 / (1 + small) if relevance >= 0 else small / (1 + small)
+
+
 @dataclass(frozen=True, slots=True)
 class SentencePart(Span):
     """The kept part of a sentence that was cut to fit a budget.
@@ -92,7 +101,7 @@ class ScoredPassage:
     @property
     def relevance_probability(self) -> float:
         """The relevance as a probability, even if the model gives a logit."""
-        return self.relevance if self.relevance_scale == "probability" else _logistic(self.relevance)
+        return as_probability(self.relevance, self.relevance_scale)
 
     @property
     def columns(self) -> Sentences:
@@ -256,9 +265,3 @@ class RankedPassage:
         title = f" title={shorten(self.passage.title)}" if self.passage.title else ""
         text = shorten(self.passage.text)
         return f"<RankedPassage {self.index}{title} relevance={self.relevance:.3g}: {text}>"
-
-
-def _logistic(value: float) -> float:
-    # Of either sign, the exponential stays below 1 and cannot overflow.
-    small = math.exp(-abs(value))
-    return 1 / (1 + small) if value >= 0 else small / (1 + small)

@@ -103,5 +103,5 @@ class CallPlanner:
             probabilities=scores.probabilities.tolist(),
             token_counts=count_sentences(plan, self._planner.encoder),
             is_legible=plan.is_legible,
-            relevance_scale=plan.scoring.relevance,
+            relevance_scale=scores.relevance_scale,
         )

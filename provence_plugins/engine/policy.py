@@ -99,9 +99,9 @@ class PruningPolicy:
             dropped. None drops nothing.
         passage_comparison: How much a surer passage of the same query counts against the sentences
             of a passage, 0 to 10, before they are compared with the threshold: their log-odds fall
-            by this times the distance between the best sentences of the two, as
-            `engine.pooling.compare_passages` tells. 0 decides on each passage by itself. None for
-            the model's own, and for 0 where `threshold` is a number.
+            by this times the distance between the two, in the probability of the best sentence and
+            in relevance, as `engine.pooling.compare_passages` tells. 0 decides on each passage by
+            itself. None for the model's own, and for 0 where `threshold` is a number.
     """
 
     threshold: Threshold | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from provence_plugins.engine.passages import RelevanceScale, as_probability
 from provence_plugins.engine.planning import PassagePlan
 from provence_plugins.engine.scoring import Scorer, WindowScores
 from provence_plugins.tokens.batches import regroup
@@ -15,8 +16,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 SURE = 0.1
-"""Probability from which on a sentence is sure enough to count against others: those of its passage,
-and those of other passages of the query."""
+"""Probability from which on a sentence is sure enough to count against others of its passage, and a
+sentence or the relevance of a passage against other passages of the query."""
 
 ILLEGIBLE_RELEVANCE = -1.0
 """Relevance of a passage that the model's vocabulary cannot read; it is kept as it is."""
@@ -35,10 +36,17 @@ class PassageScores:
         probabilities: Keep probability of each sentence, of shape (sentences,): the mean over its
             tokens, unless the format pools in another way, compared with the best sentence of the
             passage where the model asks for it; 0.0 for a sentence without tokens.
+        relevance_scale: Whether the relevance is a "probability" or a "logit".
     """
 
     relevance: float
     probabilities: npt.NDArray[np.float32]
+    relevance_scale: RelevanceScale = "probability"
+
+    @property
+    def relevance_probability(self) -> float:
+        """The relevance as a probability, even if the model gives a logit."""
+        return as_probability(self.relevance, self.relevance_scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,24 +133,30 @@ def compare_with_best(probabilities: FloatArray, weight: float) -> FloatArray:
     return np.where(probabilities == best, probabilities, np.minimum(compared, probabilities))
 
 
-def compare_passages(probabilities: Sequence[FloatArray], weight: float) -> list[FloatArray]:
+def compare_passages(
+    probabilities: Sequence[FloatArray], relevances: Sequence[float], weight: float
+) -> list[FloatArray]:
     """Return the probabilities of a query's passages after a comparison with the surest passage.
 
     Most of the passages that a retriever brings do not answer, however similar they are. Where one
-    holds a sure sentence, the unsure ones of another are less likely to help. So the log-odds of a
-    passage's sentences fall by `weight` times the distance of its best sentence from the best of
-    all passages, as far as the distance lies above the log-odds of `SURE`. A passage whose best
-    sentence is as sure as any other, or alone, is not changed, and neither is the order of the
-    sentences of any passage. If no sentence reaches `SURE`, nothing changes.
+    is relevant and holds a sure sentence, the unsure ones of another are less likely to help. A
+    passage is as sure as the log-odds of its best sentence and those of its relevance together,
+    both limited to the log-odds of `SURE` and of 1 - `SURE`. The log-odds of its sentences fall by
+    `weight` times its distance from the surest passage. The surest one, or one alone, is not
+    changed, and neither is the order of the sentences of any passage. If neither a sentence nor a
+    relevance lies above `SURE`, nothing changes. Because of the limits, no passage, however it is
+    written, lowers the log-odds of another by more than `weight` times 8.8.
 
     Args:
         probabilities: Those of each passage, of shape (sentences,), which may be 0.
+        relevances: That of each passage, as a probability.
         weight: 0 for no comparison.
     """
     if not weight or len(probabilities) < 2:
         return list(probabilities)
-    best = np.array([each.max(initial=SURE) for each in probabilities])
-    falls = weight * (_log_odds(best).max() - _log_odds(best))
+    best = [each.max(initial=0.0) for each in probabilities]
+    sureness = _log_odds(np.clip([best, relevances], SURE, 1.0 - SURE)).sum(axis=0)
+    falls = weight * (sureness.max() - sureness)
     return [_lower(each, fall) if fall else each for each, fall in zip(probabilities, falls, strict=True)]
 
 
@@ -184,7 +198,8 @@ def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
     probabilities = compare_with_best(POOLINGS[plan.scoring.pooling](pieces), plan.scoring.comparison)
     relevances = [window_scores.relevance for window_scores in scores] or [0.0]
     relevance = relevances[0] if plan.scoring.window == "first" else max(relevances)
-    return PassageScores(relevance, np.clip(probabilities, 0.0, 1.0).astype(np.float32))
+    kept = np.clip(probabilities, 0.0, 1.0).astype(np.float32)
+    return PassageScores(relevance, kept, plan.scoring.relevance)
 
 
 def distinct_windows(plans: Iterable[PassagePlan]) -> list[Window]:

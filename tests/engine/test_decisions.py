@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from time import process_time
 from typing import Any
@@ -38,6 +39,16 @@ class TestPassageComparison:
         assert remaining(*self.PASSAGES, threshold=0.25) == {0: [0, 1], 1: [0, 1]}
         assert remaining(*self.PASSAGES, threshold=0.25, passage_comparison=0.25) == {0: [0, 1], 1: [0]}
         assert remaining(*self.PASSAGES, threshold=0.25, passage_comparison=1.0) == {0: [0, 1]}
+
+    def test_a_more_relevant_passage_counts_like_a_surer_one_whatever_the_scale_of_relevance(self) -> None:
+        relevant, other = scored(0.6, 0.3, relevance=0.9), scored(0.6, 0.3, relevance=0.5, index=1)
+        assert remaining(relevant, other, threshold=0.25, passage_comparison=0.25) == {0: [0, 1], 1: [0]}
+        assert remaining(relevant, other, threshold=0.25, passage_comparison=1.0) == {0: [0, 1]}
+        logits = [
+            replace(each, relevance=logit, relevance_scale="logit")
+            for each, logit in ((relevant, math.log(9)), (other, 0.0))
+        ]
+        assert remaining(*logits, threshold=0.25, passage_comparison=0.25) == {0: [0, 1], 1: [0]}
 
     def test_the_models_own_belongs_to_its_own_thresholds(self) -> None:
         thresholds = Thresholds(0.25, careful=0.25, passage_comparison=0.25)

@@ -106,37 +106,60 @@ def test_a_comparison_keeps_the_best_sentence_the_order_and_the_range(given_: li
     assert (after[before == 0] == 0).all()
 
 
+RELEVANT, SURELY = 0.7, 1.0 - SURE
+
+
 def test_the_log_odds_of_a_passage_fall_by_a_share_of_its_distance_from_the_surest_passage() -> None:
-    sure, unsure, empty = compare_passages([np.array([0.8, 0.3]), np.array([0.4, 0.02]), np.zeros(0)], 0.5)
+    before = [np.array([0.8, 0.3]), np.array([0.4, 0.02]), np.zeros(0)]
+    sure, unsure, empty = compare_passages(before, [RELEVANT, 0.5, 0.0], 0.5)
     assert sure.tolist() == [0.8, 0.3]
-    fall = 0.5 * (odds(0.8) - odds(0.4))
+    fall = 0.5 * (odds(0.8) - odds(0.4) + odds(RELEVANT) - odds(0.5))
     assert [odds(value) for value in unsure.tolist()] == pytest.approx([odds(0.4) - fall, odds(0.02) - fall])
     assert empty.tolist() == []
 
 
-def test_a_passage_without_a_sure_sentence_counts_as_far_as_a_sure_one() -> None:
-    _, unsure = compare_passages([np.array([0.8]), np.array([0.02])], 0.5)
-    assert odds(unsure[0]) == pytest.approx(odds(0.02) - 0.5 * (odds(0.8) - odds(SURE)))
-    nowhere = [np.array([0.02, SURE]), np.array([0.05])]
-    assert [each.tolist() for each in compare_passages(nowhere, 5.0)] == [[0.02, SURE], [0.05]]
+def test_a_more_relevant_passage_without_a_surer_sentence_counts_against_another() -> None:
+    relevant, other = compare_passages([np.array([0.4]), np.array([0.4])], [RELEVANT, 0.5], 0.5)
+    assert relevant.tolist() == [0.4]
+    assert odds(other[0]) == pytest.approx(odds(0.4) - 0.5 * (odds(RELEVANT) - odds(0.5)))
+
+
+def test_nothing_counts_below_what_is_sure_or_above_its_opposite() -> None:
+    unsure = compare_passages([np.array([0.8]), np.array([0.02])], [0.5, 0.01], 0.5)[1]
+    assert odds(unsure[0]) == pytest.approx(odds(0.02) - 0.5 * (odds(0.8) - odds(SURE) - odds(SURE)))
+    for nowhere in ([np.array([0.02, SURE]), np.array([0.05])], [np.array([SURELY]), np.array([0.999, 0.1])]):
+        for relevances in ([0.0, SURE], [0.98, SURELY]):
+            assert [each.tolist() for each in compare_passages(nowhere, relevances, 5.0)] == [
+                each.tolist() for each in nowhere
+            ]
 
 
 def test_a_passage_alone_and_a_weight_of_zero_change_nothing() -> None:
     given = [np.array([0.9]), np.array([0.2])]
-    assert [each.tolist() for each in compare_passages(given, 0.0)] == [[0.9], [0.2]]
-    assert [each.tolist() for each in compare_passages(given[1:], 5.0)] == [[0.2]]
-    assert compare_passages([], 5.0) == []
+    assert [each.tolist() for each in compare_passages(given, [0.9, 0.2], 0.0)] == [[0.9], [0.2]]
+    assert [each.tolist() for each in compare_passages(given[1:], [0.2], 5.0)] == [[0.2]]
+    assert compare_passages([], [], 5.0) == []
 
 
-@given(st.lists(st.lists(PROBABILITIES, max_size=6), min_size=1, max_size=5), st.floats(0, 10))
+def limited(probability: float) -> float:
+    return min(max(probability, SURE), SURELY)
+
+
+SCORED = st.tuples(st.lists(PROBABILITIES, max_size=6), PROBABILITIES)
+
+
+@given(st.lists(SCORED, min_size=1, max_size=5), st.floats(0, 10))
 def test_a_comparison_of_passages_keeps_the_surest_one_each_order_and_the_range(
-    given_: list[list[float]], weight: float
+    given_: list[tuple[list[float], float]], weight: float
 ) -> None:
-    before = [np.array(each) for each in given_]
-    after = compare_passages(before, weight)
-    best = [each.max(initial=0.0) for each in before]
-    surest = best.index(max(best))
-    assert after[surest].tolist() == before[surest].tolist()
+    before = [np.array(each) for each, _ in given_]
+    after = compare_passages(before, [relevance for _, relevance in given_], weight)
+    sureness = [odds(limited(max(each, default=0.0))) + odds(limited(relevance)) for each, relevance in given_]
+    surest = sureness.index(max(sureness))
+    assert after[surest] == pytest.approx(before[surest], rel=1e-9)
+    most = weight * 4 * odds(SURELY)
     for one, other in zip(before, after, strict=True):
+        inner = [(high, low) for high, low in zip(one, other, strict=True) if 1e-6 < high < 1 - 1e-6]
+        assert all(odds(high) - odds(low) <= most + 1e-6 for high, low in inner)
         assert ((other >= 0) & (other <= one)).all()
         assert (np.diff(other[np.argsort(one, kind="stable")]) >= 0).all()

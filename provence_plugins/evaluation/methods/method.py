@@ -93,7 +93,8 @@ def compare_by_question(
             places[passage.example.source, passage.example.question].append(place)
     for of_question in places.values():
         probabilities = [scores[place].probabilities.astype(np.float64) for place in of_question]
-        for place, lowered in zip(of_question, compare_passages(probabilities, weight), strict=True):
+        relevances = [scores[place].relevance_probability for place in of_question]
+        for place, lowered in zip(of_question, compare_passages(probabilities, relevances, weight), strict=True):
             compared[place] = replace(scores[place], probabilities=lowered.astype(np.float32))
     return compared
 
@@ -128,7 +129,7 @@ def pruner_method(pruner: Pruner) -> Method:
             # Each request has one passage, which is either kept or dropped.
             [pruned] = (*result.passages, *result.dropped)
             probabilities = np.array([sentence.probability for sentence in pruned.sentences], np.float32)
-            scores.append(PassageScores(pruned.relevance, probabilities))
+            scores.append(PassageScores(pruned.relevance, probabilities, pruned.scored.relevance_scale))
         return scores
 
     return score

@@ -65,15 +65,20 @@ function spendBudget(passages, policy, cuts) {
 function comparePassages(passages, weight) {
   const probabilities = passages.map((passage) => passage.sentences.map((sentence) => sentence.probability));
   if (!weight) return probabilities;
-  const best = probabilities.map((own, row) => {
-    const competes = passages[row].is_legible;
-    return competes ? logOdds(own.reduce((one, other) => Math.max(one, other), SURE)) : null;
+  const sureness = probabilities.map((own, row) => {
+    const { is_legible, relevance_probability } = passages[row];
+    const best = own.reduce((one, other) => Math.max(one, other), 0);
+    return is_legible ? limitedLogOdds(best) + limitedLogOdds(relevance_probability) : null;
   });
-  const surest = Math.max(...best.filter((odds) => odds !== null));
+  const surest = Math.max(...sureness.filter((each) => each !== null));
   return probabilities.map((own, row) => {
-    const fall = best[row] === null ? 0 : weight * (surest - best[row]);
+    const fall = sureness[row] === null ? 0 : weight * (surest - sureness[row]);
     return fall ? own.map((each) => Math.min(each, 1 / (1 + Math.exp(fall - logOdds(each))))) : own;
   });
+}
+
+function limitedLogOdds(probability) {
+  return logOdds(Math.min(Math.max(probability, SURE), 1 - SURE));
 }
 
 function logOdds(probability) {

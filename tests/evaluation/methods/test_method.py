@@ -81,6 +81,16 @@ def test_a_passage_that_the_model_cannot_read_competes_with_none_and_without_a_w
         assert one.probabilities.tolist() == pytest.approx(other.probabilities.tolist())
 
 
+def test_relevance_is_compared_as_a_probability_even_if_a_model_gives_a_logit() -> None:
+    first, second = passages("One. Two.", "Three.")
+    given = [first, SplitPassage(replace(second.example, question=first.example.question), second.sentences)]
+    sure, other = (PassageScores(each, np.array([0.5]), "logit") for each in (2.0, -1.5))
+    as_probabilities = [PassageScores(each.relevance_probability, each.probabilities) for each in (sure, other)]
+    found, expected = (compare_by_question(given, scores, 0.5) for scores in ([sure, other], as_probabilities))
+    assert found[1].probabilities.tolist() == expected[1].probabilities.tolist() != [0.5]
+    assert (found[0].relevance, found[0].relevance_scale) == (2.0, "logit")
+
+
 def test_scores_in_a_row_go_back_to_their_passages() -> None:
     first, empty, last = from_sentence_scores(passages("One. Two.", "", "Three."), [0.1, -0.2, -0.7])
     assert first.probabilities.tolist() == pytest.approx([0.1, -0.2])
