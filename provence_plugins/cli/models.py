@@ -158,9 +158,10 @@ def _export_onnx(
     output: Path | None,
     precisions: Sequence[str],
 ) -> None:
-    from provence_plugins.model.export import export_onnx
+    from provence_plugins.model.export import export_onnx, require_precisions
     from provence_plugins.model.saving import save_half_precision
 
+    require_precisions(precisions)  # before the copy, which replaces files of an earlier one
     if output is not None:
         save_half_precision(network, folder, output)
     for file in export_onnx(network, output or folder, precisions=precisions):

@@ -65,6 +65,16 @@ _ROUNDED = "rounded.onnx"
 _PROBE_SHAPES = ((3, 40), (1, 24), (4, 128), (2, 320))
 
 
+def require_precisions(precisions: Sequence[str]) -> None:
+    """Check the names of precisions of ONNX files.
+
+    Raises:
+        InvalidInputError: There is no such precision.
+    """
+    if unknown := set(precisions) - set(ONNX_FILES):
+        raise InvalidInputError(f"precisions must be among {', '.join(ONNX_FILES)}; got {min(unknown)!r}.")
+
+
 def export_onnx(
     network: Network,
     folder: Path,
@@ -89,8 +99,7 @@ def export_onnx(
         InvalidInputError: There is no such precision.
         MissingExtraError: The package onnx is not installed.
     """
-    if unknown := set(precisions) - set(ONNX_FILES):
-        raise InvalidInputError(f"precisions must be among {', '.join(ONNX_FILES)}; got {min(unknown)!r}.")
+    require_precisions(precisions)
     _require_finite(network)
     twin = copy.deepcopy(network)
     twin.train(False)

@@ -54,6 +54,16 @@ def test_a_copy_is_never_written_over_the_model_itself(run: Run, tiny_folder: Pa
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_an_unknown_precision_is_refused_before_a_copy_replaces_files(
+    run: Run, tiny_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "copy"
+    output.mkdir()
+    (output / "model.onnx").write_bytes(b"an earlier one")
+    assert "got 'int4'" in run("export", tiny_folder, "--output", output, "--precision", "int4").complaint
+    assert [path.name for path in output.iterdir()] == ["model.onnx"]
+
+
 def test_a_precision_has_no_effect_on_a_stock_model_and_is_refused(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
     options = ("--as", "sequence-classification", "--precision", "int8")
     done = run("export", tiny_folder, "--output", tmp_path / "stock", *options)
