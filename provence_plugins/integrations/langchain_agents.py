@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.integrations.content_blocks import find_texts
-from provence_plugins.integrations.message_texts import NOTHING_LEFT, MessageTexts, PrunedTexts
+from provence_plugins.integrations.message_texts import NOTHING_LEFT, MessageTexts, PrunedTexts, unread_texts
 from provence_plugins.integrations.notices import warn_once
 from provence_plugins.integrations.queries import Query, is_blank
 from provence_plugins.integrations.tool_choice import COMPLETE_TOOLS, log_kept, reason_to_keep
-from provence_plugins.integrations.tool_results import ResultText, one_text
+from provence_plugins.integrations.tool_results import ResultText
 from provence_plugins.integrations.versions import needs_framework
 from provence_plugins.types import Passage
 
@@ -142,7 +141,7 @@ class ContextPruningMiddleware(AgentMiddleware):
     def _read(self, request: ToolCallRequest, unread: _Plan) -> _Plan:
         """Take a result apart, unless it is kept because of its tool or its size."""
         messages = [message for message in tool_messages(unread.result) if message.status != "error"]
-        texts = [one_text("prose", leaf.text) for message in messages for leaf in find_texts(message.content)]
+        texts = [text for message in messages for text in unread_texts(message.content)]
         reason = self._reason(unread.tool, texts)
         if reason is not None:
             return replace(unread, reason=reason)

@@ -11,11 +11,17 @@ from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.integrations.content_blocks import Leaf, find_texts, replace_texts
 from provence_plugins.integrations.metadata import RELEVANCE_KEY, describe
 from provence_plugins.integrations.reading import read_result
-from provence_plugins.integrations.tool_results import ResultText
+from provence_plugins.integrations.tool_results import ResultText, one_text
 from provence_plugins.types import Passage
 
 NOTHING_LEFT = "No passage of this result answers the query."
 """The text that a model reads in place of a result without a kept sentence."""
+
+
+# Any: whatever a message holds.
+def unread_texts(content: Any) -> list[ResultText]:
+    """Return the texts of a content as they are, for rules that need not know what is in them."""
+    return [one_text("prose", leaf.text) for leaf in find_texts(content)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.content_blocks import find_texts
-from provence_plugins.integrations.message_texts import MessageTexts, PrunedTexts
+from provence_plugins.integrations.message_texts import MessageTexts, PrunedTexts, unread_texts
 from provence_plugins.integrations.queries import Query, is_blank, query_in, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.integrations.tool_choice import MIN_TOKENS, log_kept, reason_to_keep
-from provence_plugins.integrations.tool_results import ResultText, one_text
+from provence_plugins.integrations.tool_results import ResultText
 from provence_plugins.keywords import check_count, check_instance, check_keywords, show_value
 
 __all__ = ["prune_messages"]
@@ -227,8 +227,7 @@ def _read(result: _ToolResult, find_reason: Callable[[str, Sequence[ResultText]]
 
     What is kept because of its tool or its size is not taken apart.
     """
-    unread = [one_text("prose", leaf.text) for leaf in find_texts(result.content)]
-    reason = find_reason(result.tool, unread)
+    reason = find_reason(result.tool, unread_texts(result.content))
     if reason is None:
         texts = MessageTexts.of(result.content)
         reason = find_reason(result.tool, texts.results)

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.serving.mcp_replies import make_sendable
+from provence_plugins.text.surrogates import without_surrogates
 from provence_plugins.text.visible import show_name
 from provence_plugins.types import shorten
 
@@ -129,7 +129,7 @@ class AllowedFiles:
 
     def _name(self, place: _Place) -> str:
         # With several roots a relative path could mean two files.
-        return make_sendable(str(place.inner if len(self._real) == 1 else place.root / place.inner))
+        return without_surrogates(str(place.inner if len(self._real) == 1 else place.root / place.inner))
 
     def _find(self, path: str) -> Iterator[_Place]:
         """Yield the files that a path or a pattern names."""
@@ -238,7 +238,7 @@ def _step(pattern: Sequence[str], reached: set[int], name: str) -> set[int]:
             continue
         if part == _ANY_DEPTH:
             behind.add(at)
-        elif fnmatchcase(make_sendable(name), part):
+        elif fnmatchcase(without_surrogates(name), part):
             behind.add(at + 1)
     return _with_any_depth(pattern, behind)
 

@@ -1,6 +1,5 @@
 """What the tools of the MCP server answer: text for a language model, facts for its program."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +18,6 @@ RECALL_CHARACTERS = 20_000
 
 _BEGINNING_CHARACTERS = 80
 
-# Half a surrogate pair, as which Python reads a byte of a file name that is not UTF-8. One replacement for each keeps
-# every position.
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
-
 # Of many dropped texts only the most relevant are named; the facts name all.
 _LISTED_DROPPED = 10
 
@@ -39,11 +34,6 @@ class Reply:
     blocks: Sequence[str]
     # Any: nested plain values, ready for JSON.
     facts: dict[str, Any]
-
-
-def make_sendable(text: str) -> str:
-    """Replace halves of surrogate pairs; JSON in UTF-8 cannot hold them, and the server would end."""
-    return _HALF_A_PAIR.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def describe_result(

@@ -17,9 +17,9 @@ from provence_plugins.serving.mcp_replies import (
     describe_original,
     describe_ranking,
     describe_result,
-    make_sendable,
 )
 from provence_plugins.serving.originals import Originals
+from provence_plugins.text.surrogates import without_surrogates
 from provence_plugins.thresholds import Threshold
 from provence_plugins.types import Passage
 
@@ -252,9 +252,9 @@ def _tell_errors() -> Iterator[None]:
     try:
         yield
     except ProvenceError as error:
-        raise ToolError(make_sendable(str(error))) from error
+        raise ToolError(without_surrogates(str(error))) from error
 
 
 def _answer(reply: Reply) -> CallToolResult:
-    content: list[Any] = [TextContent(type="text", text=make_sendable(block)) for block in reply.blocks]
+    content: list[Any] = [TextContent(type="text", text=without_surrogates(block)) for block in reply.blocks]
     return CallToolResult(content=content, _meta={_FACTS_KEY: reply.facts})

@@ -9,17 +9,13 @@ from itertools import accumulate, pairwise
 from provence_plugins.errors import needs_extra
 from provence_plugins.text.pieces import ends_by_pieces
 from provence_plugins.text.punkt import punkt_spans
+from provence_plugins.text.surrogates import without_surrogates
 
 _LONGEST = 1200
 _TERMINATORS = ".?!;:\n"
 _LIST_ITEM = re.compile(r"\s*(?:[-*•]+|\d{1,4}[:.)]|[A-Za-z][:.)])\s+")
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa\u31f0-\u31ff\uff71-\uff9d]")
 _CHARACTERS_PER_KANA = 500
-
-# Half a surrogate pair is not a character, and fast-bunkai refuses it. One replacement for each
-# keeps all positions.
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_REPLACEMENT = "\ufffd"
 
 Range = tuple[int, int]
 
@@ -98,7 +94,7 @@ def _pieces(text: str, start: int, end: int) -> Iterator[Range]:
 
 def japanese_spans(text: str) -> Iterator[Range]:
     """Find sentences by fast-bunkai."""
-    return pairwise([0, *ends_by_pieces(_LONE_SURROGATE.sub(_REPLACEMENT, text), _load_bunkai())])
+    return pairwise([0, *ends_by_pieces(without_surrogates(text), _load_bunkai())])
 
 
 @lru_cache(maxsize=1)

@@ -23,13 +23,13 @@ from provence_plugins.text.languages import (
     guess_language,
 )
 from provence_plugins.text.pieces import ends_by_pieces
+from provence_plugins.text.surrogates import without_surrogates
 
 # What the Rust library cannot take: lone surrogates, and white space of several bytes, where it
 # panics on an initial such as "J." after it.
 _WIDE_SPACES = (
     "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _TO_SPACE = str.maketrans(dict.fromkeys(_WIDE_SPACES, " "))
 
 # Brackets and quotes keep the sentences inside together, as far as a short pair of them reaches.
@@ -139,7 +139,7 @@ def _make_safe(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = _SURROGATES.sub("\ufffd", text)
+        text = without_surrogates(text)
     # A look for each is far faster than a table for all characters.
     return text.translate(_TO_SPACE) if any(space in text for space in _WIDE_SPACES) else text
 

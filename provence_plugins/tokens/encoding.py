@@ -1,6 +1,5 @@
 """Encode texts as token ids, and find the special tokens that a tokenizer puts around a pair."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +12,7 @@ from provence_plugins.errors import (
     is_panic,
     translate_panics,
 )
+from provence_plugins.text.surrogates import without_surrogates
 from provence_plugins.types import Span
 
 # Tuples and not lists, because the garbage collector does not look into a tuple of numbers again: a
@@ -23,11 +23,6 @@ TokenIds = tuple[int, ...]
 # The collector searches the library's own objects too, one for each text, so few of them may be
 # alive; still enough for all processors.
 _TEXTS_AT_ONCE = 256
-
-# Half a surrogate pair is not a character; the tokenizer refuses it. One replacement for each keeps
-# every offset.
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +146,7 @@ def count_tokens(tokenizer: Tokenizer, text: str) -> int:
 
 def _run(encode: Callable[..., list[Encoding]], texts: Sequence[str]) -> list[Encoding]:
     try:
-        return encode(list(map(_without_surrogates, texts)), add_special_tokens=False)
+        return encode(list(map(without_surrogates, texts)), add_special_tokens=False)
     except BaseException as error:
         if not is_failure_of_rust(error):
             raise
@@ -160,10 +155,6 @@ def _run(encode: Callable[..., list[Encoding]], texts: Sequence[str]) -> list[En
             f"for more than the library tokenizers can do; download the model again from a source "
             f"that you trust."
         ) from error
-
-
-def _without_surrogates(text: str) -> str:
-    return _LONE_SURROGATE.sub(_REPLACEMENT, text)
 
 
 def learn_template(tokenizer: Tokenizer) -> PairTemplate | None:
