@@ -11,8 +11,10 @@ with needs_extra("train"):
     import torch
     from torch import Tensor, nn
     from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
     from transformers.masking_utils import sdpa_mask
 
+_FULL_MASKS = "provence_full_masks"
 _PLAIN_ATTENTION = "provence_plain"
 
 # oneDNN keeps a compiled kernel for every shape of a product that it has met, by default 1,024 of
@@ -70,6 +72,36 @@ def suit_gpu() -> None:
     """
     torch.backends.cuda.enable_cudnn_sdp(False)
     torch.set_num_threads(1)
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device, where it may arrive later than this returns.
+
+    A step is prepared while a GPU computes the one before, as long as nothing waits for the GPU; a
+    plain copy would.
+    """
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def use_full_masks(encoder: PreTrainedModel) -> None:
+    """Make an encoder build its attention masks without looking whether any token is masked.
+
+    Looking means to wait for the GPU in every step. An encoder with an attention of its own keeps
+    it, and so does one whose kernel takes no such mask.
+    """
+    if not encoder._supports_attention_backend or encoder.config._attn_implementation != "sdpa":
+        return
+    AttentionInterface.register(_FULL_MASKS, sdpa_attention_forward)
+    AttentionMaskInterface.register(_FULL_MASKS, _full_mask)
+    encoder.set_attn_implementation(_FULL_MASKS)
+
+
+# Any: whatever Transformers hands over.
+def _full_mask(*args: Any, **facts: Any) -> Tensor | None:
+    mask: Tensor | None = sdpa_mask(*args, **{**facts, "allow_is_bidirectional_skip": False})
+    return mask
 
 
 def use_plain_attention(encoder: PreTrainedModel) -> None:

@@ -21,7 +21,9 @@ from provence_plugins.training.acceleration import (
     bound_kernel_cache,
     compile_encoder,
     is_bfloat16_faster,
+    send,
     suit_gpu,
+    use_full_masks,
     use_plain_attention,
 )
 from provence_plugins.training.bases import find_base, open_network, plan_for
@@ -36,6 +38,7 @@ from provence_plugins.training.settings import DataSettings, TrainSettings
 
 with needs_extra("train"):
     import torch
+    from torch import Tensor
 
     from provence_plugins.model.torch_backend import TorchBackend, choose_device
 
@@ -99,6 +102,8 @@ class TrainingRun:
         self.network.to(self.device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
         if self.device.type == "cpu":
             use_plain_attention(self.network.backbone)
+        else:
+            use_full_masks(self.network.backbone)
         if settings.optimizer.compile:
             compile_encoder(self.network.backbone, self.device)
         self.autocast = settings.optimizer.autocast == "bfloat16"
@@ -120,7 +125,7 @@ class TrainingRun:
         bar = tqdm(total=100, initial=round(100 * self.share), unit="%", disable=not show_progress)
         self.network.train()
         began = time.monotonic() - self.progress.seconds
-        losses: list[StepLosses] = []
+        losses: list[Tensor] = []
         with bar:
             for batches in self._batches_of_steps():
                 if self.share >= 1.0:
@@ -132,7 +137,7 @@ class TrainingRun:
                 self.progress.seconds = time.monotonic() - began
                 bar.update(round(100 * self.share) - bar.n)
                 if self.progress.step % self.settings.log_every == 0:
-                    recent = StepLosses.mean(losses[-self.settings.log_every :])
+                    recent = _mean(losses[-self.settings.log_every :])
                     logger.info("%s", describe(self.progress, self.share, recent))
                 if self.progress.step % self.settings.evaluate_every == 0:
                     self._evaluate(losses)
@@ -193,7 +198,8 @@ class TrainingRun:
         rest = islice(stream, self.progress.step * size, None)
         return iter(lambda: list(islice(rest, size)), [])
 
-    def _step(self, batches: Sequence[TrainingBatch]) -> StepLosses:
+    def _step(self, batches: Sequence[TrainingBatch]) -> Tensor:
+        """Take a step, and return the losses of the keep and the relevance head, which a GPU may still compute."""
         settings = self.settings.optimizer
         rate = rate_at(self.share, settings)
         for group in self.optimizer.param_groups:
@@ -202,19 +208,19 @@ class TrainingRun:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), settings.max_gradient_norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return StepLosses.mean(losses)
+        return torch.stack(losses).mean(0)
 
-    def _add_gradients(self, items: Sequence[LabelledWindow], share: float) -> StepLosses:
+    def _add_gradients(self, items: Sequence[LabelledWindow], share: float) -> Tensor:
         pad_id = self.planner.encoder.template.pad_id
         batch = pad_windows([item.window for item in items], pad_id=pad_id, multiple=LENGTH_STEP)
-        inputs = [torch.from_numpy(array).to(self.device) for array in (batch.ids, batch.mask, batch.type_ids)]
+        inputs = [send(torch.from_numpy(array), self.device) for array in (batch.ids, batch.mask, batch.type_ids)]
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
             output = self.network(*inputs)
         losses = self.objective(output, items)
         (losses.total * share).backward()
-        return StepLosses(float(losses.keep), float(losses.ranking))
+        return torch.stack([losses.keep, losses.ranking])
 
-    def _evaluate(self, losses: Sequence[StepLosses]) -> None:
+    def _evaluate(self, losses: Sequence[Tensor]) -> None:
         examples = first_questions(self.dev_examples, self.settings.data.dev_limit)
         method = model_method(self.planner, TorchBackend(self.network))
         judged = judge_examples(
@@ -224,7 +230,7 @@ class TrainingRun:
             probabilities=True,
             passage_comparison=self.settings.passage_comparison,
         )
-        note = as_note(self.progress, StepLosses.mean(losses), judged)
+        note = as_note(self.progress, _mean(losses), judged)
         self.log.append(note)
         shown = [
             f"{metric.title} {metric.show(note[metric.name])}"
@@ -248,6 +254,10 @@ class TrainingRun:
             unfinished,
         )
         unfinished.replace(self.checkpoint)
+
+
+def _mean(losses: Sequence[Tensor]) -> StepLosses:
+    return StepLosses(*torch.stack(list(losses)).mean(0).tolist())
 
 
 def _read_labelled(data: DataSettings) -> list[Example]:

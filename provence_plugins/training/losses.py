@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
+
 from provence_plugins.errors import needs_extra
 from provence_plugins.training.sampling import LabelledWindow
 
@@ -10,6 +12,8 @@ with needs_extra("train"):
     import torch
     from torch import Tensor
     from torch.nn import functional
+
+    from provence_plugins.training.acceleration import send
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Targets:
     Attributes:
         sentence: Number, counted through the batch, of the sentence that each token belongs to; -1
             for tokens without a label. Shape (rows, length).
+        tokens: Positions, counted through the rows, of the tokens with a label. They are found before
+            the labels go to a GPU, which would have to be waited for to learn how many there are.
         row: Row of the batch that holds each sentence, of shape (sentences,).
         keep: Probability that each sentence should stay, of shape (sentences,); 0 or 1 as the data
             says, or softened.
@@ -34,6 +40,7 @@ class Targets:
     """
 
     sentence: Tensor
+    tokens: Tensor
     row: Tensor
     keep: Tensor
     relevance: Tensor
@@ -52,7 +59,16 @@ class Targets:
 
     def to(self, device: torch.device) -> "Targets":
         """Return the same labels on a device."""
-        return Targets(*(getattr(self, entry.name).to(device) for entry in fields(self)))
+        return Targets(*(send(getattr(self, entry.name), device) for entry in fields(self)))
+
+    def of_tokens(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the scores of the tokens with a label, and the numbers of their sentences.
+
+        Args:
+            scores: Of shape (rows, length).
+        """
+        # Their gradients are added up without sorting the positions, unlike those of indexing by brackets.
+        return scores.flatten().index_select(0, self.tokens).float(), self.sentence.flatten()[self.tokens]
 
 
 def make_targets(
@@ -69,8 +85,8 @@ def make_targets(
         silver_weight: Share of the teacher where people labelled the sentences too.
     """
     length = length or max(len(item.window.ids) for item in items)
-    sentence = torch.full((len(items), length), -1, dtype=torch.long)
-    marked = torch.zeros(len(items), length)
+    sentence = np.full((len(items), length), -1, dtype=np.int64)
+    marked = np.zeros((len(items), length), dtype=np.float32)
     keep: list[float] = []
     silver: list[float] = []
     shares: list[float] = []
@@ -89,12 +105,13 @@ def make_targets(
             shares.append(share)
             rows.append(row)
     return Targets(
-        sentence=sentence,
+        sentence=torch.from_numpy(sentence),
+        tokens=torch.from_numpy(np.flatnonzero(sentence >= 0)),
         row=torch.tensor(rows, dtype=torch.long),
         keep=torch.tensor(keep),
         relevance=torch.tensor([item.relevance for item in items]),
         from_teacher=torch.tensor([item.teacher is not None for item in items]),
-        marked=marked,
+        marked=torch.from_numpy(marked),
         silver=torch.tensor(silver),
         silver_share=torch.tensor(shares),
     )
@@ -128,10 +145,9 @@ def keep_loss(
     Returns:
         A scalar; 0 when no token of the batch has a label.
     """
-    labelled = targets.sentence >= 0
-    if not labelled.any():
+    if not len(targets.tokens):
         return keep_logits.sum() * 0.0
-    logits, numbers = keep_logits[labelled].float(), targets.sentence[labelled]
+    logits, numbers = targets.of_tokens(keep_logits)
     token_loss = functional.binary_cross_entropy_with_logits(logits, targets.keep[numbers])
     sums = torch.zeros_like(targets.keep).index_add(0, numbers, torch.sigmoid(logits))
     counts = torch.zeros_like(targets.keep).index_add(0, numbers, torch.ones_like(logits))
@@ -153,13 +169,16 @@ def _contrast(means: Tensor, targets: Targets) -> Tensor:
     """
     zeros = torch.zeros(len(targets.from_teacher), device=means.device)
     best = zeros.scatter_reduce(0, targets.row, targets.keep, "amax")
-    answering = best[targets.row] > 0.5
-    # Chosen before the division: shares of nothing would be NaN, and so would their gradients.
-    rows, keep, means = targets.row[answering], targets.keep[answering], means[answering]
-    given = keep / zeros.index_add(0, rows, keep)[rows]
-    found = means / zeros.index_add(0, rows, means)[rows]
-    crossed: Tensor = -(given * found.log()).sum()
-    return crossed / max(1, int((best > 0.5).sum()))
+    answering = (best > 0.5)[targets.row]
+
+    def shares(values: Tensor) -> Tensor:
+        sums = zeros.index_add(0, targets.row, values).index_select(0, targets.row)
+        # Shares of nothing would be NaN, and so would their gradients.
+        return values / torch.where(answering, sums, 1.0)
+
+    crossed = shares(targets.keep) * shares(means).log()
+    answered: Tensor = (best > 0.5).sum().clamp(min=1)
+    return -torch.where(answering, crossed, 0.0).sum() / answered
 
 
 def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
@@ -176,11 +195,10 @@ def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
     Returns:
         A scalar; 0 when no token of the batch has a label.
     """
-    labelled = targets.sentence >= 0
-    if not labelled.any():
+    if not len(targets.tokens):
         return mark_logits.sum() * 0.0
-    logits = mark_logits[labelled].float()
-    return functional.binary_cross_entropy_with_logits(logits, targets.marked[labelled])
+    logits, _ = targets.of_tokens(mark_logits)
+    return functional.binary_cross_entropy_with_logits(logits, targets.marked.flatten()[targets.tokens])
 
 
 def ranking_loss(logits: Tensor, targets: Targets) -> Tensor:

@@ -60,14 +60,6 @@ class StepLosses:
     keep: float
     ranking: float
 
-    @classmethod
-    def mean(cls, losses: Sequence["StepLosses"]) -> "StepLosses":
-        """Return the means over several steps, at least one."""
-        count = len(losses)
-        keep = sum(loss.keep for loss in losses) / count
-        ranking = sum(loss.ranking for loss in losses) / count
-        return cls(keep, ranking)
-
 
 def describe(progress: Progress, share: float, losses: StepLosses) -> str:
     """Return one line for people: position, losses, speed and the time that is left."""

@@ -33,8 +33,10 @@ def cross_entropy(probability: float, label: float) -> float:
 def targets(sentence: list[list[int]], keep: list[float]) -> Targets:
     rows = [next(row for row, numbers in enumerate(sentence) if number in numbers) for number in range(len(keep))]
     none, unasked = torch.zeros(len(sentence)), torch.zeros(len(keep))
+    numbers = torch.tensor(sentence)
+    tokens = (numbers.flatten() >= 0).nonzero().flatten()
     return Targets(
-        torch.tensor(sentence), torch.tensor(rows).long(), torch.tensor(keep), none, none.bool(), none, unasked, unasked
+        numbers, tokens, torch.tensor(rows).long(), torch.tensor(keep), none, none.bool(), none, unasked, unasked
     )
 
 
@@ -47,6 +49,7 @@ def test_labels_lie_where_the_tokens_lie() -> None:
         ]
     )
     assert made.sentence.tolist() == [[-1, -1, 0, 0, 1, -1], [-1] * 6, [-1, 2, -1, -1, -1, -1]]
+    assert made.tokens.tolist() == [2, 3, 4, 13]
     assert made.keep.tolist() == [1.0, 0.0, 1.0]
     assert made.row.tolist() == [0, 0, 2]
     assert made.relevance.tolist() == [1.0, 0.0, -2.5]
@@ -150,7 +153,7 @@ def test_the_mark_loss_asks_for_the_marked_tokens_of_labelled_sentences() -> Non
 def ranked(relevance: list[float], from_teacher: list[bool]) -> Targets:
     none = torch.zeros(0)
     return Targets(
-        none.long(), none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher), none, none, none
+        none.long(), none.long(), none.long(), none, torch.tensor(relevance), torch.tensor(from_teacher), *[none] * 3
     )
 
 

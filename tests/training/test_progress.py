@@ -26,10 +26,6 @@ def test_a_line_for_people_has_position_losses_speed_and_the_time_left() -> None
     )
 
 
-def test_the_mean_of_losses_is_taken_head_by_head() -> None:
-    assert StepLosses.mean([StepLosses(1.0, 0.0), StepLosses(2.0, 1.0)]) == StepLosses(1.5, 0.5)
-
-
 QUALITY = {"average_precision": 0.5, "reciprocal_rank": 0.6, "ndcg": 0.7}
 
 
