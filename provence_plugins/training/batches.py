@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from random import Random
 
 from provence_plugins.data.examples import Example
@@ -14,7 +14,7 @@ from provence_plugins.training.sampling import LabelledWindow, epoch_of, labelle
 from provence_plugins.training.settings import DataSettings
 
 with needs_extra("train"):
-    from torch.utils.data import DataLoader, Dataset
+    from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 # Rows of a batch are padded to a multiple of this. oneDNN keeps a compiled kernel for every shape
 # that it has met; with lengths of every kind a run on a CPU grew by several hundred megabytes a
@@ -62,18 +62,12 @@ def iter_batches_forever(
         seed: Seed of every random choice.
         workers: Number of processes that make batches ahead; 0 makes them here.
     """
-    maker = _BatchMaker(planner, data, batch_tokens, seed)
-    for epoch in count():
-        chosen = epoch_of(examples, data, Random(f"{seed} {epoch}"))
-        # Without a batch size the loader hands over each portion as it is, and in order.
-        loader = DataLoader(
-            _Portions(chosen, maker, epoch),
-            batch_size=None,
-            num_workers=workers,
-            worker_init_fn=_prepare_worker,
-        )
-        for batches in loader:
-            yield from batches
+    portions = _Portions(examples, _BatchMaker(planner, data, batch_tokens, seed))
+    # Without a batch size the loader hands over each portion as it is; it takes them from one process after another, so
+    # in order.
+    loader = DataLoader(portions, batch_size=None, num_workers=workers, worker_init_fn=_prepare_worker)
+    for batches in loader:
+        yield from batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +95,39 @@ class _BatchMaker:
         return [[gathered[row] for row in rows] for rows in groups]
 
 
-class _Portions(Dataset[list[TrainingBatch]]):
-    """An epoch in portions of some hundred examples, each with a seed of its own."""
+class _Portions(IterableDataset[list[TrainingBatch]]):
+    """Epochs without end in portions of some hundred examples, each with a seed of its own.
 
-    def __init__(self, chosen: Sequence[Example], maker: _BatchMaker, epoch: int) -> None:
-        self._chosen = chosen
+    Of several processes each draws all epochs and cuts its own portions, so that none of them waits
+    for the others where a new epoch begins.
+    """
+
+    def __init__(self, examples: Sequence[Example], maker: _BatchMaker) -> None:
+        self._examples = examples
         self._maker = maker
-        self._epoch = epoch
 
-    def __len__(self) -> int:
-        return -(-len(self._chosen) // self._maker.portion)
+    def __iter__(self) -> Iterator[list[TrainingBatch]]:
+        """Yield the batches of portion after portion, or of every n-th in one of n processes."""
+        worker = get_worker_info()
+        first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for epoch, number, chosen in islice(self._places(), first, None, step):
+            yield self._cut(epoch, number, chosen)
 
-    def __getitem__(self, number: int) -> list[TrainingBatch]:
-        """Return the batches of a portion."""
-        size, whole = self._maker.portion, len(self._chosen)
-        part = self._chosen[number * size : (number + 1) * size]
-        groups = self._maker.make(part, Random(f"{self._maker.seed} {self._epoch} {number}"))
+    def _places(self) -> Iterator[tuple[int, int, Sequence[Example]]]:
+        """Yield epoch, number and examples of the epoch for portion after portion."""
+        maker = self._maker
+        for epoch in count():
+            chosen = epoch_of(self._examples, maker.data, Random(f"{maker.seed} {epoch}"))
+            yield from ((epoch, number, chosen) for number in range(-(-len(chosen) // maker.portion)))
+
+    def _cut(self, epoch: int, number: int, chosen: Sequence[Example]) -> list[TrainingBatch]:
+        size = self._maker.portion
+        part = chosen[number * size : (number + 1) * size]
+        groups = self._maker.make(part, Random(f"{self._maker.seed} {epoch} {number}"))
         batches = []
         for read, items in enumerate(groups, start=1):
             examples = number * size + len(part) * read / len(groups)
-            batches.append(TrainingBatch(items, self._epoch + examples / whole))
+            batches.append(TrainingBatch(items, epoch + examples / len(chosen)))
         return batches
 
 

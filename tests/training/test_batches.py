@@ -1,3 +1,5 @@
+import multiprocessing
+from collections.abc import Iterator
 from itertools import islice
 
 import pytest
@@ -23,13 +25,16 @@ def planner(tokenizer: Tokenizer) -> Planner:
 def stream(
     planner: Planner, *, examples: int = 30, seed: int = 3, batches: int = 40, workers: int = 0
 ) -> list[TrainingBatch]:
+    return list(islice(endless(planner, examples=examples, seed=seed, workers=workers), batches))
+
+
+def endless(planner: Planner, *, examples: int, seed: int = 3, workers: int) -> Iterator[TrainingBatch]:
     evidence = [Span(number % len(TEXT), number % len(TEXT) + 1) for number in range(examples)]
     chosen = [
         Example(f"q{number}", "s", "What is good?", Passage(TEXT), (span,), True)
         for number, span in enumerate(evidence)
     ]
-    made = iter_batches_forever(chosen, planner, CROPPED, batch_tokens=200, seed=seed, workers=workers)
-    return list(islice(made, batches))
+    return iter_batches_forever(chosen, planner, CROPPED, batch_tokens=200, seed=seed, workers=workers)
 
 
 def test_the_same_seed_gives_the_same_batches_and_another_seed_others(planner: Planner) -> None:
@@ -42,6 +47,17 @@ def test_the_number_of_workers_changes_no_batch(planner: Planner) -> None:
     here = stream(planner, examples=300, batches=120)
     assert here[-1].epochs > 1
     assert stream(planner, examples=300, batches=120, workers=2) == here
+    # With 30 examples an epoch is one portion, so that the processes cut different epochs.
+    assert stream(planner, workers=2) == stream(planner)
+
+
+def test_the_processes_stay_for_all_epochs(planner: Planner) -> None:
+    batches = endless(planner, examples=300, workers=2)
+    next(batches)
+    before = {child.pid for child in multiprocessing.active_children()}
+    assert len(before) >= 2
+    assert any(batch.epochs > 1 for batch in islice(batches, 120))
+    assert {child.pid for child in multiprocessing.active_children()} == before
 
 
 def test_each_epoch_cuts_its_passages_anew(planner: Planner) -> None:
