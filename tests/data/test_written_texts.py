@@ -1,5 +1,7 @@
 """The texts that were written for this project: `recipes/data`."""
 
+import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from provence_plugins.data.examples import Example, read_examples
 
 DATA = Path(__file__).parents[2] / "recipes" / "data"
+LABELS = DATA.parent / "labels" / "minilm-v10.jsonl.gz"
 NAMES = (
     "everyday",
     "everyday_dev",
@@ -46,6 +49,22 @@ def test_evidence_is_whole_sentences_and_only_of_passages_that_answer(
 ) -> None:
     assert len({example.id for example in texts[name]}) == len(texts[name])
     wrong = [example.id for example in texts[name] if bool(example.evidence) != example.positive or _cuts(example)]
+    assert not wrong
+
+
+def test_the_labels_of_a_teacher_cover_the_texts_that_they_name(texts: dict[str, list[Example]]) -> None:
+    lengths = {example.id: len(example.passage.text) for examples in texts.values() for example in examples}
+    wrong, covered = [], 0
+    with gzip.open(LABELS, "rt", encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            name = line.get("passage_id", line["id"])
+            if name in lengths:
+                covered += 1
+                ranges = [(start, end) for start, end, _ in line["silver"]]
+                ends = [0, *(end for _, end in ranges)]
+                if ends[-1] != lengths[name] or [start for start, _ in ranges] != ends[:-1]:
+                    wrong.append(name)
+    assert covered > 60_000
     assert not wrong
 
 
