@@ -44,17 +44,20 @@ class Call:
         """Number of contexts of each question."""
         return [len(request.contexts) for request in self.requests]
 
-    def lay_out(self, rows: Sequence[Sequence[T]]) -> Any:  # the shape is the caller's
-        """Return the values of a field, given by question and context, in the shape of the call.
+    def check_top_k(self, top_k: int | None) -> None:
+        """Check that so many contexts of each question can be returned in the shape of the call.
 
         Raises:
-            InvalidInputError: A context that has one value in this shape was left out.
+            InvalidInputError: A context that has one value in this shape would be left out.
         """
-        if self.shape in ("single", "questions") and not all(rows):
+        if self.shape in ("single", "questions") and top_k is not None and top_k < 1:
             raise InvalidInputError(
                 "top_k must be at least 1 where each question has one context, because the result "
                 "has a value for it. Leave top_k out, or write lists of contexts to get empty ones."
             )
+
+    def lay_out(self, rows: Sequence[Sequence[T]]) -> Any:  # the shape is the caller's
+        """Return the values of a field, given by question and context, in the shape of the call."""
         match self.shape:
             case "single":
                 return rows[0][0]

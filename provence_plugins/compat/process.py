@@ -55,6 +55,8 @@ def process(
     rules = asked.choose_rules(pruner.format)
     threshold = asked.choose_threshold(pruner.thresholds)
     call = rules.read_call(question, context)
+    if asked.reorder:
+        call.check_top_k(rules.top_k)
     titles = _read_titles(rules, call, title, first_line_as_title)
     reader = ContextReader(rules, asked.choose_splitter(pruner.splitter), asked.strip_sentences, first_line_as_title)
     contexts = reader.read_all(call, titles)

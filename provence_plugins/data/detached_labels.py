@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from provence_plugins.data.examples import Example
+from provence_plugins.data.examples import Example, is_id
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.data.silver import (
     LIKELY,
@@ -34,11 +34,6 @@ class _Labels:
 
     silver: tuple[SilverSpan, ...]
     teacher: float | None
-
-
-def is_id(value: object) -> bool:
-    """Return whether a value of JSON names an example: a string, or a number, which counts as its digits."""
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def attach_labels(examples: Sequence[Example], paths: Iterable[Path]) -> list[Example]:

@@ -116,6 +116,11 @@ def read_all_examples(paths: Iterable[Path]) -> list[Example]:
     return examples
 
 
+def is_id(value: object) -> bool:
+    """Return whether a value of JSON names an example: a string, or a number, which counts as its digits."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
+
+
 def first_questions(examples: Sequence[Example], most: int | None) -> list[Example]:
     """Return the first `most` questions of each source (None for all) with their negatives."""
     chosen: dict[str, set[str]] = defaultdict(set)
@@ -140,8 +145,8 @@ def _to_example(record: dict[str, Any], *, default_id: str, default_source: str)
     if grade is not None and grade < 0:
         raise ValueError(f"grade must not be negative; got {grade}")
     return Example(
-        id=str(record.get("id", default_id)),
-        source=str(record.get("source", default_source)),
+        id=_read_id(record) or default_id,
+        source=_read_name(record, "source") or default_source,
         question=record["question"],
         passage=passage,
         evidence=evidence if positive else (),
@@ -172,6 +177,15 @@ def _read_answers(answers: Any) -> tuple[str, ...]:
     if not are_texts(answers):
         raise ValueError(f"answers must be a list of strings; got {answers!r}")
     return tuple(answer.strip() for answer in answers if answer.strip())
+
+
+def _read_id(record: dict[str, Any]) -> str | None:
+    value = record.get("id")
+    if value is None:
+        return None
+    if not is_id(value):
+        raise ValueError(f"id must be a string or a number; got {value!r}")
+    return str(value)
 
 
 def _read_name(record: dict[str, Any], field: str) -> str | None:

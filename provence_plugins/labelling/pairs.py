@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from provence_plugins.data.detached_labels import ID_KEY, PASSAGE_ID_KEY, is_id
+from provence_plugins.data.detached_labels import ID_KEY, PASSAGE_ID_KEY
+from provence_plugins.data.examples import is_id
 from provence_plugins.data.silver import SILVER_KEY, TEACHER_KEY
 from provence_plugins.engine.requests import check_query
 from provence_plugins.errors import InvalidInputError

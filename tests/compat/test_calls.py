@@ -90,13 +90,18 @@ class TestShapes:
 
     @pytest.mark.parametrize("top_k", [0, -1])
     def test_a_context_that_is_returned_as_one_value_is_not_left_out(
-        self, naver: Pruner, opened: Pruner, top_k: int
+        self, naver: Pruner, opened: Pruner, top_k: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        assert process(naver, Q, A, top_k=top_k) == process(naver, Q, A)
+
+        def refuse(*_: object) -> None:
+            raise AssertionError("the contexts were scored first")
+
+        monkeypatch.setattr(Pruner, "score_as_published", refuse)
         with pytest.raises(InvalidInputError, match=r"top_k must be at least 1 .* one context"):
             process(naver, Q, A, reorder=True, top_k=top_k)
         with pytest.raises(InvalidInputError, match=r"top_k must be at least 1 .* one context"):
             process(opened, [Q, R], [A, B], reorder=True, top_k=top_k)
-        assert process(naver, Q, A, top_k=top_k) == process(naver, Q, A)
 
     @pytest.mark.parametrize(
         ("interface", "question", "context", "message"),

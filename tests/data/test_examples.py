@@ -57,6 +57,17 @@ def test_a_line_may_tell_the_kind_of_text_and_the_type_of_question(tmp_path: Pat
     assert (plain.kind, plain.question_type) == (None, None)
 
 
+def test_null_leaves_id_and_source_out(tmp_path: Path) -> None:
+    null, absent = read_examples(write(tmp_path / "data.jsonl", LINE | {"id": None, "source": None}, LINE))
+    assert (null.id, null.source) == ("data.jsonl:1", "data")
+    assert (absent.id, absent.source) == ("data.jsonl:2", "data")
+
+
+def test_a_number_names_an_example_by_its_digits(tmp_path: Path) -> None:
+    [read] = read_examples(write(tmp_path / "data.jsonl", LINE | {"id": 7}))
+    assert read.id == "7"
+
+
 def test_what_a_line_leaves_out_comes_from_its_place(tmp_path: Path) -> None:
     [_, read] = read_examples(write(tmp_path / "books.v1.jsonl", LINE, LINE))
     assert (read.id, read.source, read.evidence, read.teacher) == ("books.v1.jsonl:2", "books", (), None)
@@ -94,6 +105,9 @@ def test_compressed_files_and_blank_lines_are_read(tmp_path: Path) -> None:
         (LINE | {"teacher_score": float("nan")}, "finite"),
         (LINE | {"teacher_score": "high"}, "TypeError"),
         (LINE | {"kind": 3}, "kind must be a string; got 3"),
+        (LINE | {"source": 3}, "source must be a string; got 3"),
+        (LINE | {"id": {}}, "id must be a string or a number; got {}"),
+        (LINE | {"id": True}, "id must be a string or a number; got True"),
         (LINE | {"grade": -1}, "must not be negative; got -1"),
         (LINE | {"relevance": float("inf")}, "grade must be a finite number"),
     ],
