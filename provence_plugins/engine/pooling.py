@@ -37,11 +37,14 @@ class PassageScores:
             tokens, unless the format pools in another way, compared with the best sentence of the
             passage where the model asks for it; 0.0 for a sentence without tokens.
         relevance_scale: Whether the relevance is a "probability" or a "logit".
+        is_legible: Whether the model can read the passage; its relevance is -1.0 if not, which a
+            logit may be too.
     """
 
     relevance: float
     probabilities: npt.NDArray[np.float32]
     relevance_scale: RelevanceScale = "probability"
+    is_legible: bool = True
 
     @property
     def relevance_probability(self) -> float:
@@ -182,7 +185,7 @@ def _means(values: FloatArray, owners: IntArray, count: int) -> FloatArray:
 def combine(plan: PassagePlan, scores: Sequence[WindowScores]) -> PassageScores:
     """Combine the scores of a passage's windows, as the checkpoint's format does."""
     if not plan.is_legible:
-        return PassageScores(ILLEGIBLE_RELEVANCE, np.ones(len(plan.sentences), dtype=np.float32))
+        return PassageScores(ILLEGIBLE_RELEVANCE, np.ones(len(plan.sentences), dtype=np.float32), is_legible=False)
     tokens = []
     owners = []
     for window, window_scores in zip(plan.windows, scores, strict=True):

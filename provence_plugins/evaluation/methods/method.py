@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
-from provence_plugins.engine.pooling import ILLEGIBLE_RELEVANCE, PassageScores, compare_passages
+from provence_plugins.engine.pooling import PassageScores, compare_passages
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import SplitterName, split_sentences
@@ -89,7 +89,7 @@ def compare_by_question(
         return compared
     places: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, passage in enumerate(passages):
-        if scores[place].relevance != ILLEGIBLE_RELEVANCE:
+        if scores[place].is_legible:
             places[passage.example.source, passage.example.question].append(place)
     for of_question in places.values():
         probabilities = [scores[place].probabilities.astype(np.float64) for place in of_question]
@@ -129,7 +129,8 @@ def pruner_method(pruner: Pruner) -> Method:
             # Each request has one passage, which is either kept or dropped.
             [pruned] = (*result.passages, *result.dropped)
             probabilities = np.array([sentence.probability for sentence in pruned.sentences], np.float32)
-            scores.append(PassageScores(pruned.relevance, probabilities, pruned.scored.relevance_scale))
+            scale = pruned.scored.relevance_scale
+            scores.append(PassageScores(pruned.relevance, probabilities, scale, pruned.is_legible))
         return scores
 
     return score

@@ -75,10 +75,20 @@ def test_passages_of_a_question_are_compared_as_the_engine_does_and_others_are_l
 
 def test_a_passage_that_the_model_cannot_read_competes_with_none_and_without_a_weight_nothing_is_touched() -> None:
     given = passages("One. Two.", "Three.")
-    scores = [PassageScores(0.5, np.array([0.4, 0.2])), PassageScores(ILLEGIBLE_RELEVANCE, np.ones(1))]
+    scores = [
+        PassageScores(0.5, np.array([0.4, 0.2])),
+        PassageScores(ILLEGIBLE_RELEVANCE, np.ones(1), is_legible=False),
+    ]
     assert compare_by_question(given, scores, 0.0) == scores
     for one, other in zip(compare_by_question(given, scores, 5.0), scores, strict=True):
         assert one.probabilities.tolist() == pytest.approx(other.probabilities.tolist())
+
+
+def test_a_pruner_tells_which_passages_it_cannot_read() -> None:
+    with Pruner() as pruner:
+        read, unread = pruner_method(pruner)(passages("Cheese is good.", "مرحبا بالعالم. هذا نص عربي طويل."))
+    assert (read.is_legible, unread.is_legible) == (True, False)
+    assert unread.relevance == ILLEGIBLE_RELEVANCE
 
 
 def test_relevance_is_compared_as_a_probability_even_if_a_model_gives_a_logit() -> None:
@@ -89,6 +99,13 @@ def test_relevance_is_compared_as_a_probability_even_if_a_model_gives_a_logit() 
     found, expected = (compare_by_question(given, scores, 0.5) for scores in ([sure, other], as_probabilities))
     assert found[1].probabilities.tolist() == expected[1].probabilities.tolist() != [0.5]
     assert (found[0].relevance, found[0].relevance_scale) == (2.0, "logit")
+
+
+def test_a_logit_of_minus_one_is_no_sign_of_a_passage_that_cannot_be_read() -> None:
+    first, second = passages("One. Two.", "Three.")
+    given = [first, SplitPassage(replace(second.example, question=first.example.question), second.sentences)]
+    scores = [PassageScores(each, np.array([0.5]), "logit") for each in (2.0, ILLEGIBLE_RELEVANCE)]
+    assert compare_by_question(given, scores, 0.5)[1].probabilities < 0.5
 
 
 def test_scores_in_a_row_go_back_to_their_passages() -> None:
