@@ -264,7 +264,10 @@ def _read_labelled(data: DataSettings) -> list[Example]:
     examples = _read(data.train)
     if not data.labels:
         return examples
-    return attach_labels(examples, find_files(data.labels))
+    labelled = attach_labels(examples, find_files(data.labels))
+    if not labelled:
+        raise DataError(f"There are no labels in {', '.join(data.labels)}. Name files that `provence label` wrote.")
+    return labelled
 
 
 def _read(patterns: Sequence[str]) -> list[Example]:

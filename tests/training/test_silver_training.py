@@ -16,6 +16,7 @@ from provence_plugins.cli.label_lines import label_with_pruner
 from provence_plugins.data.examples import read_examples
 from provence_plugins.data.silver import SilverSpan
 from provence_plugins.engine.pruner import Pruner
+from provence_plugins.errors import DataError
 from provence_plugins.evaluation.methods.method import split
 from provence_plugins.evaluation.methods.model import model_method
 from provence_plugins.model.saving import save_folder
@@ -102,3 +103,11 @@ def test_only_pairs_with_labels_are_trained_on_where_labels_are_files_of_their_o
     assert [example.id for example in chosen] == ["train.jsonl:2", "train.jsonl:5"]
     assert [example.passage for example in chosen] == [whole[example.id].passage for example in chosen]
     assert all(example.silver == (SilverSpan(Span(0, 3), 0.25),) and example.teacher == 1.5 for example in chosen)
+
+
+def test_files_of_labels_that_hold_none_are_refused(run: TrainingRun, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.jsonl"
+    labels.write_text(json.dumps({"line": 1, "error": "the passage is blank"}) + "\n", encoding="utf-8")
+    settings = replace(run.settings, output=str(tmp_path / "other"))
+    with pytest.raises(DataError, match=r"There are no labels in .*labels\.jsonl\. Name files that"):
+        TrainingRun(replace(settings, data=replace(settings.data, labels=[str(labels)])))
