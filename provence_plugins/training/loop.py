@@ -266,7 +266,7 @@ def _read_labelled(data: DataSettings) -> list[Example]:
         return examples
     labelled = attach_labels(examples, find_files(data.labels))
     if not labelled:
-        raise DataError(f"There are no labels in {', '.join(data.labels)}. Name files that `provence label` wrote.")
+        raise DataError(f"There are no labels in {', '.join(data.labels)}. Name files that provence label wrote.")
     return labelled
 
 
