@@ -21,26 +21,25 @@ class Targets:
     """Labels of one padded batch.
 
     Attributes:
-        sentence: Number, counted through the batch, of the sentence that each token belongs to; -1
-            for tokens without a label. Shape (rows, length).
-        tokens: Positions, counted through the rows, of the tokens with a label. They are found before
-            the labels go to a GPU, which would have to be waited for to learn how many there are.
+        tokens: Positions, counted through the rows of the padded batch, of the tokens with a label, of
+            shape (tokens,). They are found before the labels go to a GPU, which would have to be
+            waited for to learn how many there are.
+        sentence: Number, counted through the batch, of the sentence of each of these tokens.
         row: Row of the batch that holds each sentence, of shape (sentences,).
         keep: Probability that each sentence should stay, of shape (sentences,); 0 or 1 as the data
             says, or softened.
         relevance: Probability that the row answers the question, or the teacher's raw score, of
             shape (rows,).
         from_teacher: Which rows hold a teacher's score, of shape (rows,).
-        marked: 1 for tokens that people annotated as answer or evidence, 0 for others, of shape
-            (rows, length).
+        marked: 1 for those of these tokens that people annotated as answer or evidence, 0 for others.
         silver: Probability with which a teacher keeps each sentence, of shape (sentences,); 0 where
             it was not asked.
         silver_share: Share of the teacher in the label of each sentence, from 0 to 1, of shape
             (sentences,).
     """
 
-    sentence: Tensor
     tokens: Tensor
+    sentence: Tensor
     row: Tensor
     keep: Tensor
     relevance: Tensor
@@ -61,14 +60,14 @@ class Targets:
         """Return the same labels on a device."""
         return Targets(*(send(getattr(self, entry.name), device) for entry in fields(self)))
 
-    def of_tokens(self, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the scores of the tokens with a label, and the numbers of their sentences.
+    def of_tokens(self, scores: Tensor) -> Tensor:
+        """Return the scores of the tokens with a label, of shape (tokens,).
 
         Args:
             scores: Of shape (rows, length).
         """
         # Their gradients are added up without sorting the positions, unlike those of indexing by brackets.
-        return scores.flatten().index_select(0, self.tokens).float(), self.sentence.flatten()[self.tokens]
+        return scores.flatten().index_select(0, self.tokens).float()
 
 
 def make_targets(
@@ -104,14 +103,15 @@ def make_targets(
             silver.append(probability)
             shares.append(share)
             rows.append(row)
+    tokens = np.flatnonzero(sentence >= 0)
     return Targets(
-        sentence=torch.from_numpy(sentence),
-        tokens=torch.from_numpy(np.flatnonzero(sentence >= 0)),
+        tokens=torch.from_numpy(tokens),
+        sentence=torch.from_numpy(sentence.ravel()[tokens]),
         row=torch.tensor(rows, dtype=torch.long),
         keep=torch.tensor(keep),
         relevance=torch.tensor([item.relevance for item in items]),
         from_teacher=torch.tensor([item.teacher is not None for item in items]),
-        marked=torch.from_numpy(marked),
+        marked=torch.from_numpy(marked.ravel()[tokens]),
         silver=torch.tensor(silver),
         silver_share=torch.tensor(shares),
     )
@@ -147,7 +147,7 @@ def keep_loss(
     """
     if not len(targets.tokens):
         return keep_logits.sum() * 0.0
-    logits, numbers = targets.of_tokens(keep_logits)
+    logits, numbers = targets.of_tokens(keep_logits), targets.sentence
     token_loss = functional.binary_cross_entropy_with_logits(logits, targets.keep[numbers])
     sums = torch.zeros_like(targets.keep).index_add(0, numbers, torch.sigmoid(logits))
     counts = torch.zeros_like(targets.keep).index_add(0, numbers, torch.ones_like(logits))
@@ -197,8 +197,7 @@ def mark_loss(mark_logits: Tensor, targets: Targets) -> Tensor:
     """
     if not len(targets.tokens):
         return mark_logits.sum() * 0.0
-    logits, _ = targets.of_tokens(mark_logits)
-    return functional.binary_cross_entropy_with_logits(logits, targets.marked.flatten()[targets.tokens])
+    return functional.binary_cross_entropy_with_logits(targets.of_tokens(mark_logits), targets.marked)
 
 
 def ranking_loss(logits: Tensor, targets: Targets) -> Tensor:

@@ -76,9 +76,8 @@ def _keep_logits(
         targets = make_targets(chosen, batch.ids.shape[1])
         inputs = [torch.from_numpy(array).to(device) for array in (batch.ids, batch.mask, batch.type_ids)]
         with torch.no_grad():
-            scores, of_sentences = targets.of_tokens(network(*inputs).keep_logits.cpu())
-        logits.append(scores)
-        numbers.append(of_sentences + sentences)
+            logits.append(targets.of_tokens(network(*inputs).keep_logits.cpu()))
+        numbers.append(targets.sentence + sentences)
         keep.append(targets.keep)
         sentences += len(targets.keep)
     return torch.cat(logits), torch.cat(numbers), torch.cat(keep)

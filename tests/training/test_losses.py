@@ -36,7 +36,15 @@ def targets(sentence: list[list[int]], keep: list[float]) -> Targets:
     numbers = torch.tensor(sentence)
     tokens = (numbers.flatten() >= 0).nonzero().flatten()
     return Targets(
-        numbers, tokens, torch.tensor(rows).long(), torch.tensor(keep), none, none.bool(), none, unasked, unasked
+        tokens,
+        numbers.flatten()[tokens],
+        torch.tensor(rows).long(),
+        torch.tensor(keep),
+        none,
+        none.bool(),
+        none,
+        unasked,
+        unasked,
     )
 
 
@@ -48,13 +56,14 @@ def test_labels_lie_where_the_tokens_lie() -> None:
             item((1, 2), length=3, keep=(True,), teacher=-2.5),
         ]
     )
-    assert made.sentence.tolist() == [[-1, -1, 0, 0, 1, -1], [-1] * 6, [-1, 2, -1, -1, -1, -1]]
+    # Three rows of six tokens.
     assert made.tokens.tolist() == [2, 3, 4, 13]
+    assert made.sentence.tolist() == [0, 0, 1, 2]
     assert made.keep.tolist() == [1.0, 0.0, 1.0]
     assert made.row.tolist() == [0, 0, 2]
     assert made.relevance.tolist() == [1.0, 0.0, -2.5]
     assert made.from_teacher.tolist() == [False, False, True]
-    assert made.marked.tolist() == [[0.0, 0.0, 0.0, 1.0, 0.0, 0.0], [0.0] * 6, [0.0] * 6]
+    assert made.marked.tolist() == [0.0, 1.0, 0.0, 0.0]
 
 
 def test_a_teacher_fills_in_what_people_did_not_label_and_has_its_share_of_the_rest() -> None:
@@ -66,7 +75,8 @@ def test_a_teacher_fills_in_what_people_did_not_label_and_has_its_share_of_the_r
         ],
         silver_weight=0.25,
     )
-    assert made.sentence.tolist() == [[-1, 0, 1, -1], [-1, 2, -1, -1], [-1, 3, -1, -1]]
+    assert made.tokens.tolist() == [1, 2, 5, 9]
+    assert made.sentence.tolist() == [0, 1, 2, 3]
     assert made.with_silver().keep.tolist() == pytest.approx([0.9, 0.05, 0.3, 1.0])
     assert made.keep.tolist() == [1.0, 0.0, 0.0, 1.0]
 
@@ -140,7 +150,7 @@ def test_a_batch_without_answers_has_a_contrast_of_nothing_and_finite_gradients(
 
 
 def test_the_mark_loss_asks_for_the_marked_tokens_of_labelled_sentences() -> None:
-    labels = replace(targets([[-1, 0, 0, 1]], [1.0, 0.0]), marked=torch.tensor([[0.0, 0.0, 1.0, 0.0]]))
+    labels = replace(targets([[-1, 0, 0, 1]], [1.0, 0.0]), marked=torch.tensor([0.0, 1.0, 0.0]))
     logits = torch.tensor([[0.7, 0.4, 0.9, 0.2]]).logit().requires_grad_()
     loss = mark_loss(logits, labels)
     assert loss.item() == pytest.approx((cross_entropy(0.4, 0) + cross_entropy(0.9, 1) + cross_entropy(0.2, 0)) / 3)
