@@ -10,7 +10,7 @@ from provence_plugins.data.examples import Example
 from provence_plugins.engine.planning import Planner
 from provence_plugins.errors import needs_extra
 from provence_plugins.tokens.batches import iter_batches, padded_length
-from provence_plugins.training.sampling import LabelledWindow, epoch_of, labelled_windows
+from provence_plugins.training.sampling import Draw, LabelledWindow, epoch_of, labelled_windows
 from provence_plugins.training.settings import DataSettings
 
 with needs_extra("train"):
@@ -84,11 +84,11 @@ class _BatchMaker:
         """Number of examples that are cut together."""
         return max(_FEWEST_EXAMPLES, self.batch_tokens // _TOKENS_PER_EXAMPLE)
 
-    def make(self, examples: Sequence[Example], random: Random) -> list[list[LabelledWindow]]:
-        """Return the windows of some examples in random batches of similar lengths."""
+    def make(self, draws: Sequence[Draw], random: Random) -> list[list[LabelledWindow]]:
+        """Return the windows of some draws in random batches of similar lengths."""
         gathered: list[LabelledWindow] = []
-        for example in examples:
-            gathered += labelled_windows(example, self.planner, self.data, random)
+        for draw in draws:
+            gathered += labelled_windows(draw.read(), self.planner, self.data, random)
         lengths = [padded_length(len(item.window.ids), multiple=LENGTH_STEP) for item in gathered]
         groups = list(iter_batches(lengths, max_batch_tokens=self.batch_tokens))
         random.shuffle(groups)
@@ -113,14 +113,14 @@ class _Portions(IterableDataset[list[TrainingBatch]]):
         for epoch, number, chosen in islice(self._places(), first, None, step):
             yield self._cut(epoch, number, chosen)
 
-    def _places(self) -> Iterator[tuple[int, int, Sequence[Example]]]:
-        """Yield epoch, number and examples of the epoch for portion after portion."""
+    def _places(self) -> Iterator[tuple[int, int, Sequence[Draw]]]:
+        """Yield epoch, number and draws of the epoch for portion after portion."""
         maker = self._maker
         for epoch in count():
             chosen = epoch_of(self._examples, maker.data, Random(f"{maker.seed} {epoch}"))
             yield from ((epoch, number, chosen) for number in range(-(-len(chosen) // maker.portion)))
 
-    def _cut(self, epoch: int, number: int, chosen: Sequence[Example]) -> list[TrainingBatch]:
+    def _cut(self, epoch: int, number: int, chosen: Sequence[Draw]) -> list[TrainingBatch]:
         size = self._maker.portion
         part = chosen[number * size : (number + 1) * size]
         groups = self._maker.make(part, Random(f"{self._maker.seed} {epoch} {number}"))

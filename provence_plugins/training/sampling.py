@@ -62,7 +62,31 @@ class LabelledWindow:
         return self.keep is not None or self.silver is not None
 
 
-def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) -> list[Example]:
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What an epoch reads at one place: an example, alone or among others.
+
+    They are joined where the draw is cut into windows. Joining all of an epoch in advance would take
+    most of the time that drawing it takes, in each process that draws it.
+
+    Attributes:
+        example: The example.
+        others: Negatives that it is read among.
+        place: How many of them come before it.
+    """
+
+    example: Example
+    others: tuple[Example, ...] = ()
+    place: int = 0
+
+    def read(self) -> Example:
+        """Return the example, joined with the others if there are any."""
+        if not self.others:
+            return self.example
+        return join_examples(self.example, self.others, self.place)
+
+
+def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) -> list[Draw]:
     """Return one shuffled epoch: positives and human-made negatives, small sources repeated.
 
     Each question brings a fresh draw of its mined negatives as often as it comes.
@@ -84,28 +108,27 @@ def epoch_of(examples: Sequence[Example], data: DataSettings, random: Random) ->
         # Negatives of a question that has no passage of its own come once.
         for _ in range(times_chosen[question] or 1):
             chosen += random.sample(pool, min(data.negatives, len(pool)))
-    if data.joined_share:
-        chosen = [_join_negatives(example, mined, data, random) for example in chosen]
+    draws = [_draw(example, mined, data, random) for example in chosen]
     if data.random_negatives:
-        chosen += _random_negatives(chosen, examples, data.random_negatives, random)
-    random.shuffle(chosen)
-    return chosen
+        draws += map(Draw, _random_negatives(chosen, examples, data.random_negatives, random))
+    random.shuffle(draws)
+    return draws
 
 
-def _join_negatives(
+def _draw(
     example: Example, mined: Mapping[tuple[str, str], Sequence[Example]], data: DataSettings, random: Random
-) -> Example:
-    """Return a positive, in a share of the cases among one to three of its mined negatives."""
-    if example.is_annotated and not example.has_sentence_labels:
-        # Which of its windows answers is unknown.
-        return example
+) -> Draw:
+    """Return an example, in a share of the positives among one to three of its mined negatives."""
+    if not data.joined_share or (example.is_annotated and not example.has_sentence_labels):
+        # Of a positive whose sentences nobody labelled it is unknown which of its windows answers.
+        return Draw(example)
     # A teacher that labelled some of the passages only would leave the others without labels.
     found = mined.get((example.source, example.id), ())
     pool = [other for other in found if bool(other.silver) == bool(example.silver)]
     if not pool or random.random() >= data.joined_share:
-        return example
-    others = random.sample(pool, min(len(pool), random.randint(*_JOINED)))
-    return join_examples(example, others, random.randint(0, len(others)))
+        return Draw(example)
+    others = tuple(random.sample(pool, min(len(pool), random.randint(*_JOINED))))
+    return Draw(example, others, random.randint(0, len(others)))
 
 
 def _random_negatives(

@@ -109,6 +109,10 @@ def test_nothing_of_a_negative_should_stay(planner: Planner) -> None:
     assert not any(item.keep or (True,))
 
 
+def read_epoch(examples: list[Example], data: DataSettings, random: Random) -> list[Example]:
+    return [draw.read() for draw in epoch_of(examples, data, random)]
+
+
 def test_an_empty_passage_gives_no_window(planner: Planner) -> None:
     empty = Example("q", "s", "What?", Passage(""), (), False)
     assert labelled_windows(empty, planner, CROPPED, Random(0)) == []
@@ -118,10 +122,10 @@ def test_an_epoch_has_every_example_once_and_a_fresh_draw_of_mined_negatives() -
     mined = [example(f"q#n{number}", positive=False) for number in range(4)]
     examples = [example("q"), *mined, example("unanswerable", positive=False), example("lonely")]
     random = Random(0)
-    epochs = [{item.id for item in epoch_of(examples, replace(WHOLE, negatives=2), random)} for _ in range(20)]
+    epochs = [{item.id for item in read_epoch(examples, replace(WHOLE, negatives=2), random)} for _ in range(20)]
     assert all({"q", "unanswerable", "lonely"} < epoch and len(epoch) == 5 for epoch in epochs)
     assert len(set.union(*epochs)) == len(examples)
-    assert len(epoch_of(examples, replace(WHOLE, negatives=9), random)) == len(examples)
+    assert len(read_epoch(examples, replace(WHOLE, negatives=9), random)) == len(examples)
 
 
 @pytest.mark.parametrize(("exponent", "times"), [(1.0, 1.0), (0.5, 2.0), (0.25, 2.83), (0.0, 4.0)])
@@ -129,7 +133,7 @@ def test_small_sources_come_back_within_an_epoch(exponent: float, times: float) 
     large = [replace(example(f"large{number}"), source="large") for number in range(400)]
     small = [replace(example(f"small{number}"), source="small") for number in range(100)]
     mined = [replace(example(f"small{number}#n0", positive=False), source="small") for number in range(100)]
-    epoch = epoch_of([*large, *small, *mined], replace(WHOLE, source_exponent=exponent), Random(0))
+    epoch = read_epoch([*large, *small, *mined], replace(WHOLE, source_exponent=exponent), Random(0))
     counts = Counter(item.id for item in epoch)
     assert all(counts[item.id] == 1 for item in large)
     assert sum(counts[item.id] for item in small) == pytest.approx(100 * times, abs=1)
@@ -141,7 +145,7 @@ def test_ids_with_signs_of_every_kind_are_not_taken_for_mined_ones() -> None:
     page = "wiki/Diane_Downs#P2632-0"
     examples = [example(f"{page}-{number}") for number in range(3)]
     mined = [example(f"{page}-{number}#n{other}", positive=False) for number in range(3) for other in range(2)]
-    epoch = epoch_of([*examples, *mined], WHOLE, Random(0))
+    epoch = read_epoch([*examples, *mined], WHOLE, Random(0))
     assert {item.id for item in epoch} >= {item.id for item in examples}
     assert Counter(item.question_id for item in epoch if item.is_mined) == {item.id: 1 for item in examples}
 
@@ -149,7 +153,7 @@ def test_ids_with_signs_of_every_kind_are_not_taken_for_mined_ones() -> None:
 def test_negatives_without_a_passage_of_their_question_are_not_lost() -> None:
     orphans = [example(f"gone#n{number}", positive=False) for number in range(3)]
     elsewhere = replace(example("gone"), source="other")
-    epoch = epoch_of([*orphans, elsewhere, elsewhere], replace(WHOLE, negatives=2), Random(0))
+    epoch = read_epoch([*orphans, elsewhere, elsewhere], replace(WHOLE, negatives=2), Random(0))
     assert Counter(item.question_id for item in epoch if "#" in item.id) == {"gone": 2}
 
 
@@ -244,8 +248,8 @@ def test_random_negatives_come_from_other_questions_and_only_where_they_are_aske
         replace(given, passage=Passage(f"Text {number}.", f"Title {number % 3}"))
         for number, given in enumerate(positives)
     ]
-    assert len(epoch_of(examples, WHOLE, Random(0))) == 6
-    drawn = [one for one in epoch_of(examples, replace(WHOLE, random_negatives=4), Random(0)) if not one.positive]
+    assert len(read_epoch(examples, WHOLE, Random(0))) == 6
+    drawn = [one for one in read_epoch(examples, replace(WHOLE, random_negatives=4), Random(0)) if not one.positive]
     assert drawn
     own = {given.id: given.passage for given in examples}
     assert all(one.passage.title != own[one.id].title for one in drawn)
@@ -262,7 +266,7 @@ def test_a_joined_positive_is_read_among_its_own_negatives() -> None:
     joined = replace(WHOLE, joined_share=1.0, negatives=2)
     sizes = set()
     for seed in range(20):
-        epoch = epoch_of(examples, joined, Random(seed))
+        epoch = read_epoch(examples, joined, Random(seed))
         [positive] = [one for one in epoch if one.positive]
         parts = positive.passage.text.split("\n\n")
         assert TEXT in parts
@@ -273,20 +277,28 @@ def test_a_joined_positive_is_read_among_its_own_negatives() -> None:
     assert sizes == {2, 3, 4}
 
 
+def test_drawing_an_epoch_copies_no_text() -> None:
+    examples = [example("q", at=27), *map(negative, range(4))]
+    draws = epoch_of(examples, replace(WHOLE, joined_share=1.0), Random(0))
+    read = [part for draw in draws for part in (draw.example, *draw.others)]
+    assert len(read) > len(draws)
+    assert all(any(part is given for given in examples) for part in read)
+
+
 def test_a_share_of_nothing_joins_nothing() -> None:
     examples = [example("q", at=27), negative(0)]
-    assert {one.passage.text for one in epoch_of(examples, WHOLE, Random(0))} == {TEXT, "Other text 0."}
+    assert {one.passage.text for one in read_epoch(examples, WHOLE, Random(0))} == {TEXT, "Other text 0."}
 
 
 def test_no_passage_is_joined_whose_answer_nobody_marked() -> None:
     examples = [example("q"), negative(0)]
-    epoch = epoch_of(examples, replace(WHOLE, joined_share=1.0), Random(0))
+    epoch = read_epoch(examples, replace(WHOLE, joined_share=1.0), Random(0))
     assert {one.passage.text for one in epoch} == {TEXT, "Other text 0."}
 
 
 def test_only_passages_that_a_teacher_labelled_too_are_joined_with_one_that_has_silver_labels() -> None:
     labelled = replace(example("q", at=27), silver=(SilverSpan(Span(0, 5), 0.5),))
-    epoch = epoch_of([labelled, negative(0)], replace(WHOLE, joined_share=1.0), Random(0))
+    epoch = read_epoch([labelled, negative(0)], replace(WHOLE, joined_share=1.0), Random(0))
     assert {one.passage.text for one in epoch} == {TEXT, "Other text 0."}
 
 
