@@ -48,7 +48,7 @@ class PassageAccount:
         return any(self.passage.token_counts[number] > 0 for number in self.kept)
 
     def cost_of(self, numbers: Collection[int]) -> int:
-        """Return the cost of more sentences, with the marks and white space around them."""
+        """Return the cost of sentences that are not kept yet, with the marks and white space around them."""
         cost = sum(self.costs[number] for number in numbers)
         return cost + self._added_marks(numbers) + self._added_breaks(numbers)
 

@@ -52,6 +52,11 @@ class Budget:
         """Whether anything is kept that says more than a heading."""
         return any(account.has_content for account in self.accounts)
 
+    @property
+    def has_tokens(self) -> bool:
+        """Whether anything is kept that the model reads."""
+        return any(account.has_tokens for account in self.accounts)
+
     def clear_frames(self) -> None:
         """Drop a passage that keeps only headings, because other passages say the rest of it."""
         for account in self.accounts:
@@ -80,7 +85,7 @@ class Budget:
         """
         if self._keep_with_brought(row, number, whole_answer=True) or self._keep_with_brought(row, number):
             if self.policy.keep_title:
-                self._keep(row, {0} - self.accounts[row].kept)
+                self._keep(row, {0})
             return True
         return self.passages[row].columns.kinds[number] == "table_row" and self._keep(row, {number})
 
@@ -104,7 +109,8 @@ class Budget:
             if not is_part_of_json:
                 break
         for row, number in places[:1]:
-            if is_json(self.passages[row].columns, number) and self._keep_frame(row, number):
+            # A cut outside of strings breaks JSON. It is made only where nothing would be kept otherwise.
+            if is_json(self.passages[row].columns, number) and (self._keep_frame(row, number) or self.has_tokens):
                 return
             if not self._keep_part(row, number, set()):
                 self.accounts[row].is_unmarked = True
@@ -114,7 +120,7 @@ class Budget:
         """Return the sentences that may be cut, the most probable first."""
         ranked = _most_probable_first(self.passages, wanted)
         places = [(row, number) for row, number in ranked if is_content(self.passages[row], number)]
-        if places or any(account.has_tokens for account in self.accounts):
+        if places or self.has_tokens:
             return places
         # A text may consist of a heading or a header alone.
         return [(row, number) for row, number in ranked if _is_title(self.passages[row], number)]
@@ -152,18 +158,20 @@ class Budget:
         return True
 
     def _keep(self, row: int, numbers: set[int]) -> bool:
-        """Keep sentences if all of them fit; return whether they are kept."""
-        cost = self.accounts[row].cost_of(numbers)
+        """Keep sentences if all that are not kept yet fit; return whether all of them are kept."""
+        account = self.accounts[row]
+        added = numbers - account.kept
+        cost = account.cost_of(added)
         if cost > self.room:
             return False
-        self.accounts[row].keep(numbers)
-        self.repeats.note(row, numbers)
+        account.keep(added)
+        self.repeats.note(row, added)
         self.room -= cost
         return True
 
     def _keep_with_brought(self, row: int, number: int, *, whole_answer: bool = False) -> bool:
         brought = self._brought_by(row, number, whole_answer=whole_answer)
-        return brought is not None and self._keep(row, brought.union({number} - self.accounts[row].kept))
+        return brought is not None and self._keep(row, {number, *brought})
 
     def _brought_by(self, row: int, number: int, *, whole_answer: bool = False) -> set[int] | None:
         """Return what a sentence brings along that is not kept yet; None if it does not fit.

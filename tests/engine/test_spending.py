@@ -127,6 +127,20 @@ class TestJson:
     def test_a_value_that_does_not_fit_leaves_its_brackets(self) -> None:
         assert self.kept(json.dumps({"name": "word " * 20, "other": "word " * 20}), 10) == "{}"
 
+    @pytest.mark.parametrize("budget", range(6, 20))
+    def test_pins_that_do_not_fit_leave_the_same_brackets(self, budget: int) -> None:
+        text = json.dumps({"name": "word " * 20, "other": "pinned " * 20}, indent=2) + "\n"
+        by_characters = PruningPolicy(threshold=0, max_tokens=budget, token_counter="characters", pins="pinned")
+        [kept] = kept_of([scored(text, [0.5] * len(split_sentences(text)))], by_characters)
+        assert kept.text == "{\n  }\n"
+
+    def test_brackets_that_are_kept_are_not_followed_by_a_cut_line(self) -> None:
+        lines = [json.dumps({"pinned": "word " * 50}), json.dumps({"other": "word " * 50})]
+        passage = scored("\n".join(lines), [0.5] * 10)
+        by_characters = PruningPolicy(threshold=0, max_tokens=4, token_counter="characters", pins="pinned")
+        [kept] = kept_of([passage], by_characters)
+        assert kept.text == "{}\n"
+
     def test_marks_of_omissions_stay_out_of_json(self) -> None:
         text = json.dumps({"a": 1, "b": 2, "c": [3] * 99})
         passage = scored(text, [float('"b"' in sentence.of(text)) for sentence in split_sentences(text)])

@@ -31,7 +31,7 @@ policies = st.builds(
     # Fewer do not hold a pair of brackets with the white space inside of them.
     max_tokens=st.none() | st.integers(8, 300),
     token_counter=st.sampled_from(["characters", "words", None]),
-    pins=st.none() | st.just("error"),
+    pins=st.none() | st.sampled_from(["error", "n", r"\w"]),
     omission=st.none() | st.just("…"),
     keep_neighbors=st.sampled_from([(0, 0), (1, 2)]),
     keep_title=st.booleans(),
@@ -46,7 +46,10 @@ def count_words(text: str) -> int:
 
 def check_what_is_kept(document: Any, policy: PruningPolicy, data: st.DataObject) -> None:
     """Check that what is kept of a document is a document of the same make."""
-    text = json.dumps(document, indent=data.draw(st.sampled_from([None, 1])), ensure_ascii=data.draw(st.booleans()))
+    text = json.dumps(
+        document, indent=data.draw(st.sampled_from([None, 1, "\t\t"])), ensure_ascii=data.draw(st.booleans())
+    )
+    text += data.draw(st.sampled_from(["", "\n"]))
     sentences = split_sentences(text)
     chances = data.draw(st.lists(st.sampled_from([0.0, 0.6, 1.0]), min_size=len(sentences), max_size=len(sentences)))
     counts = [max(1, count_words(sentence.of(text))) for sentence in sentences]

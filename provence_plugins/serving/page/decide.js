@@ -169,7 +169,7 @@ class Budget {
   spend(wanted) {
     for (const [row, number] of mostProbableFirst(this.passages, wanted)) {
       if (this.keepWithBrought(row, number, true) || this.keepWithBrought(row, number, false)) {
-        if (this.policy.keep_title) this.keep(row, this.kept[row].has(0) ? [] : [0]);
+        if (this.policy.keep_title) this.keep(row, [0]);
       } else if (this.passages[row].sentences[number].kind === "table_row") {
         this.keep(row, [number]);
       }
@@ -191,7 +191,9 @@ class Budget {
     }
     if (!places.length) return;
     const [row, number] = places[0];
-    if (isJson(this.passages[row].sentences[number]) && this.keepFrame(row, number)) return;
+    const isPartOfJson = isJson(this.passages[row].sentences[number]);
+    // A cut outside of strings breaks JSON. It is made only where nothing would be kept otherwise.
+    if (isPartOfJson && (this.keepFrame(row, number) || this.hasTokens())) return;
     this.keepPart(row, number, new Set());
   }
 
@@ -229,9 +231,10 @@ class Budget {
   }
 
   keep(row, numbers) {
-    const cost = this.cost(row, numbers) + this.addedBreaks(row, numbers);
+    const added = [...numbers].filter((number) => !this.kept[row].has(number));
+    const cost = this.cost(row, added) + this.addedBreaks(row, added);
     if (cost > this.room) return false;
-    for (const number of numbers) this.kept[row].add(number);
+    for (const number of added) this.kept[row].add(number);
     this.room -= cost;
     return true;
   }
@@ -286,8 +289,7 @@ class Budget {
 
   keepWithBrought(row, number, wholeAnswer) {
     const brought = this.broughtBy(row, number, wholeAnswer);
-    if (brought && !this.kept[row].has(number)) brought.add(number);
-    return brought !== null && this.keep(row, brought);
+    return brought !== null && this.keep(row, [number, ...brought]);
   }
 
   broughtBy(row, number, wholeAnswer) {
