@@ -171,7 +171,7 @@ def is_content(passage: ScoredPassage, number: int) -> bool:
 def _mark_cost(passage: ScoredPassage, policy: PruningPolicy, count: CountTokens) -> int:
     """Return the cost of a mark in place of nearly all sentences of a passage."""
     mark = policy.omission_mark(len(passage.sentences))
-    if not mark or holds_json(passage.columns):
+    if not mark or holds_json(passage.columns, passage.passage.text):
         return 0
     # White space around the mark is as wide as what the text has there, on both sides.
     spaces = map(space_at_end, passage.columns.texts(passage.passage.text))

@@ -59,7 +59,7 @@ def decide(
 
 def _omission(passage: ScoredPassage, policy: PruningPolicy) -> str | None:
     """Return the mark of the policy; None for JSON, which would not be JSON with marks in it."""
-    if policy.omission is None or holds_json(passage.columns):
+    if policy.omission is None or holds_json(passage.columns, passage.passage.text):
         return None
     return policy.omission
 

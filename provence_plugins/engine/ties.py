@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.text.columns import Sentences
+from provence_plugins.text.json_text import is_json_document
 
 # Without these, what is kept of JSON would not be JSON.
 _ALWAYS = frozenset({"inside", "closing", "separator"})
@@ -55,9 +56,11 @@ def outermost_bracket(sentences: Sentences, number: int) -> int:
         passed.add(opener)
 
 
-def holds_json(sentences: Sentences) -> bool:
-    """Return whether any of some sentences is a part of a JSON document."""
-    return "structure" in sentences.kinds or any(is_json(sentences, number) for number in sentences.links)
+def holds_json(sentences: Sentences, text: str) -> bool:
+    """Return whether a text holds parts of JSON documents, or is one whole document on each line."""
+    if "structure" in sentences.kinds or any(is_json(sentences, number) for number in sentences.links):
+        return True
+    return {*sentences.kinds} == {"record"} and all(map(is_json_document, sentences.texts(text)))
 
 
 def loose_separators(sentences: Sentences, kept: Collection[int]) -> set[int]:

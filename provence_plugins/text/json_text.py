@@ -54,7 +54,7 @@ def split_json(text: str, find_starts: FindStarts) -> Sentences | None:
         return units.sentences()
     lines = text.splitlines(keepends=True)
     documents = [line.strip() for line in lines if line.strip()]
-    if len(documents) < 2 or not all(line[0] in _CLOSING and is_valid_json(line) for line in documents):
+    if len(documents) < 2 or not all(map(is_json_document, documents)):
         return None
     units = _Units(text, find_starts, are_lines=True)
     start = 0
@@ -73,6 +73,12 @@ def is_valid_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def is_json_document(text: str) -> bool:
+    """Return whether a text is one object or list of JSON, apart from white space around it."""
+    bare = text.strip()
+    return bare[:1] in _CLOSING and is_valid_json(bare)
 
 
 class _Units:

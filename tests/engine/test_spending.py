@@ -147,6 +147,22 @@ class TestJson:
         [kept] = kept_of([passage], PruningPolicy(threshold=0.5, omission="…"))
         assert json.loads(kept.text) == {"b": 2}
 
+    def test_marks_of_omissions_stay_out_of_lines_of_json(self) -> None:
+        lines = [json.dumps({"id": number, "text": f"word {number}"}) + "\n" for number in range(5)]
+        passage = scored("".join(lines), [0.9, 0.1, 0.8, 0.1, 0.1])
+        # Two lines fit, but no mark.
+        by_characters = PruningPolicy(
+            threshold=0.5, omission="…", max_tokens=2 * len(lines[0]), token_counter="characters"
+        )
+        for policy in (PruningPolicy(threshold=0.5, omission="…"), by_characters):
+            [kept] = kept_of([passage], policy)
+            assert kept.text == lines[0] + lines[2]
+
+    def test_records_that_are_not_json_have_marks(self) -> None:
+        text = "[12:00] one\n[12:01] two\n[12:02] three\n"
+        [kept] = kept_of([scored(text, [0.9, 0.1, 0.1])], PruningPolicy(threshold=0.5, omission="…"))
+        assert kept.text == "[12:00] one\n…"
+
 
 def test_a_string_of_json_is_not_cut_inside_an_escape() -> None:
     for string, expected in [
