@@ -51,7 +51,8 @@ class PruningPolicy:
             exceeded, whatever else is set. Sentences are added in order of probability, each with
             its headings. One that does not fit is skipped, and shorter ones may still fit; if none
             fits, the most probable one is cut at a line, a clause or a word. Passages that the
-            model cannot read get the tokens that are left. None for no limit.
+            model cannot read get the tokens that are left. Padding and dashes of a table's header
+            are kept but not counted, except by a `token_counter`. None for no limit.
         keep_title: Keep the first sentence of a passage whenever another one is kept; published
             Provence models expect the title of the page there. It is left out if the budget has
             room for the other sentence alone.
