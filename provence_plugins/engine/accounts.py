@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from provence_plugins.engine.budgets import CountTokens, find_counter
-from provence_plugins.engine.kept_text import kept_bounds_of, missing_break, space_at_end
+from provence_plugins.engine.kept_text import Bounds, Breaks, kept_bounds_of, space_at_end
 from provence_plugins.engine.passages import ScoredPassage, SentencePart
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.ties import holds_json
@@ -36,6 +36,11 @@ class PassageAccount:
     repeats_others: bool = False
     is_unmarked: bool = False
     _order: list[int] = field(default_factory=list)  # what is kept, in reading order
+    _breaks: Breaks | None = field(init=False, default=None)  # if white space takes something
+
+    def __post_init__(self) -> None:
+        if self.count_space is not None:
+            self._breaks = Breaks(self.passage.passage.text, self.passage.columns.bounds)
 
     @property
     def has_content(self) -> bool:
@@ -89,11 +94,10 @@ class PassageAccount:
     def _added_breaks(self, numbers: Collection[int]) -> int:
         """Return the cost of the white space between more sentences and those around them.
 
-        White space belongs to the sentence before it; where that sentence is removed, the next kept
-        one takes it along.
+        White space belongs to the sentence before it; where that sentence is removed, a break that
+        kept text needs stays.
         """
-        count = self.count_space
-        if count is None:
+        if self.count_space is None:
             return 0
         order = self._order
         chain = sorted(set(numbers).difference(self.kept))
@@ -102,31 +106,34 @@ class PassageAccount:
             place = bisect_left(order, chain[0])
             before, after = order[max(0, place - 1) : place], order[place : place + 1]
             inside = chain[: bisect_left(chain, after[0])] if after else chain
-            cost += self._breaks([*before, *inside, *after], count) - self._breaks([*before, *after], count)
+            cost += self._cost_between([*before, *inside, *after]) - self._cost_between([*before, *after])
             chain = chain[len(inside) :]
         return cost
 
     def _break_behind(self, number: int, brought: Collection[int]) -> int:
         """Return the cost of the white space between a cut sentence and the next kept one."""
-        if self.count_space is None:
-            return 0
         behind = [other for other in {*self.kept, *brought} if other > number]
         if not behind:
             return 0
-        start = self.passage.columns.bounds[min(behind)]
-        return self.count_space(space_at_end(self.passage.passage.text[:start]))
+        # The part may end without white space, wherever the cut is.
+        start = self.passage.columns.bounds[number]
+        return self._cost_of_break((start, start), range(number, min(behind)))
 
-    def _breaks(self, numbers: Sequence[int], count: CountTokens) -> int:
+    def _cost_between(self, numbers: Sequence[int]) -> int:
         """Return the cost of the white space that separates kept sentences."""
-        text, bounds = self.passage.passage.text, self.passage.columns.bounds
-        cost = 0
-        for before, number in pairwise(numbers):
-            if before + 1 == number and before not in self.parts:
-                continue
-            start = bounds[number]
-            if gap := missing_break(text, kept_bounds_of(before, bounds, self.parts), start):
-                cost += count(text[start - gap : start])
-        return cost
+        bounds = self.passage.columns.bounds
+        return sum(
+            self._cost_of_break(kept_bounds_of(before, bounds, self.parts), range(before, number))
+            for before, number in pairwise(numbers)
+            if before + 1 != number or before in self.parts
+        )
+
+    def _cost_of_break(self, kept: Bounds, between: range) -> int:
+        """Return the cost of the white space between a kept part and the next one; see `Breaks`."""
+        if self._breaks is None or self.count_space is None:
+            return 0
+        start, end = self._breaks.separator(kept, between, self.passage.columns.bounds[between.stop])
+        return self.count_space(self.passage.passage.text[start:end]) if start < end else 0
 
 
 def choose_counter(policy: PruningPolicy, count_tokens: CountTokens | None) -> CountTokens | None:

@@ -1,5 +1,6 @@
 """The kept text of a passage: where its parts lie in the original, and how they are joined."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -11,14 +12,17 @@ from provence_plugins.types import Span
 Bounds = tuple[int, int]
 """First character of a part, and one past its last character."""
 
+# One line break parts lines and items of a list, two part paragraphs. More of them part no better.
+_PARAGRAPH = 2
+
 
 @dataclass(frozen=True)  # without slots, because cached_property needs a __dict__
 class KeptText:
     """The kept sentences of a text as one text.
 
-    White space belongs to the sentence before it. If that sentence is removed, the next kept
-    sentence takes the white space along if it would otherwise run into the kept text before it.
-    This keeps paragraphs, headings and list items apart.
+    White space belongs to the sentence before it. If that sentence is removed, the white space
+    stays where kept text would otherwise run into the kept text before it. This keeps paragraphs,
+    headings and list items apart.
 
     Attributes:
         text: The original text.
@@ -36,13 +40,11 @@ class KeptText:
     def kept_bounds(self) -> list[Bounds]:
         """The kept parts of the text in reading order; neighbouring sentences form one part."""
         kept: list[Bounds] = []
-        for number in sorted(self.numbers):
-            start, end = kept_bounds_of(number, self.bounds, self.parts)
-            if kept:
-                start -= missing_break(self.text, kept[-1], start)
-            if kept and kept[-1][1] == start:
-                start, _ = kept.pop()
-            kept.append((start, end))
+        for separator, part in self._separated_parts:
+            for start, end in (part,) if separator is None else (separator, part):
+                if kept and kept[-1][1] == start:
+                    start, _ = kept.pop()
+                kept.append((start, end))
         return kept
 
     def join(self, omission: str | None) -> str:
@@ -52,19 +54,44 @@ class KeptText:
             omission: Marks every place where sentences are left out, see `PruningPolicy`; None for
                 no mark.
         """
-        parts = [self.text[start:end] for start, end in self.kept_bounds]
-        if omission is None or not parts:
-            return "".join(parts)
+        if omission is None or not self.numbers:
+            return "".join(self.text[start:end] for start, end in self.kept_bounds)
+        parts = []
+        for separator, (start, end) in self._separated_parts:
+            before = "" if separator is None else self.text[slice(*separator)]
+            parts.append(before + self.text[start:end])
         marks = [omission.format(count=count) if count else "" for count in self._left_out()]
         first, _ = self.kept_bounds[0]
         return _join_with_marks(parts, marks, first_space=space_at_end(self.text[:first]))
+
+    @cached_property
+    def _separated_parts(self) -> list[tuple[Bounds | None, Bounds]]:
+        """The kept parts, each with the white space from further above that separates it, if any does."""
+        breaks = Breaks(self.text, self.bounds)
+        parts: list[tuple[Bounds | None, Bounds]] = []
+        before = 0
+        for number in sorted(self.numbers):
+            start, end = kept_bounds_of(number, self.bounds, self.parts)
+            separator: Bounds | None = None
+            if parts:
+                _, kept = parts[-1]
+                first, end_of_space = breaks.separator(kept, range(before, number), start)
+                if end_of_space == start:
+                    start = first  # what is right in front becomes a piece of the part
+                else:
+                    separator = first, end_of_space
+                if kept[1] == start:
+                    separator, (start, _) = parts.pop()
+            parts.append((separator, (start, end)))
+            before = number
+        return parts
 
     def _left_out(self) -> list[int]:
         """Count the sentences with text that are left out before each kept part, and at the end.
 
         A sentence that is cut counts as one that is left out after its kept part.
         """
-        kept = self.kept_bounds
+        kept = [part for _, part in self._separated_parts]
         counts = [0] * (len(kept) + 1)
         row = 0
         for number, (start, end) in enumerate(pairwise(self.bounds)):
@@ -91,14 +118,57 @@ def kept_bounds_of(number: int, bounds: Sequence[int], parts: Mapping[int, Span]
     return part.start, part.end
 
 
-def missing_break(text: str, kept: Bounds, start: int) -> int:
-    """Return how many characters of white space in front of `start` a separation needs."""
-    gap = len(space_at_end(text[kept[1] : start]))
-    if not gap:
-        return 0
-    needs_line_break = "\n" in text[start - gap : start]
-    is_apart = _ends_with_space(text, kept, line_break=needs_line_break)
-    return 0 if is_apart else gap
+class Breaks:
+    """The line and paragraph breaks at the ends of the sentences of a text.
+
+    Args:
+        text: The text.
+        bounds: Where each of its sentences begins, and where the last one ends.
+    """
+
+    def __init__(self, text: str, bounds: Sequence[int]) -> None:
+        self._text = text
+        self._bounds = bounds
+        # Numbers of the sentences behind which lines part, and of those behind which paragraphs do.
+        self._lines: list[int] = []
+        self._paragraphs: list[int] = []
+        for number, sentence in enumerate(pairwise(bounds)):
+            breaks = _line_breaks(text, sentence)
+            if breaks:
+                self._lines.append(number)
+            if breaks == _PARAGRAPH:
+                self._paragraphs.append(number)
+
+    def separator(self, kept: Bounds, between: range, start: int) -> Bounds:
+        """Return the white space that stays between a kept part and the next one.
+
+        Of all that is left out between the two, that is the last of the widest breaks, unless the
+        kept part ends with one that is as wide.
+
+        Args:
+            kept: The kept part.
+            between: Numbers of the sentences from that of the kept part to the one before the next.
+            start: Where the next kept part begins.
+
+        Returns:
+            Where the white space begins and ends: both at `start` if nothing is needed.
+        """
+        space = self._space_before(start, kept)
+        breaks = _line_breaks(self._text, space)
+        for least, numbers in ((1, self._lines), (_PARAGRAPH, self._paragraphs)):
+            place = bisect_left(numbers, between.stop) - 1
+            if breaks < least and place >= 0 and numbers[place] in between:
+                space, breaks = self._space_before(self._bounds[numbers[place] + 1], kept), least
+        has_space = self._text[max(kept[0], kept[1] - 1) : kept[1]].isspace()
+        is_apart = has_space and _line_breaks(self._text, kept) >= breaks
+        return (start, start) if is_apart else space
+
+    def _space_before(self, end: int, kept: Bounds) -> Bounds:
+        """Return the white space before a position, as far as it is behind the kept text."""
+        start = end
+        while start > kept[1] and self._text[start - 1].isspace():
+            start -= 1
+        return start, end
 
 
 def space_at_end(text: str) -> str:
@@ -106,16 +176,16 @@ def space_at_end(text: str) -> str:
     return text[len(text.rstrip()) :]
 
 
-def _ends_with_space(text: str, part: Bounds, *, line_break: bool) -> bool:
-    """Return whether a part of a text ends with white space, or with a line break in it."""
+def _line_breaks(text: str, part: Bounds) -> int:
+    """Return how many line breaks are in the white space at the end of a part of a text, two at most."""
     start, end = part
     position = end - 1
+    breaks = 0
     # Character by character and no further than needed: a kept part can be as long as the text.
-    while position >= start and text[position].isspace():
-        if not line_break or text[position] == "\n":
-            return True
+    while breaks < _PARAGRAPH and position >= start and text[position].isspace():
+        breaks += text[position] == "\n"
         position -= 1
-    return False
+    return breaks
 
 
 def _join_with_marks(parts: Sequence[str], marks: Sequence[str], *, first_space: str) -> str:

@@ -204,8 +204,9 @@ class PrunedPassage:
     def kept_spans(self) -> tuple[Span, ...]:
         """Spans of the kept parts in the original text; neighbouring sentences form one span.
 
-        White space belongs to the sentence before it. If that sentence is removed, the next kept
-        sentence takes the white space along if it would otherwise run into the kept text before it.
+        White space belongs to the sentence before it. If that sentence is removed, the white space
+        stays where kept text would otherwise run into the kept text before it. It is a span of its
+        own if sentences on both sides of it are removed.
         """
         return tuple(Span(*bounds) for bounds in self._kept_text.kept_bounds)
 

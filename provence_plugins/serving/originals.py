@@ -34,7 +34,8 @@ class Original:
         """What was left out, with a mark where kept text stood."""
         bounds = [0]
         for span in self.kept:
-            bounds += [span.start, span.end]
+            if span.of(self.text).strip():  # a break that only separates kept text says nothing
+                bounds += [span.start, span.end]
         bounds.append(len(self.text))
         gaps = [self.text[start:end] for start, end in pairwise(bounds)][::2]
         parts: list[str] = []

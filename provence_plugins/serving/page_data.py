@@ -25,7 +25,7 @@ def describe_scores(result: PruneResult) -> dict[str, Any]:
         for each `index`, `title`, `relevance`, `relevance_probability`, `is_legible` and
         `sentences`: for each `start`, `end`, `probability`, `kind`, `tokens`, `heading`, `ties`
         (pairs of kind and number), `cost` (what it takes of `max_tokens`), `space` (the white space
-        at its end: its own `cost`, whether there is a `line` break in it, and whether it is the
+        at its end: its own `cost`, how many line `breaks` are in it, and whether it is the
         `whole` sentence; None if there is none) and `pinned`.
     """
     policy = result.policy
@@ -118,4 +118,4 @@ def _describe_space(text: str, count: CountTokens | None) -> dict[str, Any] | No
     space = text[len(text.rstrip()) :]
     if not space:
         return None
-    return {"cost": 0 if count is None else count(space), "line": "\n" in space, "whole": space == text}
+    return {"cost": 0 if count is None else count(space), "breaks": space.count("\n"), "whole": space == text}

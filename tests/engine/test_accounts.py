@@ -43,10 +43,11 @@ def test_white_space_that_a_kept_sentence_ends_with_is_not_counted_twice(
     assert account(*kept).cost_of(added) == sum(costs[number] for number in added)
 
 
-def test_white_space_of_a_removed_sentence_is_counted_where_the_next_kept_one_needs_it() -> None:
+@pytest.mark.parametrize(("added", "cost"), [(1, 14), (3, 13)], ids=["right in front", "further above"])
+def test_white_space_of_a_removed_sentence_is_counted_where_the_next_kept_one_needs_it(added: int, cost: int) -> None:
     cut = account(0)
     cut.parts[0] = SentencePart(0, 3, 1)
-    assert cut.cost_of({1}) == 14 + len("\n\n")
+    assert cut.cost_of({added}) == cost + len("\n\n")
 
 
 @pytest.mark.parametrize(

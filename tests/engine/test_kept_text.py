@@ -25,9 +25,19 @@ def kept(*pieces: tuple[str, bool], parts: dict[int, Span] | None = None) -> Kep
         ([("**One.**", True), ("Two. ", False), ("Three.", True)], "**One.** Three."),
         ([("One.\n\n", False), ("Two.", True)], "Two."),
         ([("One. ", True), ("Two.\n", False), ("Three.\n\n", False), ("- item", True)], "One. \n\n- item"),
+        ([("One. ", True), ("Two.\n\n", False), ("Three. ", False), ("Four.", True)], "One. \n\nFour."),
+        ([("- One. ", True), ("Two.\n", False), ("- Three. ", False), ("Four.", True)], "- One. \nFour."),
+        ([("One. ", True), ("Two.\n\n", False), ("Three.\n", False), ("Four.", True)], "One. \n\nFour."),
+        ([("- One.\n", True), ("- Two.\n\n", False), ("Three. ", False), ("Four.", True)], "- One.\n\n\nFour."),
+        ([("One.\n\n", True), ("Two.\n\n", False), ("Three. ", False), ("Four.", True)], "One.\n\nFour."),
+        ([("One. ", True), ("Two\nand Three. ", False), ("Four. ", False), ("Five.", True)], "One. Five."),
     ],
-    ids=["heading", "behind a heading", "prose", "no blank", "at the start", "over two"],
-)
+    ids=[
+        "heading", "behind a heading", "prose", "no blank", "at the start", "over two", "a paragraph further above",
+        "an item further above", "a line behind a paragraph", "a paragraph behind an item", "a paragraph that is kept",
+        "a line inside of a sentence",
+    ],
+)  # fmt: skip
 def test_what_stays_does_not_run_together(pieces: list[tuple[str, bool]], text: str) -> None:
     assert kept(*pieces).join(None) == text
 
@@ -51,12 +61,21 @@ def test_a_text_with_a_hundred_thousand_sentences_is_put_together_in_a_moment() 
         ([("**One.**", True), ("Two", False), ("Three", True)], "**One.** [1] Three"),
         ([("One. ", True), ("Two.\n\n", False), ("# Three\n", True)], "One. [1]\n\n# Three\n"),
         ([("One.", True), (" \n", False), ("Two.", True)], "One. \nTwo."),
+        ([("One. ", True), ("Two.\n\n", False), ("Three. ", False), ("Four.", True)], "One. [2]\n\nFour."),
         ([("One.", False)], ""),
     ],
-    ids=["prose", "headings", "no white space", "a break that is kept", "nothing but white space", "nothing kept"],
-)
+    ids=[
+        "prose", "headings", "no white space", "a break that is kept", "nothing but white space",
+        "a break further above", "nothing kept",
+    ],
+)  # fmt: skip
 def test_a_mark_stands_where_sentences_are_left_out(pieces: list[tuple[str, bool]], text: str) -> None:
     assert kept(*pieces).join("[{count}]") == text
+
+
+def test_a_break_between_removed_sentences_is_a_span_of_its_own() -> None:
+    kept_text = kept(("One. ", True), ("Two.\n\n", False), ("Three. ", False), ("Four.", True))
+    assert kept_text.kept_bounds == [(0, 5), (9, 11), (18, 23)]
 
 
 @given(st.lists(st.tuples(st.text(st.sampled_from("ab. \n"), min_size=1, max_size=5), st.booleans())))

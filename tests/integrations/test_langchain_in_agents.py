@@ -87,7 +87,7 @@ def test_a_tool_without_artifact_is_pruned_as_text(middleware: ContextPruningMid
     model = Listener(messages=iter([calls("search"), AIMessage("Nine.")]))
     agent = create_agent(model, [retriever_tool("content")], middleware=[middleware])
     [message] = tool_messages(agent.invoke({"messages": [HumanMessage("How many?")]}))
-    assert message.content == "The castle has nine towers. Towers fall."
+    assert message.content == "The castle has nine towers. \n\nTowers fall."
     assert message.artifact == "\n\n".join(document.page_content for document in DOCUMENTS)
 
 

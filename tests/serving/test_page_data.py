@@ -188,7 +188,7 @@ def test_a_cut_is_that_of_the_engine() -> None:
         "characters": 9,
         "tokens": 2,
         "cost": 2,
-        "space": {"cost": 0, "line": False, "whole": False},
+        "space": {"cost": 0, "breaks": 0, "whole": False},
     }
     by_characters = PruningPolicy(token_counter="characters")
     assert describe_cut(text, 5, by_characters, count_words, is_json=False)["characters"] == 4

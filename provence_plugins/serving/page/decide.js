@@ -9,6 +9,9 @@ const SURE = 0.1;
 const LEAST_PROBABILITY = 1e-7;
 const ALWAYS = new Set(["inside", "closing", "separator"]);
 
+// One line break parts lines and items of a list, two part paragraphs. More of them part no better.
+const PARAGRAPH = 2;
+
 // The white space of Python's str.isspace, which is not that of \s.
 const SPACE = "\\t-\\r\\x1c- \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const SPACE_AT_END = new RegExp(`[${SPACE}]+$`, "u");
@@ -255,19 +258,33 @@ class Budget {
   breakBehind(row, number, brought) {
     const behind = [...this.kept[row], ...brought].filter((other) => other > number);
     if (!behind.length || !this.countsSpace[row]) return 0;
-    return this.gapBefore(row, Math.min(...behind), 0)?.cost ?? 0;
+    return this.breakCost(row, null, number, Math.min(...behind));
+  }
+
+  /**
+   * What the white space takes that stays between a kept part, which ends with the white space `own`, and the next
+   * kept sentence; `first` is the first sentence between the two of which something is left out.
+   */
+  breakCost(row, own, first, number) {
+    let space = this.spaceBefore(row, number, first);
+    let breaks = lineBreaks(space);
+    for (let at = number - 1; at >= first; at -= 1) {
+      const found = lineBreaks(this.passages[row].sentences[at].space);
+      if (found > breaks) [space, breaks] = [this.spaceBefore(row, at + 1, first), found];
+    }
+    return own && lineBreaks(own) >= breaks ? 0 : (space?.cost ?? 0);
   }
 
   /** The white space in front of a sentence, no further than the first one that is given; null if there is none. */
-  gapBefore(row, number, first) {
-    let gap = null;
+  spaceBefore(row, number, first) {
+    let before = null;
     for (let at = number - 1; at >= first; at -= 1) {
       const { space } = this.passages[row].sentences[at];
       if (!space) break;
-      gap = { cost: (gap?.cost ?? 0) + space.cost, line: (gap?.line ?? false) || space.line };
+      before = { cost: (before?.cost ?? 0) + space.cost, breaks: (before?.breaks ?? 0) + space.breaks };
       if (!space.whole) break;
     }
-    return gap;
+    return before;
   }
 
   /** What the white space takes that parts kept sentences which do not follow each other in the text. */
@@ -279,10 +296,7 @@ class Budget {
       const [before, number] = [numbers[place - 1], numbers[place]];
       const part = this.parts[row].get(before);
       if (before + 1 === number && !part) continue;
-      const gap = this.gapBefore(row, number, part ? before : before + 1);
-      if (!gap) continue;
-      const own = (part ?? sentences[before]).space;
-      if (!own || (gap.line && !own.line)) cost += gap.cost;
+      cost += this.breakCost(row, (part ?? sentences[before]).space, part ? before : before + 1, number);
     }
     return cost;
   }
@@ -320,6 +334,10 @@ function tiedTo(sentence, policy, wholeAnswer) {
 
 function isJson({ kind, ties }) {
   return kind === "structure" || ties.some(([tie]) => ALWAYS.has(tie));
+}
+
+function lineBreaks(space) {
+  return Math.min(space?.breaks ?? 0, PARAGRAPH);
 }
 
 function looseSeparators(sentences, kept) {
@@ -390,25 +408,45 @@ export function keptText(kept, passages, characters) {
 
 function keptSpans(sentences, numbers, parts, characters) {
   const spans = [];
+  const append = (start, end) => {
+    if (start === end) return;
+    if (spans.length && spans.at(-1)[1] === start) spans.at(-1)[1] = end;
+    else spans.push([start, end]);
+  };
+  let before = null;
   sentences.forEach((sentence, number) => {
     if (!numbers.has(number)) return;
     const kept = parts.get(number) ?? sentence;
-    let { start } = kept;
-    if (spans.length) start -= missingBreak(characters, spans.at(-1), start);
-    if (spans.length && spans.at(-1)[1] === start) [start] = spans.pop();
-    spans.push([start, kept.end]);
+    if (before !== null) {
+      append(...separator(characters, spans.at(-1), sentences.slice(before, number), kept.start));
+    }
+    append(kept.start, kept.end);
+    before = number;
   });
   return spans;
 }
 
-function missingBreak(characters, [keptStart, keptEnd], start) {
-  let first = start;
-  while (first > keptEnd && IS_SPACE.test(characters[first - 1])) first -= 1;
-  const gap = start - first;
-  if (!gap) return 0;
-  const needsLineBreak = characters.slice(first, start).includes("\n");
-  for (let at = keptEnd - 1; at >= keptStart && IS_SPACE.test(characters[at]); at -= 1) {
-    if (!needsLineBreak || characters[at] === "\n") return 0;
+// engine/kept_text.py: the white space that stays between a kept part and the next one.
+function separator(characters, kept, between, start) {
+  const spaceBefore = (end) => {
+    let first = end;
+    while (first > kept[1] && IS_SPACE.test(characters[first - 1])) first -= 1;
+    return [first, end];
+  };
+  let space = spaceBefore(start);
+  let breaks = breaksAtEnd(characters, space);
+  for (const sentence of between.reverse()) {
+    const found = breaksAtEnd(characters, [sentence.start, sentence.end]);
+    if (found > breaks) [space, breaks] = [spaceBefore(sentence.end), found];
   }
-  return gap;
+  const hasSpace = kept[1] > kept[0] && IS_SPACE.test(characters[kept[1] - 1]);
+  return hasSpace && breaksAtEnd(characters, kept) >= breaks ? [start, start] : space;
+}
+
+function breaksAtEnd(characters, [start, end]) {
+  let breaks = 0;
+  for (let at = end - 1; at >= start && IS_SPACE.test(characters[at]); at -= 1) {
+    if (characters[at] === "\n") breaks += 1;
+  }
+  return Math.min(breaks, PARAGRAPH);
 }
