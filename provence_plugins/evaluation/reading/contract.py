@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from provence_plugins.data.examples import label_sentences
+from provence_plugins.engine.passages import PrunedPassage
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.evaluation.metrics.proportions import wilson
@@ -23,6 +24,7 @@ from provence_plugins.evaluation.reading.outcome import (
 )
 from provence_plugins.evaluation.reading.questions import ReadingQuestion
 from provence_plugins.evaluation.reporting.result_files import Cell, Table
+from provence_plugins.types import Span
 
 FEWEST_RIGHT = 10
 """With fewer right answers from the full context a reader has hardly any to lose, and equal answers
@@ -96,7 +98,8 @@ def find_kept_answers(
     for question in questions:
         passages = [each.example.passage for each in question.passages]
         result = pruner.prune(question.question, passages, policy)
-        kept = {each.index: each.kept_spans for each in result.passages}
+        # Not `kept_spans`, which also hold line breaks of removed sentences.
+        kept = {each.index: list(_kept_parts(each)) for each in result.passages}
         answers: list[bool] = []  # for each sentence of the answer, whether a part of it is kept
         for place, each in enumerate(question.passages):
             if each.example.question_id != question.id:
@@ -106,6 +109,13 @@ def find_kept_answers(
                 answers.append(any(span.overlaps(sentence) for span in kept.get(place, ())))
         if answers:
             yield any(answers)
+
+
+def _kept_parts(passage: PrunedPassage) -> Iterator[Span]:
+    """Yield the kept sentences of a passage, or what is kept of them."""
+    for sentence in passage.sentences:
+        if sentence.kept:
+            yield sentence.part or sentence
 
 
 def _enough_questions(outcome: ReadingOutcome) -> Clause:

@@ -2,12 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from provence_plugins import Pruner
+from provence_plugins import Passage, Pruner, Span
+from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.evaluation.reading.arms import FULL, GOLD, NO_CONTEXT
 from provence_plugins.evaluation.reading.contract import Contract, find_kept_answers, judge_contract
 from provence_plugins.evaluation.reading.outcome import ReadingOutcome
-from provence_plugins.evaluation.reading.questions import ReadingQuestion
+from provence_plugins.evaluation.reading.questions import QuestionOptions, ReadingQuestion, make_questions
 
 
 def repeated(outcome: ReadingOutcome, *, times: int, pruned_like: str) -> ReadingOutcome:
@@ -63,3 +64,14 @@ def test_an_answer_is_kept_when_one_of_its_sentences_is(questions: list[ReadingQ
     assert all(find_kept_answers(questions, pruner, PruningPolicy(threshold=0.0)))
     assert len(list(find_kept_answers(questions, pruner, PruningPolicy(threshold=0.0)))) == len(answerable)
     assert not any(find_kept_answers(questions, pruner, PruningPolicy(threshold=1.0)))
+
+
+@pytest.mark.parametrize("between", ["", "It is old. "])
+def test_a_paragraph_break_that_stays_keeps_no_answer(between: str, pruner: Pruner) -> None:
+    text = f"The castle stands. Seven men live in it.\n\n{between}The castle has towers."
+    start, end = text.index("Seven"), text.index("\n\n")
+    example = Example("a", "s", "How many live in it?", Passage(text), (Span(start, end),), True, answers=("Seven",))
+    questions = make_questions([example], QuestionOptions(passages=1, splitter="regex"))
+    policy = PruningPolicy(threshold=1.0, pins="castle")
+    assert "\n\n" in pruner.prune("How many live in it?", [text], policy).text
+    assert list(find_kept_answers(questions, pruner, policy)) == [False]
