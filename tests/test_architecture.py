@@ -264,6 +264,7 @@ TESTED_ELSEWHERE = {
     "evaluation/reporting/plots.py": "evaluation/test_experiment.py",
     "evaluation/reporting/tables.py": "evaluation/test_experiment.py",
     "evaluation/summary.py": "evaluation/test_measure.py",
+    "integrations/conversations.py": "integrations/test_messages.py",
     "integrations/haystack_storage.py": "integrations/test_haystack.py",
     "integrations/embedded_documents.py": "integrations/test_reading.py",
     "integrations/embedded_values.py": "integrations/test_reading.py",

@@ -123,7 +123,8 @@ def _as_plain(message: ChatMessage) -> dict[str, Any]:
     result = message.tool_call_result
     if result is not None:
         content = [] if _is_left_alone(message, result) else _texts(result)
-        return {"role": "tool", "tool_call_id": _call_id(result.origin), "content": content}
+        origin = result.origin
+        return {"role": "tool", "tool_call_id": _call_id(origin), "name": origin.tool_name, "content": content}
     calls = [
         {"id": _call_id(call), "function": {"name": call.tool_name, "arguments": call.arguments}}
         for call in message.tool_calls

@@ -1,15 +1,13 @@
 """Pruning the tool results in a list of plain messages, for every other framework.
 
-Messages are dictionaries in the shapes of OpenAI (chat completions and responses) and Anthropic. A
-result is asked with the query of its own tool call, so that pruning a conversation again, a few
-messages later, changes nothing in what was sent before: a provider's prompt cache stays valid.
+The module `conversations` describes the shapes of messages. A result is asked with the query of its
+own tool call, so that pruning a conversation again, a few messages later, changes nothing in what
+was sent before: a provider's prompt cache stays valid.
 """
 
-import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -17,9 +15,9 @@ from provence_plugins.engine.policy import PruningPolicy, check_policy
 from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.integrations.content_blocks import find_texts
+from provence_plugins.integrations.conversations import Message, ToolResult, find_results
 from provence_plugins.integrations.message_texts import MessageTexts, PrunedTexts, unread_texts
-from provence_plugins.integrations.queries import Query, is_blank, query_in, read_questions, unite
+from provence_plugins.integrations.queries import Query, is_blank, read_questions, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.integrations.tool_choice import MIN_TOKENS, log_kept, reason_to_keep
 from provence_plugins.integrations.tool_results import ResultText
@@ -28,9 +26,6 @@ from provence_plugins.keywords import check_count, check_instance, check_keyword
 __all__ = ["prune_messages"]
 
 logger = logging.getLogger(__name__)
-
-# Any, here and below: messages are dictionaries with whatever keys their provider defined.
-Message = Mapping[str, Any]
 
 _DEFAULT_POLICY = PruningPolicy(when_empty="keep_one")
 
@@ -76,7 +71,7 @@ def prune_messages(
     find_reason = partial(reason_to_keep, tools=tools, exclude_tools=exclude_tools, min_tokens=min_tokens)
     copies = [dict(message) for message in messages]
     try:
-        results = [(result, _read(result, find_reason)) for result in _tool_results(messages, query)]
+        results = [(result, _read(result, find_reason)) for result in find_results(messages, query)]
         pruner = pruner or shared_pruners.get(PrunerKey())
         for result, texts in results:
             if tools is None:
@@ -89,23 +84,6 @@ def prune_messages(
         logger.warning("Pruning failed, all messages are kept: %s", error, exc_info=error)
         return [dict(message) for message in messages]
     return copies
-
-
-@dataclass(frozen=True, slots=True)
-class _ToolResult:
-    """The result of a tool in a conversation.
-
-    Attributes:
-        path: Numbers and keys that lead from the list of messages to its content.
-        tool: Name of the tool; empty if its call is not among the messages.
-        query: What it is asked.
-        content: What the tool returned.
-    """
-
-    path: tuple[int | str, ...]
-    tool: str
-    query: Query
-    content: Any
 
 
 def _check_messages(messages: object) -> None:
@@ -144,85 +122,7 @@ def _check_names(name: str, value: Any, *, otherwise: str) -> None:
         raise InvalidInputError(f"{name} must be a list of texts or {otherwise}; got {show_value(value)}.")
 
 
-def _tool_results(messages: Sequence[Message], query: Query | None) -> Iterator[_ToolResult]:
-    calls: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    asked = ""
-    for number, message in enumerate(messages):
-        calls.update(_calls(message))
-        for path, call_id, content in _contents(message):
-            tool, arguments = calls.get(call_id, ("", {}))
-            own = query
-            if own is None:
-                own = query_in(arguments) or asked
-            yield _ToolResult((number, *path), tool, own, content)
-        asked = _user_text(message) or asked
-
-
-def _calls(message: Message) -> Iterator[tuple[str, tuple[str, Mapping[str, Any]]]]:
-    """Yield the tool calls of a message: their id, name and arguments."""
-    for call in _mappings(message.get("tool_calls")):
-        function = call.get("function")
-        if isinstance(function, Mapping):
-            yield _word(call, "id"), (_word(function, "name"), _arguments(function.get("arguments")))
-    if message.get("type") == "function_call":
-        yield _word(message, "call_id"), (_word(message, "name"), _arguments(message.get("arguments")))
-    for block in _blocks(message):
-        if block.get("type") == "tool_use":
-            yield _word(block, "id"), (_word(block, "name"), _arguments(block.get("input")))
-
-
-def _contents(message: Message) -> Iterator[tuple[tuple[int | str, ...], str, Any]]:
-    """Yield the tool results in a message: their places, the ids of their calls, their contents."""
-    if message.get("role") == "tool":
-        yield ("content",), _word(message, "tool_call_id"), message.get("content")
-    if message.get("type") == "function_call_output":
-        yield ("output",), _word(message, "call_id"), message.get("output")
-    for number, block in enumerate(_blocks(message)):
-        is_result = block.get("type") == "tool_result" and not block.get("is_error")
-        if is_result and "content" in block:
-            yield ("content", number, "content"), _word(block, "tool_use_id"), block["content"]
-
-
-def _user_text(message: Message) -> str:
-    """Return what the user says in a message; results of tools are not words of the user."""
-    if message.get("role") != "user":
-        return ""
-    content = message.get("content")
-    if isinstance(content, list):
-        content = [block for block in content if not isinstance(block, Mapping) or block.get("type") != "tool_result"]
-    return "\n".join(leaf.text for leaf in find_texts(content))
-
-
-def _blocks(message: Message) -> list[Mapping[str, Any]]:
-    """Return the blocks of a message by their place; an empty place means a plain text."""
-    return _mappings(message.get("content"))
-
-
-def _mappings(value: object) -> list[Mapping[str, Any]]:
-    """Return the items of a list by their place; what is not a dictionary counts as an empty one."""
-    if not isinstance(value, list):
-        return []
-    return [item if isinstance(item, Mapping) else {} for item in value]
-
-
-def _word(message: Mapping[str, Any], key: str) -> str:
-    """Return an id or a name; "" if there is none, or something that is not text."""
-    value = message.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _arguments(given: Any) -> Mapping[str, Any]:
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except (ValueError, RecursionError):
-            return {}
-    if not isinstance(given, Mapping):
-        return {}
-    return given
-
-
-def _read(result: _ToolResult, find_reason: Callable[[str, Sequence[ResultText]], str | None]) -> MessageTexts:
+def _read(result: ToolResult, find_reason: Callable[[str, Sequence[ResultText]], str | None]) -> MessageTexts:
     """Take a result apart; one that is kept has no texts.
 
     What is kept because of its tool or its size is not taken apart.

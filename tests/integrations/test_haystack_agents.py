@@ -60,6 +60,13 @@ def test_results_are_shortened_and_calls_stay_with_them(words: Pruner, id: str |
     assert compact(compactor(words), found) is None
 
 
+@pytest.mark.parametrize("id", ["1", None], ids=["with ids", "without ids"])
+def test_a_result_whose_call_is_cut_off_belongs_to_its_tool(words: Pruner, id: str | None) -> None:
+    call = ToolCall(tool_name="read_file", arguments={"query": QUERY}, id=id)
+    question, result = ChatMessage.from_user(QUERY), ChatMessage.from_tool(tool_result=TEXT, origin=call)
+    assert compact(compactor(words), [question, result]) is None
+
+
 def test_parts_that_are_not_text_keep_their_place(words: Pruner) -> None:
     image = ImageContent(base64_image="iVBORw0KGgo=", mime_type="image/png", validation=False)
     found = compact(compactor(words), conversation([TextContent(TEXT), image, TextContent(TEXT)]))

@@ -1,5 +1,6 @@
 import copy
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from provence_plugins.testing import FailingBackend
 QUERY = "castle towers"
 TEXT = "The castle has nine towers. Sheep graze on the meadow."
 PRUNED = "The castle has nine towers. "
+SHEEP = "Sheep graze on the meadow."
 POLICY = PruningPolicy(threshold=0.2, when_empty="keep_one")
 
 # Any, here and below: messages as their providers define them.
@@ -206,6 +208,82 @@ def test_a_message_with_values_of_other_types_is_kept_and_the_others_are_pruned(
     pruned = prune(words, messages)
     assert pruned[0] == broken
     assert result_of(pruned) == PRUNED
+
+
+def call(tool: str, query: str, **ids: str) -> dict[str, Any]:
+    return {**ids, "function": {"name": tool, "arguments": {"query": query}}}
+
+
+def turn(*calls: dict[str, Any], results: Sequence[dict[str, Any]]) -> Messages:
+    """Return what a model calls and what it is told, in the shape of Ollama."""
+    return [
+        {"role": "assistant", "content": "", "tool_calls": list(calls)},
+        *({"role": "tool", "content": TEXT, **result} for result in results),
+    ]
+
+
+def contents(words: Pruner, messages: Messages) -> list[Any]:
+    pruned = prune_messages(messages, pruner=words, policy=POLICY, min_tokens=0)
+    return [message["content"] for message in pruned if message["role"] == "tool"]
+
+
+NAMED = pytest.mark.parametrize("key", ["tool_name", "name"])
+
+
+@NAMED
+def test_a_result_without_an_id_answers_the_call_of_its_tool(words: Pruner, key: str) -> None:
+    calls = [call("read_file", "sheep graze"), call("search", QUERY), call("browse", "sheep graze")]
+    results = [{key: "read_file"}, {key: "browse"}, {key: "search"}]
+    assert contents(words, turn(*calls, results=results)) == [TEXT, SHEEP, PRUNED]
+
+
+@NAMED
+def test_results_of_one_tool_without_ids_answer_its_calls_in_order(words: Pruner, key: str) -> None:
+    calls = [call("search", QUERY), call("search", "sheep graze")]
+    assert contents(words, turn(*calls, results=[{key: "search"}, {key: "search"}])) == [PRUNED, SHEEP]
+
+
+def test_results_that_name_nothing_answer_the_calls_in_order(words: Pruner) -> None:
+    calls = [call("read_file", QUERY), call("search", "sheep graze"), call("search", QUERY)]
+    assert contents(words, turn(*calls, results=[{}, {}, {}])) == [TEXT, SHEEP, PRUNED]
+
+
+def test_a_call_that_a_result_with_an_id_answers_is_not_answered_twice(words: Pruner) -> None:
+    calls = [call("search", QUERY, id="1"), call("search", "sheep graze", id="2")]
+    assert contents(words, turn(*calls, results=[{"tool_call_id": "1"}, {"tool_name": "search"}])) == [PRUNED, SHEEP]
+
+
+def test_a_failed_result_answers_its_call(words: Pruner) -> None:
+    calls = [{"type": "tool_use", "name": "search", "input": {"query": query}} for query in ("sheep graze", QUERY)]
+    results = [{"type": "tool_result", "content": TEXT, **other} for other in ({"is_error": True}, {})]
+    messages = [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]
+    failed, found = prune(words, messages)[1]["content"]
+    assert (failed["content"], found["content"]) == (TEXT, PRUNED)
+
+
+def test_calls_of_an_earlier_message_are_not_answered_later(words: Pruner) -> None:
+    messages = [*turn(call("search", "sheep graze"), results=[]), {"role": "user", "content": "Go on."}]
+    assert contents(words, [*messages, *turn(call("search", QUERY), results=[{}])]) == [PRUNED]
+
+
+def test_calls_in_successive_messages_are_answered_in_order(words: Pruner) -> None:
+    calls = [*turn(call("search", QUERY), results=[]), *turn(call("search", "sheep graze"), results=[{}, {}])]
+    assert contents(words, calls) == [PRUNED, SHEEP]
+
+
+@NAMED
+@pytest.mark.parametrize("id", [{}, {"tool_call_id": "1"}], ids=["without id", "with id"])
+def test_a_result_whose_call_is_cut_off_belongs_to_the_tool_that_it_names(
+    words: Pruner, key: str, id: dict[str, str]
+) -> None:
+    messages = [{"role": "user", "content": QUERY}, *turn(results=[{key: "read_file", **id}, {key: "search", **id}])]
+    assert contents(words, messages) == [TEXT, PRUNED]
+
+
+def test_ids_that_are_not_text_are_no_ids(words: Pruner) -> None:
+    calls: Any = [call("search", QUERY), call("search", "sheep graze")]
+    results: Any = [{"tool_call_id": None}, {"tool_call_id": 7}]
+    assert contents(words, turn(*({**each, "id": None} for each in calls), results=results)) == [PRUNED, SHEEP]
 
 
 def test_records_under_a_short_line_are_pruned(words: Pruner, shape: Any) -> None:
