@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import pytest
 from langchain_classic.retrievers.document_compressors import CrossEncoderReranker
 from langchain_core.documents import Document
 from published_checkpoints import Published, make_published
@@ -59,6 +60,24 @@ def test_the_cross_encoder_scores_all_pairs_in_one_batch() -> None:
     with Pruner(backend=backend) as pruner:
         ProvenceCrossEncoder(model=pruner).score([("castle", "A castle."), ("tower", "Sheep."), ("castle", "Old.")])
     assert backend.rows == [3]
+
+
+LONG = f"Here is what I noted on my way. {'It is far away and it was cold there. ' * 60}"
+
+
+def test_a_long_question_is_shortened_and_the_other_pairs_keep_their_scores() -> None:
+    encoder = ProvenceCrossEncoder()
+    pairs = [(QUESTION, MERCURY), (QUESTION, VENUS), (f"{LONG}{QUESTION}", MERCURY), (f"{LONG}{QUESTION}", VENUS)]
+    scores = encoder.score(pairs)
+    assert scores[2:] == pytest.approx(scores[:2], abs=1e-6)
+    assert scores[:2] == pytest.approx(encoder.score(pairs[:2]), abs=1e-6)
+
+
+def test_a_text_has_the_best_score_of_the_questions_of_a_long_one() -> None:
+    questions = [QUESTION, "What are the clouds of Venus made of?"]
+    alone = [ProvenceCrossEncoder().score([(each, MERCURY), (each, VENUS)]) for each in questions]
+    both = ProvenceCrossEncoder().score([(f"{LONG}{' '.join(questions)}", text) for text in (MERCURY, VENUS)])
+    assert both == pytest.approx([max(scores) for scores in zip(*alone, strict=True)], abs=1e-6)
 
 
 def test_langchains_own_reranker_takes_the_cross_encoder() -> None:
