@@ -32,8 +32,9 @@ def describe(passage: PrunedPassage, offset: int = 0) -> dict[str, Any]:
         offset: Where the passage begins in the text that positions are counted in.
 
     Returns:
-        `kept`, pairs [start, end] of character positions in the text as it was before;
-        `tokens_before` and `tokens_after`; `version` of this package.
+        `kept`, pairs [start, end] of character positions in the text that was pruned (in a second
+        pass, the one that the first pass wrote); `tokens_before` and `tokens_after`; `version` of
+        this package.
     """
     return {
         "kept": [[span.start + offset, span.end + offset] for span in passage.kept_spans],

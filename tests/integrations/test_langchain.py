@@ -105,6 +105,19 @@ def test_its_repr_shows_what_was_set() -> None:
     assert "threshold" in inspect.signature(ProvenceCompressor).parameters
 
 
+def test_an_entry_counts_in_the_text_that_its_pass_was_given(words: Pruner) -> None:
+    original = "Sheep graze. The castle is old. It has towers. Goats graze."
+    first = ProvenceCompressor(model=words, keep_neighbors=(0, 1))
+    second = ProvenceCompressor(model=words, metadata_key="second")
+    [once] = first.compress_documents([Document(original)], "castle")
+    [twice] = second.compress_documents([once], "towers")
+    [[start, end]] = twice.metadata[METADATA_KEY]["kept"]
+    assert original[start:end] == once.page_content == "The castle is old. It has towers. "
+    [[start, end]] = twice.metadata["second"]["kept"]
+    assert once.page_content[start:end] == twice.page_content == "It has towers. "
+    assert twice.metadata["second"]["tokens_before"] == once.metadata[METADATA_KEY]["tokens_after"]
+
+
 def test_where_nothing_passes_the_best_sentence_of_the_best_document_is_kept(words: Pruner) -> None:
     documents = [Document("Rain falls. Snow falls."), Document("Sheep graze. The castle is old.")]
     compressor = ProvenceCompressor(model=words, threshold=1.0)
