@@ -25,7 +25,7 @@ _DESCRIPTION = (
 
 def result_id(tool_call_id: str) -> str:
     """Return a short id of a result, which models copy more safely than a provider's own."""
-    return sha256(tool_call_id.encode()).hexdigest()[:_ID_CHARACTERS]
+    return sha256(tool_call_id.encode("utf-8", "surrogatepass")).hexdigest()[:_ID_CHARACTERS]
 
 
 def recall_tool(metadata_key: str | None) -> BaseTool:

@@ -390,6 +390,15 @@ def test_all_messages_of_a_call_are_recalled(words: Pruner) -> None:
     )
 
 
+def test_a_result_is_recalled_whatever_characters_its_id_has(words: Pruner) -> None:
+    middleware = ContextPruningMiddleware(model=words, threshold=0.2, min_tokens=0, recall=True)
+    search = ToolCall(name="search", args={"query": QUERY}, id="call-\ud800")
+    request = ToolCallRequest(tool_call=search, tool=None, state={"messages": []}, runtime=None)
+    pruned = middleware.wrap_tool_call(request, lambda _: ToolMessage(TEXT, tool_call_id="call-\ud800"))
+    id = pruned.content.split('recall("')[1].split('"')[0]
+    assert middleware.tools[0].func(id, {"messages": [message(SHEEP), pruned]}) == TEXT
+
+
 def test_recall_without_the_original_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"recall=True needs the original.*keep_original=False"):
         ContextPruningMiddleware(recall=True, keep_original=False)
