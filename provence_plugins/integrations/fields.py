@@ -15,7 +15,7 @@ from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.integrations.metadata import METADATA_KEY, describe, describe_flat, earlier_score
-from provence_plugins.integrations.queries import Query, is_blank, read_questions, unite
+from provence_plugins.integrations.queries import Query, read_questions, reason_not_to_ask, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.keywords import refuse_unknown
 from provence_plugins.model.backends import BackendName
@@ -220,7 +220,7 @@ class PruningFields(EngineFields):
             passages: The texts.
             policy: What to keep; None takes the adapter's own.
         """
-        if not passages or is_blank(query):
+        if reason_not_to_ask(query, passages) is not None:
             return None
         try:
             pruner = self.pruner
@@ -235,7 +235,7 @@ class PruningFields(EngineFields):
         self, query: Query, passages: Sequence[Passage], policy: PruningPolicy | None = None
     ) -> PruneResult | None:
         """Do the same as `prune_passages` without blocking the event loop."""
-        if not passages or is_blank(query):
+        if reason_not_to_ask(query, passages) is not None:
             return None
         try:
             pruner = await self._aload()

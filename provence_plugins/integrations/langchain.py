@@ -27,7 +27,7 @@ with needs_framework("langchain"):
 from provence_plugins.integrations.fields import DocumentFields
 from provence_plugins.integrations.langchain_runs import PRUNED_EVENT, Run, changes_of_call, is_traced
 from provence_plugins.integrations.metadata import RELEVANCE_KEY, copy_metadata
-from provence_plugins.integrations.queries import Query
+from provence_plugins.integrations.queries import Query, reason_not_to_ask
 
 if TYPE_CHECKING:
     from provence_plugins.integrations.langchain_cross_encoder import ProvenceCrossEncoder
@@ -133,20 +133,21 @@ class ProvenceCompressor(DocumentFields, BaseDocumentCompressor):
     def _invoke(self, inputs: dict[str, Any], config: RunnableConfig) -> list[Document]:
         documents, query = _read_inputs(inputs)
         result = self.prune_passages(query, self._passages(documents), self._policy_of_call())
-        name, data = self._run.event(result)
+        name, data = self._run_of(documents, query).event(result)
         dispatch_custom_event(name, data, config=config)
         return self._rebuild(documents, result)
 
     async def _ainvoke(self, inputs: dict[str, Any], config: RunnableConfig) -> list[Document]:
         documents, query = _read_inputs(inputs)
         result = await self.aprune_passages(query, self._passages(documents), self._policy_of_call())
-        name, data = self._run.event(result)
+        name, data = self._run_of(documents, query).event(result)
         await adispatch_custom_event(name, data, config=config)
         return self._rebuild(documents, result)
 
-    @property
-    def _run(self) -> Run:
-        return Run(type(self).__name__, {}, {"model": self.model_name})
+    def _run_of(self, documents: Sequence[Document], query: Query) -> Run:
+        run = Run(type(self).__name__, {}, {"model": self.model_name})
+        reason = reason_not_to_ask(query, documents)
+        return run if reason is None else run._replace(reason=reason)
 
     def _passages(self, documents: Sequence[Document]) -> list[Passage]:
         return [Passage(document.page_content, self.title_of(document.metadata)) for document in documents]

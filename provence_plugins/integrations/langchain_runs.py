@@ -38,7 +38,7 @@ class Run(NamedTuple):
     # Any: plain values for a trace.
     inputs: dict[str, Any]
     facts: dict[str, Any]
-    reason: str = "pruning failed, as the log says, or there was nothing to prune"
+    reason: str = "pruning failed, as the log says"
 
     def event(self, result: PruneResult | None) -> tuple[str, dict[str, Any]]:
         """Return the name and the content of the event about a result; None keeps all texts."""

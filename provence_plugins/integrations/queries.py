@@ -56,6 +56,18 @@ def is_blank(query: Query) -> bool:
     return isinstance(query, Sequence) and all(isinstance(each, str) and not each.strip() for each in query)
 
 
+def reason_not_to_ask(query: Query, things: Sequence[object]) -> str | None:
+    """Return why everything stays as it is without asking the model; None if the model is asked.
+
+    Args:
+        query: One query, or several.
+        things: The passages, or what holds them.
+    """
+    if not things:
+        return "there is nothing to prune"
+    return "the query is blank" if is_blank(query) else None
+
+
 # Any: a model wrote the arguments.
 def query_in(arguments: Mapping[str, Any], names: Sequence[str] = QUERY_ARGS) -> Query | None:
     """Return a tool's first argument that holds text or a list of texts; None without one."""

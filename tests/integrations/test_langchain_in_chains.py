@@ -147,6 +147,26 @@ async def test_event_streams_carry_the_token_counts(retriever: ContextualCompres
     assert pruned["data"]["tokens_before"] > pruned["data"]["tokens_after"]
 
 
+@pytest.mark.parametrize(
+    ("query", "texts", "reason"),
+    [
+        (" ", TEXTS, "the query is blank"),
+        ([], TEXTS, "the query is blank"),
+        (QUERY, (), "there is nothing to prune"),
+        (QUERY, TEXTS, "pruning failed, as the log says"),
+    ],
+    ids=["blank", "no question", "no documents", "failure"],
+)
+async def test_a_trace_says_why_everything_is_kept(query: Any, texts: tuple[str, ...], reason: str) -> None:
+    documents = [Document(text) for text in texts]
+    listener = Listener()
+    with Pruner(backend=FailingBackend()) as pruner:
+        compressor = ProvenceCompressor(model=pruner, on_error="keep")
+        found = compressor.compress_documents(documents, query, callbacks=[listener])
+        assert await compressor.acompress_documents(documents, query, callbacks=[listener]) == found == documents
+    assert listener.events == [("context_kept", {"model": compressor.model_name, "reason": reason})] * 2
+
+
 def test_a_failure_shows_in_the_trace() -> None:
     listener = Listener()
     with Pruner(backend=FailingBackend()) as pruner, pytest.raises(BackendError):
