@@ -13,7 +13,7 @@ from provence_plugins.integrations.versions import needs_framework
 
 with needs_framework("agents"):
     from langchain_core.messages import HumanMessage
-    from pydantic import Field, model_validator
+    from pydantic import Field, InstanceOf, model_validator
 
 from provence_plugins.integrations.fields import OnError, PruningFields
 from provence_plugins.integrations.langchain_recall import RECALL_MARK, result_id
@@ -52,7 +52,8 @@ class ToolPruningFields(PruningFields):
 
     tools: tuple[str, ...] | None = None
     exclude_tools: tuple[str, ...] = ()
-    policies: Mapping[str, PruningPolicy | dict[str, Any]] | None = None
+    # pydantic would make a whole policy of a dictionary that fits.
+    policies: Mapping[str, InstanceOf[PruningPolicy] | dict[str, Any]] | None = None
     min_tokens: int = Field(default=MIN_TOKENS, ge=0)
     query: FindQuery | None = None
     query_args: tuple[str, ...] = QUERY_ARGS

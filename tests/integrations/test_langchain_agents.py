@@ -13,7 +13,7 @@ from langchain_core.prompts import PromptTemplate
 from langgraph.types import Command
 from pydantic import BaseModel, ValidationError
 
-from provence_plugins import Pruner
+from provence_plugins import Pruner, PruningPolicy
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.integrations.langchain_agents import (
     NOTHING_LEFT,
@@ -373,6 +373,15 @@ def test_an_engine_that_fails_keeps_the_message_where_that_is_asked_for(make: Ma
 def test_an_invalid_field_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ContextPruningMiddleware(**fields)
+
+
+def test_the_policy_of_a_tool_is_a_dictionary_of_differences_or_a_whole_policy() -> None:
+    whole = PruningPolicy(threshold=0.25)
+    fields = ToolPruningFields(top_n=3, order="relevance", policies={"browse": {"threshold": 0.25}, "search": whole})
+    assert fields.policy_of("browse") == PruningPolicy(0.25, top_n=3, order="relevance", when_empty="keep_one")
+    assert fields.policy_of("browse", {"top_n": 2}).top_n == 2
+    assert fields.policy_of("search") == whole
+    assert fields.policy_of("other").top_n == 3
 
 
 def test_two_with_tools_of_their_own_have_two_names(make: Make) -> None:
