@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from functools import wraps
-from numbers import Real
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeGuard, TypeVar, cast
 
@@ -159,6 +159,19 @@ def check_number(
     if not is_number or not least <= value < math.inf or (above and value == least):
         bound = f"above {least}" if above else f"of at least {least}"
         raise InvalidInputError(f"{name} must be a finite number {bound}{otherwise}; got {show_value(value)}.")
+
+
+# Any: whatever a caller gave.
+def as_plain(value: Any) -> Any:
+    """Return a number of another library, such as numpy, as Python's own; anything else as it is.
+
+    The numbers in a tuple are converted too.
+    """
+    if isinstance(value, tuple):
+        return tuple(map(as_plain, value))
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def check_instance(name: str, value: object, kind: type) -> None:

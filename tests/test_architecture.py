@@ -275,6 +275,7 @@ TESTED_ELSEWHERE = {
     "integrations/message_texts.py": "integrations/test_content_blocks.py",
     "integrations/metadata.py": "integrations/test_langchain.py",
     "integrations/notices.py": "integrations/test_langchain_results.py",
+    "integrations/policy_fields.py": "integrations/test_fields.py",
     "integrations/prose.py": "integrations/test_reading.py",
     "integrations/tool_results.py": "integrations/test_reading.py",
     "model/backend.py": "model/test_backends.py",

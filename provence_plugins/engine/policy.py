@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.keywords import (
     advise_on_keywords,
+    as_plain,
     check_class_keywords,
     check_count,
     check_switch,
@@ -31,6 +32,15 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
 }
 ALL_TIES: tuple[MeaningTie, ...] = get_args(MeaningTie)
 _SWITCHES = ("keep_title", "keep_headings")
+_NUMBERS = (
+    "threshold",
+    "top_n",
+    "max_tokens",
+    "min_sentences",
+    "min_relevance",
+    "keep_neighbors",
+    "passage_comparison",
+)
 
 
 @check_class_keywords
@@ -123,6 +133,8 @@ class PruningPolicy:
     passage_comparison: float | None = None
 
     def __post_init__(self) -> None:
+        for name in _NUMBERS:
+            object.__setattr__(self, name, as_plain(getattr(self, name)))
         if self.threshold is not None:
             _check_threshold(self.threshold)
         if self.min_relevance is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -15,6 +14,7 @@ from provence_plugins.engine.pruner import Pruner
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.errors import InvalidInputError, needs_extra
 from provence_plugins.integrations.metadata import METADATA_KEY, describe, describe_flat, earlier_score
+from provence_plugins.integrations.policy_fields import POLICY_FIELDS, change_policy
 from provence_plugins.integrations.queries import Query, read_questions, reason_not_to_ask, unite
 from provence_plugins.integrations.shared_pruners import PrunerKey, shared_pruners
 from provence_plugins.keywords import refuse_unknown
@@ -30,9 +30,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 OnError = Literal["raise", "keep"]
-
-POLICY_FIELDS = tuple(field.name for field in fields(PruningPolicy))
-"""Names of the fields that adapters share with `PruningPolicy`."""
 
 
 class EngineFields(BaseModel):
@@ -173,10 +170,16 @@ class PruningFields(EngineFields):
     metadata_key: str | None = Field(default=METADATA_KEY, min_length=1)
     on_error: OnError = "raise"
 
-    @model_validator(mode="after")
-    def _check_policy(self) -> Self:
-        _ = self.policy
-        return self
+    # Any: whatever pydantic is given to build the fields from. It would turn texts and switches into
+    # numbers.
+    @model_validator(mode="before")
+    @classmethod
+    def _check_policy(cls, given: Any) -> Any:
+        if isinstance(given, Mapping):
+            defaults = {name: cls.model_fields[name].get_default(call_default_factory=True) for name in POLICY_FIELDS}
+            chosen = {name: given[name] for name in POLICY_FIELDS if name in given}
+            change_policy(PruningPolicy(), {**defaults, **chosen})
+        return given
 
     @property
     def policy(self) -> PruningPolicy:
@@ -191,13 +194,7 @@ class PruningFields(EngineFields):
             InvalidInputError: A name is not that of a field of `PruningPolicy`, or a value is
                 invalid.
         """
-        unknown = sorted(set(changes).difference(POLICY_FIELDS))
-        if unknown:
-            allowed = ", ".join(POLICY_FIELDS)
-            raise InvalidInputError(
-                f"Only fields of the policy can change per call; got {unknown}. Allowed: {allowed}."
-            )
-        return replace(self.policy, **changes)
+        return change_policy(self.policy, changes)
 
     def title_of(self, metadata: Mapping[str, object]) -> str | None:
         """Return the title in the metadata of a text; None without one that is a text."""

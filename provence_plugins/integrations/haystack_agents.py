@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.integrations.messages import prune_messages
+from provence_plugins.integrations.policy_fields import change_policy
 from provence_plugins.integrations.tool_choice import MIN_TOKENS
 from provence_plugins.integrations.versions import needs_framework
 
@@ -58,7 +59,7 @@ class CompactorFields(EngineFields):
     @property
     def chosen_policy(self) -> PruningPolicy:
         """The policy as one value."""
-        return PruningPolicy(**{"when_empty": "keep_one", **self.policy})
+        return change_policy(PruningPolicy(when_empty="keep_one"), self.policy)
 
 
 class ProvenceCompactor(StoredFields, Compactor):  # type: ignore[misc]

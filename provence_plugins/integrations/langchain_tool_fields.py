@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from provence_plugins.engine.policy import PruningPolicy
+from provence_plugins.integrations.policy_fields import change_policy
 from provence_plugins.integrations.queries import QUERY_ARGS, Query, query_in
 from provence_plugins.integrations.tool_choice import MIN_TOKENS
 from provence_plugins.integrations.versions import needs_framework
@@ -72,9 +73,8 @@ class ToolPruningFields(PruningFields):
     def policy_of(self, tool: str, changes: Mapping[str, Any] | None = None) -> PruningPolicy:
         """Return the policy for a tool's result, with the changes of the call's configuration."""
         given = (self.policies or {}).get(tool, {})
-        if not isinstance(given, PruningPolicy):
-            return self.policy_with({**given, **(changes or {})})
-        return replace(given, **(changes or {}))
+        policy = given if isinstance(given, PruningPolicy) else self.policy_with(given)
+        return change_policy(policy, changes or {})
 
     def policy_of_call(self, request: ToolCallRequest, changes: Mapping[str, Any]) -> PruningPolicy:
         """Return the policy for the result of a tool call; its marks name the result's id."""

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 from dataclasses import fields
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,33 @@ def test_a_value_without_meaning_is_refused_with_its_name_and_what_was_given() -
                 PruningPolicy(**wrong)
             assert str(caught.value).startswith(f"{name} must be ")
             assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "plain"),
+    [
+        ("threshold", np.float32(0.25), 0.25),
+        ("threshold", np.float64(0.25), 0.25),
+        ("threshold", np.int64(1), 1),
+        ("threshold", Fraction(1, 4), 0.25),
+        ("min_relevance", np.float16(0.5), 0.5),
+        ("passage_comparison", np.float32(2), 2.0),
+        ("top_n", np.int64(3), 3),
+        ("max_tokens", np.uint8(9), 9),
+        ("min_sentences", np.int32(2), 2),
+        ("keep_neighbors", (np.int64(1), 2), (1, 2)),
+    ],
+    ids=str,
+)
+def test_numbers_of_other_libraries_become_those_of_python(name: str, given: Any, plain: Any) -> None:
+    value = getattr(PruningPolicy(**{name: given}), name)
+    assert (repr(value), type(value)) == (repr(plain), type(plain))
+
+
+@pytest.mark.parametrize("wrong", [np.True_, np.float32("nan"), np.array(0.5), np.str_("0.5")], ids=repr)
+def test_other_values_of_numpy_are_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidInputError, match="threshold must be a number"):
+        PruningPolicy(threshold=wrong)
 
 
 @pytest.mark.parametrize(

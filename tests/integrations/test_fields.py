@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -52,6 +52,67 @@ def test_the_fields_are_those_of_the_policy() -> None:
 def test_impossible_fields_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         PruningFields(**fields)  # type: ignore[arg-type]
+
+
+def policy_of_a_tool(given: Any, changes: dict[str, Any]) -> PruningPolicy:
+    pytest.importorskip("langgraph", reason="the middleware needs it")
+    from provence_plugins.integrations.langchain_tool_fields import ToolPruningFields
+
+    return ToolPruningFields(policies={"search": given}).policy_of("search", changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "value"),
+    [
+        ({"threshold": np.float32(0.25)}, 0.25),
+        ({"threshold": "short"}, "short"),
+        ({"top_n": np.int64(3)}, 3),
+        ({"keep_neighbors": [1, 0]}, (1, 0)),
+        ({"ties": ["label"]}, ("label",)),
+        ({"threshold": "0.25"}, None),
+        ({"threshold": True}, None),
+        ({"threshold": np.True_}, None),
+        ({"min_relevance": "0.25"}, None),
+        ({"passage_comparison": False}, None),
+        ({"top_n": True}, None),
+        ({"top_n": "3"}, None),
+        ({"max_tokens": 9.0}, None),
+        ({"keep_title": 1}, None),
+        ({"keep_headings": "yes"}, None),
+        ({"keep_neighbors": [True, 0]}, None),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda changes: PruningFields(**changes).policy,
+        lambda changes: PruningFields.model_validate(changes).policy,
+        lambda changes: PruningFields().policy_with(changes),
+        lambda changes: policy_of_a_tool(changes, {}),
+        lambda changes: policy_of_a_tool(PruningPolicy(), changes),
+    ],
+    ids=["fields", "dictionary of fields", "one call", "one tool", "one call of a tool"],
+)
+def test_a_value_of_the_policy_is_read_alike_wherever_it_stands(
+    read: Callable[[dict[str, Any]], PruningPolicy], changes: dict[str, Any], value: Any
+) -> None:
+    [name] = changes
+    if value is None:
+        with pytest.raises(ValueError, match=f"{name} must be "):
+            read(changes)
+    else:
+        read_value = getattr(read(changes), name)
+        assert (read_value, type(read_value)) == (value, type(value))
+
+
+def test_a_default_of_a_subclass_is_checked() -> None:
+    class Careless(PruningFields):
+        threshold: Any = 2.0
+
+    with pytest.raises(ValidationError, match="threshold must be a number from 0 to 1"):
+        Careless()
+    assert Careless(threshold=0.5).policy.threshold == 0.5
 
 
 def test_an_unknown_field_is_refused_and_the_nearest_is_named() -> None:

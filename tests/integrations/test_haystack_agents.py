@@ -18,8 +18,8 @@ from haystack.token_counters import ApproximateTokenCounter
 from haystack.tools import tool
 from pydantic import ValidationError
 
-from provence_plugins import Pruner
-from provence_plugins.integrations.haystack_agents import ProvenceCompactor
+from provence_plugins import Pruner, PruningPolicy
+from provence_plugins.integrations.haystack_agents import CompactorFields, ProvenceCompactor
 from provence_plugins.testing import FailingBackend
 
 QUERY = "castle towers"
@@ -106,6 +106,14 @@ def test_it_is_saved_and_loaded() -> None:
     assert repr(made) == "ProvenceCompactor(policy={'threshold': 0.3}, tools=('search',), min_tokens=50)"
     with pytest.raises(ValidationError):
         ProvenceCompactor(policy={"threshold": 3})
+
+
+def test_the_policy_is_read_as_in_other_adapters() -> None:
+    policy = CompactorFields(policy={"keep_neighbors": [1, 0]}).chosen_policy
+    assert policy == PruningPolicy(when_empty="keep_one", keep_neighbors=(1, 0))
+    for wrong in ({"threshold": True}, {"threshold": "0.3"}, {"treshold": 0.3}):
+        with pytest.raises(ValidationError, match=r"threshold must be a number|'treshold'"):
+            CompactorFields(policy=wrong)
 
 
 @component
