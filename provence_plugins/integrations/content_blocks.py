@@ -6,7 +6,7 @@ A content is a text or a list of blocks. Text is in blocks of type "text", "text
 touched.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 # Any, here and below: blocks are dictionaries with whatever keys their provider defined.
@@ -16,6 +16,10 @@ _TEXT_TYPES = ("text", "text-plain", "input_text", "output_text")
 
 # Blocks that hold a content of their own, under this key.
 _NESTED = {"search_result": "content", "tool_result": "content", "document": "source", "content": "content"}
+
+
+# Anthropic caches a conversation up to a block with this key.
+_BREAKPOINT_KEY = "cache_control"
 
 
 class Leaf(NamedTuple):
@@ -43,7 +47,8 @@ def replace_texts(content: Any, texts: Mapping[tuple[str | int, ...], str | None
     Args:
         content: The content; it is not changed.
         texts: The new texts by the path of `find_texts`. None removes the block of a text and each
-            block around it that held nothing else.
+            block around it that held nothing else; the breakpoint of a prompt cache moves to the
+            nearest block that stays, if possible to one before it.
     """
     return _replaced(content, (), texts)
 
@@ -85,8 +90,8 @@ def _replaced(
     if path in texts:
         return texts[path]
     if isinstance(content, list | tuple):
-        blocks = (_replaced(block, (*path, number), texts) for number, block in enumerate(content))
-        remaining = [block for block in blocks if block is not None]
+        blocks = [_replaced(block, (*path, number), texts) for number, block in enumerate(content)]
+        remaining = _with_breakpoints(content, blocks)
         if content and not remaining:
             return None
         return remaining
@@ -99,3 +104,34 @@ def _replaced(
     if inner is None:
         return None
     return {**content, key: inner}
+
+
+def _with_breakpoints(content: Sequence[Any], blocks: Sequence[Any]) -> list[Any]:
+    """Return the blocks that stay, with the cache breakpoints of those that do not.
+
+    Args:
+        content: The blocks as they were.
+        blocks: The same after the replacement; None for a block that is removed.
+    """
+    placed = list(blocks)
+    able = [number for number, block in enumerate(blocks) if isinstance(block, Mapping)]
+    for number, block in enumerate(blocks):
+        found = _breakpoint_of(content[number]) if block is None else None
+        if found is None or not able:
+            continue
+        place = max((each for each in able if each < number), default=able[0])
+        if placed[place].get(_BREAKPOINT_KEY) is None:
+            placed[place] = {**placed[place], _BREAKPOINT_KEY: found}
+    return [block for block in placed if block is not None]
+
+
+def _breakpoint_of(block: Any) -> Any:
+    """Return the last cache breakpoint in a block; None if it has none."""
+    if isinstance(block, list | tuple):
+        return next(filter(None, map(_breakpoint_of, reversed(block))), None)
+    if not isinstance(block, Mapping):
+        return None
+    key = _text_key(block)
+    if block.get(_BREAKPOINT_KEY) is not None or key is None:
+        return block.get(_BREAKPOINT_KEY)
+    return _breakpoint_of(block[key])

@@ -49,6 +49,44 @@ def test_a_block_that_holds_something_else_stays() -> None:
     assert replace_texts(content, {leaf.path: None}) == [{"type": "tool_result", "content": [IMAGE]}]
 
 
+CACHE, HOUR = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}
+
+
+def text(words: str, cache: object = None) -> dict[str, object]:
+    block: dict[str, object] = {"type": "text", "text": words}
+    return block if cache is None else {**block, "cache_control": cache}
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ([text("a"), text("-", CACHE), text("b")], [text("a", CACHE), text("b")]),
+        ([text("-", CACHE), text("b"), text("c")], [text("b", CACHE), text("c")]),
+        ([text("a"), text("-"), text("-", HOUR)], [text("a", HOUR)]),
+        ([text("a", HOUR), text("-", CACHE)], [text("a", HOUR)]),
+        ([text("a"), "b", text("-", CACHE)], [text("a", CACHE), "b"]),
+        ([IMAGE, text("-", CACHE)], [{**IMAGE, "cache_control": CACHE}]),
+        ([text("a"), {"type": "search_result", "content": [text("-", CACHE), text("-")]}], [text("a", CACHE)]),
+        ([{"type": "tool_result", "content": [text("a"), text("-", CACHE)]}],
+         [{"type": "tool_result", "content": [text("a", CACHE)]}]),
+        ([{**text("a"), "cache_control": None}, text("-", CACHE)], [text("a", CACHE)]),
+        (["a", text("-", CACHE)], ["a"]),
+        ([text("-", CACHE)], None),
+    ],
+    ids=[
+        "before", "after", "two removed", "its own", "string", "image", "inside", "nested", "none",
+        "no place", "no block",
+    ],
+)  # fmt: skip
+def test_the_cache_breakpoint_of_a_removed_block_moves_to_the_nearest_that_stays(
+    content: list[object], expected: object
+) -> None:
+    before = copy.deepcopy(content)
+    removed = {leaf.path: None for leaf in find_texts(content) if leaf.text == "-"}
+    assert replace_texts(content, removed) == expected
+    assert content == before
+
+
 def test_a_content_without_text_stays() -> None:
     for content in ["", " ", [], [IMAGE], [{"type": "text"}], [{"type": []}], None, 7, {"type": "x"}]:
         with row(content):

@@ -77,6 +77,16 @@ def test_blocks_of_a_result_are_pruned(words: Pruner, shape: Any) -> None:
     assert result_of(pruned) == [{"type": "text", "text": PRUNED}, image]
 
 
+def test_a_block_that_is_left_out_leaves_its_cache_breakpoint(words: Pruner) -> None:
+    cache = {"cache_control": {"type": "ephemeral"}}
+    texts = [
+        {"type": "text", "text": TEXT},
+        {"type": "text", "text": "Goats climb on the rocks. Rain falls on the roof.", **cache},
+    ]
+    pruned = prune(words, anthropic(texts, {"query": QUERY}, "search"))
+    assert result_of(pruned) == [{"type": "text", "text": PRUNED, **cache}]
+
+
 def test_without_a_query_in_the_call_the_user_asks(words: Pruner, shape: Any) -> None:
     assert result_of(prune(words, shape(TEXT, {"page": 3}, "search"))) == "Sheep graze on the meadow."
 
