@@ -112,8 +112,8 @@ class WaitingCalls(ABC):
 
     @property
     def tokens(self) -> int:
-        """How many tokens wait."""
-        return sum(call.tokens for call in list(self._calls))
+        """How many tokens wait; those of a call that was cancelled or has failed do not."""
+        return sum(call.tokens for call in list(self._calls) if not call.future.done())
 
     def put(self, call: Call) -> None:
         """Let a call wait for its turn; one without windows is done at once."""

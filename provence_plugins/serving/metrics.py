@@ -44,7 +44,7 @@ class Metrics:
         )
         self.waiting_tokens = Gauge(
             "provence_waiting_tokens",
-            "Tokens that waited for the model when the last request began or ended.",
+            "Tokens that wait for the model.",
             registry=registry,
             multiprocess_mode="livesum",
         )
@@ -83,11 +83,14 @@ class MeteredBackend:
     Attributes:
         backend: The other one.
         metrics: Where it is counted.
+        note_waiting: Called before each batch, which has just left the tokens that wait. The processes
+            of a server render the metrics of each other, so each keeps its own up to date.
         now: A clock in seconds.
     """
 
     backend: Backend
     metrics: Metrics
+    note_waiting: Callable[[], None]
     now: Callable[[], float] = perf_counter
 
     @property
@@ -104,6 +107,7 @@ class MeteredBackend:
         Raises:
             BackendError: The model could not be run.
         """
+        self.note_waiting()
         began = self.now()
         scores = self.backend.forward(batch)
         self.metrics.batch_seconds.observe(self.now() - began)

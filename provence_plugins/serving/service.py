@@ -52,7 +52,7 @@ class Service:
 
     def _make_scorer(self, model: BatchedModel) -> SharedScorer:
         self._scorer = SharedScorer(
-            replace(model, backend=MeteredBackend(model.backend, self.metrics)),
+            replace(model, backend=MeteredBackend(model.backend, self.metrics, self._note_waiting)),
             gather_seconds=self.settings.gather_seconds,
             max_pending_tokens=self.settings.max_pending_tokens,
         )
@@ -94,8 +94,16 @@ class Service:
         self.is_open = False
         self.pruner.close()
 
+    def render_metrics(self) -> bytes:
+        """Return the metrics in the text format of Prometheus, with the queue as it is now."""
+        self._note_queue()
+        return self.metrics.render()
+
     def _note_queue(self, *, ended: int = 0) -> None:
         self.metrics.running.set(self.admission.requests - ended)
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
         if self._scorer is not None:
             self.metrics.waiting_tokens.set(self._scorer.waiting_tokens)
 

@@ -30,7 +30,7 @@ async def ready(request: Request) -> dict[str, str]:
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Return metrics in the text format of Prometheus."""
-    return Response(service_of(request).metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(service_of(request).render_metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 # Any: plain values of every kind.

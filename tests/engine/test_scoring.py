@@ -181,6 +181,20 @@ def test_a_full_queue_refuses_more(backend: NumberBackend) -> None:
     scorer.close()
 
 
+def test_a_call_that_was_cancelled_leaves_its_place_in_a_full_queue(backend: NumberBackend) -> None:
+    scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS), gather_seconds=0, max_pending_tokens=100)
+    backend.gate.clear()
+    running = scorer.submit([window(1, 60)])
+    wait_until(lambda: len(backend.batches) == 1)
+    scorer.submit([window(1, 60)] * 3).cancel()
+    assert scorer.waiting_tokens == 0
+    next_one = scorer.submit([window(2, 60)])
+    assert scorer.waiting_tokens == 60
+    backend.gate.set()
+    assert len(running.result(10)) == len(next_one.result(10)) == 1
+    scorer.close()
+
+
 def test_a_forgotten_shared_scorer_ends_its_thread(backend: NumberBackend) -> None:
     scorer = SharedScorer(BatchedModel(backend, 0, BATCH_TOKENS))
     before = set(threading.enumerate())

@@ -122,6 +122,15 @@ def test_a_call_that_was_cancelled_takes_no_turn(line: WaitingCalls) -> None:
     assert line.seconds_until_ready() is None
 
 
+def test_the_tokens_of_a_call_that_was_cancelled_do_not_wait(line: WaitingCalls) -> None:
+    cancelled, other = call_of(60, 60), call_of(30)
+    line.put(cancelled)
+    line.put(other)
+    assert line.tokens == 150
+    cancelled.future.cancel()
+    assert line.tokens == 30
+
+
 class HoldsLongBatches(NumberBackend):
     """Batches of long windows wait for a gate of their own."""
 

@@ -1,14 +1,24 @@
+import asyncio
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 
 from provence_plugins.serving.metrics import Metrics
+from provence_plugins.serving.service import Service
+from provence_plugins.serving.settings import ServeSettings
+from provence_plugins.testing import WordBackend
 
 
 def figures(client: TestClient) -> dict[str, float]:
-    lines = client.get("/metrics").text.splitlines()
+    return read_figures(client.get("/metrics").text)
+
+
+def read_figures(text: str) -> dict[str, float]:
+    lines = text.splitlines()
     found = [re.fullmatch(r"(\w+(?:\{.*\})?) ([\d.e+-]+)", line) for line in lines]
     return {match[1]: float(match[2]) for match in found if match}
 
@@ -40,6 +50,64 @@ def test_a_request_that_runs_is_counted(serve: Any) -> None:
     with service.admission.admit():
         service._note_queue()
         assert figures(client)["provence_requests_running"] == 1
+
+
+@pytest.fixture
+def backend() -> WordBackend:
+    return WordBackend()
+
+
+@pytest.fixture
+def service(backend: WordBackend) -> Iterator[Service]:
+    """A service whose batches wait at the gate of its backend."""
+    service = Service(ServeSettings(options={"backend": backend}, gather_seconds=0))
+    backend.gate.clear()
+    backend.waiting.clear()
+    yield service
+    backend.gate.set()
+    service.close()
+
+
+LARGE = ["Castle towers are high. Sheep graze on the meadow. " * 2000]
+
+
+async def begin_large(service: Service, backend: WordBackend, leaves: asyncio.Event) -> "asyncio.Task[Any]":
+    """Begin a request of many batches, whose client leaves with the event, and wait for the first batch."""
+
+    async def receive() -> dict[str, Any]:
+        await leaves.wait()
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http"}, receive)
+    task = asyncio.ensure_future(service.run(request, lambda: service.pruner.aprune("castle towers", LARGE)))
+    while not backend.waiting.is_set():
+        await asyncio.sleep(0.001)
+    return task
+
+
+async def test_the_tokens_of_a_request_wait_as_long_as_its_client_does(service: Service, backend: WordBackend) -> None:
+    leaves = asyncio.Event()
+    task = await begin_large(service, backend, leaves)
+    during = read_figures(service.render_metrics().decode())
+    assert during["provence_requests_running"] == 1
+    assert during["provence_waiting_tokens"] > 10_000
+    leaves.set()
+    with pytest.raises(HTTPException):
+        await task
+    after = read_figures(service.render_metrics().decode())  # while its batch is still at the gate
+    assert after["provence_requests_running"] == after["provence_waiting_tokens"] == 0
+
+
+async def test_each_batch_and_each_end_of_a_request_note_the_tokens_for_other_processes(
+    service: Service, backend: WordBackend
+) -> None:
+    leaves = asyncio.Event()
+    task = await begin_large(service, backend, leaves)
+    assert read_figures(service.metrics.render().decode())["provence_waiting_tokens"] > 10_000
+    leaves.set()
+    with pytest.raises(HTTPException):
+        await task
+    assert read_figures(service.metrics.render().decode())["provence_waiting_tokens"] == 0
 
 
 def test_two_applications_have_figures_of_their_own() -> None:
