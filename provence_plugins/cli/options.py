@@ -226,7 +226,7 @@ def require_opener(group: "DataclassInstance", opener: str, names: Collection[st
     """
     given = [name for name in _given(group) if names is None or name in names]
     if not getattr(group, opener) and given:
-        raise typer.BadParameter(f"{_list_flags(given)} can be used only with {_flag(opener)}.")
+        raise typer.BadParameter(f"{_list_flags(given)} can be used only with {flag(opener)}.")
 
 
 def refuse_options(group: "DataclassInstance", names: Collection[str], mode: str) -> None:
@@ -250,10 +250,11 @@ def _given(group: "DataclassInstance") -> list[str]:
 
 
 def _list_flags(names: Sequence[str]) -> str:
-    return " and ".join(map(_flag, names))
+    return " and ".join(map(flag, names))
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """Return the option of a field of a group: "--max-tokens" for "max_tokens"."""
     return f"--{name.replace('_', '-')}"
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from provence_plugins.cli import streams
-from provence_plugins.cli.options import ModelOptions, PolicyOptions, require_opener
+from provence_plugins.cli.options import ModelOptions, PolicyOptions, flag, require_opener
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.visible import show_name
 from provence_plugins.types import Passage
@@ -155,20 +155,30 @@ body { font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 0 auto; p
 """
 
 
+_LIMIT_ADVICE = {
+    "max_tokens": "raise --max-tokens",
+    "min_relevance": "lower --min-relevance",
+    "passage_comparison": "use --passage-comparison 0, which decides on each passage by itself",
+}
+
+
 def _explain_empty(result: "PruneResult") -> str:
     """Say why nothing was kept, and how to keep something."""
-    probabilities = [sentence.probability for passage in result.dropped for sentence in passage.sentences]
-    facts = f"Nothing was kept. The best sentence has probability {max(probabilities):.3g}, "
-    policy = result.policy
-    if max(probabilities) < result.threshold:
+    from provence_plugins.engine.limits import best_probability, find_emptying_limits
+
+    best, threshold = best_probability(result), result.threshold
+    side, link = ("reaches", "but") if best >= threshold else ("is below", "and")
+    facts = f"Nothing was kept. The best sentence has probability {best:.3g}, which {side} the threshold {threshold:g}"
+    limits = find_emptying_limits(result)
+    if not limits:
         return (
-            f"{facts}which is below the threshold {result.threshold:g}. If the passages do hold "
-            f"the answer, lower --threshold or use --when-empty keep_one. --show prints what was "
-            f"removed."
+            f"{facts}. If the passages do hold the answer, lower --threshold or use --when-empty "
+            f"keep_one. --show prints what was removed."
         )
-    limits = {"--max-tokens": policy.max_tokens, "--min-relevance": policy.min_relevance}
-    given = " and ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
-    return f"{facts}which reaches the threshold {result.threshold:g}, but {given} leaves no passage. Change this limit."
+    given = " and ".join(f"{flag(name)} {value}" for name, value in limits.items())
+    verb = "leaves" if len(limits) == 1 else "leave"
+    advice = " and ".join(_LIMIT_ADVICE[name] for name in limits)
+    return f"{facts}, {link} {given} {verb} no passage. {advice.capitalize()}."
 
 
 def _stats_table(result: "PruneResult", seconds: float, model: str) -> str:

@@ -1,9 +1,10 @@
 """What the tools of the MCP server answer: text for a language model, facts for its program."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from provence_plugins.engine.limits import LimitName, best_probability, find_emptying_limits
 from provence_plugins.engine.passages import PrunedPassage, RankedPassage
 from provence_plugins.engine.results import PruneResult
 from provence_plugins.serving.originals import Original, passage_id
@@ -20,6 +21,14 @@ _BEGINNING_CHARACTERS = 80
 
 # Of many dropped texts only the most relevant are named; the facts name all.
 _LISTED_DROPPED = 10
+
+# What a model can try where a limit has left nothing. It can set no minimum of relevance; a number
+# as threshold switches the comparison of texts off.
+_LIMIT_ADVICE: Mapping[LimitName, str] = {
+    "max_tokens": "a larger max_tokens",
+    "min_relevance": "another query",
+    "passage_comparison": "a lower number as threshold",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +108,17 @@ def _summary(result: PruneResult) -> str:
             f"Kept {stats.tokens_after} of {stats.tokens_before} tokens, {stats.passages_kept} of "
             f"{total} texts, at threshold {result.threshold:g}."
         )
-    best = 0.0
-    for passage in result.dropped:
-        for sentence in passage.sentences:
-            best = max(best, sentence.probability)
-    return (
-        f"Nothing was kept: the best sentence has probability {best:.3f}, the threshold is "
-        f"{result.threshold:g}. The texts may not hold the answer. Try a lower threshold or "
-        f"another query, or recall a text."
+    facts = (
+        f"Nothing was kept: the best sentence has probability {best_probability(result):.3f}, the threshold is "
+        f"{result.threshold:g}"
     )
+    limits = find_emptying_limits(result)
+    if not limits:
+        return f"{facts}. The texts may not hold the answer. Try a lower threshold or another query, or recall a text."
+    given = " and ".join(f"{name}={value}" for name, value in limits.items())
+    verb = "leaves" if len(limits) == 1 else "leave"
+    advice = " and ".join(_LIMIT_ADVICE[name] for name in limits)
+    return f"{facts}, and {given} {verb} no text. Try {advice}, or recall a text."
 
 
 def _dropped_line(passage: PrunedPassage, name: str, call: str) -> str:

@@ -52,8 +52,20 @@ def best(text: str, tiny_folder: Path) -> float:
         (["--threshold", 1], "is below the threshold 1. If the passages do hold the answer, lower --threshold"),
         (["--threshold", 0, "--max-tokens", 0], "but --max-tokens 0 leaves no passage"),
         (["--threshold", 0, "--min-relevance", 1], "but --min-relevance 1.0 leaves no passage"),
+        (
+            ["--threshold", 1, "--when-empty", "keep_one", "--min-relevance", 1],
+            "is below the threshold 1, and --min-relevance 1.0 leaves no passage. Lower --min-relevance.",
+        ),
+        (
+            ["--threshold", 1, "--when-empty", "keep_all", "--max-tokens", 0],
+            "is below the threshold 1, and --max-tokens 0 leaves no passage. Raise --max-tokens.",
+        ),
+        (
+            ["--threshold", 0, "--max-tokens", 0, "--min-relevance", 1],
+            "and --min-relevance 1.0 leave no passage. Raise --max-tokens and lower --min-relevance.",
+        ),
     ],
-    ids=["threshold", "budget", "relevance"],
+    ids=["threshold", "budget", "relevance", "relevance of one", "budget of all", "both"],
 )
 @pytest.mark.parametrize("view", [[], ["--json"], ["--show"], ["--html"]], ids=["text", "json", "show", "html"])
 def test_a_result_without_text_is_explained_and_is_not_an_error(
@@ -65,6 +77,24 @@ def test_a_result_without_text_is_explained_and_is_not_an_error(
     assert f"Nothing was kept. The best sentence has probability {best:.3g}" in done.err
     assert reason in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_comparison_of_passages_that_leaves_nothing_is_named(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    texts = ["Paris", "Where is it?"]
+    with Pruner(tiny_folder) as pruner:
+        better, surer = pruner.prune("where?", texts, PruningPolicy(threshold=1)).dropped
+    best = better.sentences[0].probability
+    assert best > surer.sentences[0].probability
+    assert better.relevance < surer.relevance
+    files = [tmp_path / "better.md", tmp_path / "surer.md"]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text)
+    options = ("--threshold", best * 0.999, "--passage-comparison", 10, "--model", tiny_folder)
+    done = run("prune", "-q", "where?", *files, *options)
+    assert done.out == b""
+    assert f"{best:.3g}, which reaches the threshold" in done.err
+    assert "but --passage-comparison 10.0 leaves no passage. Use --passage-comparison 0," in done.err
+    assert run("prune", "-q", "where?", *files, *options, "--passage-comparison", 0).out == b"Paris"
 
 
 def test_an_empty_passage_needs_no_explanation(run: Run, tiny_folder: Path) -> None:

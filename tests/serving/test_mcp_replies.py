@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from provence_plugins import Pruner, PruningPolicy
 from provence_plugins.serving.mcp_replies import (
     OMISSION_MARK,
@@ -44,6 +46,16 @@ def test_when_nothing_is_kept_the_summary_says_what_to_do(words: Pruner) -> None
     [summary] = describe_result(result, ["text 0"], "1f").blocks
     assert "best sentence has probability 0.000, the threshold is 0.2" in summary
     assert "recall id 1f.0" in summary
+
+
+def test_when_a_limit_leaves_nothing_the_summary_names_it(words: Pruner) -> None:
+    for limit, said in (
+        ({"max_tokens": 0}, "and max_tokens=0 leaves no text. Try a larger max_tokens, or recall a text."),
+        ({"min_relevance": 1.0}, "and min_relevance=1.0 leaves no text. Try another query, or recall a text."),
+    ):
+        result = words.prune("castle towers sheep", ["The castle has nine towers."], replace(MARKED, **limit))
+        [summary] = describe_result(result, ["text 0"], "1f").blocks
+        assert summary.splitlines()[0].endswith(said)
 
 
 def test_of_many_dropped_texts_the_most_relevant_are_named(words: Pruner) -> None:
