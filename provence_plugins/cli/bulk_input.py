@@ -16,6 +16,10 @@ STREAM = "-"
 """The name that stands for standard input or output."""
 
 
+class DamagedInputError(InvalidInputError):
+    """The input is not a complete file of its kind; the lines before the damage were read."""
+
+
 class HasFileNumber(Protocol):
     """An opened file of any kind."""
 
@@ -28,8 +32,38 @@ class LineSource(HasFileNumber, Protocol):
     """An opened input."""
 
     def __iter__(self) -> Iterator[bytes]:
-        """Return its lines, each a request in JSON."""
+        """Return its lines, each a request in JSON.
+
+        Raises:
+            DamagedInputError: The rest of the input cannot be read.
+        """
         ...
+
+
+class PackedLines:
+    """The lines of a file that is compressed with gzip.
+
+    Args:
+        file: The opened file, which is decompressed as it is read.
+        name: Name of the file.
+    """
+
+    def __init__(self, file: gzip.GzipFile, name: str) -> None:
+        self._file = file
+        self._name = name
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._file
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DamagedInputError(
+                f"{self._name} is not a complete gzip file ({error}). Compress it again, or name it without .gz if it "
+                f"is plain."
+            ) from error
+
+    def fileno(self) -> int:
+        """Return the number by which the system knows the file."""
+        return self._file.fileno()
 
 
 @contextmanager
@@ -42,8 +76,9 @@ def open_input(path: str, *, only_requests: bool = False) -> Iterator[LineSource
             columns.
 
     Raises:
-        InvalidInputError: The file is not complete gzip data or not a complete Parquet file, though
-            its name says so; a Parquet file lacks a column; or standard input is closed.
+        DamagedInputError: The file is not a complete Parquet file, though its name says so. Other
+            damage is found when the lines are read.
+        InvalidInputError: A Parquet file lacks a column, or standard input is closed.
         MissingExtraError: pyarrow is not installed, and the file is a Parquet file.
         OSError: The file cannot be read.
     """
@@ -55,8 +90,8 @@ def open_input(path: str, *, only_requests: bool = False) -> Iterator[LineSource
         with open(path, "rb") as file:
             yield ParquetRequests(file, only_requests=only_requests)
     elif path.endswith(".gz"):
-        with _damage_explained(path), gzip.open(path) as packed:
-            yield packed
+        with gzip.open(path) as packed:
+            yield PackedLines(packed, path)
     else:
         with open(path, "rb") as lines:
             yield lines
@@ -71,6 +106,7 @@ def count_lines(path: str) -> int | None:
     """Count the lines of an input; None if it can be read only once.
 
     Raises:
+        DamagedInputError: The file is not complete.
         InvalidInputError: As `open_input`.
     """
     if path == STREAM or not Path(path).is_file():
@@ -93,13 +129,3 @@ def regular_status(stream: HasFileNumber) -> os.stat_result | None:
     except OSError:  # a stream of Python's own, without a file behind it
         return None
     return status if stat.S_ISREG(status.st_mode) else None
-
-
-@contextmanager
-def _damage_explained(path: str) -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InvalidInputError(
-            f"{path} is not a complete gzip file ({error}). Compress it again, or name it without .gz if it is plain."
-        ) from error

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from provence_plugins.cli.bulk_input import DamagedInputError
 from provence_plugins.cli.bulk_lines import OWN_KEYS
 from provence_plugins.errors import InvalidInputError, needs_extra
 
@@ -39,8 +40,9 @@ class ParquetRequests:
         rows: Number of rows.
 
     Raises:
-        InvalidInputError: The file is damaged, a column is missing or has another type, or its
-            name, its type or a value of it cannot occur in the output.
+        DamagedInputError: The file is damaged.
+        InvalidInputError: A column is missing or has another type, or its name, its type or a value
+            of it cannot occur in the output.
     """
 
     def __init__(self, file: BinaryIO, *, only_requests: bool) -> None:
@@ -196,4 +198,4 @@ def damage_explained(name: str) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise InvalidInputError(f"{name} is not a complete Parquet file ({error}). Write it again.") from error
+        raise DamagedInputError(f"{name} is not a complete Parquet file ({error}). Write it again.") from error

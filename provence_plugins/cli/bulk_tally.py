@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from provence_plugins.cli.bulk_input import DamagedInputError
 from provence_plugins.cli.streams import InterruptedRunError, report
 from provence_plugins.errors import BackendError, ReaderError
 
@@ -61,7 +62,12 @@ class Tally:
             raise
         except (BackendError, ReaderError) as error:
             raise type(error)(f"{error} {self._state()}.") from error
+        except DamagedInputError as error:
+            # No advice: a run cannot be resumed with a repaired file of another size.
+            raise DamagedInputError(f"{error} {self._written} complete.") from error
         except OSError as error:
+            if error.errno is None:
+                raise OSError(f"{error}. {self._state()}.") from error
             raise OSError(error.errno, f"{error.strerror}. {self._state()}", error.filename) from error
 
     @property
