@@ -1,7 +1,6 @@
 """The answer to a client whose request fails: a status and one line."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,6 +8,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from provence_plugins.errors import ClosedError, InvalidInputError, OverloadedError, ProvenceError
+from provence_plugins.serving.faults import describe_faults
 from provence_plugins.serving.service import service_of
 from provence_plugins.serving.writing import encode_json
 
@@ -38,33 +38,7 @@ ERROR_TYPES: Mapping[int, str] = {
     504: "timeout",
 }
 
-_BODY = "The body"
-
 _RETRY_LATER = (429, 503)
-
-# What pydantic calls a fault, and how a client is told of it.
-_FAULTS = {
-    "missing": "is missing",
-    "string_type": "must be a string",
-    "int_type": "must be an integer",
-    "int_from_float": "must be an integer",
-    "float_type": "must be a number",
-    "bool_type": "must be true or false",
-    "list_type": "must be an array",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-}
-
-_JSON_NAMES = {
-    str: "a string",
-    bool: "a truth value",
-    int: "a number",
-    float: "a number",
-    list: "an array",
-    dict: "an object",
-    type(None): "null",
-}
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -96,33 +70,9 @@ async def _answer_own_error(request: Request, error: Exception) -> Response:
 
 async def _answer_invalid_body(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return error_response(422, describe_fault(error.errors()[0]))
-
-
-# Any: pydantic's own description of a fault.
-def describe_fault(fault: Mapping[str, Any]) -> str:
-    """Return a sentence about a fault that pydantic found, with its place and without its value."""
-    place = _show_place(fault["loc"])
-    kind = fault["type"]
-    if kind in _FAULTS:
-        given = "" if kind == "missing" else f"; got {_JSON_NAMES.get(type(fault['input']), 'something else')}"
-        return f"{place} {_FAULTS[kind]}{given}."
-    if kind == "literal_error":
-        return f"{place} must be one of {fault['ctx']['expected']}."
-    message = f"{fault['msg']}."
-    if kind == "value_error":
-        message = str(fault["ctx"]["error"])
-    if place == _BODY:
-        return message
-    return f"{place}: {message}"
-
-
-def _show_place(location: tuple[int | str, ...]) -> str:
-    """Return a place as a client would write it: `passages[2].title`."""
-    # The name of a shape among several stands in parentheses, and clients do not write it.
-    names = [part for part in location[1:] if not str(part).startswith("(")]
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in names]
-    return "".join(parts).removeprefix(".") or _BODY
+    # Every place begins with "body".
+    faults = [{**fault, "loc": fault["loc"][1:]} for fault in error.errors()]
+    return error_response(422, describe_faults(faults, error.body))
 
 
 def refuse_too_many(count: int, limit: int) -> None:

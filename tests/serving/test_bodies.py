@@ -52,7 +52,22 @@ FAULTS: list[tuple[Any, str]] = [
     ({"query": "x", "passages": ["a", {"text": True}]}, "passages[1].text must be a string; got a truth value."),
     ({"query": "x", "passages": [{"title": "a"}]}, "passages[0].text is missing."),
     ({"query": "x", "passages": [{"text": "a", "titel": "b"}]}, "passages[0]: Unknown field 'titel'. Did you mean"),
-    ({"query": "x", "passages": [{"text": "a", "id": 1.5}]}, "passages[0].id"),
+    (
+        {"query": "x", "passages": [{"text": "a", "id": 1.5}]},
+        "passages[0].id must be a string or an integer; got a number.",
+    ),
+    (
+        {"query": "x", "passages": ["a", {"text": "a", "id": {"str": 1}}]},
+        "passages[1].id must be a string or an integer; got an object.",
+    ),
+    (
+        {"query": "x", "passages": [], "policy": {"threshold": "foo"}},
+        "policy.threshold must be a number or one of 'careful', 'balanced' or 'short'.",
+    ),
+    (
+        {"query": "x", "passages": [], "policy": {"threshold": True}},
+        "policy.threshold must be a number or one of 'careful', 'balanced' or 'short'; got a truth value.",
+    ),
     ({"query": "x", "passages": [], "polcy": {}}, "Unknown field 'polcy'. Did you mean 'policy'?"),
     ({"query": "x", "passages": [], "sentences": 1}, "sentences must be true or false; got a number."),
     ({"query": "x", "passages": [], "policy": None}, "policy must be an object; got null."),

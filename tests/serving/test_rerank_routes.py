@@ -107,6 +107,7 @@ def test_a_fault_is_one_line(client: TestClient) -> None:
             {"query": "x", "texts": [], "raw_score": True},
             "Unknown field 'raw_score'. Did you mean 'raw_scores'?",
         ),
+        ("/rerank", {"query": "x", "documents": ["a"], "top_n": "3"}, "top_n must be an integer; got a string."),
         ("/rerank", [], "The body must be an object; got an array."),
         ("/v1/rerank", {"query": "x", "documents": [{"txt": "a"}]}, "documents[0].text is missing."),
         ("/v1/rerank", {"query": "x", "documents": [None]}, "documents[0]: A document must be a string"),
