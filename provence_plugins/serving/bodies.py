@@ -1,7 +1,7 @@
 """The JSON objects that clients send to prune; OpenAPI describes them by these classes."""
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -27,6 +27,8 @@ _MAX_MARK = 200
 class StrictBody(BaseModel):
     """An object that converts no types, and refuses unknown fields with the nearest known one."""
 
+    _noun: ClassVar[str] = "field"  # what an error calls one
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
     # Any: whatever the client has sent.
@@ -34,7 +36,7 @@ class StrictBody(BaseModel):
     @classmethod
     def _refuse_unknown(cls, value: Any) -> Any:
         if isinstance(value, dict):
-            refuse_unknown(value, list(cls.model_fields), noun="field")
+            refuse_unknown(value, list(cls.model_fields), noun=cls._noun)
         return value
 
 

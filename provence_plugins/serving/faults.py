@@ -88,7 +88,9 @@ def _find_place(fault: Fault, sent: Any) -> Place:
             break
         if (isinstance(value, dict) and part in value) or (isinstance(value, list) and isinstance(part, int)):
             value = value[part]
-            place.append(part)
+        elif isinstance(part, str):
+            continue  # a type
+        place.append(part)
     if fault["type"] == "missing":
         place.append(fault["loc"][-1])
     return tuple(place)

@@ -1,6 +1,6 @@
 """A server of the Model Context Protocol, with which any agent can prune what it reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -11,6 +11,8 @@ from provence_plugins.engine.pruner import Pruner
 from provence_plugins.errors import InvalidInputError, ProvenceError, needs_extra
 from provence_plugins.keywords import check_count, check_instance, check_keywords
 from provence_plugins.serving.allowed_files import MAX_TOTAL_BYTES, AllowedFiles
+from provence_plugins.serving.bodies import StrictBody
+from provence_plugins.serving.faults import describe_faults
 from provence_plugins.serving.mcp_replies import (
     OMISSION_MARK,
     Reply,
@@ -27,8 +29,9 @@ with needs_extra("mcp"):
     import anyio.to_thread
     from mcp.server import MCPServer
     from mcp.server.mcpserver.exceptions import ToolError
+    from mcp.server.mcpserver.tools import Tool
     from mcp_types import CallToolResult, TextContent, ToolAnnotations
-    from pydantic import Field
+    from pydantic import Field, ValidationError, create_model
 
 RECALL_MEMORY = 16_000_000
 """Default number of characters of originals that are remembered."""
@@ -114,25 +117,61 @@ def create_mcp_server(
     if files is not None:
         check_instance("files", files, AllowedFiles)
     check_count("recall_characters", recall_characters, least=0)
-    tools = _Tools(pruner, policy or pruner.policy, files, Originals(recall_characters))
-    server: MCPServer[Any] = MCPServer(
-        "provence", title="Provence", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"
+    functions = _Tools(pruner, policy or pruner.policy, files, Originals(recall_characters))
+    tools = [
+        _make_tool(functions.prune_text, "Prune texts", _PRUNE_TEXT),
+        _make_tool(functions.rerank, "Rank texts", _RERANK),
+        _make_tool(functions.recall, "Recall what was omitted", _RECALL),
+    ]
+    if files is not None:
+        roots = " and ".join(map(repr, map(str, files.roots)))
+        tools.insert(1, _make_tool(functions.prune_files, "Prune files", _PRUNE_FILES.format(roots=roots)))
+    return MCPServer(
+        "provence",
+        title="Provence",
+        instructions=_INSTRUCTIONS,
+        version=__version__,
+        log_level="WARNING",
+        tools=tools,
     )
+
+
+class _StrictArguments(StrictBody):
+    """The arguments of a tool: mcp alone ignores those that it does not know, and reads true as 1."""
+
+    _noun = "argument"
+
+
+class _Tool(Tool):
+    """A tool that says in one line what is wrong with its arguments."""
+
+    # Any: the types of mcp.
+    async def run(self, arguments: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Run the tool.
+
+        Raises:
+            ToolError: An argument is wrong, or the tool has failed.
+        """
+        try:
+            return await super().run(arguments, *args, **kwargs)
+        except ToolError as error:
+            fault = error.__cause__
+            if not isinstance(fault, ValidationError):
+                raise
+            described = without_surrogates(describe_faults(fault.errors(), arguments))
+            raise ToolError(f"Error executing tool {self.name}: {described}") from fault
+
+
+def _make_tool(function: Callable[..., Any], title: str, description: str) -> Tool:
+    """Return a tool that reads, and changes nothing."""
     unchanging = ToolAnnotations(
         read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
     )
-    server.add_tool(tools.prune_text, title="Prune texts", description=_PRUNE_TEXT, annotations=unchanging)
-    if files is not None:
-        roots = " and ".join(map(repr, map(str, files.roots)))
-        server.add_tool(
-            tools.prune_files,
-            title="Prune files",
-            description=_PRUNE_FILES.format(roots=roots),
-            annotations=unchanging,
-        )
-    server.add_tool(tools.rerank, title="Rank texts", description=_RERANK, annotations=unchanging)
-    server.add_tool(tools.recall, title="Recall what was omitted", description=_RECALL, annotations=unchanging)
-    return server
+    tool = _Tool.from_function(function, title=title, description=description, annotations=unchanging)
+    lenient = tool.fn_metadata.arg_model
+    strict = create_model(lenient.__name__, __base__=(_StrictArguments, lenient))
+    metadata = tool.fn_metadata.model_copy(update={"arg_model": strict})
+    return tool.model_copy(update={"fn_metadata": metadata, "parameters": strict.model_json_schema(by_alias=True)})
 
 
 class _Tools:

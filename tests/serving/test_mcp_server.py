@@ -71,6 +71,7 @@ async def test_the_tools_describe_themselves_and_every_argument(words: Pruner, r
         assert len(tool.description or "") > 80
         assert tool.annotations is not None
         assert tool.annotations.read_only_hint
+        assert tool.input_schema["additionalProperties"] is False
         for name, schema in tool.input_schema["properties"].items():
             assert schema["description"].endswith("."), name
     assert "root" in (tools["prune_files"].description or "")
@@ -180,9 +181,10 @@ async def test_a_wrong_argument_is_an_error_that_says_what_is_allowed(call: Call
     for tool, arguments, reason in [
         ("prune_text", {"query": " ", "texts": [TEXT]}, "query is blank"),
         ("prune_text", {"query": QUERY, "texts": []}, "at least 1 item"),
-        ("prune_text", {"query": QUERY, "texts": TEXT}, "valid list"),
-        ("prune_text", {"query": QUERY, "texts": [7]}, "valid string"),
-        ("prune_text", {"query": QUERY}, "Field required"),
+        ("prune_text", {"query": QUERY, "texts": TEXT}, "texts must be an array; got a string."),
+        ("prune_text", {"query": QUERY, "texts": [7]}, "texts[0] must be a string; got a number."),
+        ("prune_text", {"query": QUERY, "texts": '["a", 7]'}, "texts[1] must be a string; got a number."),
+        ("prune_text", {"query": QUERY}, "texts is missing."),
         ("prune_text", {"query": QUERY, "texts": [TEXT], "threshold": 2}, "threshold must be a number from 0 to 1"),
         ("prune_text", {"query": QUERY, "texts": [TEXT], "max_tokens": -1}, "max_tokens must be"),
         ("prune_text", {"query": QUERY, "texts": [TEXT], "top_n": 0}, "top_n must be"),
@@ -191,6 +193,32 @@ async def test_a_wrong_argument_is_an_error_that_says_what_is_allowed(call: Call
         ("prune_files", {"query": QUERY, "paths": []}, "at least 1 item"),
         ("rerank", {"query": "", "texts": [TEXT]}, "query is blank"),
         ("rerank", {"query": QUERY, "texts": [TEXT], "top_n": 0}, "top_n must be"),
+        ("prune_text", {"query": QUERY, "texts": [TEXT], "treshold": 1}, "'treshold'. Did you mean 'threshold'?"),
+        ("prune_text", {"query": QUERY, "texts": [TEXT], "max_token": 2}, "'max_token'. Did you mean 'max_tokens'?"),
+        (
+            "prune_text",
+            {"query": QUERY, "texts": [TEXT], "threshold": True},
+            "one of 'careful', 'balanced' or 'short'; got a truth value.",
+        ),
+        (
+            "prune_text",
+            {"query": QUERY, "texts": [TEXT], "threshold": "foo"},
+            "must be a number or one of 'careful', 'balanced' or 'short'.",
+        ),
+        (
+            "prune_text",
+            {"query": QUERY, "texts": [TEXT], "max_tokens": True},
+            "max_tokens must be an integer; got a truth value.",
+        ),
+        ("prune_files", {"query": QUERY, "paths": ["castle.md"], "title": "A"}, "Unknown argument 'title'"),
+        (
+            "prune_files",
+            {"query": QUERY, "paths": ["castle.md"], "top_n": True},
+            "top_n must be an integer; got a truth value.",
+        ),
+        ("rerank", {"query": QUERY, "texts": [TEXT], "threshold": 0.5}, "Unknown argument 'threshold'"),
+        ("recall", {"id": "x", "part": "whole", "begin": 2}, "Unknown argument 'begin'"),
+        ("recall", {"id": "x", "start": True}, "start must be an integer; got a truth value."),
         ("recall", {"id": "x"}, "no text with the id 'x'"),
         ("recall", {"id": "x", "part": "half"}, "'omitted' or 'whole'"),
         ("recall", {"id": "x", "start": -1}, "greater than or equal to 0"),
@@ -199,6 +227,14 @@ async def test_a_wrong_argument_is_an_error_that_says_what_is_allowed(call: Call
             result = await call(tool, **arguments)
             assert result.is_error
             assert reason in text_of(result)
+            assert "\n" not in text_of(result)
+            assert "pydantic" not in text_of(result)
+
+
+async def test_a_whole_number_or_a_name_is_a_threshold_and_null_is_no_option(call: Call) -> None:
+    for threshold in (0, "careful", 0.2, None):
+        result = await call("prune_text", query=QUERY, texts=[TEXT], threshold=threshold, max_tokens=None, title=None)
+        assert "nine towers" in text_of(result)
 
 
 async def test_too_much_text_is_refused(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
