@@ -31,13 +31,15 @@ class Original:
 
     @property
     def omitted(self) -> str:
-        """What was left out, with a mark where kept text stood."""
+        """What was left out, with a mark where kept text stood; empty if it is only white space."""
         bounds = [0]
         for span in self.kept:
             if span.of(self.text).strip():  # a break that only separates kept text says nothing
                 bounds += [span.start, span.end]
         bounds.append(len(self.text))
         gaps = [self.text[start:end] for start, end in pairwise(bounds)][::2]
+        if not any(gap.strip() for gap in gaps):
+            return ""
         parts: list[str] = []
         for number, gap in enumerate(gaps):
             if number and parts[-1:] != [KEPT_MARK]:

@@ -119,6 +119,14 @@ async def test_what_was_omitted_is_recalled(call: Call) -> None:
     assert text_of(await call("recall", id=dropped)) == "Sheep are white."
 
 
+async def test_of_a_complete_text_nothing_is_recalled_but_the_whole(call: Call) -> None:
+    pruned = await call("prune_text", query=QUERY, texts=["The castle has nine towers."], threshold=0)
+    name = facts_of(pruned)["passages"][0]["recall_id"]
+    for start in (0, 5):
+        assert text_of(await call("recall", id=name, start=start)) == "[Nothing was omitted.]"
+    assert text_of(await call("recall", id=name, part="whole")) == "The castle has nine towers."
+
+
 async def test_files_below_the_root_are_pruned(call: Call) -> None:
     result = await call("prune_files", query=QUERY, paths=["*.md"])
     assert "[castle.md: relevance 1.000" in text_of(result)

@@ -1,6 +1,7 @@
 from provence_plugins import Pruner, PruningPolicy
 from provence_plugins.engine.passages import PrunedPassage
-from provence_plugins.serving.originals import KEPT_MARK, Originals, passage_id
+from provence_plugins.serving.originals import KEPT_MARK, Original, Originals, passage_id
+from provence_plugins.types import Span
 
 TEXT = "The castle has nine towers. Sheep graze on the meadow.\n\nNobody lives in it. The towers of the castle are old."
 
@@ -26,7 +27,12 @@ def test_nothing_is_omitted_of_a_complete_passage(words: Pruner) -> None:
     call = originals.add(pruned(words, TEXT, policy=PruningPolicy(threshold=0)))
     original = originals.find(passage_id(call, 0))
     assert original is not None
-    assert original.omitted == KEPT_MARK
+    assert original.omitted == ""
+
+
+def test_white_space_alone_is_not_omitted_text() -> None:
+    assert Original("Kept. \n\n Kept.\n", (Span(0, 5), Span(9, 14))).omitted == ""
+    assert Original(" \n", ()).omitted == ""
 
 
 def test_an_unknown_id_finds_nothing(words: Pruner) -> None:
