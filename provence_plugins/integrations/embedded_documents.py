@@ -12,6 +12,11 @@ from provence_plugins.types import Passage, Span
 _FIRST_WORD = re.compile(r"\s*([^\s:=>]+)")
 _NUMBER = re.compile(r"\d+")
 
+# Marks of labels, attributes and tags, which belong to a document.
+_MARK = re.compile(r"[:：=<>\[\]{}]")
+# Rules, emphasis and heading marks, which may surround an introduction.
+_ORNAMENT = " \t\r\n*_-=#"
+
 
 class _Document(NamedTuple):
     """A document, perhaps without the white space around it, and where that came from."""
@@ -132,16 +137,18 @@ def _frame(content: str, places: Sequence[Span]) -> _Frame | None:
 
 
 def _with_headers(before: str, gaps: Sequence[str], footer: str, tail: str) -> _Frame | None:
+    """Return the frame if all headers begin with one label: another line may belong to the text above it."""
     later = [gap.lstrip() for gap in gaps]
     head, first = _split_head(before, later)
-    if later and _label(first) != _label(later[0]):
+    headers = [first, *later]
+    if not _is_introduction(head) or len({_label(header) for header in headers}) > 1:
         return None
     separators = ["", *(gap[: len(gap) - len(gap.lstrip())] for gap in gaps)]
-    return _Frame(head, [first, *later], [footer] * (len(gaps) + 1), separators, tail)
+    return _Frame(head, headers, [footer] * len(headers), separators, tail)
 
 
 def _split_head(before: str, later: Sequence[str]) -> tuple[str, str]:
-    """Cut an introduction from the first document's header, which has the second one's length."""
+    """Cut what precedes the first document's header, which has the second one's length."""
     if not later:
         return "", before
     lines = before.splitlines(keepends=True)
@@ -149,15 +156,43 @@ def _split_head(before: str, later: Sequence[str]) -> tuple[str, str]:
     return "".join(lines[:kept]), "".join(lines[kept:])
 
 
+def _is_introduction(head: str) -> bool:
+    """Return whether lines announce all documents and are not about the first one alone.
+
+    "Found 3 results:" does; "Title: Mercury" and "Mercury" may be lines that the other headers lack.
+    """
+    text = head.strip(_ORNAMENT)
+    return not text or (text[-1] in ":：" and not _MARK.search(text[:-1]))
+
+
 def _with_footers(head: str, gaps: Sequence[str], after: str) -> _Frame | None:
+    """Return the frame if the footers agree line by line: another line may belong to the text below it."""
     earlier = [gap.rstrip() for gap in gaps]
-    lines = after.splitlines(keepends=True)
-    count = len(earlier[0].splitlines()) if earlier else len(lines)
-    footers = [*earlier, "".join(lines[:count])]
-    if _label(footers[0]) != _label(footers[-1]):
+    last, tail = _split_tail(after, earlier)
+    footers = [*earlier, last]
+    if not _is_closing_remark(tail) or len({_labels(footer) for footer in footers}) > 1:
         return None
     separators = ["", *(gap[len(gap.rstrip()) :] for gap in gaps)]
-    return _Frame(head, [""] * len(footers), footers, separators, "".join(lines[count:]))
+    return _Frame(head, [""] * len(footers), footers, separators, tail)
+
+
+def _split_tail(after: str, earlier: Sequence[str]) -> tuple[str, str]:
+    """Cut the last document's footer, which has the first one's length, from what follows it."""
+    lines = after.splitlines(keepends=True)
+    count = len(earlier[0].splitlines()) if earlier else len(lines)
+    last = "".join(lines[:count]).rstrip()
+    return last, after[len(last) :]
+
+
+def _is_closing_remark(tail: str) -> bool:
+    """Return whether lines are a remark about all documents: sentences below an empty line."""
+    text = tail.strip()
+    space = tail[: len(tail) - len(tail.lstrip())]
+    return not text or (space.count("\n") > 1 and text[-1] in ".。" and not _MARK.search(text))
+
+
+def _labels(frame: str) -> tuple[str, ...]:
+    return tuple(_label(line) for line in frame.splitlines())
 
 
 def _label(frame: str) -> str:

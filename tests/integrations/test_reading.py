@@ -271,6 +271,95 @@ def test_what_stands_around_documents_stays_where_it_cannot_be_told_whose_it_is(
     assert read.written([None, "sheep"]) == f"{OMITTED} (A) and sheep (B) and no more."
 
 
+MERCURY, TEA, VENUS = "Text about Mercury the planet.", "Text about green tea.", "Text about Venus."
+
+
+@pytest.mark.parametrize(
+    ("content", "kept", "written"),
+    [
+        (
+            f"Title: Mercury\nSource: a.org\n{MERCURY}\n\nSource: b.org\n{TEA}",
+            (None, TEA),
+            f"Title: Mercury\nSource: a.org\n{OMITTED}\n\nSource: b.org\n{TEA}",
+        ),
+        (
+            f"Mercury\nhttps://a.org\n{MERCURY}\n\nhttps://b.org\n{TEA}",
+            (None, TEA),
+            f"Mercury\nhttps://a.org\n{OMITTED}\n\nhttps://b.org\n{TEA}",
+        ),
+        (
+            f"## Mercury\n\nSource: a.org\n{MERCURY}\n\nSource: b.org\n{TEA}",
+            (None, TEA),
+            f"## Mercury\n\nSource: a.org\n{OMITTED}\n\nSource: b.org\n{TEA}",
+        ),
+        (
+            f"Source: a.org\nSource type: web\n{MERCURY}\n\nSource: b.org\n{TEA}",
+            (None, TEA),
+            f"Source: a.org\nSource type: web\n{OMITTED}\n\nSource: b.org\n{TEA}",
+        ),
+        (
+            f"Source: a.org\n{MERCURY}\n\nSource: b.org\n{TEA}\nNote: drink it hot\n\nSource: c.org\n{VENUS}",
+            (None, None, VENUS),
+            f"Source: a.org\n{OMITTED}\n\nSource: b.org\n{OMITTED}\nNote: drink it hot\n\nSource: c.org\n{VENUS}",
+        ),
+        (
+            f"{MERCURY}\nSource: a.org\n\n{TEA}\nSource: b.org\n\n{VENUS}\nSource: c.org\nTitle: Venus",
+            (None, TEA, None),
+            f"{OMITTED}\nSource: a.org\n\n{TEA}\nSource: b.org\n\n{OMITTED}\nSource: c.org\nTitle: Venus",
+        ),
+        (
+            f"{MERCURY}\nSource: a.org\n\n{TEA}\nSource: b.org\n\nVenus",
+            (MERCURY, None),
+            f"{MERCURY}\nSource: a.org\n\n{OMITTED}\nSource: b.org\n\nVenus",
+        ),
+        (
+            f"{MERCURY}\nSource: a.org\n\nTitle: Tea\n{TEA}\nSource: b.org",
+            (MERCURY, None),
+            f"{MERCURY}\nSource: a.org\n\nTitle: Tea\n{OMITTED}\nSource: b.org",
+        ),
+        (
+            f"{MERCURY}\nSource: a.org\n\nTitle: Tea\n{TEA}\nSource: b.org\n\nThat is all.",
+            (MERCURY, None),
+            f"{MERCURY}\nSource: a.org\n\nTitle: Tea\n{OMITTED}\nSource: b.org\n\nThat is all.",
+        ),
+    ],
+    ids=[
+        "a title in the first header",
+        "a title without a label",
+        "a heading above the first header",
+        "two labels that begin alike",
+        "a note below the second text",
+        "a title in the last footer",
+        "a title below the last footer",
+        "a title above the second text",
+        "a title above the second text and a closing remark",
+    ],
+)
+def test_a_line_that_only_one_document_has_never_goes_to_another(
+    content: str, kept: tuple[str | None, ...], written: str
+) -> None:
+    documents = [text for text in (MERCURY, TEA, VENUS) if text in content]
+    read = read_result(content, [Passage(text) for text in documents])
+    assert read.written(documents) == content
+    assert read.written(kept) == written
+
+
+@pytest.mark.parametrize(
+    "introduction",
+    ["Found 2 results:\n", "I looked it up.\nFound 2 results:\n\n", "# Results:\n---\n", "**结果：**\n"],
+)
+def test_an_introduction_stays_when_the_first_document_goes(introduction: str) -> None:
+    content = f"{introduction}Source: a.org\n{MERCURY}\n\nSource: b.org\n{TEA}"
+    read = read_result(content, [Passage(MERCURY), Passage(TEA)])
+    assert read.written([None, TEA]) == f"{introduction}Source: b.org\n{TEA}"
+
+
+def test_a_closing_remark_stays_where_it_was_when_the_last_document_goes() -> None:
+    content = f"{MERCURY}\nSource: a.org\n\n{TEA}\nSource: b.org\n\nThat is all."
+    read = read_result(content, [Passage(MERCURY), Passage(TEA)])
+    assert read.written([MERCURY, None]) == f"{MERCURY}\nSource: a.org\n\nThat is all."
+
+
 def test_documents_in_more_than_one_place_are_not_taken_for_found() -> None:
     content = "Summary: sheep.\n\nsheep"
     assert read_result(content, [Passage("sheep")]).shape != "documents"
