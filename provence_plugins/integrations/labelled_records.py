@@ -98,8 +98,8 @@ class _Start(NamedTuple):
     Attributes:
         field: Number of its first field.
         position: Its first character.
-        under: Number of the record before it, if it may be a part of that one; None if it certainly
-            stands alone.
+        under: Number of the record directly above it, if it may be a part of that one; None if it
+            certainly stands alone.
     """
 
     field: int
@@ -120,14 +120,13 @@ def _starts(content: str, fields: Sequence[_Field]) -> list[_Start]:
     """Return where records begin: wherever the first label of the first record occurs again.
 
     After an empty line or under a numbered line that label alone is enough. After an empty line it
-    may also belong to a text, so such a record brings the one above it along. The first label
-    always begins a record.
+    may also belong to a text, so such a record brings the one above it along, and that one the next
+    above, up to a record that certainly stands alone. The first label always begins a record.
     """
     labels = [field.label for field in fields]
     signature = _signature(content, fields)
     headings = _headings(content, fields)
     starts: list[_Start] = []
-    certain = 0
     for number, field in enumerate(fields):
         if field.label != signature[0]:
             continue
@@ -135,10 +134,9 @@ def _starts(content: str, fields: Sequence[_Field]) -> list[_Start]:
         is_complete = labels[number : number + len(signature)] == signature
         is_apart = number in headings or _is_apart(content, field.start)
         if not starts or (is_complete and (is_apart or len(signature) > 1)):
-            certain = len(starts)
             starts.append(_Start(number, position, None))
         elif is_apart:
-            starts.append(_Start(number, position, certain))
+            starts.append(_Start(number, position, len(starts) - 1))
     return starts
 
 

@@ -112,15 +112,9 @@ class ResultText:
         """
         sizes = [len(block.passages) for block in self.blocks]
         texts = regroup(kept, sizes)
-        staying: set[int] = set()
-        for row, block in enumerate(self.blocks):
-            if _stays(block, texts[row]):
-                staying.add(row)
-                if block.under is not None:
-                    staying.add(block.under)
-        if not staying:
+        rows = self._staying(texts)
+        if not rows:
             return None
-        rows = sorted(staying)
         if order and self.can_reorder:
             rank = {number: position for position, number in enumerate(order)}
             ranks = [rank.get(number, len(rank)) for number in range(len(kept))]
@@ -132,6 +126,15 @@ class ResultText:
                 written += self._separator(row)
             written += _written_block(self.blocks[row], texts[row])
         return written + self.tail
+
+    def _staying(self, kept: Sequence[Sequence[str | None]]) -> list[int]:
+        """Return the numbers of the blocks that stay, given what is kept of the texts of each."""
+        staying = {row for row, block in enumerate(self.blocks) if _stays(block, kept[row])}
+        # From the last to the first, so that a block that another one brings along brings its own.
+        for row, block in reversed(list(enumerate(self.blocks))):
+            if row in staying and block.under is not None:
+                staying.add(block.under)
+        return sorted(staying)
 
     def _separator(self, number: int) -> str:
         # The first block has none of its own and takes that of the second when it comes later.

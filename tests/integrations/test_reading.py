@@ -18,6 +18,9 @@ from provence_plugins.types import Passage
 # Short strings of a JSON document are not pruned.
 MORE = "Nobody who was asked about it could remember anything else of it."
 
+SHORT = 'It\'s "kept".'
+PROSE = "The castle has nine towers and a gate of iron. Sheep graze on the meadow around it all day."
+
 _NOUNS = ["castle", "tower", "meadow", "river", "sheep", "baker", "planet", "winter", "market", "harbour"]
 _VERBS = ["guards", "follows", "crosses", "feeds", "watches", "builds"]
 
@@ -265,6 +268,33 @@ def test_the_last_line_of_a_record_is_not_taken_for_the_line_above_the_next() ->
     assert read_result(content).written([None, PROSE]) == f"Found 2 results:\nTitle: B\nText: {PROSE}"
 
 
+PLANETS = f"Source: planets.pdf\nPage: 3\nContent: {PROSE}"
+TEA_PAGE = f"Source: tea.html\nContent: {PROSE}"
+ESSAY = "Source: Okakura, The Book of Tea\nHis famous essay explains how the ceremony came to Japan."
+
+
+@pytest.mark.parametrize(
+    "write",
+    [str, lambda content: json.dumps([{"id": 7, "text": PROSE}, {"text": content}])],
+    ids=["text", "inside JSON"],
+)
+def test_a_text_that_may_belong_to_the_record_above_is_never_shown_without_it(write: Callable[[str], str]) -> None:
+    read = read_result(write(f"{PLANETS}\n\n{TEA_PAGE}\n\n{ESSAY}"))
+    essay = read.passages[-1].text
+    assert "famous essay" in essay
+    written = read.written([*(None for _ in read.passages[:-1]), essay])
+    assert written is not None
+    assert source_of(written, essay, ["planets.pdf", "tea.html"], below=False) == "tea.html"
+    assert PROSE not in written
+
+
+def test_a_record_brings_none_along_from_above_one_that_certainly_stands_alone() -> None:
+    read = read_result(f"{PLANETS}\n\n{TEA_PAGE}\n\n{PLANETS}\n\n{ESSAY}")
+    essay = read.passages[-1].text
+    first = read.written([*(None for _ in read.passages[:-1]), essay])
+    assert first == f"Source: planets.pdf\nPage: 3\nContent: \n\n{ESSAY}"
+
+
 def test_what_stands_around_documents_stays_where_it_cannot_be_told_whose_it_is() -> None:
     content = "Old castles (A) and white sheep (B) and no more."
     read = read_result(content, [Passage("Old castles"), Passage("white sheep")])
@@ -435,10 +465,6 @@ def test_json_stays_json_and_only_long_strings_change(indent: int | None, ascii_
                 assert after == before
             elif new is not None:
                 assert after == (new[str(before)] or "")
-
-
-SHORT = 'It\'s "kept".'
-PROSE = "The castle has nine towers and a gate of iron. Sheep graze on the meadow around it all day."
 
 
 @pytest.mark.parametrize(
