@@ -46,7 +46,8 @@ class _Notation:
     """A way of writing values.
 
     Attributes:
-        tokens: Matches strings, in the group "string", and the brackets of objects and lists.
+        tokens: Matches strings, in the group "string", and the brackets of objects and lists. A
+            string that is written as several literals is one token.
         read: Reads one string.
         quote: The quotation mark around a string that is written again.
         escape: Writes the characters between the quotes; the second argument tells whether only
@@ -208,15 +209,27 @@ def _is_python(content: str) -> bool:
     return True
 
 
-def _tokens(string: str) -> re.Pattern[str]:
-    return re.compile(rf"(?P<string>{string})|[{{}}\[\]]", re.DOTALL)
+def _read_python(token: str) -> str:
+    # The strings side by side that make one value may stand on several lines.
+    return str(ast.literal_eval(f"({token})"))
 
 
-# A string with a prefix, such as bytes, and a comment are matched outside the group, so that they
-# stay as they are.
-_PYTHON_TOKENS = re.compile(rf"[A-Za-z]+(?:{_PYTHON_STRING})|#[^\r\n]*+|{_tokens(_PYTHON_STRING).pattern}", re.DOTALL)
+def _tokens(string: str, *others: str) -> re.Pattern[str]:
+    return re.compile("|".join((rf"(?P<string>{string})", *others, r"[{}\[\]]")), re.DOTALL)
+
+
+# Strings side by side are one value. Those with a prefix, such as bytes, those with a comment between
+# them and comments are matched outside the group, so that they stay as they are.
+_PYTHON_COMMENT = r"#[^\r\n]*+"
+_PYTHON_GAP = rf"(?:\s|\\\r?\n|{_PYTHON_COMMENT})*+"
+_PYTHON_PREFIX = "[A-Za-z]{0,2}+"
+_PYTHON_TOKENS = _tokens(
+    rf"(?>(?:{_PYTHON_STRING})(?:\s*+(?:{_PYTHON_STRING}))*+)(?!{_PYTHON_GAP}{_PYTHON_PREFIX}['\"])",
+    rf"{_PYTHON_PREFIX}(?:{_PYTHON_STRING})(?:{_PYTHON_GAP}{_PYTHON_PREFIX}(?:{_PYTHON_STRING}))*+",
+    _PYTHON_COMMENT,
+)
 
 _NOTATIONS = (
     _Notation(_tokens(_JSON_STRING), json.loads, '"', _escape_json, _is_json),
-    _Notation(_PYTHON_TOKENS, ast.literal_eval, "'", _escape_python, _is_python),
+    _Notation(_PYTHON_TOKENS, _read_python, "'", _escape_python, _is_python),
 )

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import pprint
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -507,6 +508,48 @@ def test_python_literals_are_read_however_they_are_written(content: str) -> None
     written = read.written([SHORT for _ in read.passages])
     assert written is not None
     assert SHORT in "".join(map(str, leaves(ast.literal_eval(written))))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pprint.pformat([{"id": 7, "title": "A castle", "text": f"{PROSE} {PROSE}"}]),
+        pprint.pformat({"text": f"{PROSE} {PROSE}"}, width=20),
+        pprint.pformat(f"{PROSE} {PROSE}"),
+        f"['{PROSE} ''{PROSE}']",
+        f"['' '''{PROSE}''' \" \"\r\n\t'{PROSE}'  # it's 'one'\n]",
+    ],
+    ids=["an entry", "narrow", "one string", "no white space", "other quotes"],
+)
+def test_strings_side_by_side_are_one_text(content: str) -> None:
+    read = read_result(content)
+    assert [passage.text for passage in read.passages] == [f"{PROSE} {PROSE}"]
+    assert read.written([f"{PROSE} {PROSE}"]) == content
+    written = read.written([SHORT])
+    assert written is not None
+    assert SHORT in leaves(ast.literal_eval(written))
+
+
+def test_strings_side_by_side_are_one_key_and_one_title() -> None:
+    [passage] = read_result(f"{{'ti' 'tle': 'Castles ' 'of iron', '{PROSE} ' '{PROSE}': '{PROSE}'}}").passages
+    assert (passage.text, passage.title) == (PROSE, "Castles of iron")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"['{PROSE} ' r'{PROSE}']",
+        f"[r'{PROSE} ' '{PROSE}']",
+        f"['{PROSE} '  # it's 'one'\n '{PROSE}']",
+        f"['{PROSE} ' \\\n '{PROSE}']",
+        f"[b'{PROSE} ' b'{PROSE}']",
+    ],
+    ids=["a prefix after", "a prefix before", "a comment between", "a backslash between", "bytes"],
+)
+def test_strings_side_by_side_stay_with_what_else_is_among_them(content: str) -> None:
+    read = read_result(content)
+    assert read.shape == "values"
+    assert not read.passages
 
 
 @pytest.mark.parametrize(
