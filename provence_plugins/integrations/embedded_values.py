@@ -10,7 +10,7 @@ from typing import NamedTuple
 from provence_plugins.integrations.labelled_records import read_records
 from provence_plugins.integrations.prose import count_words, is_prose
 from provence_plugins.integrations.tool_results import Block, Part, ResultText
-from provence_plugins.text.json_text import is_valid_json
+from provence_plugins.text.json_text import find_documents, is_valid_json, without_space
 from provence_plugins.types import Passage
 
 # Shorter strings are names, labels and short answers. They stay.
@@ -104,7 +104,7 @@ def _string_blocks(token: str, string: _String, notation: _Notation, first: int)
 
 def _read_inside(text: str) -> ResultText | None:
     inner = read_records(text)
-    if inner is None and text.lstrip()[:1] in ("{", "["):
+    if inner is None and without_space(text)[:1] in ("{", "["):
         inner = read_values(text)
     if inner is None or not inner.passages:
         return None
@@ -191,19 +191,16 @@ def _escape_python(text: str, is_ascii: bool) -> str:
 
 
 def _is_json(content: str) -> bool:
-    if content.lstrip()[:1] not in ("{", "[", '"'):
-        return False
-    if is_valid_json(content):
-        return True
-    lines = [line for line in content.split("\n") if line.strip()]
-    return len(lines) > 1 and all(line.lstrip()[:1] in ("{", "[") and is_valid_json(line) for line in lines)
+    bare = without_space(content)
+    return bool(find_documents(content)) or (bare.startswith('"') and is_valid_json(bare))
 
 
 def _is_python(content: str) -> bool:
-    if content.lstrip()[:1] not in ("{", "[", "("):
+    bare = without_space(content)
+    if bare[:1] not in ("{", "[", "("):
         return False
     try:
-        ast.literal_eval(content.strip())
+        ast.literal_eval(bare)
     except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError):
         return False
     return True

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from provence_plugins.text.columns import Sentences, Ties
 from provence_plugins.text.lines import LONGEST_WHOLE_ITEM
-from provence_plugins.types import Kind, TieKind
+from provence_plugins.types import Kind, Span, TieKind
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{},:]|[^\s\[\]{},:"]++', re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -18,6 +18,10 @@ _ESCAPE = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
 # of surrogates.
 _CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2})?$")
 _CLOSING = {"{": "}", "[": "]"}
+
+# What lies between record separators, which may hold line breaks, and between line breaks. Those that
+# JSON allows inside a string, such as U+2028, end no line.
+_PIECES = (re.compile(r"[^\x1e]+"), re.compile(r"[^\n-\r\x1c-\x1e]+"))
 
 # Keys whose value says which record of several this is, the best first.
 _NAMING_KEYS = (
@@ -39,31 +43,40 @@ FindStarts = Callable[[str], Sequence[int]]
 
 
 def split_json(text: str, find_starts: FindStarts) -> Sentences | None:
-    """Split a JSON document, or one on each line, into units; None for any other text.
+    """Split a JSON document, or several, into units; None for any other text.
 
     Args:
         text: The text.
         find_starts: Returns where the sentences of a text start, the first at 0.
     """
-    bare = text.strip("\ufeff \t\r\n")
-    if bare[:1] not in _CLOSING:
+    documents = find_documents(text)
+    if not documents:
         return None
-    if bare[-1:] == _CLOSING[bare[0]] and is_valid_json(bare):
-        units = _Units(text, find_starts)
-        units.add_document(text.index(bare[0]), text.index(bare[0]) + len(bare), is_whole=False)
-        return units.sentences()
-    lines = text.splitlines(keepends=True)
-    documents = [line.strip() for line in lines if line.strip()]
-    if len(documents) < 2 or not all(map(is_json_document, documents)):
-        return None
-    units = _Units(text, find_starts, are_lines=True)
-    start = 0
-    for line in lines:
-        if document := line.strip():
-            begin = start + line.index(document[0])
-            units.add_document(begin, begin + len(document), is_whole=len(document) <= LONGEST_WHOLE_ITEM)
-        start += len(line)
+    are_lines = len(documents) > 1
+    units = _Units(text, find_starts, are_lines=are_lines)
+    for document in documents:
+        is_whole = are_lines and document.end - document.start <= LONGEST_WHOLE_ITEM
+        units.add_document(document.start, document.end, is_whole=is_whole)
     return units.sentences()
+
+
+def find_documents(text: str) -> list[Span]:
+    """Return where the JSON documents of a text are; nothing if it holds anything else.
+
+    A text is one object or list, or several with line breaks or record separators between them.
+    White space and a byte order mark may stand around each.
+    """
+    whole = _without_space(text, 0, len(text))
+    if text[whole.start : whole.start + 1] not in _CLOSING:
+        return []
+    if is_json_document(whole.of(text)):
+        return [whole]
+    for pieces in _PIECES:
+        found = [_without_space(text, *piece.span()) for piece in pieces.finditer(text)]
+        documents = [span for span in found if span.start < span.end]
+        if len(documents) > 1 and all(is_json_document(document.of(text)) for document in documents):
+            return documents
+    return []
 
 
 def is_valid_json(text: str) -> bool:
@@ -75,10 +88,21 @@ def is_valid_json(text: str) -> bool:
     return True
 
 
+def without_space(text: str) -> str:
+    """Return a text without the white space, record separators and byte order mark around it."""
+    return text.strip().strip("\ufeff").strip()
+
+
 def is_json_document(text: str) -> bool:
-    """Return whether a text is one object or list of JSON, apart from white space around it."""
-    bare = text.strip()
-    return bare[:1] in _CLOSING and is_valid_json(bare)
+    """Return whether a text is one object or list of JSON, apart from what may stand around it."""
+    bare = without_space(text)
+    return bare[:1] in _CLOSING and bare[-1:] == _CLOSING[bare[0]] and is_valid_json(bare)
+
+
+def _without_space(text: str, start: int, end: int) -> Span:
+    bare = without_space(text[start:end])
+    start = text.index(bare, start)
+    return Span(start, start + len(bare))
 
 
 class _Units:

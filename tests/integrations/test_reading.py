@@ -14,6 +14,7 @@ from rows import row
 
 from provence_plugins.integrations.reading import read_result
 from provence_plugins.integrations.tool_results import OMITTED, ResultText
+from provence_plugins.text.json_text import split_json
 from provence_plugins.types import Passage
 
 # Short strings of a JSON document are not pruned.
@@ -569,6 +570,51 @@ def test_no_text_that_looks_like_values_is_an_error(content: str) -> None:
         written = f"[{opening}{content}{closing}]"
         read = read_result(written)
         assert read.written([passage.text for passage in read.passages]) == written
+
+
+ENTRY = json.dumps({"url": "https://example.org", "text": PROSE})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"\ufeff[{ENTRY}]",
+        f" \ufeff\n{ENTRY}",
+        f"\ufeff{json.dumps(PROSE)}",
+        f"\ufeff{ENTRY}\n\ufeff{ENTRY}",
+        f"\x1e{ENTRY}\n\x1e{ENTRY}\n",
+        f"\x1e{json.dumps(json.loads(ENTRY), indent=2)}\n\x1e{ENTRY}\n",
+        f"\x1e{ENTRY}\n",
+        f"{ENTRY}\r{ENTRY}",
+        f"\ufeff['{PROSE}']",
+        json.dumps([f"\ufeff{ENTRY}", 7]),
+    ],
+    ids=[
+        "a list after a byte order mark",
+        "an object after white space and a byte order mark",
+        "a string after a byte order mark",
+        "lines with byte order marks",
+        "record separators",
+        "record separators and line breaks",
+        "one record after a separator",
+        "carriage returns",
+        "printed Python after a byte order mark",
+        "JSON with a byte order mark in a string",
+    ],
+)
+def test_marks_around_values_stay_and_the_values_are_read(content: str) -> None:
+    read = read_result(content)
+    assert read.shape == "values"
+    assert {passage.text for passage in read.passages} == {PROSE}
+    assert read.written([PROSE for _ in read.passages]) == content
+    assert read.written(["It is old." for _ in read.passages]) == content.replace(PROSE, "It is old.")
+
+
+@given(content=st.text('[]{}",:a1\ufeff\x1e\x0c\n\r\u2028\u00a0 ', max_size=30))
+def test_what_the_splitter_takes_for_json_is_read_as_values(content: str) -> None:
+    for text in (content, f"[{content}]", f"[1]{content}[2]"):
+        if split_json(text, lambda prose: [0]) is not None:
+            assert read_result(text).shape == "values"
 
 
 def test_the_title_beside_a_text_is_read_with_it() -> None:

@@ -57,3 +57,14 @@ def test_a_long_string_is_cut_into_sentences_but_not_inside_an_escape() -> None:
 
 def test_one_document_on_each_line_makes_one_unit_of_each_line() -> None:
     assert units('{"a": 1}\n\n{"a": 2}\n') == [("record", '{"a": 1}\n\n'), ("record", '{"a": 2}\n')]
+
+
+def test_documents_are_found_between_line_breaks_and_record_separators_and_after_byte_order_marks() -> None:
+    for text, found in [
+        ('\ufeff{"a": 1}\n\ufeff{"a": 2}', ['\ufeff{"a": 1}\n\ufeff', '{"a": 2}']),
+        ('\x1e{"a":\n1}\n\x1e{"a": 2}\n', ['\x1e{"a":\n1}\n\x1e', '{"a": 2}\n']),
+        ('{"a": "\u2028"}\n{"a": 2}', ['{"a": "\u2028"}\n', '{"a": 2}']),
+        ('{"a": 1}\r{"a": 2}', ['{"a": 1}\r', '{"a": 2}']),
+    ]:
+        with row(text):
+            assert units(text) == [("record", unit) for unit in found]
