@@ -6,16 +6,12 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from provence_plugins.integrations.prose import is_closing_remark, is_introduction
 from provence_plugins.integrations.tool_results import OMITTED, Block, Origin, Part, ResultText
 from provence_plugins.types import Passage, Span
 
 _FIRST_WORD = re.compile(r"\s*([^\s:=>]+)")
 _NUMBER = re.compile(r"\d+")
-
-# Marks of labels, attributes and tags, which belong to a document.
-_MARK = re.compile(r"[:：=<>\[\]{}]")
-# Rules, emphasis and heading marks, which may surround an introduction.
-_ORNAMENT = " \t\r\n*_-=#"
 
 
 class _Document(NamedTuple):
@@ -141,7 +137,7 @@ def _with_headers(before: str, gaps: Sequence[str], footer: str, tail: str) -> _
     later = [gap.lstrip() for gap in gaps]
     head, first = _split_head(before, later)
     headers = [first, *later]
-    if not _is_introduction(head) or len({_label(header) for header in headers}) > 1:
+    if not is_introduction(head) or len({_label(header) for header in headers}) > 1:
         return None
     separators = ["", *(gap[: len(gap) - len(gap.lstrip())] for gap in gaps)]
     return _Frame(head, headers, [footer] * len(headers), separators, tail)
@@ -156,21 +152,12 @@ def _split_head(before: str, later: Sequence[str]) -> tuple[str, str]:
     return "".join(lines[:kept]), "".join(lines[kept:])
 
 
-def _is_introduction(head: str) -> bool:
-    """Return whether lines announce all documents and are not about the first one alone.
-
-    "Found 3 results:" does; "Title: Mercury" and "Mercury" may be lines that the other headers lack.
-    """
-    text = head.strip(_ORNAMENT)
-    return not text or (text[-1] in ":：" and not _MARK.search(text[:-1]))
-
-
 def _with_footers(head: str, gaps: Sequence[str], after: str) -> _Frame | None:
     """Return the frame if the footers agree line by line: another line may belong to the text below it."""
     earlier = [gap.rstrip() for gap in gaps]
     last, tail = _split_tail(after, earlier)
     footers = [*earlier, last]
-    if not _is_closing_remark(tail) or len({_labels(footer) for footer in footers}) > 1:
+    if not is_closing_remark(tail) or len({_labels(footer) for footer in footers}) > 1:
         return None
     separators = ["", *(gap[len(gap.rstrip()) :] for gap in gaps)]
     return _Frame(head, [""] * len(footers), footers, separators, tail)
@@ -182,13 +169,6 @@ def _split_tail(after: str, earlier: Sequence[str]) -> tuple[str, str]:
     count = len(earlier[0].splitlines()) if earlier else len(lines)
     last = "".join(lines[:count]).rstrip()
     return last, after[len(last) :]
-
-
-def _is_closing_remark(tail: str) -> bool:
-    """Return whether lines are a remark about all documents: sentences below an empty line."""
-    text = tail.strip()
-    space = tail[: len(tail) - len(tail.lstrip())]
-    return not text or (space.count("\n") > 1 and text[-1] in ".。" and not _MARK.search(text))
 
 
 def _labels(frame: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from provence_plugins.integrations.prose import count_words, is_prose
+from provence_plugins.integrations.prose import count_words, is_introduction, is_prose
 from provence_plugins.integrations.tool_results import Block, Part, ResultText
 from provence_plugins.types import Passage, Span
 
@@ -23,9 +23,10 @@ _OTHER_LABELS = (
 )
 _TITLE_LABELS = ("title", "page", "name", "headline")
 
-# A bullet, a number or emphasis may precede a label: "- **Title:** …", "[1] Title: …".
+# A bullet, a number or emphasis may precede a label: "- **Title:** …", "[1] Title: …"; a byte order
+# mark may precede the first one.
 _LABEL = re.compile(
-    rf"^[ \t]*(?:[-*>#]+[ \t]+|\d+[.)][ \t]+|\[\d+\][ \t]*)?[*_]*(?P<label>{_TEXT_LABELS}|{_OTHER_LABELS})[*_]*"
+    rf"^\ufeff?[ \t]*(?:[-*>#]+[ \t]+|\d+[.)][ \t]+|\[\d+\][ \t]*)?[*_]*(?P<label>{_TEXT_LABELS}|{_OTHER_LABELS})[*_]*"
     rf"[ \t]*:[*_]*",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -81,11 +82,13 @@ def read_records(content: str) -> ResultText | None:
     bounds = [*(start.position for start in starts), len(content)]
     if bounds[0] > _MAX_HEAD or is_prose(content[: bounds[0]]):
         return None
+    if not is_introduction(content[: bounds[0]]):
+        bounds[0] = 0  # it may be about the first record, and goes with it
     ends = [begin + len(_CLOSING.sub("", content[begin:end])) for begin, end in pairwise(bounds)]
     blocks: list[Block] = []
     for number, start in enumerate(starts):
         last = starts[number + 1].field if number + 1 < len(starts) else len(fields)
-        parts = _parts(content, start.position, fields[start.field : last], ends[number])
+        parts = _parts(content, bounds[number], fields[start.field : last], ends[number])
         separator = content[ends[number - 1] : bounds[number]] if number else ""
         blocks.append(Block(parts, separator, under=start.under))
     head, tail = content[: bounds[0]], content[ends[-1] :]

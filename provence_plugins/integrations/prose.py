@@ -1,4 +1,4 @@
-"""Distinguish prose, which can be pruned, from texts that must stay complete."""
+"""Distinguish prose, which can be pruned, from texts that must stay complete, and remarks about all texts."""
 
 import re
 
@@ -18,6 +18,12 @@ _PLAIN = re.compile(r"[^\W\d_]|[ .,;:!?'\"()\-–—’‘“”…。、，！�
 # numbers.
 _NUMBERED_LINE = re.compile(r"\s*\d+(?:\t|[:|→]\s?)")
 
+# Marks of labels, attributes and tags, which belong to one of several texts.
+_MARK = re.compile(r"[:：=<>\[\]{}]")
+
+# Rules, emphasis and heading marks, which may surround an introduction.
+_ORNAMENT = "\ufeff \t\r\n*_-=#"
+
 
 def is_prose(text: str) -> bool:
     """Return whether most of a text is sentences, not a listing, code, a log or a table."""
@@ -30,6 +36,22 @@ def is_prose(text: str) -> bool:
 def count_words(text: str) -> int:
     """Return the number of words; in scripts without spaces each character counts."""
     return len(_WORD.findall(text))
+
+
+def is_introduction(head: str) -> bool:
+    """Return whether lines announce all texts below them and are not about the first one alone.
+
+    "Found 3 results:" does; "Title: Mercury" and "Mercury" may be about the first one.
+    """
+    text = head.strip(_ORNAMENT)
+    return not text or (text[-1] in ":：" and not _MARK.search(text[:-1]))
+
+
+def is_closing_remark(tail: str) -> bool:
+    """Return whether lines are about all texts above them: sentences below an empty line."""
+    text = tail.strip()
+    space = tail[: len(tail) - len(tail.lstrip())]
+    return not text or (space.count("\n") > 1 and text[-1] in ".。" and not _MARK.search(text))
 
 
 def _is_prose_line(line: str) -> bool:

@@ -270,6 +270,30 @@ def test_the_last_line_of_a_record_is_not_taken_for_the_line_above_the_next() ->
     assert read_result(content).written([None, PROSE]) == f"Found 2 results:\nTitle: B\nText: {PROSE}"
 
 
+@pytest.mark.parametrize(
+    "heading",
+    ["Mercury", "## Mercury", "Topic: Mercury", "[Mercury]", "Found 2 results:\n\nMercury", "Mercury\n-------"],
+)
+def test_a_line_above_the_first_record_goes_with_it(heading: str) -> None:
+    content = f"{heading}\nURL: a.org\nText: {PROSE}\n\nURL: b.org\nText: {PROSE}"
+    read = read_result(content)
+    assert read.shape == "records"
+    assert read.written([PROSE, None]) == f"{heading}\nURL: a.org\nText: {PROSE}"
+    assert read.written([None, PROSE]) == f"URL: b.org\nText: {PROSE}"
+
+
+@pytest.mark.parametrize("introduction", ["Found 2 results:\n\n", "**Results:**\n---\n", "\n"])
+def test_an_introduction_of_records_stays(introduction: str) -> None:
+    read = read_result(f"{introduction}URL: a.org\nText: {PROSE}\n\nURL: b.org\nText: {PROSE}")
+    assert read.written([None, PROSE]) == f"{introduction}URL: b.org\nText: {PROSE}"
+
+
+def test_a_byte_order_mark_hides_no_label() -> None:
+    read = read_result(f"\ufeffTitle: A\nURL: a.org\nText: {PROSE}\n\nTitle: B\nURL: b.org\nText: {PROSE}")
+    assert read.written([None, PROSE]) == f"Title: B\nURL: b.org\nText: {PROSE}"
+    assert [passage.title for passage in read.passages] == ["A", "B"]
+
+
 PLANETS = f"Source: planets.pdf\nPage: 3\nContent: {PROSE}"
 TEA_PAGE = f"Source: tea.html\nContent: {PROSE}"
 ESSAY = "Source: Okakura, The Book of Tea\nHis famous essay explains how the ceremony came to Japan."
