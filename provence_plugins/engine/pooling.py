@@ -51,6 +51,12 @@ class PassageScores:
         """The relevance as a probability, even if the model gives a logit."""
         return as_probability(self.relevance, self.relevance_scale)
 
+    def reach(self, threshold: float) -> npt.NDArray[np.bool_]:
+        """Return for each sentence whether its probability is at least a threshold, as a policy compares them."""
+        # Numpy would round the threshold to float32, and one just above a probability would become equal to it.
+        is_reached: npt.NDArray[np.bool_] = self.probabilities.astype(np.float64) >= threshold
+        return is_reached
+
 
 @dataclass(frozen=True, slots=True)
 class SentencePieces:

@@ -207,7 +207,7 @@ def _words(
         if method.output is not None:
             output = method.output(passage)
         else:
-            is_kept = passage_scores.probabilities >= threshold
+            is_kept = passage_scores.reach(threshold)
             output = FixedOutput(list(compress(passage.sentences, is_kept)))
         overlap = count_words(passage.example, output.spans, foreign=output.foreign_words)
         # The bootstrap draws questions, so the passages of a question have to stay together.

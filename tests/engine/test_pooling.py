@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from provence_plugins.engine.pooling import (
     POOLINGS,
     SURE,
+    PassageScores,
     SentencePieces,
     compare_passages,
     compare_with_best,
@@ -163,3 +164,10 @@ def test_a_comparison_of_passages_keeps_the_surest_one_each_order_and_the_range(
         assert all(odds(high) - odds(low) <= most + 1e-6 for high, low in inner)
         assert ((other >= 0) & (other <= one)).all()
         assert (np.diff(other[np.argsort(one, kind="stable")]) >= 0).all()
+
+
+@given(st.lists(PROBABILITIES, min_size=1, max_size=5), st.floats(0, 1))
+def test_a_sentence_reaches_a_threshold_as_the_plain_numbers_do(probabilities: list[float], threshold: float) -> None:
+    scores = PassageScores(0.0, np.array(probabilities, np.float32))
+    for bar in (threshold, probabilities[0], math.nextafter(probabilities[0], math.inf)):
+        assert scores.reach(bar).tolist() == [probability >= bar for probability in probabilities]

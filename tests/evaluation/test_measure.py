@@ -41,6 +41,23 @@ def test_a_method_without_a_threshold_gets_that_which_removes_seven_tenths(
     assert (found.needles, found.lengths) == ([], [])
 
 
+def test_what_ties_with_the_best_removed_sentence_is_removed_everywhere(
+    make_example: Callable[..., Example], written: Method
+) -> None:
+    tied = [f"Tie {number} scores 0.3 here." for number in range(30)]
+    given = [
+        make_example(f"*Answer {name} scores 0.9.", *tied, id=name, source=source) for name, source in ("as", "bt")
+    ]
+    found = measure("m", LoadedMethod(written), prepare(given, "sentencex", needles=2))
+    # Just above the score of the ties, which float32 does not tell from it.
+    assert float(np.float32(0.3)) < found.threshold < np.nextafter(np.float32(0.3), np.float32(1))
+    assert [words.kept for words in found.judged.words] == [4, 4]
+    assert [row.kept for row in found.unrelated] == [1, 1]
+    # The needle, and the other answer among the ties of its hay.
+    assert {row.sentences for row in found.needles} == {2.0}
+    assert [row.removed > 0.3 for row in found.lengths] == [True] * 5
+
+
 def test_unrelated_passages_are_counted_at_the_methods_own_threshold(examples: list[Example], written: Method) -> None:
     found = measure("m", LoadedMethod(written, 0.5, True), prepare(examples, "sentencex", needles=0))
     assert (found.threshold, found.has_default, found.judged.probabilities) == (0.5, True, True)

@@ -113,7 +113,7 @@ def _row(
     answers_kept: list[bool] = []
     characters_kept, characters = 0, 0
     for passage, scores in group:
-        is_kept = scores.probabilities >= threshold
+        is_kept = scores.reach(threshold)
         labels = label_sentences(passage.example, passage.sentences)
         answers_kept.append(bool(np.any(is_kept & labels)))
         lengths = np.array(passage.lengths)

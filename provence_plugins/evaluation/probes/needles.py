@@ -94,7 +94,7 @@ def judge_needles(
     """Return what is kept of the needles, for each size and place, by a threshold."""
     groups: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for needle, passage_scores in zip(needles, scores, strict=True):
-        is_kept = passage_scores.probabilities >= threshold
+        is_kept = passage_scores.reach(threshold)
         of_needle = is_kept[needle.place : needle.place + needle.size]
         groups[needle.size, needle.place].append((int(of_needle.sum()), int(is_kept.sum())))
     rows: list[NeedleRow] = []

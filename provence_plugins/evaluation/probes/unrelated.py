@@ -41,7 +41,7 @@ def judge_unrelated(
     """Count what is kept and removed of unrelated passages at a threshold."""
     rows = []
     for passage, passage_scores in zip(passages, scores, strict=True):
-        is_kept = passage_scores.probabilities >= threshold
+        is_kept = passage_scores.reach(threshold)
         removed = sum(compress(passage.lengths, ~is_kept))
         rows.append(UnrelatedRow(int(is_kept.sum()), removed, sum(passage.lengths)))
     return rows
