@@ -141,8 +141,8 @@ class ReadingRun:
         Raises:
             InterruptedRunError: Ctrl-C was pressed; what was answered is in the record.
             ReaderError: The reader is down; the same holds.
-            InvalidInputError: There is no question, no complete answer, or the record is that of
-                another reader.
+            InvalidInputError: There is no question, no complete answer, or the record holds
+                answers of another reader.
         """
         from provence_plugins.evaluation.reading.questions import make_questions
         from provence_plugins.evaluation.reading.record import open_record

@@ -107,6 +107,18 @@ def test_a_server_that_nobody_started_is_an_error_with_its_address(data: Path, t
     assert f"127.0.0.1:{port}/v1/chat/completions cannot be reached" in str(done.exception)
 
 
+def test_a_run_whose_reader_was_mistyped_does_not_stand_in_the_way_of_the_right_one(
+    data: Path, tiny_folder: Path
+) -> None:
+    output = ("--output", str(data / "results"), "--name", "reader")
+    mistyped = CliRunner().invoke(app, ["evaluate", str(data / "*.jsonl"), "--reader", "gguf:typo.gguf", *output])
+    assert isinstance(mistyped.exception, InvalidInputError)
+    assert "typo.gguf" in str(mistyped.exception)
+    with serve_chat(look_up) as server:
+        done = run(data, server.url, tiny_folder, "--threshold", 0.5, "--limit", 1)
+    assert done.exit_code == 0, done.output
+
+
 def test_data_without_short_answers_is_refused_before_anything_is_asked(data: Path, tiny_folder: Path) -> None:
     (data / "only.jsonl").write_text(json.dumps({"question": "Who?", "passage": "Somebody.", "is_positive": False}))
     done = CliRunner().invoke(app, ["evaluate", str(data / "only.jsonl"), "--reader", "openai:http://127.0.0.1:9/v1#x"])

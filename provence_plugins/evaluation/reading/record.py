@@ -80,23 +80,22 @@ class ReadingRecord:
 def open_record(path: Path, reader: str) -> Iterator[ReadingRecord]:
     """Open a new record, or that of an earlier run with the same reader, for this run alone.
 
+    A record of another reader that holds no answer, such as that of a run whose reader was mistyped, is replaced.
+
     Args:
         path: The file, JSON lines.
         reader: How the reader was named.
 
     Raises:
-        InvalidInputError: The file is not a record, is that of another reader, or is in use by
+        InvalidInputError: The file is not a record, holds answers of another reader, or is in use by
             another run.
         OSError: The file cannot be read or written.
     """
-    answers: dict[str, RecordedAnswer] = {}
     # One lock for a file, whichever link to it is named.
     with open_locked(path.resolve()):
-        is_new = not path.stat().st_size
-        if not is_new:
-            answers = _read(path, reader)
+        answers = _read(path, reader) if path.stat().st_size else {}
         with open(path, "a", encoding="utf-8") as stream:
-            if is_new:
+            if not path.stat().st_size:
                 _write(stream, {_KIND: _FORMAT, "reader": reader})
             yield ReadingRecord(stream, answers)
 
@@ -115,26 +114,29 @@ def _write(stream: TextIO, row: Mapping[str, Any]) -> None:
 
 
 def _read(path: Path, reader: str) -> dict[str, RecordedAnswer]:
+    """Return the answers of a record, cut half a line off its end, and empty it if it has none and another reader."""
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     lines = whole.split(b"\n")
     header = _parse(lines[0])
     if header is None or header.get(_KIND) != _FORMAT:
         raise InvalidInputError(f"{path} is not the record of a run with a reader. Name another file with --record.")
-    if header.get("reader") != reader:
-        raise InvalidInputError(
-            f"{path} holds the answers of the reader {header.get('reader')!r}, and this run has "
-            f"{reader!r}. Name another file with --record, one for each reader."
-        )
-    if len(whole) < len(content):
-        # A run that was killed left half a line.
-        with open(path, "r+b") as stream:
-            stream.truncate(len(whole))
     answers: dict[str, RecordedAnswer] = {}
     for line in lines[1:]:
         answer = _to_answer(_parse(line))
         if answer is not None and not answer.failure:
             answers[answer.prompt] = answer
+    is_of_another = header.get("reader") != reader
+    if is_of_another and answers:
+        raise InvalidInputError(
+            f"{path} holds the answers of the reader {header.get('reader')!r}, and this run has "
+            f"{reader!r}. Name another file with --record, one for each reader."
+        )
+    kept = 0 if is_of_another else len(whole)
+    if kept < len(content):
+        # A run that was killed left half a line, or one with another reader asked nothing.
+        with open(path, "r+b") as stream:
+            stream.truncate(kept)
     return answers
 
 

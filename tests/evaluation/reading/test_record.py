@@ -90,6 +90,19 @@ def test_the_record_of_another_reader_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_the_record_of_another_reader_is_replaced_if_it_holds_no_answer(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    for failures in ([], [RecordedAnswer("p1", "now", failure="timeout")]):
+        write(path, *failures)
+        with open_record(path, "gguf:b") as record:
+            record.add(ANSWER, {"source": "s"})
+        with open_record(path, "gguf:b") as record:
+            assert record.find("p1") == ANSWER
+        header, *rows = map(json.loads, path.read_text().splitlines())
+        assert (header["reader"], len(rows)) == ("gguf:b", 1)
+        path.unlink()
+
+
 def test_two_runs_never_write_one_record(tmp_path: Path) -> None:
     path, link = tmp_path / "answers.jsonl", tmp_path / "link.jsonl"
     link.symlink_to(path)
