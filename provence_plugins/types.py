@@ -245,9 +245,9 @@ _SHORT_REPR = reprlib.Repr()
 _SHORT_REPR.maxstring = 50
 
 
-def shorten(text: str) -> str:
-    """Return the repr of a text; of a long text, the repr of its beginning and end, on one line of a terminal."""
-    return _SHORT_REPR.repr(text)
+def shorten(value: object) -> str:
+    """Return the repr of a value; of a long text, the repr of its beginning and end, on one line of a terminal."""
+    return _SHORT_REPR.repr(value)
 
 
 def _check_tiling(text: str, sentences: tuple[Sentence, ...]) -> tuple[Sentence, ...]:

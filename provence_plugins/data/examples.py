@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provence_plugins.data.json_lines import finite_number, read_json_lines
+from provence_plugins.data.fields import read_list, read_number, read_question, read_string, to_range
+from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.data.silver import LIKELY, SilverSpan, read_silver, read_teacher_score
 from provence_plugins.keywords import are_texts, check_class_keywords
-from provence_plugins.types import Passage, Sentence, Span
+from provence_plugins.types import Passage, Sentence, Span, shorten
 
 # The end of a mined negative's id, after the id of its question. Ids may hold any characters, also
 # page addresses with a "#".
 _MINED = re.compile(r"#n\d+$")
 
 _GRADES = ("grade", "relevance")
+_EVIDENCE = ("answer_spans", "relevant_sentences")
 
 
 @check_class_keywords
@@ -96,7 +98,7 @@ def read_examples(path: Path) -> Iterator[Example]:
     default_source = path.name.split(".")[0]
 
     def parse(record: dict[str, Any], number: int) -> Example | None:
-        if isinstance(record, dict) and "passage" not in record and ({"error", "discarded"} & record.keys()):
+        if "passage" not in record and ({"error", "discarded"} & record.keys()):
             return None
         return _to_example(record, default_id=f"{path.name}:{number}", default_source=default_source)
 
@@ -132,44 +134,50 @@ def first_questions(examples: Sequence[Example], most: int | None) -> list[Examp
 
 
 def _to_example(record: dict[str, Any], *, default_id: str, default_source: str) -> Example:
-    passage = Passage(record["passage"], record.get("title"))
-    if not isinstance(record["question"], str) or not record["question"].strip():
-        raise ValueError("question must be a string that is not blank")
+    question, passage = read_question(record), _read_passage(record)
     silver = read_silver(record, passage.text)
     is_annotated = not silver or "is_positive" in record
     positive = record["is_positive"] if is_annotated else any(given.probability >= LIKELY for given in silver)
     if not isinstance(positive, bool):
         raise ValueError(f"is_positive must be true or false; got {positive!r}")
     evidence = _read_evidence(record, passage.text)
-    grade = next((record[name] for name in _GRADES if record.get(name) is not None), None)
-    if grade is not None and grade < 0:
-        raise ValueError(f"grade must not be negative; got {grade}")
     return Example(
         id=_read_id(record) or default_id,
-        source=_read_name(record, "source") or default_source,
-        question=record["question"],
+        source=read_string(record, "source") or default_source,
+        question=question,
         passage=passage,
         evidence=evidence if positive else (),
         positive=positive,
         teacher=read_teacher_score(record),
-        grade=finite_number(grade, "grade"),
+        grade=_read_grade(record),
         answers=_read_answers(record.get("answers") or []),
         silver=silver,
         is_annotated=is_annotated,
-        kind=_read_name(record, "kind"),
-        question_type=_read_name(record, "question_type"),
+        kind=read_string(record, "kind") or None,
+        question_type=read_string(record, "question_type") or None,
     )
 
 
+def _read_passage(record: dict[str, Any]) -> Passage:
+    text = record["passage"]
+    if not isinstance(text, str):
+        raise ValueError(f"passage must be a string; got {shorten(text)}")
+    return Passage(text, read_string(record, "title"))
+
+
 def _read_evidence(record: dict[str, Any], text: str) -> tuple[Span, ...]:
-    ranges = [*(record.get("answer_spans") or ()), *(record.get("relevant_sentences") or ())]
-    evidence = tuple(Span(start, end) for start, end in ranges)
-    for span in evidence:
-        if span.end > len(text):
-            raise ValueError(
-                f"the span {span.start} to {span.end} must end inside the passage, which has {len(text)} characters"
-            )
-    return evidence
+    spans: list[Span] = []
+    for name in _EVIDENCE:
+        spans += (to_range(value, name, text) for value in read_list(record, name))
+    return tuple(spans)
+
+
+def _read_grade(record: dict[str, Any]) -> float | None:
+    name = next((name for name in _GRADES if record.get(name) is not None), _GRADES[0])
+    grade = read_number(record, name)
+    if grade is not None and grade < 0:
+        raise ValueError(f"{name} must not be negative; got {record[name]}")
+    return grade
 
 
 # Any: whatever JSON holds.
@@ -186,10 +194,3 @@ def _read_id(record: dict[str, Any]) -> str | None:
     if not is_id(value):
         raise ValueError(f"id must be a string or a number; got {value!r}")
     return str(value)
-
-
-def _read_name(record: dict[str, Any], field: str) -> str | None:
-    name = record.get(field)
-    if name is not None and not isinstance(name, str):
-        raise ValueError(f"{field} must be a string; got {name!r}")
-    return name or None

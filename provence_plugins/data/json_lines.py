@@ -2,13 +2,13 @@
 
 import gzip
 import json
-import math
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from provence_plugins.errors import DataError
+from provence_plugins.errors import DataError, InvalidInputError
+from provence_plugins.types import shorten
 
 T = TypeVar("T")
 
@@ -52,23 +52,13 @@ def _parse_line(
     expected: str,
 ) -> T:
     try:
-        return parse(json.loads(line), number)
+        record = json.loads(line)
+        if not isinstance(record, dict):
+            raise ValueError(f"it must be an object; got {shorten(record)}")
+        return parse(record, number)
     # The last two are what JSON nested too deep and whole numbers of hundreds of digits lead to.
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DataError(f"{path}, line {number}: {describe_fault(error)}. Expected {expected}.") from error
-
-
-def finite_number(value: float | None, name: str) -> float | None:
-    """Return a number of a line, or None where there is none.
-
-    Raises:
-        ValueError: It is infinite or not a number; the message calls it `name`.
-    """
-    if value is None:
-        return None
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number; got {value}")
-    return float(value)
 
 
 def describe_fault(error: Exception) -> str:
@@ -80,6 +70,8 @@ def describe_fault(error: Exception) -> str:
             return f"it is not valid JSON ({error.msg} at character {error.pos + 1})"
         case RecursionError():
             return "it is nested too deep"
+        case InvalidInputError():
+            return str(error).removesuffix(".")
     if type(error) is ValueError:  # our own words, unlike those of its subclasses
         return str(error)
     return f"{type(error).__name__}: {error}"

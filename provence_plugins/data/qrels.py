@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from provence_plugins.data.examples import Example
+from provence_plugins.data.fields import read_question
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.errors import DataError
 from provence_plugins.types import Passage
@@ -58,13 +59,11 @@ def read_candidates(path: Path, qrels: Qrels) -> Iterator[Example]:
         judged = qrels.get(str(record["query_id"]))
         if judged is None:
             return None
-        if not isinstance(record["question"], str) or not record["question"].strip():
-            raise ValueError("question must be a string that is not blank")
         grade = judged.get(str(record["passage_id"]), 0.0)
         return Example(
             id=str(record["passage_id"]),
             source=str(record.get("source", default_source)),
-            question=record["question"],
+            question=read_question(record),
             passage=Passage(record["passage"], record.get("title")),
             evidence=(),
             positive=False,

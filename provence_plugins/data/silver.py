@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provence_plugins.data.json_lines import finite_number
-from provence_plugins.types import Span
+from provence_plugins.data.fields import read_list, read_number, to_number, to_range
+from provence_plugins.types import Span, shorten
 
 SILVER_KEY = "silver"
 """Key of a line of data with `[start, end, probability]` for each sentence."""
@@ -52,14 +52,14 @@ def read_silver(record: Mapping[str, Any], text: str) -> tuple[SilverSpan, ...]:
         ValueError: A range does not lie in the text, or a probability is not between 0 and 1.
     """
     found = []
-    for start, end, probability in record.get(SILVER_KEY) or ():
-        if end > len(text):
-            raise ValueError(
-                f"the silver range {start} to {end} must end inside the passage, which has {len(text)} characters"
-            )
+    for value in read_list(record, SILVER_KEY):
+        if not isinstance(value, list) or len(value) != 3:
+            raise ValueError(f"{SILVER_KEY} must hold lists of [start, end, probability]; got {shorten(value)}")
+        span = to_range(value[:2], SILVER_KEY, text)
+        probability = to_number(value[2], f"a probability in {SILVER_KEY}")
         if not 0 <= probability <= 1:
-            raise ValueError(f"a silver probability must be between 0 and 1; got {probability}")
-        found.append(SilverSpan(Span(start, end), float(probability)))
+            raise ValueError(f"a probability in {SILVER_KEY} must be between 0 and 1; got {probability}")
+        found.append(SilverSpan(span, probability))
     return tuple(found)
 
 
@@ -69,7 +69,7 @@ def read_teacher_score(record: Mapping[str, Any]) -> float | None:
     Raises:
         ValueError: It is not a finite number.
     """
-    return finite_number(record.get(TEACHER_KEY), TEACHER_KEY)
+    return read_number(record, TEACHER_KEY)
 
 
 def silver_values(spans: Iterable[Span], probabilities: Iterable[float]) -> list[list[Any]]:

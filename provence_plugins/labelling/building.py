@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from provence_plugins.data.fields import read_question
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.errors import DataError
 from provence_plugins.keywords import are_texts
@@ -39,11 +40,10 @@ def read_questions(path: Path) -> Iterator[dict[str, Any]]:
     """
 
     def parse(record: dict[str, Any], number: int) -> dict[str, Any]:
-        question, answers = record["question"], record.get("answers") or []
-        if not isinstance(question, str) or not question.strip():
-            raise ValueError("question must be a string that is not blank")
+        read_question(record)
+        answers = record.get("answers") or []
         if not are_texts(answers):
-            raise ValueError("answers must be a list of strings")
+            raise ValueError(f"answers must be a list of strings; got {answers!r}")
         return {"id": f"{path.name.split('.')[0]}:{number}", **record}
 
     return read_json_lines(path, parse, expected="an object with question, and optionally id, answers and passages")

@@ -9,6 +9,7 @@ from typing import Any
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.errors import InvalidInputError
 from provence_plugins.text.sentences import SplitterName, split_sentences
+from provence_plugins.types import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +77,10 @@ def read_corpus(path: Path) -> Iterator[Document]:
     def parse(record: dict[str, Any], number: int) -> Document:
         identity = record.get("id", record.get("_id", number))
         if not isinstance(record["text"], str):
-            raise ValueError(f"text must be a string; got {type(record['text']).__name__}")
+            raise ValueError(f"text must be a string; got {shorten(record['text'])}")
         title = record.get("title") or None
         if not isinstance(title, str | None):
-            raise ValueError(f"title must be a string; got {type(title).__name__}")
+            raise ValueError(f"title must be a string; got {shorten(title)}")
         return Document(str(identity), record["text"], title)
 
     return read_json_lines(path, parse, expected="an object with text, and optionally id and title")

@@ -8,7 +8,7 @@ from provence_plugins.data.examples import is_id
 from provence_plugins.data.silver import SILVER_KEY, TEACHER_KEY
 from provence_plugins.engine.requests import check_query
 from provence_plugins.errors import InvalidInputError
-from provence_plugins.types import Passage
+from provence_plugins.types import Passage, shorten
 
 _NAMING_KEYS = (ID_KEY, PASSAGE_ID_KEY)
 _WRITTEN_KEYS = ("line", "error", "discarded", SILVER_KEY)
@@ -40,9 +40,9 @@ def read_pair(value: Any) -> Pair:
     question, text, title = value["question"], value["passage"], value.get("title")
     check_query(question)
     if not isinstance(text, str) or not text.strip():
-        raise InvalidInputError(f"passage must be a string that is not blank; got {type(text).__name__}.")
+        raise InvalidInputError(f"passage must be a string that is not blank; got {shorten(text)}.")
     if title is not None and not isinstance(title, str):
-        raise InvalidInputError(f"title must be a string or null; got {type(title).__name__}.")
+        raise InvalidInputError(f"title must be a string or null; got {shorten(title)}.")
     return Pair(question, Passage(text, title))
 
 
@@ -68,6 +68,6 @@ def without_texts(line: dict[str, Any]) -> dict[str, Any]:
         raise InvalidInputError(f"The line must have an {ID_KEY}, because labels without texts are found by it.")
     for key, value in names.items():
         if not is_id(value):
-            raise InvalidInputError(f"{key} must be a string or a number; got {type(value).__name__}.")
+            raise InvalidInputError(f"{key} must be a string or a number; got {shorten(value)}.")
     # As texts, because training reads the ids of examples so.
     return {key: str(value) for key, value in names.items()}

@@ -69,7 +69,7 @@ def test_pairs_without_labels_are_skipped(tmp_path: Path) -> None:
         ({"id": "p", "passage_id": "x", "silver": []}, "no example has the id 'x'"),
         ({"silver": []}, "it has no key 'id'"),
         ({"id": "p"}, "it has no key 'silver'"),
-        ({"id": "p", "silver": [[0, 20, 0.5]]}, "must end inside the passage, which has 19 characters"),
+        ({"id": "p", "silver": [[0, 20, 0.5]]}, "<= 19, the number of characters of the passage; got"),
         ({"id": "p", "silver": [[0, 19, 0.5]], "teacher_score": float("inf")}, "teacher_score must be a finite number"),
         ({"id": ["p"], "silver": []}, r"id must be a string or a number; got \['p'\]"),
         ({"id": True, "silver": []}, "id must be a string or a number; got True"),

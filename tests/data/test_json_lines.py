@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from provence_plugins.data.json_lines import read_json_lines
-from provence_plugins.errors import DataError
+from provence_plugins.errors import DataError, InvalidInputError
 
 
 def read(path: Path) -> list[tuple[int, int]]:
@@ -51,15 +51,27 @@ def test_a_mark_of_the_byte_order_is_skipped(tmp_path: Path) -> None:
         ("{}", "it has no key 'x'"),
         ("{half", "it is not valid JSON (Expecting property name enclosed in double quotes at character 2)"),
         ("[" * 100_000, "it is nested too deep"),
+        ("[1]", "it must be an object; got [1]"),
         ('{"x": -1}', "x must not be negative"),
+        ('{"x": 0}', "x must not be 0"),
         ('{"x": "one"}', 'TypeError: can only concatenate str (not "int") to str'),
     ],
-    ids=["a missing key", "no JSON", "too deep", "a value that is not allowed", "another type"],
+    ids=[
+        "a missing key",
+        "no JSON",
+        "too deep",
+        "no object",
+        "a value that is not allowed",
+        "an error of ours",
+        "another type",
+    ],
 )
 def test_an_error_says_in_words_what_is_wrong_with_a_line(tmp_path: Path, line: str, fault: str) -> None:
     def parse(record: dict[str, Any], number: int) -> int:
         if record["x"] + 0 < 0:
             raise ValueError("x must not be negative")
+        if not record["x"]:
+            raise InvalidInputError("x must not be 0.")
         return number
 
     path = tmp_path / "a.jsonl"

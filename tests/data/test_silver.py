@@ -38,7 +38,11 @@ def test_lines_without_labels_of_a_run_are_skipped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("silver", "reason"),
-    [([[0, 99, 0.5]], "must end inside the passage"), ([[0, 5, 1.5]], "must be between 0 and 1"), ([[0, 5]], "unpack")],
+    [
+        ([[0, 99, 0.5]], "silver must hold ranges .* <= 24, the number of characters of the passage"),
+        ([[0, 5, 1.5]], "a probability in silver must be between 0 and 1; got 1.5"),
+        ([[0, 5]], r"silver must hold lists of .*; got \[0, 5\]"),
+    ],
     ids=["range", "probability", "shape"],
 )
 def test_silver_labels_that_cannot_be_right_are_refused_with_their_line(

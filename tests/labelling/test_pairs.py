@@ -20,9 +20,9 @@ def test_a_line_holds_a_question_and_a_passage_with_its_title() -> None:
         ([], "must be an object with question, passage"),
         ({"question": "Who?"}, "must be an object with question, passage"),
         ({**PAIR, "question": " "}, "is blank"),
-        ({**PAIR, "passage": "\n"}, "passage must be a string that is not blank"),
+        ({**PAIR, "passage": "\n"}, r"passage must be a string that is not blank; got '\\n'"),
         ({**PAIR, "passage": ["Paris."]}, "passage must be a string"),
-        ({**PAIR, "title": 3}, "title must be a string or null"),
+        ({**PAIR, "title": 3}, "title must be a string or null; got 3"),
         ({**PAIR, "silver": []}, "The key 'silver' is reserved"),
     ],
 )
@@ -55,8 +55,8 @@ def test_without_texts_a_number_as_id_becomes_the_text_by_which_training_finds_i
     ("ids", "reason"),
     [
         ({"id": None}, "The line must have an id"),
-        ({"id": True}, "id must be a string or a number; got bool"),
-        ({"id": "a", "passage_id": ["b"]}, "passage_id must be a string or a number; got list"),
+        ({"id": True}, "id must be a string or a number; got True"),
+        ({"id": "a", "passage_id": ["b"]}, r"passage_id must be a string or a number; got \['b'\]"),
     ],
 )
 def test_without_texts_an_id_of_another_type_is_refused(ids: dict[str, Any], reason: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from provence_plugins.data.fields import read_list, to_range
 from provence_plugins.data.json_lines import read_json_lines
 from provence_plugins.engine.pooling import PassageScores
 from provence_plugins.errors import DataError
@@ -140,10 +141,10 @@ def find_text(kept: str, text: str) -> FixedOutput:
 def _to_prediction(record: dict[str, Any], number: int) -> Prediction:
     if ("spans" in record) == ("texts" in record):
         raise ValueError("a line needs either spans or texts")
-    spans = tuple(Span(start, end) for start, end in record.get("spans", ()))
+    spans = tuple(to_range(value, "spans") for value in read_list(record, "spans"))
     texts = record.get("texts", [])
     if not are_texts(texts):
-        raise ValueError("texts must be a list of strings")
+        raise ValueError(f"texts must be a list of strings; got {texts!r}")
     if "id" in record:
         source = record.get("source")
         if source is not None:

@@ -72,7 +72,7 @@ def test_a_span_behind_the_end_is_named(tmp_path: Path, passage: SplitPassage) -
         ({"id": "a", "spans": [], "texts": []}, "either spans or texts"),
         ({"id": "a", "texts": "One is red."}, "must be a list of strings"),
         ({"id": "a", "spans": [[5, 2]]}, "start <= end"),
-        ({"id": "a", "spans": [5]}, "TypeError"),
+        ({"id": "a", "spans": [5]}, r"spans must hold ranges \[start, end\] with 0 <= start <= end; got 5\."),
         ({"question": "Who?", "spans": []}, "passage"),
     ],
 )
