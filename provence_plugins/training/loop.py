@@ -9,10 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from provence_plugins.data.detached_labels import attach_labels
-from provence_plugins.data.examples import Example, first_questions, read_all_examples
-from provence_plugins.data.files import find_files
-from provence_plugins.errors import CheckpointError, DataError, InvalidInputError, needs_extra
+from provence_plugins.data.examples import first_questions
+from provence_plugins.errors import CheckpointError, InvalidInputError, needs_extra
 from provence_plugins.evaluation.judging import judge_examples
 from provence_plugins.evaluation.methods.model import model_method
 from provence_plugins.evaluation.metrics.catalogue import METRICS
@@ -33,8 +31,9 @@ from provence_plugins.training.finishing import finish_model
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizer import make_optimizer, rate_at
 from provence_plugins.training.progress import Progress, RunLog, StepLosses, as_note, describe
+from provence_plugins.training.reading import read_dev_examples, read_train_examples
 from provence_plugins.training.sampling import LabelledWindow
-from provence_plugins.training.settings import DataSettings, TrainSettings
+from provence_plugins.training.settings import TrainSettings
 
 with needs_extra("train"):
     import torch
@@ -60,7 +59,7 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
     Raises:
         InvalidInputError: The output folder already holds a run and `resume` is False, or a setting
             is invalid.
-        DataError: A line of data is malformed, or there is none.
+        DataError: A line of data is malformed, there is none, or no dev example can be pruned.
         CheckpointError: The checkpoint to resume cannot be read, or belongs to settings that differ
             in more than the length of the run, its evaluation and its card, or the base has other
             weights by now.
@@ -96,8 +95,8 @@ class TrainingRun:
         self.base = find_base(settings.base)
         self.base_digest = digest_of(self.base)
         self.planner = plan_for(self.base, settings)
-        self.train_examples = _read_labelled(settings.data)
-        self.dev_examples = _read(settings.data.dev)
+        self.train_examples = read_train_examples(settings.data)
+        self.dev_examples = read_dev_examples(settings.data, settings.splitter)
         self.network = open_network(self.base, self.planner, settings)
         self.network.to(self.device)  # type: ignore[arg-type]  # the stub of Transformers loses the signature
         if self.device.type == "cpu":
@@ -258,20 +257,3 @@ class TrainingRun:
 
 def _mean(losses: Sequence[Tensor]) -> StepLosses:
     return StepLosses(*torch.stack(list(losses)).mean(0).tolist())
-
-
-def _read_labelled(data: DataSettings) -> list[Example]:
-    examples = _read(data.train)
-    if not data.labels:
-        return examples
-    labelled = attach_labels(examples, find_files(data.labels))
-    if not labelled:
-        raise DataError(f"There are no labels in {', '.join(data.labels)}. Name files that provence label wrote.")
-    return labelled
-
-
-def _read(patterns: Sequence[str]) -> list[Example]:
-    examples = read_all_examples(find_files(patterns))
-    if not examples:
-        raise DataError(f"There are no examples in {', '.join(patterns)}. Name files of labelled JSON lines.")
-    return examples

@@ -220,6 +220,10 @@ def test_what_cannot_work_is_refused_before_training(settings: TrainSettings, tm
     data = replace(settings.data, train=[str(tmp_path / "empty.jsonl")])
     with pytest.raises(DataError, match=r"no examples in .*empty\.jsonl"):
         train(replace(settings, data=data), show_progress=False)
+    (tmp_path / "negative.jsonl").write_text('{"question": "Who?", "passage": "One. Two.", "is_positive": false}')
+    data = replace(settings.data, dev=[str(tmp_path / "negative.jsonl")])
+    with pytest.raises(DataError, match=r"no positive with annotated evidence .* in .*negative\.jsonl"):
+        train(replace(settings, data=data), show_progress=False)
 
 
 def test_lower_layers_move_less(settings: TrainSettings) -> None:
