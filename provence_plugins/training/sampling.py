@@ -12,7 +12,8 @@ from provence_plugins.data.joining import join_examples
 from provence_plugins.data.search_words import to_search_words
 from provence_plugins.data.silver import LIKELY, spread_silver
 from provence_plugins.data.structuring import restructure
-from provence_plugins.engine.planning import Planner
+from provence_plugins.engine.planning import PassagePlan, Planner
+from provence_plugins.errors import QueryTooLongError
 from provence_plugins.text.sentences import split_sentences
 from provence_plugins.tokens.windows import Window
 from provence_plugins.training.settings import DataSettings
@@ -182,7 +183,7 @@ def labelled_windows(
     question = example.question
     if data.search_share and random.random() < data.search_share:
         question = to_search_words(question)
-    [plan] = planner.plan(question, [cut_passage(example.passage, sentences, title)])
+    plan = _plan(example, question, cut_passage(example.passage, sentences, title), planner)
     marked = _marked_tokens(example, sentences, labels, planner)
     items = []
     for window in plan.windows:
@@ -195,6 +196,17 @@ def labelled_windows(
         answers = _answers_of(example, numbers, labels, silver)
         items.append(LabelledWindow(window, example.question, texts, marked=tuple(positions), **answers._asdict()))
     return items
+
+
+def _plan(example: Example, question: str, passage: Passage, planner: Planner) -> PassagePlan:
+    try:
+        [plan] = planner.plan(question, [passage])
+    except QueryTooLongError as error:
+        raise QueryTooLongError(
+            f"The example {example.id!r} of the source {example.source!r}: {error} "
+            f"In a training, raise window_tokens or leave the example out."
+        ) from error
+    return plan
 
 
 class _Answers(NamedTuple):

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from provence_plugins.data.examples import Example
 from provence_plugins.data.silver import SilverSpan
 from provence_plugins.engine.planning import Planner
+from provence_plugins.errors import QueryTooLongError
 from provence_plugins.model.formats import NATIVE
 from provence_plugins.text.sentences import split_sentences
 from provence_plugins.tokens.encoding import TextEncoder
@@ -85,6 +86,12 @@ def test_a_whole_passage_keeps_its_labels_in_all_its_windows(planner: Planner) -
     assert len(labels) == 5
     assert [text for text, keep in labels.items() if keep] == ["cheese is good."]
     assert [item.positive for item in items] == [any(item.keep or ()) for item in items]
+
+
+def test_a_question_that_is_too_long_is_named_with_its_example_and_the_setting(planner: Planner) -> None:
+    long = replace(example("q7", at=0), question="What is good? " * 20)
+    with pytest.raises(QueryTooLongError, match=r"The example 'q7' of the source 's': The query has .*window_tokens"):
+        labelled_windows(long, planner, WHOLE, Random(0))
 
 
 def test_a_crop_shows_evidence_and_now_and_then_the_title(planner: Planner) -> None:

@@ -12,7 +12,7 @@ from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pooling import PassageScores, compare_passages
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.errors import InvalidInputError, QueryTooLongError
 from provence_plugins.text.sentences import SplitterName, split_sentences
 from provence_plugins.types import Passage, Sentence
 
@@ -58,17 +58,32 @@ def score_all(method: Method, passages: Iterable[SplitPassage]) -> list[PassageS
 
     Raises:
         InvalidInputError: The method returned more or fewer scores than it was given passages.
+        QueryTooLongError: A question leaves no room for text; the message names its example.
     """
     scores: list[PassageScores] = []
     waiting = iter(passages)
     while batch := list(islice(waiting, _TOGETHER)):
-        found = method(batch)
+        try:
+            found = method(batch)
+        except QueryTooLongError:
+            _name_too_long(method, batch)
+            raise
         if len(found) != len(batch):
             raise InvalidInputError(
                 f"A method must return one PassageScores for each passage; got {len(found)} for {len(batch)} passages."
             )
         scores += found
     return scores
+
+
+def _name_too_long(method: Method, passages: Sequence[SplitPassage]) -> None:
+    """Raise the error of the first passage whose question is too long, with the name of its example."""
+    for passage in passages:
+        try:
+            method([passage])
+        except QueryTooLongError as error:
+            example = passage.example
+            raise QueryTooLongError(f"The example {example.id!r} of the source {example.source!r}: {error}") from error
 
 
 def compare_by_question(

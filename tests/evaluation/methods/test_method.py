@@ -7,7 +7,7 @@ from provence_plugins.data.examples import Example
 from provence_plugins.engine.policy import PruningPolicy
 from provence_plugins.engine.pooling import ILLEGIBLE_RELEVANCE, PassageScores
 from provence_plugins.engine.pruner import Pruner
-from provence_plugins.errors import InvalidInputError
+from provence_plugins.errors import InvalidInputError, QueryTooLongError
 from provence_plugins.evaluation.methods.method import (
     SplitPassage,
     compare_by_question,
@@ -51,6 +51,16 @@ def test_all_passages_are_scored_in_order_some_at_a_time() -> None:
 def test_a_method_that_forgets_a_passage_is_found_out() -> None:
     with pytest.raises(InvalidInputError, match="one PassageScores for each passage; got 0 for 1 passages"):
         score_all(lambda some: [], passages(TEXT))
+
+
+def test_a_question_that_is_too_long_is_named_with_its_example(tiny_checkpoint: Checkpoint) -> None:
+    fine, long = passages("Paris is old.", "Cheese is good!")
+    long = replace(long, example=replace(long.example, id="long", question="Is cheese good? " * 50))
+    with (
+        Pruner(tiny_checkpoint.folder) as pruner,
+        pytest.raises(QueryTooLongError, match=r"^The example 'long' of the source 's': The query has "),
+    ):
+        score_all(pruner_method(pruner), [fine, long])
 
 
 def test_passages_of_a_question_are_compared_as_the_engine_does_and_others_are_left_alone() -> None:
