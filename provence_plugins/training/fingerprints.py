@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import MISSING, Field, asdict, fields
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,13 @@ def is_same_run(stored: str, settings: TrainSettings) -> bool:
 
 def digest_of(base: Path) -> str:
     """Return a digest of a folder's weights, to see whether a base has changed during a run."""
+    return digest_files(sorted([*base.glob("*.safetensors"), *base.glob("*.bin")]))
+
+
+def digest_files(paths: Iterable[Path]) -> str:
+    """Return a digest of the content of some files, in their order."""
     digest = hashlib.sha256()
-    for path in sorted([*base.glob("*.safetensors"), *base.glob("*.bin")]):
+    for path in paths:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from provence_plugins.data.examples import first_questions
+from provence_plugins.data.files import find_files
 from provence_plugins.errors import CheckpointError, InvalidInputError, needs_extra
 from provence_plugins.evaluation.judging import judge_examples
 from provence_plugins.evaluation.methods.model import model_method
@@ -26,7 +27,7 @@ from provence_plugins.training.acceleration import (
 )
 from provence_plugins.training.bases import find_base, open_network, plan_for
 from provence_plugins.training.batches import LENGTH_STEP, TrainingBatch, iter_batches_forever
-from provence_plugins.training.fingerprints import digest_of, fingerprint, is_same_run
+from provence_plugins.training.fingerprints import digest_files, digest_of, fingerprint, is_same_run
 from provence_plugins.training.finishing import finish_model
 from provence_plugins.training.objective import Objective
 from provence_plugins.training.optimizer import make_optimizer, rate_at
@@ -62,7 +63,7 @@ def train(settings: TrainSettings, *, resume: bool = False, show_progress: bool 
         DataError: A line of data is malformed, there is none, or no dev example can be pruned.
         CheckpointError: The checkpoint to resume cannot be read, or belongs to settings that differ
             in more than the length of the run, its evaluation and its card, or the base has other
-            weights by now.
+            weights or the training data other content by now.
     """
     run = TrainingRun(settings)
     if run.checkpoint.is_file():
@@ -95,6 +96,7 @@ class TrainingRun:
         self.base = find_base(settings.base)
         self.base_digest = digest_of(self.base)
         self.planner = plan_for(self.base, settings)
+        self.data_digest = digest_files(find_files([*settings.data.train, *settings.data.labels]))
         self.train_examples = read_train_examples(settings.data)
         self.dev_examples = read_dev_examples(settings.data, settings.splitter)
         self.network = open_network(self.base, self.planner, settings)
@@ -177,6 +179,12 @@ class TrainingRun:
                 f"{self.base} holds other weights than when {self.checkpoint} was written. "
                 f"Restore the former ones, or start in another output folder."
             )
+        # Earlier versions kept no digest of the data.
+        if state.get("data", self.data_digest) != self.data_digest:
+            raise CheckpointError(
+                f"The training data or labels have other content than when {self.checkpoint} was written. "
+                f"Restore the former files, or start in another output folder."
+            )
         self.network.load_state_dict(state["network"])
         self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -245,6 +253,7 @@ class TrainingRun:
             {
                 "settings": fingerprint(self.settings),
                 "base": self.base_digest,
+                "data": self.data_digest,
                 "network": self.network.state_dict(),
                 "objective": self.objective.state_dict(),
                 "optimizer": self.optimizer.state_dict(),

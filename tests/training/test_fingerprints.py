@@ -1,10 +1,11 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from provence_plugins.training.fingerprints import fingerprint, is_same_run
+from provence_plugins.training.fingerprints import digest_files, fingerprint, is_same_run
 from provence_plugins.training.settings import DataSettings, OptimizerSettings, SoftLabelSettings, TrainSettings
 
 SETTINGS = TrainSettings(
@@ -58,3 +59,11 @@ def test_length_and_card_may_change() -> None:
 
 def test_soft_labels_without_a_key_are_another_run_than_none() -> None:
     assert not is_same_run(fingerprint(replace(SETTINGS, soft_labels=None)), SETTINGS)
+
+
+def test_a_digest_depends_on_the_content_and_order_of_files_and_not_on_their_names(tmp_path: Path) -> None:
+    one, two, copy = (tmp_path / name for name in ("one", "two", "copy"))
+    for path, content in ((one, "1"), (two, "2"), (copy, "1")):
+        path.write_text(content, encoding="utf-8")
+    assert digest_files([one, two]) == digest_files([copy, two])
+    assert len({digest_files([one, two]), digest_files([two, one]), digest_files([one])}) == 3

@@ -333,6 +333,21 @@ def test_a_run_does_not_go_on_from_a_base_that_has_changed(settings: TrainSettin
         train(short, resume=True, show_progress=False)
 
 
+def test_a_run_does_not_go_on_with_training_data_that_have_changed(settings: TrainSettings) -> None:
+    short = replace(settings, optimizer=replace(settings.optimizer, tokens=500))
+    run = TrainingRun(short)
+    run.fit(show_progress=False)
+    [data] = map(Path, short.data.train)
+    data.write_text(data.read_text(encoding="utf-8").replace("house", "river"), encoding="utf-8")
+    with pytest.raises(CheckpointError, match="training data or labels have other content"):
+        train(short, resume=True, show_progress=False)
+    # Earlier versions kept no digest of the data.
+    state = torch.load(run.checkpoint, weights_only=True)
+    del state["data"]
+    torch.save(state, run.checkpoint)
+    TrainingRun(short).restore()
+
+
 def test_a_base_without_heads_cannot_be_averaged_with(settings: TrainSettings) -> None:
     with pytest.raises(InvalidInputError, match="no heads to average with"):
         train(replace(settings, base_share=0.5), show_progress=False)
