@@ -10,8 +10,8 @@ from provence_plugins.types import Kind
 Range = tuple[int, int]
 """First character and one past the last one; a plain tuple, because it is made for every block."""
 
-# Longer lines are prose: no title and no line of code, whatever the indentation or the dashes below
-# them say.
+# Longer lines are prose: no title and no line of code, whatever the indentation, the mark before
+# them or the dashes below them say.
 LONGEST_TITLE = 120
 LONGEST_PLAIN_TITLE = 80
 # About two sentences. A shorter item or record says one thing and stays whole.
@@ -116,6 +116,10 @@ class Lines:
         """Return whether a line begins with some signs after its indent."""
         return self.texts[number].startswith(signs, self.openings[number])
 
+    def fits_title(self, number: int) -> bool:
+        """Return whether a line is short enough for a title."""
+        return len(self.bares[number]) <= LONGEST_TITLE
+
     def between(self, at: int, end: int) -> str:
         """Return the text of all lines from `at` up to `end`."""
         return self.text[self.starts[at] : self.starts[end]]
@@ -129,6 +133,8 @@ class Lines:
         if opening := match.end(1):
             self.openings[number] = opening
             self.indents[number] = len(match[1].lstrip(_INVISIBLE).expandtabs(CODE_INDENT))
+        if self.shapes[number] == "heading" and not self.fits_title(number):
+            self.mark(number, "prose", opening)
 
 
 class Found(NamedTuple):

@@ -10,7 +10,6 @@ from provence_plugins.text.code import cut_code, looks_like_code
 from provence_plugins.text.lines import (
     BLANK,
     ITEMS,
-    LONGEST_TITLE,
     TAILS,
     Found,
     Lines,
@@ -73,7 +72,7 @@ def _mark_stars(lines: Lines, stars: list[int], *, is_org: bool) -> None:
     for number in stars:
         match = _STARS.match(lines.texts[number])
         depth = len(match[1]) if match else 1
-        if is_org:
+        if is_org and lines.fits_title(number):
             lines.mark(number, "heading", lines.openings[number] + min(depth, 6))
         else:
             lines.mark(number, "item", match.end() if match else 1, _COLUMNS_OF_STAR * (depth - 1))
@@ -96,7 +95,7 @@ def _mark_keyword(lines: Lines, number: int) -> None:
     if match is None:
         return
     name = match["name"].lower()
-    if name == "title":
+    if name == "title" and lines.fits_title(number):
         lines.mark(number, "heading", lines.openings[number] + 1)
     elif name.startswith("begin_"):
         is_code = name.removeprefix("begin_") in _CODE_BLOCKS
@@ -148,7 +147,7 @@ def _end_of_options(lines: Lines, at: int) -> int:
 
 def _mark_equals(lines: Lines, number: int, *, is_first: bool) -> None:
     line = lines.texts[number]
-    match = _EQUALS.match(line) if len(line) <= LONGEST_TITLE else None
+    match = _EQUALS.match(line) if lines.fits_title(number) else None
     if match is None or lines.shapes[number] == "heading" or lines.bares[number].endswith((".", ",", ";")):
         return
     # A single sign is the title of a document; elsewhere it is the result of a sum.
@@ -159,7 +158,8 @@ def _mark_equals(lines: Lines, number: int, *, is_first: bool) -> None:
 def _mark_latex(lines: Lines, number: int) -> None:
     line = lines.texts[number]
     if heading := _LATEX_HEADING.match(line):
-        lines.mark(number, "heading", lines.openings[number] + _LATEX_LEVELS[heading[1]])
+        if lines.fits_title(number):
+            lines.mark(number, "heading", lines.openings[number] + _LATEX_LEVELS[heading[1]])
     elif item := _LATEX_ITEM.match(line):
         lines.mark(number, "item", item.end())
     elif bounds := _LATEX_LIST.match(line):

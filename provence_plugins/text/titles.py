@@ -9,7 +9,6 @@ from provence_plugins.text.lines import (
     CODE_INDENT,
     ITEMS,
     LONGEST_PLAIN_TITLE,
-    LONGEST_TITLE,
     NARROWEST_WRAP,
     TAILS,
     Found,
@@ -49,7 +48,7 @@ _CAPTION_OF_FIGURE = re.compile(r"(?:fig|figure|abb|abbildung|photo)\.? \d", re.
 
 def read_title(lines: Lines, at: int) -> Found | None:
     """Return the title that a line is, None for any other line."""
-    if len(lines.bares[at]) > LONGEST_TITLE:
+    if not lines.fits_title(at):
         return None
     if level := underlined_level(lines, at):
         return Found("heading", at + 2, level=level)
@@ -90,7 +89,7 @@ def underlined_level(lines: Lines, at: int) -> int:
     A line between two of signs, such as the total of a bill, is not a title; neither is one above a
     mail's signature.
     """
-    if at + 1 == len(lines) or len(lines.texts[at]) > LONGEST_TITLE:
+    if at + 1 == len(lines) or not lines.fits_title(at):
         return 0
     shape, signs = lines.shapes[at + 1], lines.bares[at + 1]
     if shape not in ("underline", "fence"):

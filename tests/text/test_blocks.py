@@ -56,6 +56,10 @@ def test_headings_in_both_styles_carry_their_level() -> None:
     ]  # fmt: skip
 
 
+def test_a_heading_has_up_to_120_characters_without_white_space_around_it() -> None:
+    assert kinds(f"  # {'x' * 118}  \nText.\n") == ["heading", "sentence"]
+
+
 def test_tildes_as_long_as_the_line_above_underline_it_and_shorter_ones_open_a_fence() -> None:
     text = "Sub title\n~~~~~~~~~\n\nText.\n\nSay:\n~~~\ncode\n~~~\nMore.\n"
     assert kinds(text) == ["heading", "sentence", "heading", "code", "sentence"]
@@ -68,10 +72,12 @@ def test_tildes_as_long_as_the_line_above_underline_it_and_shorter_ones_open_a_f
     [
         "#hashtag first.\n",
         "####### seven marks.\n",
+        f"# {'A page squeezed into one line. ' * 4}\n",
+        f"  # {'x' * 119}\n",
         f"{'A long paragraph on one line. ' * 6}\n---\n",
         "Two wrapped lines of a paragraph that goes on,\nand on.\n---\n",
     ],
-    ids=["hash tag", "too many marks", "long line above dashes", "paragraph above dashes"],
+    ids=["hash tag", "too many marks", "long line", "121 signs", "long line above dashes", "paragraph above dashes"],
 )
 def test_what_only_looks_like_a_heading_stays_prose(text: str) -> None:
     assert kinds(text) == ["sentence"]

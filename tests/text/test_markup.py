@@ -137,3 +137,18 @@ def test_a_rule_of_dashes_around_text_is_no_listing() -> None:
 def test_a_sum_and_a_call_are_no_titles() -> None:
     for text in ("= compute(5)\n\nIt is so.\n", "= 45 euros\n\nIt is so.\n"):
         assert split_sentences(text)[0].kind != "heading"
+
+
+LONG = "It is a sentence of a page that was squeezed into one line. "
+
+
+@pytest.mark.parametrize(
+    ("mark", "kind"),
+    [("\\section{Results} ", "sentence"), ("== ", "sentence"), ("#+TITLE: ", "sentence"), ("* ", "list_item")],
+    ids=["LaTeX", "AsciiDoc", "title of Org", "Org"],
+)
+def test_a_long_line_is_no_heading_whatever_its_mark(mark: str, kind: str) -> None:
+    text = f"#+AUTHOR: Ada\n\n{mark}{LONG * 4}\n"
+    sentences = split_sentences(text)[-4:]
+    assert [sentence.kind for sentence in sentences] == [kind] * 4
+    assert [sentence.of(text).strip() for sentence in sentences[1:]] == [LONG.strip()] * 3

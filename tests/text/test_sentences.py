@@ -353,3 +353,14 @@ def test_huge_odd_texts_take_linear_time(text: str, splitter: SplitterName) -> N
 def test_a_line_with_nothing_but_a_mark_of_the_byte_order_is_no_entry(text: str) -> None:
     sentences = split_sentences(text)
     assert "".join(sentence.of(text) for sentence in sentences) == text
+
+
+def test_a_page_squeezed_into_one_line_is_split_like_prose() -> None:
+    article = Path(__file__).parents[2] / "examples" / "us_flag.md"
+    text = article.read_text(encoding="utf-8").replace("\n", " ")
+    sentences = split_sentences(text)
+    assert {sentence.kind for sentence in sentences} == {"sentence"}
+    assert "If the edges become tattered through wear, the flag should be repaired or replaced. " in [
+        sentence.of(text) for sentence in sentences
+    ]
+    assert max(sentence.end - sentence.start for sentence in sentences) < len(text) / 8
