@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain, pairwise
 
-from provence_plugins.text.lines import Found, Lines, long_prose
+from provence_plugins.text.lines import LONGEST_TITLE, Found, Lines, long_prose
 from provence_plugins.types import Kind
 
 _BLOCK_TAG = re.compile(
@@ -19,7 +19,7 @@ _HEADER_CELL = re.compile(r"<th\b", re.IGNORECASE)
 # Names of columns that are bold instead of being marked as such.
 _BOLD_CELLS = re.compile(r"<td\b[^<>]*>\s*<(?:b|strong)\b", re.IGNORECASE)
 _CELL = re.compile(r"<td\b", re.IGNORECASE)
-_CAPTION_LEVEL = 8
+_LEVELS = {"title": 1, "h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6, "caption": 8}
 _LONGEST_CELL = 40
 _KINDS: dict[str, Kind] = {"tr": "table_row", "li": "list_item", "dt": "list_item", "pre": "code"}
 
@@ -89,12 +89,8 @@ def _read_html(text: str, offset: int, after: int) -> Iterator[Found]:
 
 def _block(text: str, name: str, start: int, after: int, depth: int) -> Found:
     stop = start + len(text)
-    if name == "caption":
-        return Found("heading", after, level=_CAPTION_LEVEL, cut=stop)
-    if name == "title":
-        return Found("heading", after, level=1, cut=stop)
-    if name[0] == "h" and name[1:].isdigit():
-        return Found("heading", after, level=int(name[1]), cut=stop)
+    if name in _LEVELS and len(_ANY_TAG.sub("", text).strip()) <= LONGEST_TITLE:
+        return Found("heading", after, level=_LEVELS[name], cut=stop)
     kind = _KINDS.get(name, "sentence")
     has_bold_names = len(_BOLD_CELLS.findall(text)) == len(_CELL.findall(text)) > 0
     if kind == "table_row" and (_HEADER_CELL.search(text) or has_bold_names):

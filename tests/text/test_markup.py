@@ -152,3 +152,16 @@ def test_a_long_line_is_no_heading_whatever_its_mark(mark: str, kind: str) -> No
     sentences = split_sentences(text)[-4:]
     assert [sentence.kind for sentence in sentences] == [kind] * 4
     assert [sentence.of(text).strip() for sentence in sentences[1:]] == [LONG.strip()] * 3
+
+
+@pytest.mark.parametrize("page", ["<h1>Results</h1> {}", "<h1>{}</h1>", "<p>It works.</p><h2>Results</h2>\n{}"])
+def test_long_text_behind_a_tag_of_a_heading_is_split_like_prose(page: str) -> None:
+    text = page.format((LONG * 4).strip())
+    sentences = split_sentences(text)[-4:]
+    assert [sentence.kind for sentence in sentences] == ["sentence"] * 4
+    assert [LONG.strip() in sentence.of(text) for sentence in sentences] == [True] * 4
+
+
+def test_tags_do_not_count_for_the_length_of_a_heading() -> None:
+    text = f'<h2 class="{"wide " * 30}">Results</h2><p>They are small.</p>'
+    assert [sentence.kind for sentence in split_sentences(text)] == ["heading", "sentence"]
