@@ -45,9 +45,9 @@ class ViewOptions:
         bool | None,
         typer.Option("--color/--no-color", help="Use colors with --show.", show_default="on a terminal"),
     ] = None
-    stats: Annotated[bool, typer.Option("--stats", help="Print tokens, passages and seconds to standard error.")] = (
-        False
-    )
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Print tokens, passages, threshold and seconds to standard error.")
+    ] = False
 
     def choose(self) -> Callable[["PruneResult", Sequence[str]], None]:
         """Return the function that prints a result, given the names of its passages.
@@ -89,7 +89,9 @@ def prune(
     if not result.passages and result.dropped:
         streams.report(_explain_empty(result))
     if view.stats:
-        streams.report_lines("\n" + _stats_table(result, seconds, f"{model.model or 'bundled'}, {pruner!r}"))
+        streams.report_lines(
+            "\n" + _stats_table(result, seconds, f"{model.model or 'bundled'}, {pruner.backend_description}")
+        )
 
 
 def rerank(
@@ -187,7 +189,15 @@ def _stats_table(result: "PruneResult", seconds: float, model: str) -> str:
     rows = [
         ("tokens", tokens),
         ("passages", f"{stats.passages_kept} kept, {stats.passages_dropped} dropped"),
+        ("threshold", _describe_threshold(result)),
         ("seconds", f"{seconds:.2f}"),
         ("model", model),
     ]
     return streams.format_table(rows)
+
+
+def _describe_threshold(result: "PruneResult") -> str:
+    """Return the number that decided, and its name if the policy names one."""
+    given = result.policy.threshold
+    name = f" ({given})" if isinstance(given, str) else ""
+    return f"{result.threshold:g}{name}"

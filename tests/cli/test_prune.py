@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from provence_plugins import Passage, Pruner, PruningPolicy
+from provence_plugins.thresholds import ThresholdName
 
 Run = Callable[..., Any]
 
@@ -107,6 +109,17 @@ def test_figures_go_to_standard_error(run: Run, page: Path, tiny_folder: Path) -
     assert "0% removed" in done.err
     assert "1 kept, 0 dropped" in done.err
     assert str(tiny_folder) in done.err
+
+
+@pytest.mark.parametrize("given", [None, "careful", 0.25])
+def test_the_figures_name_the_threshold_that_decided_and_no_other(
+    given: float | ThresholdName | None, run: Run, page: Path
+) -> None:
+    done = run("prune", "-q", "where?", page, "--stats", *([] if given is None else ["--threshold", given]))
+    with Pruner() as pruner:
+        decided = pruner.thresholds.resolve(given)
+    name = " (careful)" if given == "careful" else ""
+    assert re.findall(r"threshold.*", done.err) == [f"threshold  {decided:g}{name}"]
 
 
 def test_json_is_the_result_as_a_dict(run: Run, text: str, page: Path, tiny_folder: Path) -> None:
