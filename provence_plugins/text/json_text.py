@@ -66,13 +66,13 @@ def find_documents(text: str) -> list[Span]:
     A text is one object or list, or several with line breaks or record separators between them.
     White space and a byte order mark may stand around each.
     """
-    whole = _without_space(text, 0, len(text))
+    whole = _bare_span(text, 0, len(text))
     if text[whole.start : whole.start + 1] not in _CLOSING:
         return []
     if is_json_document(whole.of(text)):
         return [whole]
     for pieces in _PIECES:
-        found = [_without_space(text, *piece.span()) for piece in pieces.finditer(text)]
+        found = [_bare_span(text, *piece.span()) for piece in pieces.finditer(text)]
         documents = [span for span in found if span.start < span.end]
         if len(documents) > 1 and all(is_json_document(document.of(text)) for document in documents):
             return documents
@@ -99,7 +99,8 @@ def is_json_document(text: str) -> bool:
     return bare[:1] in _CLOSING and bare[-1:] == _CLOSING[bare[0]] and is_valid_json(bare)
 
 
-def _without_space(text: str, start: int, end: int) -> Span:
+def _bare_span(text: str, start: int, end: int) -> Span:
+    """Return where a part of a text lies without what `without_space` leaves out."""
     bare = without_space(text[start:end])
     start = text.index(bare, start)
     return Span(start, start + len(bare))
